@@ -1,0 +1,45 @@
+# `make run` and `make test` need nothing but Python >= 3.11 and make.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+
+.PHONY: run test check unit wheel-test format bench clean
+
+run: $(VENV)/.ready  ## the poller against the built-in demo console, rows on stdout
+	@$(BIN)/sentinelone-source demo
+
+test: check unit wheel-test  ## everything CI runs
+
+check: $(VENV)/.ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: $(VENV)/.ready
+	$(BIN)/pytest -n auto
+
+wheel-test: $(VENV)/.wheel  ## the same tests against the installed wheel, the source tree out of the way
+	$(VENV)/wheel/bin/pytest -n auto -m "not slow"
+
+format: $(VENV)/.ready
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.ready  ## the table of docs/performance.md
+	$(BIN)/python -m bench
+
+$(VENV)/.ready: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=...")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[azure,dev]'
+	@touch $@
+
+$(VENV)/.wheel: $(VENV)/.ready $(shell find plugin mappings -type f -not -name '*.pyc')
+	@rm -rf $(VENV)/dist && $(BIN)/hatchling build -t wheel -d $(VENV)/dist > /dev/null
+	@$(PYTHON) -m venv $(VENV)/wheel
+	@$(VENV)/wheel/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(VENV)/dist/*.whl
+	@$(VENV)/wheel/bin/pip install --quiet --disable-pip-version-check "$$(echo $(VENV)/dist/*.whl)[azure,dev]"
+	@touch $@
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,87 @@
+"""TOML files as checked objects: every mistake is one sentence that names the file and the key."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from sentinelone_source.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read one TOML file.
+
+    Raises:
+        ConfigError: the file cannot be read or is not TOML.
+    """
+    import tomli
+
+    try:
+        return tomli.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path}: is not UTF-8 text") from error
+    except tomli.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: is not valid TOML: {error}") from error
+
+
+def convert(data: Any, into: type[T], where: str) -> T:
+    """Check data against a msgspec Struct and build it.
+
+    Args:
+        data: as TOML gives it.
+        into: the Struct.
+        where: what the message starts with: the file, and what more helps to find the place.
+
+    Raises:
+        ConfigError: an unknown key (the nearest known one is named), a missing key, a wrong type.
+    """
+    _refuse_unknown_keys(data, into, where, "")
+    try:
+        return msgspec.convert(data, into)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$")
+        key = place.rstrip("`").lstrip(".")
+        if key.startswith("[...]"):
+            key = key.removeprefix("[...]").lstrip(".")
+        message = message.replace("Object missing required field", "missing key")
+        sentence = message[0].lower() + message[1:]
+        raise ConfigError(
+            f"{where}: {key}: {sentence}" if key else f"{where}: {sentence}"
+        ) from None
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """A clause saying that a name is unknown, and which one was probably meant."""
+    import difflib
+
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(names)}"
+    return f"unknown {kind} {name!r} ({hint})"
+
+
+def _refuse_unknown_keys(data: Any, kind: Any, where: str, prefix: str) -> None:
+    origin = get_origin(kind)
+    if origin in (Union, types.UnionType):
+        for part in get_args(kind):
+            _refuse_unknown_keys(data, part, where, prefix)
+    elif origin is list and isinstance(data, list):
+        for number, item in enumerate(data, 1):
+            _refuse_unknown_keys(item, get_args(kind)[0], where, f"{prefix.rstrip('.')}[{number}].")
+    elif origin is dict and isinstance(data, dict):
+        for key, value in data.items():
+            _refuse_unknown_keys(value, get_args(kind)[1], where, f"{prefix}{key}.")
+    elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(data, dict):
+        fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+        for key, value in data.items():
+            if key not in fields:
+                raise ConfigError(f"{where}: {prefix}{key}: {unknown('key', key, fields)}")
+            _refuse_unknown_keys(value, fields[key], where, f"{prefix}{key}.")

@@ -1,0 +1,99 @@
+"""What can go wrong, grouped by what the caller must do.
+
+    SourceError
+    ├── Fatal            stop: a person has to act
+    │   ├── ConfigError      configuration or mapping is wrong        exit status 2
+    │   ├── StateError       the state cannot be used                 exit status 1
+    │   ├── StateLocked      another instance holds the state         exit status 4
+    │   ├── Refused          the console refuses the token            exit status 3
+    │   └── ReaderGone       nobody reads our rows any more           exit status 1
+    ├── Retriable        try again, later
+    │   ├── Unavailable      no answer, 5xx, a broken or foreign body
+    │   ├── Throttled        429; carries the seconds to wait, if told
+    │   └── CursorLost       start the walk again from the watermark
+    ├── FeedRefused      this feed is not allowed; the others go on
+    ├── BadRequest       this feed's request is not understood; the others go on
+    └── Skippable        set this record aside
+
+No message ever holds a secret: an error names where a token came from, not the token.
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_REFUSED = 3
+EXIT_LOCKED = 4
+
+
+class SourceError(Exception):
+    """Base of everything this package raises on purpose."""
+
+    exit_status = EXIT_FAILED
+
+
+class Fatal(SourceError):
+    """Nothing will get better by itself."""
+
+
+class ConfigError(Fatal):
+    """A file, a key or an argument is wrong; the message names it and says what would be right."""
+
+    exit_status = EXIT_USAGE
+
+
+class StateError(Fatal):
+    """The state is damaged, newer than this program, or cannot be written."""
+
+
+class StateLocked(Fatal):
+    """Another process works on the same state."""
+
+    exit_status = EXIT_LOCKED
+
+
+class Refused(Fatal):
+    """The console answered 401, or refused every feed."""
+
+    exit_status = EXIT_REFUSED
+
+
+class ReaderGone(Fatal):
+    """The reading end of stdout has been closed."""
+
+
+class Retriable(SourceError):
+    """The same thing may work later.
+
+    Attributes:
+        retry_after: seconds the other side asked us to wait, or None.
+    """
+
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Unavailable(Retriable):
+    """No answer, an answer that broke off, or one that is not the API's."""
+
+
+class Throttled(Retriable):
+    """HTTP 429."""
+
+
+class CursorLost(Retriable):
+    """The console does not know the cursor (4000010), or gave the same one twice."""
+
+
+class FeedRefused(SourceError):
+    """HTTP 403 with code 4030010: the token's role lacks this feed's permission."""
+
+
+class BadRequest(SourceError):
+    """HTTP 400 or 404: the console does not understand what this feed asks for."""
+
+
+class Skippable(SourceError):
+    """One record cannot become a row."""

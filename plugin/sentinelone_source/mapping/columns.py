@@ -1,0 +1,164 @@
+"""What each column type takes, and what it makes of a value.
+
+A value that a type does not take raises `Misfit`; the row then has no such column, and the misfit
+is counted. Numbers with a fraction arrive as `Decimal`, so that no digit of them is lost.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+MAX_DEPTH = 32
+
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_DATETIME = re.compile(
+    r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?)?",
+    re.ASCII,
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+_encode = msgspec.json.Encoder(decimal_format="number").encode
+
+
+class Misfit(Exception):  # noqa: N818 - an everyday event, counted and not reported
+    """A value that the column's type does not take."""
+
+
+def to_string(value: Any) -> str:
+    """Text as it is; scalars as text; objects and lists as compact JSON text."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Decimal):
+        return str(value)
+    return to_json(value)
+
+
+def to_int(value: Any) -> int:
+    """A whole number of 32 bits, or text that is one."""
+    return _whole(value, 31)
+
+
+def to_long(value: Any) -> int:
+    """A whole number of 64 bits, or text that is one."""
+    return _whole(value, 63)
+
+
+def to_real(value: Any) -> float | int:
+    """A number, or text that is one; a whole number stays whole, whatever its size."""
+    number = _number(value)
+    if isinstance(number, int):
+        return number
+    real = float(number)
+    if not math.isfinite(real):
+        raise Misfit
+    return real
+
+
+def to_boolean(value: Any) -> bool:
+    """`true` and `false`, and those words as text."""
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in {"true", "false"}:
+        return value.lower() == "true"
+    raise Misfit
+
+
+def to_datetime(value: Any) -> str:
+    """ISO 8601 text, passed on as it came."""
+    parse_datetime(value)
+    return str(value)
+
+
+def to_dynamic(value: Any) -> Any:
+    """Any JSON value; one nested deeper than 32 levels as JSON text."""
+    return to_json(value) if deeper_than(value, MAX_DEPTH) else value
+
+
+def to_json(value: Any) -> str:
+    """Any JSON value, as compact JSON text."""
+    return _encode(value).decode()
+
+
+TYPES: dict[str, Callable[[Any], Any]] = {
+    "string": to_string,
+    "guid": to_string,
+    "int": to_int,
+    "long": to_long,
+    "real": to_real,
+    "boolean": to_boolean,
+    "datetime": to_datetime,
+    "dynamic": to_dynamic,
+    "json": to_json,
+}
+
+
+def fingerprint(secret: str) -> str:
+    """A stable stand-in for a secret: equal secrets stay equal, and none can be read back."""
+    if not secret:
+        return secret
+    return "sha256:" + hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()[:16]
+
+
+def parse_datetime(value: Any) -> datetime:
+    """ISO 8601 text as a moment; without an offset it is UTC.
+
+    Raises:
+        Misfit: the value is not text, or not a moment.
+    """
+    if not isinstance(value, str) or not _DATETIME.fullmatch(value):
+        raise Misfit
+    try:
+        moment = datetime.fromisoformat(value.upper())
+    except ValueError as error:
+        raise Misfit from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def to_micros(value: Any) -> int:
+    """ISO 8601 text as microseconds since 1970. Raises Misfit as `parse_datetime` does."""
+    since = parse_datetime(value) - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+
+
+def deeper_than(value: Any, levels: int) -> bool:
+    """Whether objects and lists are nested in more than this many levels."""
+    layer = [value]
+    for _ in range(levels):
+        layer = [child for parent in layer for child in _children(parent)]
+        if not layer:
+            return False
+    return any(isinstance(child, dict | list) for child in layer)
+
+
+def _children(value: Any) -> Any:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def _number(value: Any) -> int | Decimal:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = Decimal(value) if set(value) & set(".eE") else int(value)
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise Misfit
+    return value
+
+
+def _whole(value: Any, bits: int) -> int:
+    number = _number(value)
+    if isinstance(number, Decimal):
+        # The exponent first: `1e999999999` is whole, and would fill the memory.
+        if number.adjusted() > 20 or number != number.to_integral_value():
+            raise Misfit
+        number = int(number)
+    if not -(1 << bits) <= number < 1 << bits:
+        raise Misfit
+    return number

@@ -1,0 +1,101 @@
+"""Where mappings come from: the files of the package, and a folder of the user's over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sentinelone_source.documents import read_toml, unknown
+from sentinelone_source.errors import ConfigError
+from sentinelone_source.mapping.model import Document, Mapping
+from sentinelone_source.mapping.schema import build, normal_column
+
+
+def built_in_folder() -> Path:
+    """The mappings that come with the package: inside the wheel, or beside the source tree."""
+    package = Path(__file__).parents[1]
+    inside = package / "mappings"
+    return inside if inside.is_dir() else package.parents[1] / "mappings"
+
+
+def load_mappings(folder: Path | None = None) -> dict[str, Mapping]:
+    """All mappings by name, the user's folder merged over the built-in ones by table.
+
+    Raises:
+        ConfigError: a file is wrong; the message names file, table and column or key.
+    """
+    names: dict[str, str] = {}
+    files: dict[str, str] = {}
+    documents: dict[str, Document] = {}
+    for path in _toml_files(built_in_folder(), folder):
+        document = read_toml(path)
+        table = document.get("table")
+        if not isinstance(table, str):
+            raise ConfigError(f"{path}: table: missing; name the table, as 'SentinelOneThreats_CL'")
+        documents[table] = merge(documents.get(table), document, f"{path}: {table}")
+        names.setdefault(table, path.stem)
+        files[table] = str(path)
+    mappings: dict[str, Mapping] = {}
+    for table, document in documents.items():
+        name = names[table]
+        if name in mappings:
+            raise ConfigError(f"{files[table]}: another table is called {name!r}; rename the file")
+        mappings[name] = build(name, document, files[table])
+    return mappings
+
+
+def _toml_files(*folders: Path | None) -> list[Path]:
+    files: list[Path] = []
+    for folder in filter(None, folders):
+        if not folder.is_dir():
+            raise ConfigError(f"mappings.path: {folder} is not a folder")
+        files += sorted(folder.glob("*.toml"))
+    return files
+
+
+def merge(base: Document | None, over: Document, where: str) -> Document:
+    """Lay a user's document over the built-in one of the same table.
+
+    What it names is merged, key by key; its drops come after the built-in ones; a column that is
+    `false` goes; `replace = true` keeps nothing of the built-in document.
+    """
+    if base is None or over.get("replace"):
+        return over
+    merged = dict(base)
+    for key, value in over.items():
+        if key == "columns" and isinstance(value, dict):
+            merged[key] = _merge_columns(base[key], value, where)
+        elif key == "drop" and isinstance(value, list):
+            merged[key] = [*base.get(key, []), *value]
+        else:
+            merged[key] = _merge_tables(base.get(key), value)
+    return merged
+
+
+def _merge_tables(base: Any, over: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(over, dict)):
+        return over
+    return base | {key: _merge_tables(base.get(key), value) for key, value in over.items()}
+
+
+def _merge_columns(base: Document, over: Document, where: str) -> Document:
+    merged = dict(base)
+    for name, spec in over.items():
+        if isinstance(spec, dict) and name in base and base[name] is not False:
+            merged[name] = normal_column(base[name], where) | spec
+        else:
+            merged[name] = spec
+    return merged
+
+
+def find_mapping(mappings: dict[str, Mapping], wanted: str) -> Mapping:
+    """A mapping by its own name or its table's.
+
+    Raises:
+        ConfigError: there is no such table; names the nearest one.
+    """
+    for mapping in mappings.values():
+        if wanted in (mapping.name, mapping.table):
+            return mapping
+    known = [name for mapping in mappings.values() for name in (mapping.name, mapping.table)]
+    raise ConfigError(unknown("table", wanted, known))

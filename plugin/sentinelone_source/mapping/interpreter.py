@@ -1,0 +1,141 @@
+"""The mapping, carried out step by step on one decoded record.
+
+Slow, and the measure of all things: the compiled mapper must give the same row or step aside. It
+takes the records over that the typed decoders refuse, with values of other types than expected.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+import msgspec
+
+from sentinelone_source.errors import Skippable
+from sentinelone_source.mapping.columns import TYPES, Misfit, fingerprint, to_micros, to_string
+from sentinelone_source.mapping.model import Column, Mapping
+from sentinelone_source.mapping.paths import Path, Unevaluable
+from sentinelone_source.mapping.values import decode_exactly, mend_surrogates
+
+RowType = Callable[..., msgspec.Struct]
+
+
+class Interpreted(NamedTuple):
+    """What became of a record; `row` is None for one that a `[[drop]]` takes out."""
+
+    id: str
+    version: str | None
+    position: int
+    row: msgspec.Struct | None
+
+
+class Interpreter:
+    """Carries out one mapping.
+
+    Args:
+        mapping: what to carry out.
+        row: makes the row; called with the columns' values, in order.
+    """
+
+    def __init__(self, mapping: Mapping, row: RowType) -> None:
+        self._mapping = mapping
+        self._row = row
+
+    def interpret(self, raw: Any, misfits: Counter[str]) -> Interpreted:
+        """Make a row of one record.
+
+        Args:
+            raw: the record as JSON.
+            misfits: counts, by column, the values that did not fit.
+
+        Raises:
+            Skippable: the record is no JSON object, or has no id or position.
+        """
+        record = decode_record(raw)
+        if any(drop.holds(record) for drop in self._mapping.drops):
+            return Interpreted("", None, 0, None)
+        walk = self._mapping.walk
+        id_ = _identity(record, walk.id)
+        if not id_:
+            raise Skippable(f"no id at {walk.id.text}")
+        try:
+            position = to_micros(next(iter(walk.position.find(record)), None))
+        except (Misfit, Unevaluable):
+            raise Skippable(f"no position at {walk.position.text}") from None
+        version = _identity(record, walk.version) if walk.version else None
+        return Interpreted(id_, version, position, self._row(*self._values(record, misfits)))
+
+    def _values(self, record: Any, misfits: Counter[str]) -> Iterator[Any]:
+        for column in self._mapping.columns:
+            try:
+                yield column_value(column, (path.find(record) for path in column.paths))
+            except (Misfit, Unevaluable):
+                misfits[column.name] += 1
+                yield None
+
+
+def decode_record(raw: Any) -> dict[str, Any]:
+    """Decode one record, every digit kept.
+
+    Raises:
+        Skippable: it is not JSON, not an object, or nested too deep to be read at all.
+    """
+    try:
+        try:
+            record = decode_exactly(raw)
+        except msgspec.DecodeError:
+            record = decode_exactly(mend_surrogates(bytes(raw)))
+    except RecursionError:
+        raise Skippable("nested too deep") from None
+    except msgspec.DecodeError as error:
+        raise Skippable(f"not JSON: {error}") from None
+    if not isinstance(record, dict):
+        raise Skippable("not an object")
+    return record
+
+
+def column_value(column: Column, found: Iterable[list[Any]]) -> Any:
+    """A column's value, given the matches of each of its paths.
+
+    Raises:
+        Misfit: the type does not take the value.
+        Unevaluable: from the paths, as they are evaluated.
+    """
+    value = _chosen(column, found)
+    if value is None:
+        return None
+    value = TYPES[column.type](value)
+    return fingerprint(value) if column.redact else value
+
+
+def _chosen(column: Column, found: Iterable[list[Any]]) -> Any:
+    for path, matches in zip(column.paths, found, strict=True):
+        value: Any = matches[0] if matches else None
+        if path.many and column.type in ("json", "dynamic"):
+            value = [match for match in matches if match is not None] or None
+        if len(column.paths) == 1 or (value is not None and value != ""):
+            return value
+    return None
+
+
+def _identity(record: Any, path: Path) -> str | None:
+    try:
+        value = next(iter(path.find(record)), None)
+    except Unevaluable:
+        return None
+    return None if value is None else to_string(value)
+
+
+def on_raw(column: Column) -> Callable[..., Any]:
+    """The column's value as a function of the raw JSON that each path's members lead to."""
+
+    def value(*raws: msgspec.Raw | None) -> Any:
+        return column_value(column, map(find_in_raw, column.paths, raws))
+
+    return value
+
+
+def find_in_raw(path: Path, raw: msgspec.Raw | None) -> list[Any]:
+    """All matches of a path, given the raw JSON that its members lead to."""
+    return [] if raw is None else path.find_below(decode_exactly(raw))

@@ -1,0 +1,75 @@
+"""A mapping, read and checked: which endpoint, how to walk it, which path fills which column."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass, field
+from typing import Any
+
+from sentinelone_source.mapping.conditions import Drop
+from sentinelone_source.mapping.paths import Path
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the table. Of several paths the first with a value counts."""
+
+    name: str
+    type: str
+    paths: tuple[Path, ...]
+    redact: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to ask the console for; `path` is below `/web/api/v2.1/`."""
+
+    path: str
+    records: Path
+    page_size: int = 1000
+    params: Dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How to go through an endpoint in ascending order of position.
+
+    Attributes:
+        id: what names a record.
+        version: what changes with the record; None where records never change.
+        position: the value of the ordering field, ISO 8601 text.
+        filter: query parameter for the first position wanted, inclusive.
+        sort_by: query parameter value of the ordering field.
+        inventory: the first sweep takes everything there is.
+        rescan: recent records are read again for changed versions.
+    """
+
+    id: Path
+    version: Path | None
+    position: Path
+    filter: str
+    sort_by: str
+    inventory: bool = False
+    rescan: bool = False
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One table, from endpoint to columns. `name` is the file's: `threats` of `threats.toml`."""
+
+    name: str
+    table: str
+    stream: str
+    request: Request
+    walk: Walk
+    columns: tuple[Column, ...]
+    drops: tuple[Drop, ...] = ()
+
+    @property
+    def secret_paths(self) -> tuple[Path, ...]:
+        """Where this table's records hold secrets."""
+        return tuple(path for column in self.columns if column.redact for path in column.paths)
+
+
+Document = dict[str, Any]
+"""A mapping file as TOML gives it."""
