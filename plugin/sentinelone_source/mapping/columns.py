@@ -19,10 +19,6 @@ import msgspec
 MAX_DEPTH = 32
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
-_DATETIME = re.compile(
-    r"\d{4}-\d{2}-\d{2}(?:[Tt ]\d{2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?:[Zz]|[+-]\d{2}(?::?\d{2})?)?)?",
-    re.ASCII,
-)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 _encode = msgspec.json.Encoder(decimal_format="number").encode
@@ -113,7 +109,7 @@ def parse_datetime(value: Any) -> datetime:
     Raises:
         Misfit: the value is not text, or not a moment.
     """
-    if not isinstance(value, str) or not _DATETIME.fullmatch(value):
+    if not isinstance(value, str) or value[10:11].upper() not in ("T", " ", ""):
         raise Misfit
     try:
         moment = datetime.fromisoformat(value.upper())

@@ -1,13 +1,14 @@
-"""Writes the function that makes a row of a typed record, as Python one can read.
+"""Writes the function that makes rows of typed records, as Python one can read.
 
-`sentinelone-source map TABLE --show-code` prints it. The function returns the record's id, version
-and position for the walk, and the row; the row is None for a record that a `[[drop]]` takes out.
+`sentinelone-source map TABLE --show-code` prints it. For each record it appends a row, what makes
+the row unique, and its position; a record that a `[[drop]]` takes out gets no row and no key.
+Whatever it raises concerns the record at hand: what it appended before stands.
 """
 
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -23,8 +24,8 @@ from sentinelone_source.mapping.model import Column, Mapping
 from sentinelone_source.mapping.paths import Path
 from sentinelone_source.mapping.trie import Node, Use, inline, use_of
 
-BuildRow = Callable[..., tuple[str | None, str | None, int, msgspec.Struct | None]]
-"""From a typed record, and its raw JSON where a path needs all of it."""
+Build = Callable[[Iterator[Any], Iterator[Any], list[Any], list[str], list[int]], None]
+"""From typed records, and their raw JSON where a path needs all of it, to three lists."""
 
 _TOOLS: dict[str, Any] = {
     "EPOCH": values.EPOCH,
@@ -44,11 +45,12 @@ _TOOLS: dict[str, Any] = {
 }
 _FROM_RAW = {Use.TEXT: "as_text", Use.NUMBER: "as_number", Use.BOOLEAN: "as_boolean"}
 _WALK = ("id", "version", "position")
+_LOCALS = ("build", "record", "records", "raw", "raws", "row", "rows", "keys", "positions", "next")
 
 
 @dataclass
 class Glue:
-    """The text of `build(record, raw)`, and what the names in it stand for."""
+    """The text of `build(...)`, and what the names in it stand for."""
 
     lines: list[str] = field(default_factory=list)
     names: dict[str, Any] = field(default_factory=lambda: dict(_TOOLS))
@@ -58,11 +60,11 @@ class Glue:
         """The function as Python text."""
         return "\n".join(self.lines) + "\n"
 
-    def compile(self) -> BuildRow:
+    def compile(self) -> Build:
         """The function itself."""
         namespace = dict(self.names)
         exec(compile(self.code, "<mapping>", "exec"), namespace)  # noqa: S102 - our own text
-        build: BuildRow = namespace["build"]
+        build: Build = namespace["build"]
         return build
 
 
@@ -71,19 +73,16 @@ def write_glue(mapping: Mapping, root: Node, decoders: Decoders, row: type) -> G
     glue = Glue()
     glue.names["Row"] = row
     glue.lines += [
-        "def build(record, raw=None):",
-        f'    """One record of {mapping.request.path} as a row of {mapping.table}."""',
+        "def build(records, raws, rows, keys, positions):",
+        f'    """Records of {mapping.request.path} as rows of {mapping.table}."""',
+        "    for record in records:",
     ]
     writer = _Writer(glue, root, decoders)
     writer.parts()
     writer.drops(mapping)
     writer.walk(mapping)
     variables = [writer.column(column) for column in mapping.columns]
-    glue.lines.append("    return id, version, position, Row(")
-    glue.lines += textwrap.wrap(
-        ", ".join(variables), 92, initial_indent=" " * 8, subsequent_indent=" " * 8
-    )
-    glue.lines.append("    )")
+    writer.row(variables)
     return glue
 
 
@@ -92,12 +91,12 @@ class _Writer:
         self._glue = glue
         self._root = root
         self._decoders = decoders
-        self._checked: dict[str, str] = {}
-        self._taken = {*glue.names, *_WALK, "record", "raw", "build"}
+        self._checked: set[str] = set()
+        self._taken = {*glue.names, *_WALK, *_LOCALS}
         self._taken |= {node.name for node in root.parents()}
 
     def _add(self, line: str) -> None:
-        self._glue.lines.append("    " + line)
+        self._glue.lines.append(" " * 8 + line)
 
     def _global(self, name: str, thing: Any) -> str:
         self._glue.names[name] = thing
@@ -105,6 +104,9 @@ class _Writer:
 
     def parts(self) -> None:
         """Bring every nested struct into a local variable, from the top down."""
+        if self._root.uses:
+            self._add("raw = next(raws)")
+        self._add("if record is None: raise Unusual")
         for members, part in sorted(self._decoders.parts.items(), key=lambda item: len(item[0])):
             name, value = part.node.name, self._field(members)
             absent = self._global(f"no_{name}", part.absent)
@@ -123,7 +125,8 @@ class _Writer:
                 for place, condition in enumerate(drop.conditions, 1)
             ]
             self._add(f"if {' and '.join(tests)}:")
-            self._add("    return None, None, 0, None")
+            self._add('    rows.append(None), keys.append(""), positions.append(0)')
+            self._add("    continue")
 
     def walk(self, mapping: Mapping) -> None:
         """What the walk needs: who the record is, which version of it, and where it stands."""
@@ -132,14 +135,18 @@ class _Writer:
             if path is None:
                 self._add(f"{name} = None")
             elif path.plain:
-                self._add(f"{name} = scalar({self._value(path.members, Use.TEXT)})")
+                self._add(f"{name} = {self._value(path.members, Use.TEXT)}")
             else:
                 find = self._global(f"find_{name}", _first_in_raw(path))
-                self._add(f"{name} = scalar({find}({self._raw(path)}))")
-        self._check_datetime("position")
+                self._add(f"{name} = {find}({self._raw(path)})")
+        self._add("if not id: raise Unusual")
+        self._as_text("id")
+        if mapping.walk.version:
+            self._as_text("version")
+        self._add('if position[10] != "T": raise Unusual')
         self._add("position = (iso(position) - EPOCH) // MICROSECOND")
         if mapping.walk.position.plain:
-            self._checked[self._value(mapping.walk.position.members, Use.TEXT)] = "position"
+            self._checked.add(self._value(mapping.walk.position.members, Use.TEXT))
 
     def column(self, column: Column) -> str:
         """Compute one column's value; gives the variable it is in."""
@@ -153,13 +160,25 @@ class _Writer:
         if column.type == "datetime":
             source = self._glue.lines[-1].partition(" = ")[2]
             if source not in self._checked:
-                self._check_datetime(name)
-                self._checked[source] = name
+                self._add(
+                    f'if {name} is not None and not (iso({name}) and {name}[10] == "T"): raise Unusual'
+                )
+                self._checked.add(source)
         else:
-            self._add(f"if {name}.__class__ is not str and {name} is not None: {name} = scalar({name})")
+            self._as_text(name)
         if column.redact:
             self._add(f"if {name} is not None: {name} = fingerprint({name})")
         return name
+
+    def row(self, variables: list[str]) -> None:
+        """Put the row together, its key and its position beside it."""
+        self._add("row = Row(")
+        text = textwrap.wrap(", ".join(variables), 80)
+        self._glue.lines += [" " * 12 + line for line in text]
+        self._add(")")
+        self._add('keys.append(f"{id}@{version}" if version else id)')
+        self._add("positions.append(position)")
+        self._add("rows.append(row)")
 
     def _expression(self, column: Column) -> str:
         if not inline(column):
@@ -174,9 +193,8 @@ class _Writer:
             return f"{fields[0]} if {fields[0]} is None else {function}({fields[0]})"
         return f"{function}({fields[0]})" if function else fields[0]
 
-    def _check_datetime(self, name: str) -> None:
-        usual = f'iso({name}) and {name}[10] == "T" and {name}[-2] not in ". "'
-        self._add(f"if {name} is not None and not ({usual}): raise Unusual")
+    def _as_text(self, name: str) -> None:
+        self._add(f"if {name}.__class__ is not str and {name} is not None: {name} = scalar({name})")
 
     def _field(self, members: tuple[str, ...]) -> str:
         parent = self._root.at(members[:-1]).name if len(members) > 1 else "record"

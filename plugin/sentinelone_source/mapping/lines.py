@@ -1,26 +1,31 @@
-"""Rows as lines: NDJSON in batches that every way to the shipper takes whole."""
+"""Rows as lines: NDJSON, in batches that every way to the shipper takes whole."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.limits import MAX_COLUMN, MAX_LINE, cut_columns
 from sentinelone_source.mapping.model import Mapping
 
-_encode_into = msgspec.json.Encoder(decimal_format="number").encode_into
+_encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Whole lines of one table, at most 900,000 bytes together."""
+class Piece(NamedTuple):
+    """Some whole lines."""
 
-    data: bytearray
+    data: bytes
+    rows: int
+
+
+class Batch(NamedTuple):
+    """Whole lines of one table in pieces, at most 900,000 bytes together."""
+
+    pieces: list[bytes]
+    size: int
     rows: int
 
 
@@ -39,44 +44,38 @@ def row_type(mapping: Mapping) -> type[msgspec.Struct]:
     )
 
 
-def batches(
-    rows: Iterable[msgspec.Struct], cut: Counter[str], too_long: list[int]
-) -> Iterator[Batch]:
-    """Encode rows, as batches of whole lines.
+def encode(rows: list[msgspec.Struct], cut: Counter[str], too_long: list[int]) -> Iterator[Piece]:
+    """Encode rows as lines.
 
     Args:
-        rows: of one table.
-        cut: counts, by column, the values that had to be cut.
-        too_long: gets the places of the rows that make no line even then.
+        rows: of one table; too long columns of them are cut in place.
+        cut: counts the cuts by column.
+        too_long: gets the places of rows that make no line even then.
     """
-    buffer, count = bytearray(), 0
-    for place, row in enumerate(rows):
-        start = len(buffer)
-        try:
-            _append_line(row, buffer, cut)
-        except Skippable:
-            del buffer[start:]
-            too_long.append(place)
-            continue
-        if len(buffer) > MAX_LINE:
-            line = buffer[start:]
-            del buffer[start:]
-            yield Batch(buffer, count)
-            buffer, count = line, 0
-        count += 1
-    if count:
-        yield Batch(buffer, count)
-
-
-def _append_line(row: msgspec.Struct, buffer: bytearray, cut: Counter[str]) -> None:
-    start = len(buffer)
-    _encode_into(row, buffer, -1)
-    buffer.append(10)
-    if len(buffer) - start <= MAX_COLUMN:
+    data = _encode_lines(rows)
+    if len(data) <= MAX_COLUMN:  # then no column of any row can be longer
+        yield Piece(data, len(rows))
         return
-    cut_columns(row, cut)
-    del buffer[start:]
-    _encode_into(row, buffer, -1)
-    buffer.append(10)
-    if len(buffer) - start > MAX_LINE:
-        raise Skippable(f"the row is longer than {MAX_LINE} bytes")
+    for place, row in enumerate(rows):
+        line = _encode_lines([row])
+        if len(line) > MAX_COLUMN:
+            cut_columns(row, cut)
+            line = _encode_lines([row])
+        if len(line) > MAX_LINE:
+            too_long.append(place)
+        else:
+            yield Piece(line, 1)
+
+
+def pack(pieces: Iterable[Piece]) -> Iterator[Batch]:
+    """Put pieces together, in order, as far as the limit goes; nothing is copied."""
+    batch, size, rows = [], 0, 0
+    for piece in pieces:
+        if size + len(piece.data) > MAX_LINE:
+            yield Batch(batch, size, rows)
+            batch, size, rows = [], 0, 0
+        batch.append(piece.data)
+        size += len(piece.data)
+        rows += piece.rows
+    if rows:
+        yield Batch(batch, size, rows)

@@ -1,11 +1,9 @@
-"""One table's mapper: a page of the API in, rows out."""
+"""One table's mapper: a page of the API in, lines out."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -14,63 +12,32 @@ from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.decoder import build_decoders
 from sentinelone_source.mapping.envelope import Envelope, Malformed
 from sentinelone_source.mapping.glue import write_glue
-from sentinelone_source.mapping.interpreter import Interpreter
-from sentinelone_source.mapping.lines import Batch, batches, row_type
+from sentinelone_source.mapping.interpreter import Interpreted, Interpreter
+from sentinelone_source.mapping.lines import Batch, Piece, encode, pack, row_type
 from sentinelone_source.mapping.model import Mapping
+from sentinelone_source.mapping.page import Dead, Known, Page, nothing_known
 from sentinelone_source.mapping.trie import build_trie
 from sentinelone_source.mapping.values import UNUSUAL, mend_surrogates
 
 _CURSOR = ("pagination", "nextCursor")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
 _SNIFFED = 4096
+_STRIDE = 32_768
 
 
-class Entry(NamedTuple):
-    """A record that became a row.
+class _Made(NamedTuple):
+    """What became of some records: row, key and position of each; a gap has no row, and no key."""
 
-    Attributes:
-        key: what makes the row unique: the record's id, and its version where it has one.
-        position: of the record in the feed's order, microseconds since 1970.
-        row: the columns, not yet encoded.
-        index: the record's place in the page.
-    """
+    rows: list[Any]
+    keys: list[str]
+    positions: list[int]
 
-    key: str
-    position: int
-    row: msgspec.Struct
-    index: int
+    @property
+    def gaps(self) -> int:
+        return self.keys.count("")
 
-
-class Dead(NamedTuple):
-    """A record that cannot become a row, and why."""
-
-    reason: str
-    raw: bytes
-
-
-@dataclass
-class Page:
-    """A page of records, mapped.
-
-    Attributes:
-        records: how many the page held.
-        cursor: where the next page begins; None after the last one.
-        entries: the rows, in the order of the page.
-        dead: what could not become a row.
-        dropped: how many a `[[drop]]` took out.
-        misfits: by column, values that the column's type does not take.
-        cut: by column, values cut for their length; counted when the lines are made.
-    """
-
-    body: bytes
-    records: int
-    cursor: str | None
-    raws: list[Any] | None = None
-    entries: list[Entry] = field(default_factory=list)
-    dead: list[Dead] = field(default_factory=list)
-    dropped: int = 0
-    misfits: Counter[str] = field(default_factory=Counter)
-    cut: Counter[str] = field(default_factory=Counter)
+    def only(self, places: Sequence[int]) -> _Made:
+        return _Made(*([values[n] for n in places] for values in self))
 
 
 class Mapper:
@@ -96,51 +63,81 @@ class Mapper:
         self._typed = Envelope(records, _CURSOR, decoders.record)
         self._split = Envelope(records, _CURSOR, msgspec.Raw)
 
-    def read(self, body: bytes) -> Page:
-        """Make rows of a page.
+    def open(self, body: bytes) -> Page:
+        """Decode a page as far as the mapping needs it.
 
         Raises:
             Malformed: the body is not JSON, or holds no list of records.
         """
         body = _compact(body)
-        records, page = self._open(body)
-        for index, record in enumerate(records):
-            if not (record and self._add(page, index, record)):
-                self._interpret(page, index)
-        return page
-
-    def lines(self, page: Page, entries: Sequence[Entry]) -> Iterator[Batch]:
-        """Encode entries of a page; one too long for a line is added to the page's dead."""
-        too_long: list[int] = []
-        yield from batches((entry.row for entry in entries), page.cut, too_long)
-        for place in too_long:
-            raw = bytes(self._raws(page)[entries[place].index])
-            page.dead.append(Dead("the row is too long for a line", raw))
-
-    def _add(self, page: Page, index: int, record: Any) -> bool:
-        """Run the generated code; False leaves the record to the interpreter."""
-        try:
-            raw = page.raws[index] if page.raws else None
-            id_, version, position, row = self._build(record, raw)
-        except UNUSUAL:
-            return False
-        if row is None:
-            page.dropped += 1
-        elif id_:
-            key = f"{id_}@{version}" if version else id_
-            page.entries.append(Entry(key, position, row, index))
-        return row is None or bool(id_)
-
-    def _open(self, body: bytes) -> tuple[list[Any], Page]:
-        """The page's typed records; those that are not as expected are None."""
-        try:
-            if not self._wants_raw:
-                records, cursor = self._typed.open(body)
-                return records, Page(body, len(records), cursor)
-        except (msgspec.MsgspecError, RecursionError):
-            pass
+        if not self._wants_raw:
+            try:
+                return Page(body, *self._typed.open(body))
+            except (msgspec.MsgspecError, RecursionError):
+                pass  # one record is not as expected: go through them one by one
         raws, cursor = self._open_raw(body)
-        return [self._decode_or_none(raw) for raw in raws], Page(body, len(raws), cursor, raws)
+        return Page(body, [self._decode_or_none(raw) for raw in raws], cursor, raws)
+
+    def lines(self, page: Page, known: Known = nothing_known) -> Iterator[Batch]:
+        """Make the page's rows, in batches of whole lines; the page keeps account."""
+        return pack(self._pieces(page, known))
+
+    def _pieces(self, page: Page, known: Known) -> Iterator[Piece]:
+        """Go through a page in strides of about 32 KiB: rows are encoded while they are warm."""
+        total = len(page.records)
+        stride = max(1, min(64, _STRIDE * total // (len(page.body) + 1)))
+        for start in range(0, total, stride):
+            made = self._rows(page, start, start + stride)
+            places = self._fresh(page, made, known(made.keys, made.positions))
+            if len(places) < len(made.rows):
+                made = made.only(places)
+            page.keys += made.keys
+            page.positions += made.positions
+            too_long: list[int] = []
+            yield from encode(made.rows, page.cut, too_long)
+            for number in too_long:
+                self._bury(page, start + places[number], "the row is too long for a line")
+
+    def _fresh(self, page: Page, made: _Made, known: Container[str]) -> Sequence[int]:
+        """The places of rows that are to be handed over."""
+        if not known and not made.gaps:
+            return range(len(made.rows))
+        places = [n for n, key in enumerate(made.keys) if key and key not in known]
+        page.suppressed += len(made.rows) - made.gaps - len(places)
+        return places
+
+    def _rows(self, page: Page, start: int, stop: int) -> _Made:
+        """Build the rows of some records; what the generated code refuses is interpreted."""
+        stop = min(stop, len(page.records))
+        buried = len(page.dead)
+        made = _Made([], [], [])
+        records = iter(page.records[start:stop])
+        raws = iter(page.raws[start:stop] if page.raws else ())
+        while start + len(made.rows) < stop:
+            try:
+                self._build(records, raws, *made)
+            except UNUSUAL:
+                id_, version, position, row = self._interpret(page, start + len(made.rows))
+                made.keys.append(f"{id_}@{version}" if version else id_)
+                made.positions.append(position)
+                made.rows.append(row)
+        page.dropped += made.gaps - (len(page.dead) - buried)
+        return made
+
+    def _interpret(self, page: Page, place: int) -> Interpreted:
+        try:
+            return self._interpreter.interpret(self._raws(page)[place], page.misfits)
+        except Skippable as reason:
+            self._bury(page, place, str(reason))
+            return Interpreted("", None, 0, None)
+
+    def _bury(self, page: Page, place: int, reason: str) -> None:
+        page.dead.append(Dead(reason, bytes(self._raws(page)[place])))
+
+    def _raws(self, page: Page) -> list[Any]:
+        if page.raws is None:
+            page.raws = self._open_raw(page.body)[0]
+        return page.raws
 
     def _open_raw(self, body: bytes) -> tuple[list[Any], str | None]:
         try:
@@ -161,27 +158,9 @@ class Mapper:
         except (msgspec.MsgspecError, RecursionError):
             return None
 
-    def _raws(self, page: Page) -> list[Any]:
-        if page.raws is None:
-            page.raws = self._open_raw(page.body)[0]
-        return page.raws
-
-    def _interpret(self, page: Page, index: int) -> None:
-        raw = self._raws(page)[index]
-        try:
-            done = self._interpreter.interpret(raw, page.misfits)
-        except Skippable as reason:
-            page.dead.append(Dead(str(reason), bytes(raw)))
-            return
-        if done.row is None:
-            page.dropped += 1
-            return
-        key = f"{done.id}@{done.version}" if done.version else done.id
-        page.entries.append(Entry(key, done.position, done.row, index))
-
 
 def _compact(body: bytes) -> bytes:
-    """Take white space out of a page that has any; the head tells how a page is written.
+    """Take white space out of a page that has any; its head tells how it was written.
 
     A line break anywhere counts: copied into a row, it would tear the line in two.
     """

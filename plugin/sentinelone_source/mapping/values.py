@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from sentinelone_source.mapping.columns import MAX_DEPTH, Misfit, to_json
+from sentinelone_source.mapping.columns import MAX_DEPTH, Misfit, deeper_than, to_json
 from sentinelone_source.mapping.decoder import item_decoder
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -24,6 +24,9 @@ MICROSECOND = timedelta(microseconds=1)
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
+
+# An escape of a character by its number; `C:\\users` holds the first two characters of one.
+_NUMBERED = re.compile(r"\\u[0-9a-fA-F]{4}")
 
 decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -60,7 +63,7 @@ def json_text(raw: msgspec.Raw | None) -> str | None:
     text = str(raw, "utf-8")
     if text == "null":
         return None
-    if "\\" in text and "\\u" in text:
+    if "\\" in text and "\\u" in text and _NUMBERED.search(text):
         return to_json(decode_exactly(mend_surrogates(text.encode())))
     return text
 
@@ -74,9 +77,11 @@ def dynamic(raw: msgspec.Raw | None) -> msgspec.Raw | None:
         return None
     if not data.isascii():
         data.decode()
-    if b"\\" in data and b"\\u" in data:
+    if b"\\" in data and b"\\u" in data and (b"\\ud" in data or b"\\uD" in data):
         raise Unusual
-    if data.count(b"{") + data.count(b"[") > MAX_DEPTH:
+    # Every level opens a bracket; what `replace` leaves is the fastest way to count them.
+    brackets = 2 * len(data) - len(data.replace(b"{", b"")) - len(data.replace(b"[", b""))
+    if brackets > MAX_DEPTH and deeper_than(decode_exactly(data), MAX_DEPTH):
         raise Unusual
     return raw
 

@@ -1,0 +1,54 @@
+"""A page of records on its way to becoming lines, and the account of what became of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Container
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+Known = Callable[[list[str], list[int]], Container[str]]
+"""From keys and their positions: those whose rows were handed over before."""
+
+
+class Dead(NamedTuple):
+    """A record that cannot become a row, and why."""
+
+    reason: str
+    raw: bytes
+
+
+@dataclass
+class Page:
+    """A decoded page. The counts fill up as its rows are made.
+
+    Attributes:
+        body: the page as JSON.
+        records: typed records; None where a record is not as expected.
+        raws: the records as JSON, once somebody needed them.
+        cursor: where the next page begins; None after the last one.
+        keys: of the rows made, what makes each unique: id, and version where there is one.
+        positions: of the same rows, microseconds since 1970.
+        suppressed: rows not made, because they were handed over before.
+        dropped: records that a `[[drop]]` took out.
+        dead: records that cannot become rows.
+        misfits: by column, values that the column's type does not take.
+        cut: by column, values cut for their length.
+    """
+
+    body: bytes
+    records: list[Any]
+    cursor: str | None
+    raws: list[Any] | None = None
+    keys: list[str] = field(default_factory=list)
+    positions: list[int] = field(default_factory=list)
+    suppressed: int = 0
+    dropped: int = 0
+    dead: list[Dead] = field(default_factory=list)
+    misfits: Counter[str] = field(default_factory=Counter)
+    cut: Counter[str] = field(default_factory=Counter)
+
+
+def nothing_known(_keys: list[str], _positions: list[int]) -> Container[str]:
+    """For those who want every row."""
+    return ()
