@@ -1,0 +1,72 @@
+"""The console's stateless cursor: where the last page ended, as base64 of JSON."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
+
+import msgspec
+
+from .moments import from_micros, micros, parse, text
+
+if TYPE_CHECKING:
+    from .endpoints import Endpoint
+    from .shelf import Key
+
+
+class InvalidCursorError(Exception):
+    """Not a cursor, or one of another endpoint or order."""
+
+
+class Cursor(msgspec.Struct, forbid_unknown_fields=True):
+    """The last row that was delivered and the order it was delivered in."""
+
+    id_column: str
+    id_value: int | str
+    sort_by_column: str
+    sort_by_value: int | str | None
+    sort_order: str
+
+
+def pack(endpoint: Endpoint, sort: str, order: str, key: Key) -> str:
+    """The cursor after a row, percent-encoded as the console delivers it.
+
+    A blank after the JSON makes its length one that needs padding, so that every cursor shows
+    whether a client decodes it.
+    """
+    value, _, identifier = key
+    if endpoint.sorts[sort] in endpoint.time_paths:
+        value = text(from_micros(value)) if value >= 0 else None
+    is_number = identifier.isdecimal() and not identifier.startswith("0")
+    number = int(identifier) if is_number else identifier
+    is_id = endpoint.sorts[sort] == endpoint.id
+    cursor = Cursor(endpoint.view, number, sort, number if is_id else value, order)
+    encoded = msgspec.json.encode(cursor)
+    padded = encoded.ljust(len(encoded) + (1 - len(encoded)) % 3)
+    return quote(base64.b64encode(padded).decode(), safe="")
+
+
+def unpack(encoded: str, endpoint: Endpoint, *, strict: bool) -> Cursor:
+    """Reads a cursor as it arrives after query decoding; a lenient console decodes it again."""
+    try:
+        raw = base64.b64decode(encoded if strict else unquote(encoded), validate=True)
+        cursor = msgspec.json.decode(raw, type=Cursor)
+    except (binascii.Error, msgspec.DecodeError, ValueError) as error:
+        raise InvalidCursorError from error
+    is_ours = cursor.id_column == endpoint.view and cursor.sort_by_column in endpoint.sorts
+    if not is_ours or cursor.sort_order not in {"asc", "desc"}:
+        raise InvalidCursorError
+    return cursor
+
+
+def position(cursor: Cursor, endpoint: Endpoint) -> tuple[Any, str]:
+    """The sort value and the id to go on after."""
+    value: Any = cursor.sort_by_value
+    if endpoint.sorts[cursor.sort_by_column] in endpoint.time_paths:
+        try:
+            value = -1 if value is None else micros(parse(str(value)))
+        except ValueError as error:
+            raise InvalidCursorError from error
+    return value, str(cursor.id_value)

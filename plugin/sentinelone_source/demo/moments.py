@@ -1,0 +1,79 @@
+"""Times as the API writes them, and the insertion time that every SentinelOne id carries."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+SNOWFLAKE_EPOCH_MS = 1_483_228_800_000
+_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def utc_now() -> datetime:
+    """The real clock."""
+    return datetime.now(UTC)
+
+
+def micros(at: datetime) -> int:
+    """Whole microseconds since 1970; floats would round."""
+    return (at - _ZERO) // _MICROSECOND
+
+
+def from_micros(value: int) -> datetime:
+    """The inverse of `micros`."""
+    return _ZERO + timedelta(microseconds=value)
+
+
+def parse(text: str) -> datetime:
+    """ISO 8601 text to a UTC time; without an offset it is UTC. Raises ValueError."""
+    at = datetime.fromisoformat(text)
+    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+
+
+def text(at: datetime) -> str:
+    """As the API writes it: six, three or no fraction digits, whatever the value needs."""
+    if at.microsecond == 0:
+        width = "seconds"
+    else:
+        width = "microseconds" if at.microsecond % 1000 else "milliseconds"
+    return at.isoformat(timespec=width).removesuffix("+00:00") + "Z"
+
+
+def coarsened(at: datetime, rng: Random) -> datetime:
+    """Mostly the same time; now and then cut to milliseconds or to the second."""
+    roll = rng.random()
+    if roll < 0.03:
+        return at.replace(microsecond=0)
+    if roll < 0.1:
+        return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    return at
+
+
+def snowflake(at: datetime, low: int) -> str:
+    """An id inserted at that time; `low` (23 bits) tells ids of one millisecond apart."""
+    return str((micros(at) // 1000 - SNOWFLAKE_EPOCH_MS) << 23 | low & 0x7FFFFF)
+
+
+def inserted_ms(identifier: str) -> int:
+    """When a record with this id was inserted, in milliseconds since 1970."""
+    return (int(identifier) >> 23) + SNOWFLAKE_EPOCH_MS
+
+
+class Clock:
+    """The tenant's clock: the given one, shifted by what it was told to jump."""
+
+    def __init__(self, source: Callable[[], datetime] = utc_now) -> None:
+        self._source = source
+        self._shift = timedelta()
+
+    def __call__(self) -> datetime:
+        return self._source().astimezone(UTC) + self._shift
+
+    def jump(self, by: timedelta) -> None:
+        """Moves the clock, forward or back."""
+        self._shift += by

@@ -1,0 +1,1 @@
+"""What the API's records look like, one module an endpoint."""

@@ -1,0 +1,179 @@
+"""The records of one endpoint, kept encoded, and sorted by whatever they are asked for."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_left, bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+import msgspec
+
+from .moments import micros, parse
+
+if TYPE_CHECKING:
+    from .endpoints import Endpoint
+
+Values = Mapping[str, Any]
+Key = tuple[Any, int, str]
+
+_NUMBERS: Final = frozenset(("activityType", "rank"))
+_BULK: Final = 500
+
+
+class Item(NamedTuple):
+    """A record as it goes out, and the values it is sorted and filtered by."""
+
+    id: str
+    encoded: bytes
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which items, in which order. `low` and `high` are inclusive bounds of the sort column."""
+
+    sort: str
+    descending: bool = False
+    low: int | None = None
+    high: int | None = None
+    after: Key | None = None
+    matches: tuple[Callable[[Values], bool], ...] = field(default=())
+
+
+def encode(record: Mapping[str, Any]) -> bytes:
+    """Compact JSON, non-ASCII raw; lone surrogates can only be written as escapes."""
+    try:
+        return msgspec.json.encode(record)
+    except UnicodeEncodeError:
+        return json.dumps(record, separators=(",", ":")).encode()
+
+
+def decode(encoded: bytes) -> dict[str, Any]:
+    """A fresh record of its own, lone surrogates included."""
+    try:
+        return msgspec.json.decode(encoded, type=dict[str, Any])
+    except msgspec.DecodeError:
+        record: dict[str, Any] = json.loads(encoded)
+        return record
+
+
+def find(record: Mapping[str, Any], path: str) -> Any:
+    """The value at a dotted path, or None."""
+    value: Any = record
+    for name in path.split("."):
+        if not isinstance(value, dict):
+            return None
+        value = value.get(name)
+    return value
+
+
+def _time(value: Any) -> int:
+    try:
+        return micros(parse(value))
+    except (TypeError, ValueError):
+        return -1
+
+
+class Shelf:
+    """Items of one endpoint. Indexes are made when first asked for, then kept."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.endpoint = endpoint
+        self._items: dict[str, Item] = {}
+        self._indexes: dict[str, list[Key]] = {}
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items.values())
+
+    def get(self, identifier: str) -> Item:
+        """Raises KeyError."""
+        return self._items[identifier]
+
+    def ids(self) -> list[str]:
+        """In order of insertion."""
+        return list(self._items)
+
+    def item(self, record: Mapping[str, Any] | bytes) -> Item:
+        """The record made ready; raw JSON is kept byte for byte."""
+        encoded = record if isinstance(record, bytes) else encode(record)
+        plain = decode(record) if isinstance(record, bytes) else record
+        endpoint = self.endpoint
+        values = {path: find(plain, path) for path in endpoint.paths}
+        for path in endpoint.time_paths:
+            values[path] = _time(values[path])
+        return Item(str(find(plain, endpoint.id)), encoded, values)
+
+    def put(self, items: Iterable[Item]) -> None:
+        """Adds items or replaces those of the same id."""
+        new = list(items)
+        if len(new) >= _BULK:
+            self._indexes.clear()
+        for item in new:
+            self.remove(item.id)
+            self._items[item.id] = item
+            for path, index in self._indexes.items():
+                insort(index, self.key(item, path))
+
+    def remove(self, identifier: str) -> bool:
+        """False when there is no such item."""
+        item = self._items.pop(identifier, None)
+        if item is None:
+            return False
+        for path, index in self._indexes.items():
+            del index[bisect_left(index, self.key(item, path))]
+        return True
+
+    def key(self, item: Item, path: str) -> Key:
+        """Where an item stands in an index; ties are broken by the id, as a number if it is one."""
+        return self.key_of(item.values[path], item.id, path)
+
+    def key_of(self, value: Any, identifier: str, path: str) -> Key:
+        """The same for a value and an id that came with a cursor."""
+        if path == self.endpoint.id:
+            value = 0
+        elif path in _NUMBERS:
+            value = value if isinstance(value, int | float) else -1
+        elif path not in self.endpoint.time_paths:
+            value = "" if value is None else str(value)
+        return value, len(identifier), identifier
+
+    def select(self, selection: Selection) -> Iterator[Item]:
+        """The selected items; the shelf must not change meanwhile."""
+        index = self._index(selection.sort)
+        first, last = self._bounds(index, selection)
+        order = range(last - 1, first - 1, -1) if selection.descending else range(first, last)
+        items, matches = self._items, selection.matches
+        for position in order:
+            item = items[index[position][2]]
+            if all(match(item.values) for match in matches):
+                yield item
+
+    def count(self, selection: Selection, stop: int) -> int:
+        """How many there are, up to `stop`."""
+        if not selection.matches:
+            first, last = self._bounds(self._index(selection.sort), selection)
+            return min(max(last - first, 0), stop)
+        return sum(1 for _, _ in zip(range(stop), self.select(selection), strict=False))
+
+    def _index(self, path: str) -> list[Key]:
+        index = self._indexes.get(path)
+        if index is None:
+            index = sorted(self.key(item, path) for item in self._items.values())
+            self._indexes[path] = index
+        return index
+
+    @staticmethod
+    def _bounds(index: list[Key], selection: Selection) -> tuple[int, int]:
+        low, high, after = selection.low, selection.high, selection.after
+        first = 0 if low is None else bisect_left(index, (low,))
+        last = len(index) if high is None else bisect_left(index, (high + 1,))
+        if after is not None and selection.descending:
+            last = min(last, bisect_left(index, after))
+        elif after is not None:
+            first = max(first, bisect_right(index, after))
+        return first, last

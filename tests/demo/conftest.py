@@ -1,0 +1,93 @@
+"""A frozen tenant, a console that serves it, and a client that asks it."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+import msgspec
+import pytest
+import requests
+
+from sentinelone_source.demo.server import Console
+from sentinelone_source.demo.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+NOON = datetime(2026, 3, 14, 12, 0, 0, 589_793, UTC)
+TOKEN = "demo-token"
+
+
+class Client:
+    """Asks a console over one kept-alive connection."""
+
+    def __init__(self, console: Console, token: str = TOKEN) -> None:
+        self.console = console
+        self.session = requests.Session()
+        self.session.headers["Authorization"] = f"ApiToken {token}"
+
+    def get(self, path: str, **parameters: Any) -> requests.Response:
+        url = f"{self.console.url}/web/api/v2.1/{path}"
+        return self.session.get(url, params=parameters, timeout=10, allow_redirects=False)
+
+    def page(self, path: str, **parameters: Any) -> tuple[list[dict[str, Any]], str | None]:
+        """The records and the cursor, ready to be sent back."""
+        answer = self.get(path, **parameters)
+        assert answer.status_code == 200, answer.text
+        body = msgspec.json.decode(answer.content)
+        cursor = body["pagination"]["nextCursor"]
+        return body["data"], unquote(cursor) if cursor else None
+
+    def pages(self, path: str, **parameters: Any) -> Iterator[list[dict[str, Any]]]:
+        """All pages of a walk."""
+        records, cursor = self.page(path, **parameters)
+        yield records
+        while cursor:
+            records, cursor = self.page(path, **{**parameters, "cursor": cursor})
+            yield records
+
+    def walk(self, path: str, **parameters: Any) -> list[dict[str, Any]]:
+        """All records of a walk."""
+        return [record for page in self.pages(path, **parameters) for record in page]
+
+
+@pytest.fixture
+def world() -> World:
+    """Empty, its clock standing still."""
+    return World(seed=5, now=lambda: NOON)
+
+
+@pytest.fixture
+def serve(world: World) -> Iterator[Callable[..., Client]]:
+    """Starts a console of the world with these options; gives a client of it."""
+    with ExitStack() as stack:
+
+        def start(*arguments: Any, **options: Any) -> Client:
+            console = stack.enter_context(Console(world, {TOKEN}, *arguments, **options))
+            client = Client(console)
+            stack.enter_context(client.session)
+            return client
+
+        yield start
+
+
+@pytest.fixture
+def client(serve: Callable[..., Client]) -> Client:
+    """A client of a console without options."""
+    return serve()
+
+
+@pytest.fixture(scope="session")
+def crowd() -> Iterator[Client]:
+    """A client of a console with 2,500 records of each endpoint; for reading only."""
+    world = World(seed=8, now=lambda: NOON)
+    many = dict.fromkeys(("activities", "agents", "alerts", "groups", "threats"), 2500)
+    world.populate(over=timedelta(days=3), **many)
+    with Console(world, {TOKEN}) as console:
+        client = Client(console)
+        client.session.headers["Accept-Encoding"] = "identity"
+        with client.session:
+            yield client
