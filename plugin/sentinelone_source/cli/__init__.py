@@ -1,0 +1,37 @@
+"""What a person types. Each command lives in a module of its own, imported when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+from sentinelone_source import __version__
+
+_COMMANDS = {
+    "run": "poll for ever, or one sweep of every feed with --once",
+    "map": "turn API records into rows, offline",
+    "state": "look at the watermarks, and move them",
+    "demo": "the poller against a console of its own, for a first look",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = import_module(f"sentinelone_source.cli.{name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def commands() -> None:
+    """SentinelOne records as rows of the Microsoft Sentinel tables, for Fluent Bit and Vector."""

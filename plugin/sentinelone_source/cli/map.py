@@ -1,0 +1,58 @@
+"""`map`: API records into rows, offline."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from sentinelone_source.cli.options import config_option
+from sentinelone_source.config import load_settings
+
+
+@click.command("map")
+@click.argument("table")
+@click.argument("file", type=click.File("rb"), default="-")
+@config_option
+@click.option("--explain", is_flag=True, help="A table instead: what was filled, what was not.")
+@click.option("--show-code", is_flag=True, help="The generated row function instead.")
+def command(
+    table: str, file: BinaryIO, config: Path | None, explain: bool, show_code: bool
+) -> None:
+    """Turn an API page, a list or NDJSON records into rows of TABLE (or mapping).
+
+    FILE may be `-` for standard input. Records that cannot become rows are named on stderr.
+    """
+    from sentinelone_source.mapping.files import find_mapping, load_mappings
+    from sentinelone_source.mapping.mapper import Mapper
+    from sentinelone_source.mapping.offline import pages
+
+    mappings = load_mappings(load_settings(config).mappings_path)
+    mapper = Mapper(find_mapping(mappings, table))
+    if show_code:
+        click.echo(mapper.code, nl=False)
+        return
+    bodies = pages(mapper.mapping, file.read(), file.name)
+    if explain:
+        from sentinelone_source.mapping.coverage import explain as explained
+
+        click.echo(explained(mapper, bodies))
+        return
+    for body in bodies:
+        page = mapper.open(body)
+        for batch in mapper.lines(page):
+            for piece in batch.pieces:
+                sys.stdout.buffer.write(piece)
+        for dead in page.dead:
+            _warn(dead.reason)
+
+
+def _warn(reason: str) -> None:
+    import structlog
+
+    from sentinelone_source.telemetry.logs import configure_logs
+
+    configure_logs()
+    structlog.get_logger().warning("dead_letter", reason=reason)

@@ -1,0 +1,34 @@
+"""`run`: the poller."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from sentinelone_source.cli.options import config_option, table_option
+from sentinelone_source.config import check_destination, load_settings
+
+
+@click.command("run")
+@config_option
+@table_option
+@click.option("--once", is_flag=True, help="One sweep of every feed, then stop.")
+@click.option("--to", metavar="stdout|URL", help="Where rows go; overrides `[handover] to`.")
+def command(config: Path | None, tables: tuple[str, ...], once: bool, to: str | None) -> None:
+    """Poll the consoles and hand rows over, until told to stop."""
+    from sentinelone_source.service import assemble
+    from sentinelone_source.telemetry.logs import configure_logs
+
+    configure_logs()
+    settings = load_settings(config)
+    if to is not None:
+        check_destination(to, "--to")
+        handover = msgspec.structs.replace(settings.handover, to=to)
+        settings = msgspec.structs.replace(settings, handover=handover)
+    with assemble(settings, tables, once=once) as service:
+        status = asyncio.run(service.run())
+    sys.exit(status)

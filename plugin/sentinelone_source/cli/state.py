@@ -1,0 +1,110 @@
+"""`state`: look at the watermarks, and move them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import msgspec
+
+from sentinelone_source.cli.options import config_option, table_option
+from sentinelone_source.config import load_settings
+from sentinelone_source.errors import ConfigError
+from sentinelone_source.feed.state import FeedState, State
+from sentinelone_source.times import parse_moment, to_iso
+
+console_option = click.option("--console", help="Only this console's feeds.")
+
+
+@click.group("state")
+def command() -> None:
+    """Look at the watermarks, and move them."""
+
+
+@command.command("show")
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a feed.")
+def show(config: Path | None, as_json: bool) -> None:
+    """How far each feed is complete; takes no lock."""
+    state = State(load_settings(config).state_path, read_only=True)
+    feeds = [_line(feed) for feed in state.show()]
+    state.close()
+    if as_json:
+        for line in feeds:
+            click.echo(msgspec.json.encode(line))
+        return
+    columns = ("console", "feed", "watermark", "last_sweep", "keys")
+    rows = [columns, *(tuple(str(line[column] or "-") for column in columns) for line in feeds)]
+    widths = [max(len(row[n]) for row in rows) for n in range(len(columns))]
+    for row in rows:
+        click.echo(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+
+
+@command.command("rewind")
+@config_option
+@table_option
+@console_option
+@click.option("--to", "moment", required=True, metavar="TIME", help="ISO 8601; UTC without offset.")
+def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, moment: str) -> None:
+    """Move watermarks back: what is newer will be handed over again."""
+    try:
+        watermark = parse_moment(moment)
+    except ValueError:
+        raise ConfigError(f"--to: {moment!r} is no timestamp; as 2026-01-31T08:00:00Z") from None
+    state = State(load_settings(config).state_path)
+    try:
+        for feed in _chosen(state, tables, console):
+            state.rewind(state.feed(feed.console, feed.mapping), watermark)
+            click.echo(f"{feed.console}/{feed.mapping}: watermark {to_iso(watermark)}")
+    finally:
+        state.close()
+
+
+@command.command("reset")
+@config_option
+@table_option
+@console_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def reset(config: Path | None, tables: tuple[str, ...], console: str | None, yes: bool) -> None:
+    """Forget feeds: their next sweep is a first one, from `start`."""
+    state = State(load_settings(config).state_path)
+    try:
+        feeds = _chosen(state, tables, console)
+        names = ", ".join(f"{feed.console}/{feed.mapping}" for feed in feeds)
+        if not yes:
+            click.confirm(f"Forget {names}?", abort=True, err=True)
+        for feed in feeds:
+            state.reset(state.feed(feed.console, feed.mapping))
+        click.echo(f"forgotten: {names}")
+    finally:
+        state.close()
+
+
+def _chosen(state: State, tables: tuple[str, ...], console: str | None) -> list[FeedState]:
+    feeds = [
+        feed
+        for feed in state.show()
+        if (not tables or {feed.mapping, *_table_names(feed)} & set(tables))
+        and console in (None, feed.console)
+    ]
+    if not feeds:
+        known = ", ".join(f"{feed.console}/{feed.mapping}" for feed in state.show()) or "none"
+        raise ConfigError(f"no such feed in the state; known: {known}")
+    return feeds
+
+
+def _table_names(feed: FeedState) -> set[str]:
+    return {f"SentinelOne{feed.mapping.capitalize()}_CL"}
+
+
+def _line(feed: FeedState) -> dict[str, object]:
+    progress = feed.progress
+    return {
+        "console": feed.console,
+        "feed": feed.mapping,
+        "watermark": None if progress.watermark is None else to_iso(progress.watermark),
+        "last_sweep": None if progress.signpost is None else to_iso(progress.signpost),
+        "keys": feed.keys,
+    }

@@ -1,0 +1,99 @@
+"""What an answer of the console means. The status is read before the body.
+
+A 429 may be a page of HTML, a 401 plain text, a 403 the word of a proxy; only an API error has a
+JSON body with `errors[0].code`, whose first three digits are the HTTP status.
+"""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Mapping as Dict
+from datetime import UTC, datetime
+
+import msgspec
+
+from sentinelone_source.errors import (
+    BadRequest,
+    CursorLost,
+    FeedRefused,
+    Refused,
+    SourceError,
+    Throttled,
+    Unavailable,
+)
+from sentinelone_source.times import to_micros
+
+INSUFFICIENT_PERMISSIONS = 4030010
+INVALID_VALUE = 4000010
+
+
+class _ApiError(msgspec.Struct):
+    code: int | str | None = None
+    title: str | None = None
+    detail: str | None = None
+
+
+class _ApiErrors(msgspec.Struct):
+    errors: list[_ApiError] = []
+
+
+def failure(endpoint: str, status: int, headers: Dict[str, str], body: bytes) -> SourceError:
+    """The error that an answer other than 200 stands for."""
+    code, words = _api_error(body)
+    said = f"{endpoint}: HTTP {status}" + (f", {words}" if words else "")
+    if status == 401:
+        return Refused(f"{said}: the console does not accept the API token")
+    if status == 403 and code == INSUFFICIENT_PERMISSIONS:
+        return FeedRefused(said)
+    if status == 429:
+        return Throttled(said, retry_after(headers))
+    if status == 400 and code == INVALID_VALUE and "cursor" in words.lower():
+        return CursorLost(said)
+    if status in (400, 404) and code:
+        return BadRequest(said)
+    if 300 <= status < 400:
+        said += f": moved to {_host(headers.get('Location', ''))}; correct the console's url"
+    return Unavailable(said, retry_after(headers))
+
+
+def retry_after(headers: Dict[str, str]) -> float | None:
+    """Seconds that the `Retry-After` header asks for, given as seconds or as a date."""
+    text = headers.get("Retry-After", "").strip()
+    if text.isdigit():
+        return float(text)
+    moment = _date(text)
+    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment else None
+
+
+def console_clock(headers: Dict[str, str]) -> int | None:
+    """The console's time by the `Date` header, whole seconds as microseconds since 1970."""
+    moment = _date(headers.get("Date", ""))
+    return to_micros(moment) if moment else None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except (ValueError, TypeError, IndexError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _api_error(body: bytes) -> tuple[int | None, str]:
+    try:
+        errors = msgspec.json.decode(body, type=_ApiErrors).errors
+    except msgspec.DecodeError:
+        return None, ""
+    if not errors:
+        return None, ""
+    first = errors[0]
+    words = ": ".join(part for part in (first.title, first.detail) if part)
+    text = str(first.code)
+    code = int(text) if text.isdigit() else None
+    return code, f"code {code}, {words}" if words else f"code {code}"
+
+
+def _host(location: str) -> str:
+    from urllib.parse import urlsplit
+
+    return urlsplit(location).hostname or "another address"

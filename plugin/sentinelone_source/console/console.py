@@ -1,0 +1,170 @@
+"""A console as the feeds see it: asked for pages, with patience where patience helps."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import structlog
+
+from sentinelone_source.config import Console as ConsoleSettings
+from sentinelone_source.console.limits import Limits
+from sentinelone_source.console.session import Answer, Session
+from sentinelone_source.errors import ConfigError, CursorLost, Refused, Retriable, Throttled
+from sentinelone_source.threads import in_thread
+
+T = TypeVar("T")
+
+FIRST_WAIT = 1.0
+"""Seconds before the first new try; doubled for each further one."""
+LONGEST_WAIT = 60.0
+"""Seconds between tries that nothing makes longer, but the console's own `Retry-After`."""
+LOCKED_OUT_WAIT = 300.0
+"""Seconds between tries with a token that the console refuses."""
+TOKEN_LOOK = 1.0
+"""Seconds between looks at the token's file while it is refused."""
+
+_log = structlog.get_logger()
+
+
+class Console:
+    """One console, shared by its feeds.
+
+    Args:
+        settings: address, token, filters.
+        limits: of the token; shared with other consoles that use the same.
+        patience: seconds to wait for a console that stays away, and then give up; None waits for
+            ever, also for a token that is accepted.
+    """
+
+    def __init__(
+        self, settings: ConsoleSettings, limits: Limits, *, patience: float | None
+    ) -> None:
+        self.name = settings.name
+        self.requests: dict[tuple[str, str], int] = {}
+        self._session = Session(settings)
+        self._limits = limits
+        self._patience = patience
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def check_token(self) -> None:
+        """Raise ConfigError if there is no token."""
+        self._session.token.value()
+
+    async def fetch(self, endpoint: str, params: dict[str, str]) -> Answer:
+        """One request, when the limits allow it. Raises what `Session.get` raises."""
+        limit = self._limits.of(endpoint)
+        await self._open.wait()
+        await limit.take()
+        try:
+            answer = await in_thread(self._session.get, endpoint, params)
+        except ConfigError as error:  # the token was there when we started
+            raise Refused(str(error)) from None
+        except Throttled as error:
+            limit.close(error.retry_after or 0.0)
+            self._count(endpoint, "429")
+            raise
+        except Exception as error:
+            self._count(endpoint, type(error).__name__)
+            raise
+        self._count(endpoint, "200")
+        return answer
+
+    async def ask(
+        self,
+        endpoint: str,
+        params: dict[str, str],
+        read: Callable[[Answer], T],
+        ahead: asyncio.Task[Answer] | None = None,
+    ) -> T:
+        """Ask until there is an answer that can be read.
+
+        Args:
+            endpoint: path below `/web/api/v2.1/`.
+            params: the query.
+            read: makes something of the answer; may raise Retriable too.
+            ahead: the same request, made before it was needed.
+
+        Raises:
+            Refused: the token is not accepted, and patience is limited.
+            Retriable: the console stayed away for longer than patience goes.
+            FeedRefused, BadRequest, CursorLost: at once.
+        """
+        while True:
+            try:
+                return await self._insist(endpoint, params, read, ahead)
+            except Refused as error:
+                if self._patience is not None:
+                    raise
+                await self._locked_out(error)
+                ahead = None
+
+    async def _insist(
+        self,
+        endpoint: str,
+        params: dict[str, str],
+        read: Callable[[Answer], T],
+        ahead: asyncio.Task[Answer] | None,
+    ) -> T:
+        failed: Exception | None = None
+        try:
+            return read(await (ahead or self.fetch(endpoint, params)))
+        except Retriable as error:
+            failed = error
+        import stamina
+
+        tries = stamina.retry_context(
+            on=self._worth_another_try,
+            attempts=None,
+            timeout=self._patience,
+            wait_initial=FIRST_WAIT,
+            wait_max=LONGEST_WAIT,
+            wait_jitter=FIRST_WAIT,
+        )
+        async for attempt in tries:
+            with attempt:
+                if failed is not None:  # the first try was before this loop, which it now starts
+                    known, failed = failed, None
+                    raise known
+                return read(await self.fetch(endpoint, params))
+        raise AssertionError  # the loop ends with an answer or an error
+
+    def _worth_another_try(self, error: Exception) -> bool | float:
+        if not isinstance(error, Retriable) or isinstance(error, CursorLost):
+            return False
+        _log.warning("retry", console=self.name, error=str(error), retry_after=error.retry_after)
+        return True if error.retry_after is None else max(error.retry_after, 0.1)
+
+    async def _locked_out(self, error: Refused) -> None:
+        """Wait for another token, loudly and slowly; all feeds of this console wait with us."""
+        if not self._open.is_set():
+            await self._open.wait()
+            return
+        self._open.clear()
+        try:
+            _log.error(
+                "refused",
+                console=self.name,
+                error=str(error),
+                token=str(self._session.token),
+                next_try=f"in {LOCKED_OUT_WAIT:.0f} s, or as soon as the token file changes",
+            )
+            until = time.monotonic() + LOCKED_OUT_WAIT
+            while time.monotonic() < until and not self._session.token.changed():
+                await asyncio.sleep(TOKEN_LOOK)
+        finally:
+            self._open.set()
+
+    def _count(self, endpoint: str, outcome: str) -> None:
+        key = (endpoint, outcome)
+        self.requests[key] = self.requests.get(key, 0) + 1
+
+
+def discard(task: asyncio.Task[Any] | None) -> None:
+    """Let go of a request that was made ahead and is not needed."""
+    if task is not None:
+        task.cancel()
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())

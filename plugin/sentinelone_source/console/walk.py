@@ -1,0 +1,40 @@
+"""From page to page: the query of the first, then the console's cursor, until there is none."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from sentinelone_source.errors import CursorLost
+
+
+class Walk:
+    """The queries of one walk.
+
+    Cursors arrive percent-encoded and are sent as they were meant. Only a null cursor ends a walk:
+    a short page, or an empty one, does not.
+
+    Attributes:
+        params: the query of the page at hand.
+    """
+
+    def __init__(self, endpoint: str, params: dict[str, str]) -> None:
+        self.endpoint = endpoint
+        self.params = params
+        self._first = params
+        self._seen: set[int] = set()
+
+    def follow(self, cursor: str | None) -> bool:
+        """Go to the page that a cursor names; False when the walk is over.
+
+        Raises:
+            CursorLost: this cursor has been followed before.
+        """
+        if not cursor:
+            return False
+        cursor = unquote(cursor)
+        mark = hash(cursor)
+        if mark in self._seen:
+            raise CursorLost(f"{self.endpoint}: the same cursor came twice")
+        self._seen.add(mark)
+        self.params = self._first | {"cursor": cursor}
+        return True

@@ -1,0 +1,98 @@
+"""The first look: the demo console, something happening on it, and the real poller against it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+from sentinelone_source.config import load_settings
+from sentinelone_source.demo.server import Console
+from sentinelone_source.demo.world import World
+from sentinelone_source.service import Service, assemble
+from sentinelone_source.telemetry.logs import configure_logs
+
+TICK = 0.5
+"""Seconds between two things that happen on the demo console."""
+
+_CONFIG = """
+[state]
+path = "state"
+[[consoles]]
+name = "demo"
+url = "{url}"
+token_file = "token"
+[feeds]
+interval = "1s"
+start = "1h"
+lookback = "10m"
+[feeds.alerts]
+rescan_interval = "2s"
+[handover]
+settle = "1s"
+"""
+
+
+def new_world(seed: int) -> World:
+    """A small tenant with an hour of history."""
+    world = World(seed)
+    world.populate(over=timedelta(hours=1), activities=12, agents=4, alerts=2, groups=3, threats=3)
+    return world
+
+
+def show(seconds: float, seed: int, token: str) -> int:
+    """Poll the demo console for some seconds; rows go to stdout, a summary to stderr.
+
+    Returns:
+        The exit status.
+    """
+    configure_logs(quiet=True)
+    world = new_world(seed)
+    with tempfile.TemporaryDirectory() as folder, Console(world, {token}) as console:
+        config = Path(folder, "config.toml")
+        config.write_text(_CONFIG.format(url=console.url))
+        Path(folder, "token").write_text(token)
+        with assemble(load_settings(config, os.environ), (), once=False) as service:
+            status = asyncio.run(_poll(service, world, seconds))
+            print(_summary(service, seconds), file=sys.stderr)  # noqa: T201 - what was asked for
+    return status
+
+
+async def _poll(service: Service, world: World, seconds: float) -> int:
+    stop = asyncio.Event()
+
+    async def live() -> None:
+        loop = asyncio.get_running_loop()
+        end = loop.time() + seconds
+        while loop.time() < end:
+            await asyncio.sleep(min(TICK, max(0.0, end - loop.time())))
+            world.tick()
+        await asyncio.sleep(1.5)  # one more sweep sees the last tick
+        stop.set()
+
+    life = asyncio.create_task(live())
+    try:
+        return await service.run_until(stop)
+    finally:
+        life.cancel()
+
+
+def _summary(service: Service, seconds: float) -> str:
+    rows = {feed.table: feed.counts for feed in service.feeds}
+    total: Counter[str] = Counter()
+    for counts in rows.values():
+        total.update(rows=counts.rows, suppressed=counts.suppressed, late=counts.late)
+    width = max(map(len, rows))
+    lines = [f"  {table:<{width}}  {counts.rows:>5} rows" for table, counts in rows.items()]
+    return "\n".join(
+        [
+            "",
+            f"{total['rows']} rows in {seconds:g} seconds:",
+            *lines,
+            f"{total['suppressed']} duplicates suppressed, {total['late']} late records caught",
+        ]
+    )

@@ -1,0 +1,203 @@
+"""One mapping on one console: a sweep, page after page, each handed over before it is noted."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Container
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from sentinelone_source.console.console import Console, discard
+from sentinelone_source.console.session import Answer
+from sentinelone_source.console.walk import Walk
+from sentinelone_source.errors import Unavailable
+from sentinelone_source.feed.counts import Counts
+from sentinelone_source.feed.settling import Settling
+from sentinelone_source.feed.state import State
+from sentinelone_source.feed.sweep import Plan, Sweep
+from sentinelone_source.handover.deadletters import DeadLetters
+from sentinelone_source.mapping.envelope import Malformed
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.page import Page
+from sentinelone_source.times import SECOND, to_iso
+
+DEAD_POSITION = 1 << 62
+"""Where the keys of dead letters are kept: their records may have no position, and never return."""
+
+_log = structlog.get_logger()
+
+
+class Handover(Protocol):
+    """Takes whole lines to the shipper."""
+
+    async def give(self, mapping: str, pieces: list[bytes]) -> None:
+        """Hand lines over; returns when the shipper has them, as far as can be known."""
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Where rows go, and where it is written down; shared by all feeds of a process."""
+
+    handover: Handover
+    settling: Settling
+    state: State
+    dead_letters: DeadLetters
+
+
+class Feed:
+    """Sweeps one mapping on one console.
+
+    Attributes:
+        name: of the mapping.
+        table: whose rows it makes.
+        endpoint: what it asks for, below `/web/api/v2.1/`.
+        counts: of all sweeps of this process.
+        behind: seconds between what is complete and the console's clock; 0 when idle.
+    """
+
+    def __init__(self, console: Console, mapper: Mapper, plan: Plan, delivery: Delivery) -> None:
+        self.console = console
+        self.name = mapper.mapping.name
+        self.table = mapper.mapping.table
+        self.endpoint = mapper.mapping.request.path
+        self.counts = Counts()
+        self.behind = 0.0
+        self._mapper = mapper
+        self._plan = plan
+        self._delivery = delivery
+        self._state = delivery.state
+        self._number = self._state.feed(console.name, self.name)
+        self._progress = self._state.progress(self._number)
+
+    async def sweep(self) -> Counts:
+        """Walk from the look-back to the console's present.
+
+        Returns:
+            What became of the records of this sweep.
+
+        Raises:
+            CursorLost, FeedRefused, BadRequest, Refused: from the console; what was handed over
+                before stands, and the next sweep goes on from there.
+            ReaderGone, StateError: nothing goes on.
+        """
+        began = time.monotonic()
+        sweep = Sweep(self._plan, self._progress, _now())
+        counts = Counts()
+        try:
+            await self._walk(sweep, counts)
+        finally:
+            self.counts.add(counts)
+        self._progress = sweep.ended()
+        self._settle(sweep, [], [])
+        self.behind = 0.0
+        _log.info(
+            "swept",
+            console=self.console.name,
+            feed=self.name,
+            kind="first" if sweep.first else "rescan" if sweep.rescan else "regular",
+            seconds=round(time.monotonic() - began, 3),
+            lag=round(max(0, _now() - sweep.signpost) / SECOND, 3),
+            **counts.summary(),
+        )
+        return counts
+
+    async def _walk(self, sweep: Sweep, counts: Counts) -> None:
+        walk = self._from(sweep)
+        ahead: asyncio.Task[Answer] | None = None
+        try:
+            more = True
+            while more:
+                page, clock = await self.console.ask(walk.endpoint, walk.params, self._read, ahead)
+                ahead = None
+                if not sweep.began(clock):
+                    _log.warning("clock_went_back", console=self.console.name, feed=self.name)
+                    walk = self._from(sweep)
+                    continue
+                more = walk.follow(page.cursor)
+                if more:
+                    ahead = asyncio.create_task(self.console.fetch(walk.endpoint, walk.params))
+                await self._hand_over(sweep, page, counts)
+        finally:
+            discard(ahead)
+
+    def _from(self, sweep: Sweep) -> Walk:
+        mapping = self._mapper.mapping
+        params = {
+            **mapping.request.params,
+            "limit": str(mapping.request.page_size),
+            "sortBy": mapping.walk.sort_by,
+            "sortOrder": "asc",
+            "skipCount": "true",
+        }
+        if sweep.start is not None:
+            params[mapping.walk.filter] = to_iso(max(0, sweep.start))
+        return Walk(mapping.request.path, params)
+
+    def _read(self, answer: Answer) -> tuple[Page, int | None]:
+        try:
+            return self._mapper.open(answer.body()), answer.clock
+        except Malformed as error:
+            raise Unavailable(f"{answer.endpoint}: not a page of the API: {error}") from None
+
+    async def _hand_over(self, sweep: Sweep, page: Page, counts: Counts) -> None:
+        walked: list[int] = []
+        noted: dict[str, int] = {}
+
+        def known(keys: list[str], positions: list[int]) -> Container[str]:
+            placed = [(key, at) for key, at in zip(keys, positions, strict=True) if key]
+            walked.extend(at for _, at in placed)
+            found = self._state.known(self._number, keys, positions)
+            fresh = {key: at for key, at in placed if key not in found and not sweep.wanted(at)}
+            noted.update(fresh)
+            return found | fresh.keys()
+
+        for batch in self._mapper.lines(page, known):
+            await self._delivery.handover.give(self.name, batch.pieces)
+            counts.rows += batch.rows
+            counts.bytes += batch.size
+        buried = self._bury(page)
+        counts.add(
+            Counts(
+                suppressed=page.suppressed - len(noted) + len(page.dead) - len(buried),
+                dead=len(buried),
+                dropped=page.dropped,
+                noted=len(noted),
+                late=sum(map(sweep.late, page.positions)),
+                pages=1,
+                misfits=page.misfits,
+                cut=page.cut,
+            )
+        )
+        self._progress = sweep.passed(walked)
+        self._settle(
+            sweep,
+            [*page.keys, *noted, *buried],
+            [*page.positions, *noted.values(), *[DEAD_POSITION] * len(buried)],
+        )
+        self.behind = max(0.0, (sweep.signpost - (self._progress.watermark or 0)) / SECOND)
+
+    def _settle(self, sweep: Sweep, keys: list[str], positions: list[int]) -> None:
+        number = self._state.note(self._number, keys, positions)
+        self._delivery.settling.add(self._number, number, self._progress, sweep.forget_before())
+
+    def _bury(self, page: Page) -> list[str]:
+        """Put a page's dead among the dead letters, each once; gives the keys of new ones."""
+        if not page.dead:
+            return []
+        by_key = {f"dead:{hashlib.sha256(dead.raw).hexdigest()[:32]}": dead for dead in page.dead}
+        keys = list(by_key)
+        known = self._state.known(self._number, keys, [DEAD_POSITION] * len(keys))
+        for key, dead in by_key.items():
+            if key not in known:
+                self._delivery.dead_letters.add(
+                    self.console.name, self._mapper.mapping.table, dead.reason, dead.raw
+                )
+        return [key for key in keys if key not in known]
+
+
+def _now() -> int:
+    return time.time_ns() // 1000

@@ -1,0 +1,77 @@
+"""From handed over to settled: when a page may be forgotten, and what is kept then."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from typing import NamedTuple, Protocol
+
+from sentinelone_source.feed.state import Progress, State
+
+
+class Reader(Protocol):
+    """The one we hand rows to."""
+
+    def check(self) -> None:
+        """Raise ReaderGone if nobody reads any more."""
+
+
+class _Page(NamedTuple):
+    due: float
+    feed: int
+    number: int
+    progress: Progress
+    forget_before: int
+
+
+class Settling:
+    """Pages on their way to being settled, in the order they were handed over.
+
+    Args:
+        state: where settled pages go.
+        reader: asked before every settlement whether it is still there.
+        delay: seconds between hand-over and settlement; 0 settles at once.
+    """
+
+    def __init__(self, state: State, reader: Reader, delay: float) -> None:
+        self._state = state
+        self._reader = reader
+        self._delay = delay
+        self._pages: deque[_Page] = deque()
+        self._wake = asyncio.Event()
+
+    def add(self, feed: int, number: int, progress: Progress, forget_before: int) -> None:
+        """A page has been handed over.
+
+        Raises:
+            ReaderGone: the reader has gone, so the page may not have arrived.
+        """
+        due = time.monotonic() + self._delay
+        self._pages.append(_Page(due, feed, number, progress, forget_before))
+        if self._delay:
+            self._wake.set()
+        else:
+            self.settle_all()
+
+    async def run(self) -> None:
+        """Settle pages as they become due, until cancelled."""
+        while True:
+            if not self._pages:
+                self._wake.clear()
+                await self._wake.wait()
+            await asyncio.sleep(max(0.0, self._pages[0].due - time.monotonic()))
+            self._reader.check()
+            now = time.monotonic()
+            while self._pages and self._pages[0].due <= now:
+                self._settle(self._pages.popleft())
+                await asyncio.sleep(0)
+
+    def settle_all(self) -> None:
+        """Settle everything: the process stops in good order, or there is nothing to wait for."""
+        self._reader.check()
+        while self._pages:
+            self._settle(self._pages.popleft())
+
+    def _settle(self, page: _Page) -> None:
+        self._state.settle(page.feed, page.number, page.progress, page.forget_before)

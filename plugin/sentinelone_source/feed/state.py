@@ -1,0 +1,186 @@
+"""What must survive: how far each feed is complete, and which rows near there were handed over.
+
+One transaction a settled page. Rows that are handed over but not settled wait in a scratch file:
+they are known to this process, and forgotten with it, as they must be.
+"""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from pathlib import Path
+
+from sentinelone_source.errors import StateError
+from sentinelone_source.feed.lock import Lock
+from sentinelone_source.feed.storage import FILE, explained, open_database
+
+_PROGRESS = "watermark, origin, signpost, swept_at, rescanned_at"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a feed has come. Moments are microseconds since 1970, of the clock that is named.
+
+    Attributes:
+        watermark: the position up to which the feed is complete; None before the first page.
+        origin: where the first sweep began; None when it took everything there was.
+        signpost: the console's clock when the last complete sweep began; None before one ended.
+        swept_at: our clock at the same moment.
+        rescanned_at: our clock when the last complete re-scan began.
+    """
+
+    watermark: int | None = None
+    origin: int | None = None
+    signpost: int | None = None
+    swept_at: int | None = None
+    rescanned_at: int | None = None
+
+
+@dataclass(frozen=True)
+class FeedState:
+    """One feed's line of `state show`."""
+
+    console: str
+    mapping: str
+    progress: Progress
+    keys: int
+
+
+class State:
+    """The state of all feeds, in one directory that one process holds at a time.
+
+    Args:
+        folder: made if it is missing.
+        read_only: look only: takes no lock and makes nothing.
+
+    Raises:
+        StateLocked: another process holds the state.
+        StateError: it is damaged, empty, newer than this program, or cannot be written.
+    """
+
+    def __init__(self, folder: Path, *, read_only: bool = False) -> None:
+        self.folder = folder
+        self._path = folder / FILE
+        self._page = 0
+        self._lock = None
+        if not read_only:
+            self._lock = Lock(folder)
+        try:
+            with explained(self._path):
+                self._db = open_database(self._path, read_only=read_only)
+        except BaseException:
+            self._release()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file and the lock."""
+        self._db.close()
+        self._release()
+
+    def feed(self, console: str, mapping: str) -> int:
+        """The number of a feed, entered if it is new."""
+        with explained(self._path), self._db:
+            self._db.execute(
+                "INSERT OR IGNORE INTO feeds (console, mapping) VALUES (?, ?)", (console, mapping)
+            )
+            row = self._db.execute(
+                "SELECT id FROM feeds WHERE console = ? AND mapping = ?", (console, mapping)
+            ).fetchone()
+        return int(row[0])
+
+    def progress(self, feed: int) -> Progress:
+        """How far a feed has come, settled pages only."""
+        with explained(self._path):
+            row = self._db.execute(
+                f"SELECT {_PROGRESS} FROM feeds WHERE id = ?",
+                (feed,),
+            ).fetchone()
+        return Progress(*row)
+
+    def known(self, feed: int, keys: list[str], positions: list[int]) -> set[str]:
+        """Those of these rows that were handed over before, settled or not."""
+        placed = [position for position, key in zip(positions, keys, strict=True) if key]
+        if not placed:
+            return set()
+        span = (feed, min(placed), max(placed))
+        with explained(self._path):
+            found = self._db.execute(
+                "SELECT key FROM keys WHERE feed = ?1 AND position BETWEEN ?2 AND ?3 UNION ALL "
+                "SELECT key FROM unsettled WHERE feed = ?1 AND position BETWEEN ?2 AND ?3",
+                span,
+            )
+            return {key for (key,) in found}
+
+    def note(self, feed: int, keys: list[str], positions: list[int]) -> int:
+        """Remember rows as handed over, until they are settled or this process ends.
+
+        Returns:
+            The page's number, for `settle`.
+        """
+        self._page += 1
+        rows = [
+            (feed, position, key, self._page) for key, position in zip(keys, positions, strict=True)
+        ]
+        with explained(self._path), self._db:
+            self._db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?, ?, ?, ?)", rows)
+        return self._page
+
+    def settle(self, feed: int, page: int, progress: Progress, forget_before: int) -> None:
+        """Make a page's rows and the feed's progress permanent, in one transaction.
+
+        Args:
+            feed: the feed's number.
+            page: as `note` gave it.
+            progress: how far the feed is complete with this page.
+            forget_before: keys of earlier positions will not be asked for again.
+        """
+        with explained(self._path), self._db:
+            self._db.execute(
+                "INSERT OR IGNORE INTO keys "
+                "SELECT feed, position, key FROM unsettled WHERE page = ?",
+                (page,),
+            )
+            self._db.execute("DELETE FROM unsettled WHERE page = ?", (page,))
+            self._db.execute(
+                "UPDATE feeds SET watermark = ?, origin = ?, signpost = ?, swept_at = ?, "
+                "rescanned_at = ? WHERE id = ?",
+                (*astuple(progress), feed),
+            )
+            self._db.execute(
+                "DELETE FROM keys WHERE feed = ? AND position < ?", (feed, forget_before)
+            )
+
+    def show(self) -> list[FeedState]:
+        """Every feed, for people."""
+        with explained(self._path):
+            rows = self._db.execute(
+                f"SELECT console, mapping, {_PROGRESS}, "  # noqa: S608 - a constant
+                "(SELECT count(*) FROM keys WHERE feed = feeds.id) FROM feeds ORDER BY 1, 2"
+            ).fetchall()
+        return [FeedState(row[0], row[1], Progress(*row[2:7]), row[7]) for row in rows]
+
+    def rewind(self, feed: int, watermark: int) -> None:
+        """Move a watermark back, and forget what was handed over after it.
+
+        Raises:
+            StateError: the moment is after the watermark.
+        """
+        progress = self.progress(feed)
+        if progress.watermark is None or watermark > progress.watermark:
+            raise StateError("the watermark can only be moved back; to skip records, set `start`")
+        with explained(self._path), self._db:
+            self._db.execute("DELETE FROM keys WHERE feed = ? AND position >= ?", (feed, watermark))
+            self._db.execute(
+                "UPDATE feeds SET watermark = ?1, origin = min(origin, ?1), signpost = NULL, "
+                "swept_at = NULL, rescanned_at = NULL WHERE id = ?2",
+                (watermark, feed),
+            )
+
+    def reset(self, feed: int) -> None:
+        """Forget a feed: its next sweep is a first one."""
+        with explained(self._path), self._db:
+            self._db.execute("DELETE FROM keys WHERE feed = ?", (feed,))
+            self._db.execute("DELETE FROM feeds WHERE id = ?", (feed,))
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()

@@ -1,0 +1,72 @@
+"""Rows on stdout. Nothing can acknowledge a pipe; that its reader is still there is all we know."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import select
+
+from sentinelone_source.errors import ReaderGone
+from sentinelone_source.threads import in_thread
+
+_MOST_PIECES = 512
+"""Of one `writev`; Linux takes 1024."""
+
+
+class Stdout:
+    """The one writer of a file descriptor: whole batches, one after another.
+
+    Args:
+        descriptor: where to write.
+        patience: seconds until a reader that does not read counts as gone; None waits for ever.
+    """
+
+    def __init__(self, descriptor: int = 1, *, patience: float | None = None) -> None:
+        self._descriptor = descriptor
+        self._patience = patience
+        self._turn = asyncio.Lock()
+        self._writing = False
+
+    async def give(self, mapping: str, pieces: list[bytes]) -> None:  # noqa: ARG002 - lines say it
+        """Write lines; returns when all of them are written.
+
+        Raises:
+            ReaderGone: the reading end has been closed, or patience is at its end.
+        """
+        try:
+            async with asyncio.timeout(self._patience), self._turn:
+                await in_thread(self._write, pieces)
+        except TimeoutError:
+            raise ReaderGone(f"stdout: nobody read for {self._patience:.0f} seconds") from None
+
+    async def quiet(self) -> None:
+        """Wait until nothing is being written."""
+        while self._writing:
+            await asyncio.sleep(0.01)
+
+    def check(self) -> None:
+        """Raise ReaderGone if the reading end has been closed."""
+        poll = select.poll()
+        poll.register(self._descriptor, 0)
+        if any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
+            raise ReaderGone("stdout: the reader has gone")
+
+    def _write(self, pieces: list[bytes]) -> None:
+        left = [memoryview(piece) for piece in pieces]
+        self._writing = True
+        try:
+            self._write_all(left)
+        except BrokenPipeError:
+            raise ReaderGone("stdout: the reader has gone") from None
+        except OSError as error:
+            raise ReaderGone(f"stdout: cannot be written: {error.strerror}") from None
+        finally:
+            self._writing = False
+
+    def _write_all(self, left: list[memoryview]) -> None:
+        while left:
+            written = os.writev(self._descriptor, left[:_MOST_PIECES])
+            while left and written >= len(left[0]):
+                written -= len(left.pop(0))
+            if written:
+                left[0] = left[0][written:]
