@@ -196,6 +196,10 @@ def assemble(settings: Settings, tables: Sequence[str], *, once: bool) -> Iterat
             f"{settings.source}: no console; add [[consoles]] with name, url and token_file, "
             "or set SENTINELONE_URL and SENTINELONE_TOKEN"
         )
+    if settings.handover.to != "stdout":
+        raise ConfigError(
+            f"handover.to: {settings.handover.to!r}: this version hands over to 'stdout' only"
+        )
     mappings = _selected(settings, tables)
     consoles = _consoles(settings, once)
     state = State(settings.state_path)

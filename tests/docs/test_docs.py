@@ -1,0 +1,188 @@
+"""The documentation and the program say the same."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+import pytest
+import tomli
+
+from sentinelone_source import config, errors
+from sentinelone_source.cli import commands
+from sentinelone_source.config import load_settings
+from sentinelone_source.mapping import schema
+from sentinelone_source.mapping.columns import TYPES
+from sentinelone_source.mapping.files import load_mappings
+
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
+
+
+def every_command() -> list[tuple[str, click.Command]]:
+    """All commands that do something, by the words one types."""
+    found: list[tuple[str, click.Command]] = []
+
+    def collect(group: click.Group, words: str) -> None:
+        context = click.Context(group)
+        for name in group.list_commands(context):
+            command = group.get_command(context, name)
+            assert command is not None
+            typed = f"{words} {name}".strip()
+            if not isinstance(command, click.Group) or command.invoke_without_command:
+                found.append((typed, command))
+            if isinstance(command, click.Group):
+                collect(command, typed)
+
+    collect(commands, "")
+    return found
+
+
+def section(page: str, title: str) -> str:
+    """One section of a page, by its heading."""
+    parts = re.split(r"^## (.+)$", (DOCS / page).read_text(), flags=re.MULTILINE)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    return sections[title]
+
+
+def code_blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(("words", "command"), every_command(), ids=str)
+def test_commands_and_options(words: str, command: click.Command) -> None:
+    """A command or an option that nobody documented, or one documented that is gone."""
+    text = section("commands.md", words)
+    options = {
+        option
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        for option in parameter.opts
+    }
+    documented = set(re.findall(r"--[a-z][a-z-]*", text))
+    assert options - {"--config"} == documented
+
+
+@pytest.mark.parametrize(
+    ("title", "struct"),
+    [
+        ("`[state]`", config.State),
+        ("`[[consoles]]`", config.Console),
+        ("`[feeds]` and `[feeds.NAME]`", config.Feed),
+        ("`[handover]`", config.Handover),
+        ("`[mappings]`", config.Mappings),
+    ],
+)
+def test_configuration_keys(title: str, struct: type[msgspec.Struct]) -> None:
+    """A configuration key that is not in its table, or a default that is not the program's."""
+    rows = re.findall(
+        r"^\| `(\w+)` \|(.*?)\|", section("configuration.md", title), flags=re.MULTILINE
+    )
+    documented = {key: default.strip(" `") for key, default in rows}
+    fields = {field.name: field.default for field in msgspec.structs.fields(struct)}
+    assert documented.keys() == fields.keys()
+    for key, default in fields.items():
+        if default is not msgspec.NODEFAULT and documented[key]:
+            written = tomli.loads(f"x = {_toml(documented[key])}")["x"]
+            assert written == (list(default) if isinstance(default, tuple) else default)
+
+
+def _toml(text: str) -> str:
+    return text if text.startswith(('"', "[")) or text in ("true", "false") else f'"{text}"'
+
+
+@pytest.mark.parametrize("struct", [config.Telemetry, config.Azure, config.Broker])
+def test_reserved_configuration_keys(struct: type[msgspec.Struct]) -> None:
+    """A key that is accepted, but that no reader of the documentation knows of."""
+    text = section("configuration.md", "`[telemetry]`, `[azure]`, `[azure.broker]`")
+    names = {field.name for field in msgspec.structs.fields(struct)} - {"broker"}
+    assert names <= set(re.findall(r"`(\w+)`", text))
+
+
+def test_environment_variables() -> None:
+    """A variable that the program reads and the documentation does not name."""
+    source = "".join(path.read_text() for path in (ROOT / "plugin").rglob("*.py"))
+    read = set(re.findall(r'environ(?:\.get\(|\[)"([A-Z_]+)"', source))
+    assert read
+    assert read <= set(re.findall(r"`([A-Z_]+)`", section("configuration.md", "Environment")))
+
+
+def test_exit_statuses() -> None:
+    """An exit status that is documented in one place and not in the other."""
+    known = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
+    for text in (section("commands.md", "Exit status"), (ROOT / "README.md").read_text()):
+        assert {
+            int(status) for status in re.findall(r"^\| (\d) \|", text, flags=re.MULTILINE)
+        } == known
+
+
+def test_log_events() -> None:
+    """A log line that its reader cannot look up."""
+    source = "".join(path.read_text() for path in (ROOT / "plugin").rglob("*.py"))
+    pattern = r'\.(?:info|warning|error|exception)\(\s*"(\w+)"'
+    logged = set(re.findall(pattern, source))
+    documented = set(
+        re.findall(r"^\| `(\w+)` \|", (DOCS / "logs.md").read_text(), flags=re.MULTILINE)
+    )
+    assert logged == documented
+
+
+def test_mapping_keys_and_types() -> None:
+    """A key or type of mapping files that is accepted and not explained, or the other way round."""
+    text = (DOCS / "mappings.md").read_text()
+    assert set(TYPES) <= set(re.findall(r"`(\w+)`", section("mappings.md", "The format")))
+    for struct in (schema._Request, schema._Walk):
+        for field in msgspec.structs.fields(struct):
+            assert re.search(rf"^(\[request\.)?{field.encode_name}\b", text, flags=re.MULTILINE), (
+                field.name
+            )
+    for test in schema._TESTS:
+        assert f"| `{test}` |" in text
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/mappings.md"])
+def test_mapping_examples(page: str, tmp_path: Path) -> None:
+    """An example of a mapping file that does not work when it is copied."""
+    blocks = [b for b in code_blocks((ROOT / page).read_text(), "toml") if "table =" in b]
+    assert blocks
+    for number, block in enumerate(blocks):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "threats.toml").write_text(block)
+        load_mappings(folder)
+
+
+def test_configuration_example(tmp_path: Path) -> None:
+    """The README's config.toml does not work when it is copied."""
+    [block] = [b for b in code_blocks((ROOT / "README.md").read_text(), "toml") if "[state]" in b]
+    path = tmp_path / "config.toml"
+    path.write_text(block)
+    settings = load_settings(path, {})
+    assert [console.name for console in settings.consoles] == ["acme"]
+    assert settings.feed("agents").interval == 900
+
+
+def test_links() -> None:
+    """A link in the documentation that leads nowhere."""
+    for page in [ROOT / "README.md", *DOCS.glob("*.md")]:
+        for target, anchor in re.findall(r"\]\((?!http)([^)#]*)(#[^)]*)?\)", page.read_text()):
+            linked = (page.parent / target).resolve() if target else page
+            assert linked.exists(), f"{page.name}: {target}"
+            if anchor:
+                headings = re.findall(r"^#+ (.+)$", linked.read_text(), flags=re.MULTILINE)
+                slugs = {
+                    re.sub(r"[^\w -]", "", h).strip().lower().replace(" ", "-") for h in headings
+                }
+                assert anchor[1:] in slugs, f"{page.name}: {target}{anchor}"
+
+
+def test_version_in_readme() -> None:
+    """The README shows another version than the program's."""
+    command = [sys.executable, "-m", "sentinelone_source", "--version"]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    assert shown in (ROOT / "README.md").read_text()
