@@ -1,7 +1,7 @@
 """What each column type takes, and what it makes of a value.
 
 A value that a type does not take raises `Misfit`; the row then has no such column, and the misfit
-is counted. Numbers with a fraction arrive as `Decimal`, so that no digit of them is lost.
+is counted. Values are what `exact.decode` makes of JSON.
 """
 
 from __future__ import annotations
@@ -9,22 +9,21 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
+from sentinelone_source.mapping.exact import Number, encode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_DEPTH = 32
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
-_encode = msgspec.json.Encoder(decimal_format="number").encode
 
-
-class Misfit(Exception):  # noqa: N818 - an everyday event, counted and not reported
+class Misfit(Exception):
     """A value that the column's type does not take."""
 
 
@@ -32,8 +31,6 @@ def to_string(value: Any) -> str:
     """Text as it is; scalars as text; objects and lists as compact JSON text."""
     if isinstance(value, str):
         return value
-    if isinstance(value, Decimal):
-        return str(value)
     return to_json(value)
 
 
@@ -50,12 +47,9 @@ def to_long(value: Any) -> int:
 def to_real(value: Any) -> float | int:
     """A number, or text that is one; a whole number stays whole, whatever its size."""
     number = _number(value)
-    if isinstance(number, int):
-        return number
-    real = float(number)
-    if not math.isfinite(real):
+    if isinstance(number, float) and not math.isfinite(number):
         raise Misfit
-    return real
+    return number
 
 
 def to_boolean(value: Any) -> bool:
@@ -80,7 +74,7 @@ def to_dynamic(value: Any) -> Any:
 
 def to_json(value: Any) -> str:
     """Any JSON value, as compact JSON text."""
-    return _encode(value).decode()
+    return encode(value).decode()
 
 
 TYPES: dict[str, Callable[[Any], Any]] = {
@@ -140,21 +134,22 @@ def _children(value: Any) -> Any:
     return value if isinstance(value, list) else ()
 
 
-def _number(value: Any) -> int | Decimal:
+def _number(value: Any) -> int | Number:
     if isinstance(value, str) and _NUMBER.fullmatch(value):
-        value = Decimal(value) if set(value) & set(".eE") else int(value)
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        value = Number(value) if set(value) & set(".eE") else int(value)
+    if isinstance(value, bool) or not isinstance(value, int | Number):
         raise Misfit
     return value
 
 
 def _whole(value: Any, bits: int) -> int:
     number = _number(value)
-    if isinstance(number, Decimal):
+    if isinstance(number, Number):
+        exact = number.exact
         # The exponent first: `1e999999999` is whole, and would fill the memory.
-        if number.adjusted() > 20 or number != number.to_integral_value():
+        if exact.adjusted() > 20 or exact != exact.to_integral_value():
             raise Misfit
-        number = int(number)
+        number = int(exact)
     if not -(1 << bits) <= number < 1 << bits:
         raise Misfit
     return number

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.mapping.columns import to_string
-from sentinelone_source.mapping.paths import Path
+from sentinelone_source.mapping.exact import Number
+
+if TYPE_CHECKING:
+    import re
+
+    from sentinelone_source.mapping.paths import Path
 
 Test = Callable[[list[Any]], bool]
 """Takes every match of the condition's path."""
@@ -63,6 +67,8 @@ def matches(pattern: re.Pattern[str]) -> Test:
 
 
 def _exact(value: Any) -> tuple[str, Any]:
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
+    if isinstance(value, Number):
+        return "number", value.exact
+    if isinstance(value, int | float) and not isinstance(value, bool):
         return "number", Decimal(str(value))
     return "other", repr(value)

@@ -7,10 +7,12 @@ from typing import Any
 
 import msgspec
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+from sentinelone_source.mapping.exact import UNREADABLE
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}:,]')
 
 
-class Malformed(Exception):  # noqa: N818 - the console's error, and retried there
+class Malformed(Exception):
     """The body is not a page: not JSON, or without the list of records."""
 
 
@@ -36,7 +38,8 @@ class Envelope:
 
         Raises:
             msgspec.ValidationError: a record is of another type than expected.
-            msgspec.DecodeError, RecursionError: the body is not JSON, or nested too deep.
+            msgspec.DecodeError, UnicodeDecodeError: the body is not JSON.
+            RecursionError: the body is nested too deep.
             Malformed: there is no list of records.
         """
         page = self._decode(body)
@@ -46,37 +49,49 @@ class Envelope:
         cursor = _reach(page, self._cursor)
         return records, cursor or None
 
-    def open_deep(self, body: bytes) -> tuple[list[Any], str | None]:
-        """`open` for a body with a record nested so deep that no decoder goes through it."""
-        spans, start, end = _split(body, self._records)
-        if not spans:
+    def open_deep(self, body: bytes) -> tuple[list[bytes], str | None]:
+        """`open` for a body with a record nested so deep that no decoder goes through it.
+
+        Raises:
+            Malformed: the body is not a page.
+        """
+        found = _split(body, self._records)
+        if found is None:
             raise Malformed("nested too deep")
-        _, cursor = self.open(body[:start] + b"[]" + body[end:])
-        return [body[left:right] for left, right in spans], cursor
+        records, start, end = found
+        try:
+            _, cursor = self.open(body[:start] + b"[]" + body[end:])
+        except (*UNREADABLE, RecursionError) as error:
+            raise Malformed(str(error)) from None
+        return records, cursor
 
 
-def _split(body: bytes, records: tuple[str, ...]) -> tuple[list[tuple[int, int]], int, int]:
-    """Where the records are, and their list, found by counting brackets."""
-    spans: list[tuple[int, int]] = []
-    key, depth, list_depth, list_start, record_start = b"", 0, -1, 0, 0
+def _split(body: bytes, names: tuple[str, ...]) -> tuple[list[bytes], int, int] | None:
+    """The records, and where their list begins and ends, found by counting brackets."""
+    wanted = [None, *(name.encode() for name in names)]
+    stack: list[bytes | None] = []
+    records: list[bytes] = []
+    last, key, depth, start, item = b"", None, -1, 0, 0
     for token in _TOKEN.finditer(body):
         mark = token[0]
-        if mark in (b"[", b"{"):
-            depth += 1
-            if list_depth < 0 and mark == b"[" and depth == len(records) + 1:
-                if key == records[-1].encode():
-                    list_depth, list_start = depth, token.start()
-            elif depth == list_depth + 1:
-                record_start = token.start()
-        elif mark in (b"]", b"}"):
-            if depth == list_depth:
-                return spans, list_start, token.end()
-            if depth == list_depth + 1:
-                spans.append((record_start, token.end()))
-            depth -= 1
+        if mark == b":":
+            key = last
+        elif mark in b"[{":
+            stack.append(key)
+            key = None
+            if mark == b"[" and depth < 0 and stack == wanted:
+                depth, start, item = len(stack), token.start(), token.end()
+        elif mark in b",]}":
+            if len(stack) == depth:
+                records.append(body[item : token.start()].strip())
+                item = token.end()
+                if mark != b",":
+                    return [record for record in records if record], start, item
+            if mark != b"," and stack:
+                stack.pop()
         else:
-            key = mark[1:-1]
-    return [], 0, 0
+            last = mark[1:-1]
+    return None
 
 
 def _plant(tree: dict[str, Any], members: tuple[str, ...], leaf: Any) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.documents import read_toml, unknown
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.model import Document, Mapping
 from sentinelone_source.mapping.schema import build, normal_column
+
+if TYPE_CHECKING:
+    from sentinelone_source.mapping.model import Document, Mapping
 
 
 def built_in_folder() -> Path:

@@ -7,22 +7,26 @@ Whatever it raises concerns the record at hand: what it appended before stands.
 
 from __future__ import annotations
 
+import builtins
+import keyword
 import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sentinelone_source.mapping import values
 from sentinelone_source.mapping.columns import fingerprint, to_int, to_long
-from sentinelone_source.mapping.conditions import Condition
-from sentinelone_source.mapping.decoder import Decoders
 from sentinelone_source.mapping.interpreter import find_in_raw, on_raw
-from sentinelone_source.mapping.model import Column, Mapping
-from sentinelone_source.mapping.paths import Path
 from sentinelone_source.mapping.trie import Node, Use, inline, use_of
+
+if TYPE_CHECKING:
+    from sentinelone_source.mapping.conditions import Condition
+    from sentinelone_source.mapping.decoder import Decoders
+    from sentinelone_source.mapping.model import Column, Mapping
+    from sentinelone_source.mapping.paths import Path
 
 Build = Callable[[Iterator[Any], Iterator[Any], list[Any], list[str], list[int]], None]
 """From typed records, and their raw JSON where a path needs all of it, to three lists."""
@@ -45,7 +49,9 @@ _TOOLS: dict[str, Any] = {
 }
 _FROM_RAW = {Use.TEXT: "as_text", Use.NUMBER: "as_number", Use.BOOLEAN: "as_boolean"}
 _WALK = ("id", "version", "position")
-_LOCALS = ("build", "record", "records", "raw", "raws", "row", "rows", "keys", "positions", "next")
+_LOCALS = ("build", "record", "records", "raw", "raws", "row", "rows", "keys", "positions")
+TAKEN = frozenset({*_TOOLS, *_WALK, *_LOCALS, "Row", *dir(builtins)})
+"""Names that no part of a record and no column may take in the generated code."""
 
 
 @dataclass
@@ -92,8 +98,7 @@ class _Writer:
         self._root = root
         self._decoders = decoders
         self._checked: set[str] = set()
-        self._taken = {*glue.names, *_WALK, *_LOCALS}
-        self._taken |= {node.name for node in root.parents()}
+        self._taken = {*TAKEN, *(node.name for node in root.parents())}
 
     def _add(self, line: str) -> None:
         self._glue.lines.append(" " * 8 + line)
@@ -151,7 +156,7 @@ class _Writer:
     def column(self, column: Column) -> str:
         """Compute one column's value; gives the variable it is in."""
         name = column.name
-        while name in self._taken:
+        while name in self._taken or keyword.iskeyword(name):
             name += "_"
         self._taken.add(name)
         self._add(f"{name} = {self._expression(column)}")
@@ -160,9 +165,8 @@ class _Writer:
         if column.type == "datetime":
             source = self._glue.lines[-1].partition(" = ")[2]
             if source not in self._checked:
-                self._add(
-                    f'if {name} is not None and not (iso({name}) and {name}[10] == "T"): raise Unusual'
-                )
+                test = f'iso({name}) and {name}[10] == "T"'
+                self._add(f"if {name} is not None and not ({test}): raise Unusual")
                 self._checked.add(source)
         else:
             self._as_text(name)

@@ -6,17 +6,21 @@ takes the records over that the typed decoders refuse, with values of other type
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.columns import TYPES, Misfit, fingerprint, to_micros, to_string
-from sentinelone_source.mapping.model import Column, Mapping
+from sentinelone_source.mapping.exact import UNREADABLE, decode
 from sentinelone_source.mapping.paths import Path, Unevaluable
-from sentinelone_source.mapping.values import decode_exactly, mend_surrogates
+from sentinelone_source.mapping.values import mend_surrogates
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from sentinelone_source.mapping.model import Column, Mapping
 
 RowType = Callable[..., msgspec.Struct]
 
@@ -50,9 +54,14 @@ class Interpreter:
             misfits: counts, by column, the values that did not fit.
 
         Raises:
-            Skippable: the record is no JSON object, or has no id or position.
+            Skippable: the record is no JSON object, nested too deep, or has no id or position.
         """
-        record = decode_record(raw)
+        try:
+            return self._interpret(decode_record(raw), misfits)
+        except RecursionError:
+            raise Skippable("nested too deep") from None
+
+    def _interpret(self, record: dict[str, Any], misfits: Counter[str]) -> Interpreted:
         if any(drop.holds(record) for drop in self._mapping.drops):
             return Interpreted("", None, 0, None)
         walk = self._mapping.walk
@@ -79,16 +88,15 @@ def decode_record(raw: Any) -> dict[str, Any]:
     """Decode one record, every digit kept.
 
     Raises:
-        Skippable: it is not JSON, not an object, or nested too deep to be read at all.
+        Skippable: it is not JSON, or not an object.
+        RecursionError: it is nested too deep to be read at all.
     """
     try:
         try:
-            record = decode_exactly(raw)
-        except msgspec.DecodeError:
-            record = decode_exactly(mend_surrogates(bytes(raw)))
-    except RecursionError:
-        raise Skippable("nested too deep") from None
-    except msgspec.DecodeError as error:
+            record = decode(raw)
+        except UNREADABLE:
+            record = decode(mend_surrogates(bytes(raw)))
+    except UNREADABLE as error:
         raise Skippable(f"not JSON: {error}") from None
     if not isinstance(record, dict):
         raise Skippable("not an object")
@@ -138,4 +146,4 @@ def on_raw(column: Column) -> Callable[..., Any]:
 
 def find_in_raw(path: Path, raw: msgspec.Raw | None) -> list[Any]:
     """All matches of a path, given the raw JSON that its members lead to."""
-    return [] if raw is None else path.find_below(decode_exactly(raw))
+    return [] if raw is None else path.find_below(decode(raw))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sentinelone_source.mapping.columns import to_json
-from sentinelone_source.mapping.values import decode_exactly
+from sentinelone_source.mapping.columns import MAX_DEPTH, to_json
+from sentinelone_source.mapping.exact import UNREADABLE, Number, decode
+
+if TYPE_CHECKING:
+    from collections import Counter
 
 MAX_LINE = 900_000
 """Bytes of a line with its line end."""
@@ -32,40 +34,46 @@ def _cut(value: Any) -> Any:
         data = value.encode()
         if len(data) <= MAX_COLUMN:
             return value
-        if value[0] in "{[":
-            try:
-                return to_json(shrink(decode_exactly(data), MAX_COLUMN))
-            except msgspec.DecodeError:
-                pass
-        return data[:MAX_COLUMN].decode(errors="ignore")
+        shorter = _cut_json(data) if value[0] in '{["' else None
+        return shorter or data[:MAX_COLUMN].decode(errors="ignore")
     if isinstance(value, msgspec.Raw | dict | list):
-        decoded = decode_exactly(value) if isinstance(value, msgspec.Raw) else value
-        return value if _size(decoded) <= MAX_COLUMN else shrink(decoded, MAX_COLUMN)
+        data = to_json(value).encode()
+        shorter = _cut_json(data) if len(data) > MAX_COLUMN else data.decode()
+        return value if shorter == data.decode() else msgspec.Raw((shorter or "null").encode())
     return value
+
+
+def _cut_json(data: bytes) -> str | None:
+    """JSON as shorter JSON; None for what is no JSON after all."""
+    try:
+        return to_json(shrink(decode(data), MAX_COLUMN))
+    except (*UNREADABLE, RecursionError):
+        return None
 
 
 def shrink(value: Any, limit: int) -> Any:
     """A JSON value of at most `limit` bytes, made by cutting what is longest.
 
     Texts, lists and objects are held to one common length, halved until the whole fits: short
-    values survive, whatever their place.
+    values survive, whatever their place. What is nested too deep for Azure becomes text first.
     """
     length = limit
-    while _size(value) > limit:
+    while len(to_json(value).encode()) > limit:
         length //= 2
-        value = _clip(value, length)
+        value = _clip(value, length, MAX_DEPTH)
     return value
 
 
-def _clip(value: Any, length: int) -> Any:
+def _clip(value: Any, length: int, levels: int) -> Any:
     if isinstance(value, str):
         return value[:length]
+    if isinstance(value, Number):
+        return value if len(value.text) <= length else value.text[:length]
+    if levels == 0 and isinstance(value, dict | list):
+        return to_json(value)[:length]
     if isinstance(value, list):
-        return [_clip(item, length) for item in value[:length]]
+        return [_clip(item, length, levels - 1) for item in value[:length]]
     if isinstance(value, dict):
-        return {key: _clip(item, length) for key, item in list(value.items())[:length]}
+        kept = list(value.items())[:length]
+        return {key[:length]: _clip(item, length, levels - 1) for key, item in kept}
     return value
-
-
-def _size(value: Any) -> int:
-    return len(to_json(value).encode())

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from sentinelone_source.mapping.exact import encode_lines
 from sentinelone_source.mapping.limits import MAX_COLUMN, MAX_LINE, cut_columns
-from sentinelone_source.mapping.model import Mapping
 
-_encode_lines = msgspec.json.Encoder(decimal_format="number").encode_lines
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Iterator
+
+    from sentinelone_source.mapping.model import Mapping
 
 
 class Piece(NamedTuple):
@@ -52,15 +54,15 @@ def encode(rows: list[msgspec.Struct], cut: Counter[str], too_long: list[int]) -
         cut: counts the cuts by column.
         too_long: gets the places of rows that make no line even then.
     """
-    data = _encode_lines(rows)
+    data = encode_lines(rows)
     if len(data) <= MAX_COLUMN:  # then no column of any row can be longer
         yield Piece(data, len(rows))
         return
     for place, row in enumerate(rows):
-        line = _encode_lines([row])
+        line = encode_lines([row])
         if len(line) > MAX_COLUMN:
             cut_columns(row, cut)
-            line = _encode_lines([row])
+            line = encode_lines([row])
         if len(line) > MAX_LINE:
             too_long.append(place)
         else:
@@ -69,7 +71,8 @@ def encode(rows: list[msgspec.Struct], cut: Counter[str], too_long: list[int]) -
 
 def pack(pieces: Iterable[Piece]) -> Iterator[Batch]:
     """Put pieces together, in order, as far as the limit goes; nothing is copied."""
-    batch, size, rows = [], 0, 0
+    batch: list[bytes] = []
+    size = rows = 0
     for piece in pieces:
         if size + len(piece.data) > MAX_LINE:
             yield Batch(batch, size, rows)

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.decoder import build_decoders
 from sentinelone_source.mapping.envelope import Envelope, Malformed
-from sentinelone_source.mapping.glue import write_glue
+from sentinelone_source.mapping.exact import UNREADABLE
+from sentinelone_source.mapping.glue import TAKEN, write_glue
 from sentinelone_source.mapping.interpreter import Interpreted, Interpreter
 from sentinelone_source.mapping.lines import Batch, Piece, encode, pack, row_type
-from sentinelone_source.mapping.model import Mapping
 from sentinelone_source.mapping.page import Dead, Known, Page, nothing_known
 from sentinelone_source.mapping.trie import build_trie
 from sentinelone_source.mapping.values import UNUSUAL, mend_surrogates
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Sequence
+
+    from sentinelone_source.mapping.model import Mapping
 
 _CURSOR = ("pagination", "nextCursor")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
@@ -37,7 +41,11 @@ class _Made(NamedTuple):
         return self.keys.count("")
 
     def only(self, places: Sequence[int]) -> _Made:
-        return _Made(*([values[n] for n in places] for values in self))
+        return _Made(
+            [self.rows[n] for n in places],
+            [self.keys[n] for n in places],
+            [self.positions[n] for n in places],
+        )
 
 
 class Mapper:
@@ -50,7 +58,7 @@ class Mapper:
 
     def __init__(self, mapping: Mapping) -> None:
         self.mapping = mapping
-        root = build_trie(mapping)
+        root = build_trie(mapping, TAKEN)
         decoders = build_decoders(root)
         row = row_type(mapping)
         glue = write_glue(mapping, root, decoders, row)
@@ -73,7 +81,7 @@ class Mapper:
         if not self._wants_raw:
             try:
                 return Page(body, *self._typed.open(body))
-            except (msgspec.MsgspecError, RecursionError):
+            except (*UNREADABLE, RecursionError):
                 pass  # one record is not as expected: go through them one by one
         raws, cursor = self._open_raw(body)
         return Page(body, [self._decode_or_none(raw) for raw in raws], cursor, raws)
@@ -144,18 +152,19 @@ class Mapper:
             return self._split.open(body)
         except msgspec.ValidationError as error:
             raise Malformed(str(error)) from None
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             mended = mend_surrogates(body)
             if mended == body:
                 raise Malformed(str(error)) from None
             return self._open_raw(mended)
         except RecursionError:
-            return self._split.open_deep(body)
+            raws, cursor = self._split.open_deep(body)
+            return [_compact(raw) for raw in raws], cursor
 
     def _decode_or_none(self, raw: Any) -> Any:
         try:
             return self._decode(raw)
-        except (msgspec.MsgspecError, RecursionError):
+        except (*UNREADABLE, RecursionError):
             return None
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.mapping.conditions import Drop
-from sentinelone_source.mapping.paths import Path
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Dict
+
+    from sentinelone_source.mapping.conditions import Drop
+    from sentinelone_source.mapping.paths import Path
 
 
 @dataclass(frozen=True)

@@ -8,12 +8,14 @@ the smallest part of the record that encloses it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _COMMON = re.compile(rf"\$(?P<members>(?:\.{_NAME})+)(?P<star>\[\*\])?(?P<each>(?:\.{_NAME})*)")
@@ -25,7 +27,7 @@ class PathError(ConfigError):
     """The text is no JSONPath."""
 
 
-class Unevaluable(Exception):  # noqa: N818 - not an error of ours: jsonpath-ng gave up on a document
+class Unevaluable(Exception):
     """jsonpath-ng raised on this document, for instance when adding text to a number."""
 
 
@@ -106,10 +108,10 @@ def parse_path(text: str) -> Path:
 
 
 def _parse_uncommon(text: str) -> Path:
-    import jsonpath_ng.ext
+    from jsonpath_ng.ext.parser import parse
 
     try:
-        expression = jsonpath_ng.ext.parse(text)
+        expression = parse(text)
     except Exception as error:  # jsonpath-ng's lexer, parser and PLY raise their own kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise PathError(f"{text!r} is not a JSONPath: {reason}") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,14 +15,18 @@ from sentinelone_source.mapping.conditions import Condition, Drop
 from sentinelone_source.mapping.model import Column, Document, Mapping, Request, Walk
 from sentinelone_source.mapping.paths import Path, PathError, parse_path
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _COLUMN_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,44}", re.ASCII)
 _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}_CL", re.ASCII)
 # Names that a Log Analytics table keeps for itself; Azure compares them case by case, and `Id` is
 # free (learn.microsoft.com, "Add or delete tables and columns in Azure Monitor Logs").
-RESERVED = frozenset(
-    "id Title Type UniqueId TenantId BilledSize IsBillable InvalidTimeGenerated _table "
-    "_ItemId _ResourceId _ResourceGroup _SubscriptionId _TimeReceived".split()
+_AZURE = (
+    "id Title Type UniqueId TenantId BilledSize IsBillable InvalidTimeGenerated "
+    "_ItemId _ResourceId _ResourceGroup _SubscriptionId _TimeReceived"
 )
+RESERVED = frozenset({*_AZURE.split(), "_table"})
 _REDACTABLE = frozenset({"string", "guid", "json"})
 
 
@@ -186,7 +190,7 @@ def normal_column(spec: Any, place: str) -> dict[str, Any]:
     raise ConfigError(f"{place}: takes a path, a list of paths, a table with `path`, or false")
 
 
-_TESTS = {
+_TESTS: dict[str, Callable[[Any], conditions.Test]] = {
     "equals": lambda value: conditions.one_of([value]),
     "in": conditions.one_of,
     "not_in": conditions.none_of,

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import TYPE_CHECKING
 
-from sentinelone_source.mapping.model import Column, Mapping
-from sentinelone_source.mapping.paths import Path
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sentinelone_source.mapping.model import Column, Mapping
+    from sentinelone_source.mapping.paths import Path
 
 
 class Use(Enum):
@@ -80,10 +83,11 @@ def use_of(column: Column) -> Use:
     return _USES[column.type]
 
 
-def build_trie(mapping: Mapping) -> Node:
+def build_trie(mapping: Mapping, taken: Iterable[str] = ()) -> Node:
     """Gather the paths of columns, walk and drops.
 
-    A column that jsonpath-ng has to help with wants the part it works on as raw JSON.
+    A column that jsonpath-ng has to help with wants the part it works on as raw JSON. Nodes with
+    children become variables, and get none of the names that are taken.
     """
     root = Node("record")
     for column in mapping.columns:
@@ -95,7 +99,7 @@ def build_trie(mapping: Mapping) -> Node:
     for drop in mapping.drops:
         for condition in drop.conditions:
             _add(root, condition.path, Use.RAW)
-    _name(root, {root.name})
+    _name(root, {root.name, *taken})
     return root
 
 

@@ -7,15 +7,18 @@ interpreter is asked.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sentinelone_source.mapping.columns import MAX_DEPTH, Misfit, deeper_than, to_json
 from sentinelone_source.mapping.decoder import item_decoder
+from sentinelone_source.mapping.exact import decode
+from sentinelone_source.mapping.paths import Unevaluable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -28,10 +31,8 @@ _ESCAPE = re.compile(
 # An escape of a character by its number; `C:\\users` holds the first two characters of one.
 _NUMBERED = re.compile(r"\\u[0-9a-fA-F]{4}")
 
-decode_exactly = msgspec.json.Decoder(float_hook=Decimal).decode
 
-
-class Unusual(Exception):  # noqa: N818 - a turn in the road, not an error
+class Unusual(Exception):
     """Only the interpreter knows what to make of this value."""
 
 
@@ -64,7 +65,7 @@ def json_text(raw: msgspec.Raw | None) -> str | None:
     if text == "null":
         return None
     if "\\" in text and "\\u" in text and _NUMBERED.search(text):
-        return to_json(decode_exactly(mend_surrogates(text.encode())))
+        return to_json(decode(mend_surrogates(text.encode())))
     return text
 
 
@@ -81,23 +82,23 @@ def dynamic(raw: msgspec.Raw | None) -> msgspec.Raw | None:
         raise Unusual
     # Every level opens a bracket; what `replace` leaves is the fastest way to count them.
     brackets = 2 * len(data) - len(data.replace(b"{", b"")) - len(data.replace(b"[", b""))
-    if brackets > MAX_DEPTH and deeper_than(decode_exactly(data), MAX_DEPTH):
+    if brackets > MAX_DEPTH and deeper_than(decode(data), MAX_DEPTH):
         raise Unusual
     return raw
 
 
 def gather(names: tuple[str, ...]) -> Callable[[msgspec.Raw | None], str | None]:
     """A function from a raw list to the JSON list of one member of its items, nulls left out."""
-    decode = item_decoder(names)
+    decode_items = item_decoder(names)
 
     def gathered(raw: msgspec.Raw | None) -> str | None:
-        items = decode(raw) if raw is not None else None
+        items = decode_items(raw) if raw is not None else None
         texts: list[str] = []
         for item in items or ():
+            value = item
             for _ in names:
-                if item is not None:
-                    item = item.value  # noqa: PLW2901 - one step down
-            text = json_text(item)
+                value = value and value.value
+            text = json_text(value)
             if text is not None:
                 texts.append(text)
         return f"[{','.join(texts)}]" if texts else None
@@ -111,5 +112,5 @@ def mend_surrogates(document: bytes) -> bytes:
     return mended if mended.isascii() else mended.decode("utf-8", "replace").encode()
 
 
-UNUSUAL = (Unusual, Misfit, msgspec.MsgspecError, ValueError, TypeError, IndexError)
+UNUSUAL = (Unusual, Misfit, Unevaluable, ValueError, TypeError, IndexError, RecursionError)
 """Whatever of this the generated code raises, the interpreter takes the record over."""

@@ -1,0 +1,96 @@
+"""Random mappings on random records: the compiled mapper against plain jsonpath-ng."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any, NoReturn
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from mapping.helpers import run
+from mapping.oracle import expected
+from mapping.worlds import mappings, pages
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.schema import build
+from sentinelone_source.mapping.values import Unusual
+
+SETTINGS = settings(
+    max_examples=400,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def mapper_of(mapping: dict[str, Any]) -> Mapper:
+    columns = {
+        name: {**column, "path": [path for path, _ in column["path"]]}
+        for name, column in mapping["columns"].items()
+    }
+    walk = {**mapping["walk"], "filter": "at__gte", "sort_by": "at"}
+    document = {**mapping, "columns": columns, "walk": walk, "request": {"path": "random"}}
+    return Mapper(build("random", document, "random.toml"))
+
+
+def exact(value: Any, kind: str = "") -> Any:
+    """A value such that equal means equal: types count, and text that holds JSON is decoded."""
+    if kind == "json" or (kind in ("string", "guid") and value[:1] in ("{", "[")):
+        try:
+            return "text", exact(json.loads(value, parse_float=Decimal))
+        except ValueError:
+            return "text", value
+    if isinstance(value, dict):
+        return {name: exact(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [exact(item) for item in value]
+    if isinstance(value, float):
+        value = Decimal(repr(value))
+    return ("number", Decimal(value)) if type(value) in (int, Decimal) else (type(value), value)
+
+
+def exact_rows(mapping: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    kinds = {name: column["type"] for name, column in mapping["columns"].items()}
+    redacted = {name for name, column in mapping["columns"].items() if column.get("redact")}
+    return [
+        {
+            name: exact(value, "" if name in redacted else kinds.get(name, ""))
+            for name, value in row.items()
+        }
+        for row in rows
+    ]
+
+
+@SETTINGS
+@given(st.data())
+def test_agrees_with_jsonpath_ng(data: st.DataObject) -> None:
+    """A row would hold something else than the mapping file says."""
+    mapping, targets = data.draw(mappings())
+    body = data.draw(pages(targets))
+    wanted = expected(mapping, body)
+    page, rows = run(mapper_of(mapping), body)
+    assert exact_rows(mapping, rows) == exact_rows(mapping, wanted.rows)
+    assert [list(row) for row in rows] == [list(row) for row in wanted.rows]
+    assert page.misfits == wanted.misfits
+    assert (page.keys, page.positions) == (wanted.keys, wanted.positions)
+    assert len(page.dead) == wanted.dead
+
+
+@SETTINGS
+@given(st.data())
+def test_generated_code_agrees_with_the_interpreter(data: st.DataObject) -> None:
+    """A record would give another row when its neighbour is unusual."""
+    mapping, targets = data.draw(mappings())
+    body = data.draw(pages(targets))
+    fast, slow = mapper_of(mapping), mapper_of(mapping)
+
+    def refuse(*_: Any) -> NoReturn:
+        raise Unusual
+
+    slow._build = refuse
+    fast_page, fast_rows = run(fast, body)
+    slow_page, slow_rows = run(slow, body)
+    assert exact_rows(mapping, fast_rows) == exact_rows(mapping, slow_rows)
+    assert fast_page.misfits == slow_page.misfits
+    assert (fast_page.keys, fast_page.positions) == (slow_page.keys, slow_page.positions)
+    assert fast_page.dead == slow_page.dead

@@ -1,0 +1,303 @@
+"""What each column type makes of the values that tend to go wrong."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from mapping.helpers import mapper, page_of, record, rows_of, run, value_of
+
+EVERY_TYPE = ["string", "guid", "int", "long", "real", "boolean", "datetime", "dynamic", "json"]
+
+
+def page_with(value: str) -> bytes:
+    """A page of one record whose `value` is written exactly so."""
+    return (
+        b'{"data":[{"id":"1","at":"2026-03-14T12:00:00Z","value":%b}],"pagination":{}}'
+        % value.encode("utf-8", "surrogateescape")
+    )
+
+
+def written(kind: str, value: str) -> Any:
+    """What a column makes of JSON written exactly so."""
+    page, rows = run(mapper({"Value": {"path": "$.value", "type": kind}}), page_with(value))
+    assert not page.dead
+    return rows[0].get("Value")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-14T12:00:00Z",
+        "2026-03-14T12:00:00.1Z",
+        "2026-03-14T12:00:00.12Z",
+        "2026-03-14T12:00:00.123Z",
+        "2026-03-14T12:00:00.123456Z",
+        "2026-03-14T12:00:00.123456789Z",
+        "2026-03-14T12:00:00.123456+02:00",
+        "2026-03-14T12:00:00.123456",
+        "2026-03-14 12:00:00",
+        "2026-03-14t12:00:00z",
+        "2026-03-14",
+        "1970-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+    ],
+)
+def test_datetimes_pass_as_they_came(text: str) -> None:
+    """A time would be rounded, shifted or lost on its way."""
+    assert value_of("datetime", text) == text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *("", "None", "N/A", "yesterday", "2026-03-14T25:00:00Z", "2026-02-30T12:00:00Z"),
+        *("2026-03-14T12:00:00X", "14.03.2026", "12:00:00", "2026-03-14_12:00:00"),
+        *(1773489600, 1773489600.5, True, {}, ["2026-03-14T12:00:00Z"]),
+    ],
+)
+def test_what_is_no_datetime_is_left_out_and_counted(value: Any) -> None:
+    """Azure would take a broken time for the moment of ingestion."""
+    page, rows = run(
+        mapper({"Value": {"path": "$.value", "type": "datetime"}}), page_of(record(value=value))
+    )
+    assert "Value" not in rows[0]
+    assert page.misfits == {"Value": 1}
+
+
+@pytest.mark.parametrize(
+    ("text", "micros"),
+    [
+        ("2026-03-14T12:00:00Z", 1773489600_000000),
+        ("2026-03-14T12:00:00.5Z", 1773489600_500000),
+        ("2026-03-14T12:00:00.589793Z", 1773489600_589793),
+        ("2026-03-14T12:00:00.589793999Z", 1773489600_589793),
+        ("2026-03-14T12:00:00", 1773489600_000000),
+        ("2026-03-14 12:00:00", 1773489600_000000),
+        ("2026-03-14T14:00:00+02:00", 1773489600_000000),
+        ("1969-12-31T23:59:59.999999Z", -1),
+    ],
+)
+def test_positions_are_microseconds(text: str, micros: int) -> None:
+    """The watermark would miss records, or hand them over twice."""
+    page, _ = run(mapper(), page_of({"id": "1", "at": text}))
+    assert page.positions == [micros]
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "wanted"),
+    [
+        ("string", "text", "text"),
+        ("string", "", ""),
+        ("string", 7, "7"),
+        ("string", -0.5, "-0.5"),
+        ("string", True, "true"),
+        ("string", False, "false"),
+        ("guid", 7, "7"),
+        ("string", {"a": [1, None]}, '{"a":[1,null]}'),
+        ("string", [], "[]"),
+        ("int", 2**31 - 1, 2**31 - 1),
+        ("int", "-7", -7),
+        ("int", 7.0, 7),
+        ("int", "1e3", 1000),
+        ("long", 2**63 - 1, 2**63 - 1),
+        ("long", "9007199254740993", 2**53 + 1),
+        ("real", 7, 7),
+        ("real", 2**64 + 1, 2**64 + 1),
+        ("real", "7.25", Decimal("7.25")),
+        ("boolean", True, True),
+        ("boolean", "True", True),
+        ("boolean", "false", False),
+        ("dynamic", {"a": None}, {"a": None}),
+        ("dynamic", "text", "text"),
+        ("dynamic", 0, 0),
+        ("dynamic", [], []),
+        ("json", {"a": None}, '{"a":null}'),
+        ("json", "text", '"text"'),
+        ("json", 0, "0"),
+        ("json", [], "[]"),
+    ],
+)
+def test_what_a_type_takes(kind: str, value: Any, wanted: Any) -> None:
+    """A value that fits would be lost, or arrive as another type than the table's."""
+    taken = value_of(kind, value)
+    assert taken == wanted
+    assert isinstance(taken, bool) is isinstance(wanted, bool)
+
+
+REFUSED: dict[str, list[Any]] = {
+    "int": [2**31, -(2**31) - 1, 7.5, "7.5", "", "seven", True, [7]],
+    "long": [2**63, "1e999999999", 1e300, False, {}, " 7", "007"],
+    "real": ["NaN", "Infinity", "1e400", "0x7", "1_000", True, []],
+    "boolean": [0, 1, "1", "yes", "", []],
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"), [(kind, value) for kind, values in REFUSED.items() for value in values]
+)
+def test_what_a_type_refuses(kind: str, value: Any) -> None:
+    """A value of another type would reach Azure, which drops the row or the value silently."""
+    page, rows = run(
+        mapper({"Value": {"path": "$.value", "type": kind}}), page_of(record(value=value))
+    )
+    assert "Value" not in rows[0]
+    assert page.misfits == {"Value": 1}
+
+
+@pytest.mark.parametrize("kind", EVERY_TYPE)
+@pytest.mark.parametrize("absent", [{}, {"value": None}], ids=["missing", "null"])
+def test_nulls_are_left_out(kind: str, absent: dict[str, Any]) -> None:
+    """A null would cost bytes in every row, or count as a misfit."""
+    page, rows = run(
+        mapper({"Value": {"path": "$.value", "type": kind}}), page_of(record(**absent))
+    )
+    assert "Value" not in rows[0]
+    assert not page.misfits
+
+
+@pytest.mark.parametrize("kind", ["json", "dynamic"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "9007199254740993",
+        "18446744073709551617",
+        "-100000000000000000000000000000",
+        "0.1000000000000000055511151231257827021181583404541015625",
+        "1.50",
+        "1E+2",
+        "1e400",
+    ],
+)
+def test_every_digit_is_kept(kind: str, value: str) -> None:
+    """An id or an amount would change its last digits."""
+    for surroundings in ("{%s}", '{%s,"lone":"\\ud800"}'):  # read as it came, and interpreted
+        document = surroundings % f'"n":[{value}]'
+        taken = written(kind, document)
+        found = json.loads(taken, parse_float=str) if kind == "json" else taken
+        assert str(found["n"][0]).upper() in (value.upper(), str(Decimal(value)))
+
+
+def test_a_float_is_written_as_it_came() -> None:
+    """A number in a string column would be rounded to a double."""
+    assert written("string", "0.12345678901234567890123") == "0.12345678901234567890123"
+    assert written("real", "0.5") == Decimal("0.5")
+
+
+@pytest.mark.parametrize("kind", ["string", "json", "dynamic"])
+@pytest.mark.parametrize(
+    ("value", "wanted"),
+    [
+        (r"a\ud800b", "a\ufffdb"),
+        (r"\udc00\ud800", "\ufffd\ufffd"),
+        (r"\ud83d\ude00", "😀"),
+        (r"\ud800\ud83d\ude00", "\ufffd😀"),
+        (r"\\ud800", r"\ud800"),
+        (r"\\\ud800", "\\\ufffd"),
+        (r"\u00e9", "é"),
+        (r"C:\\users\\u00e9", r"C:\users\u00e9"),
+        (r"\u0000", "\0"),
+        (r"\/ \b\f\n\r\t \"", '/ \b\f\n\r\t "'),
+        ("é😀", "é😀"),
+        ("a\udcffb", "a\ufffdb"),
+        ("\udced\udca0\udc80", "\ufffd\ufffd\ufffd"),
+    ],
+)
+def test_escapes_and_broken_text(kind: str, value: str, wanted: str) -> None:
+    """A name in another script would be mangled, or one broken character would cost a record."""
+    if kind == "string":
+        assert written(kind, f'"{value}"') == wanted
+        return
+    taken = written(kind, f'{{"{value}":["{value}"]}}')
+    assert (json.loads(taken) if kind == "json" else taken) == {wanted: [wanted]}
+
+
+@pytest.mark.parametrize("kind", ["json", "string"])
+def test_json_text_holds_the_characters_themselves(kind: str) -> None:
+    """KQL on the text would search for `é` and find `\\u00e9`."""
+    assert written(kind, r'{"a":"\u00e9"}') == '{"a":"é"}'
+    assert written(kind, r'{"a":"C:\\users"}') == r'{"a":"C:\\users"}'
+    assert written(kind, r'{"a":"\u0000"}') == r'{"a":"\u0000"}'
+
+
+def test_only_the_broken_record_changes() -> None:
+    """One broken character would change its neighbours, or send the whole page the slow way."""
+    body = page_of(record(value="é"), record(value="BROKEN"), record(value="\\ud800"))
+    body = body.replace(b"BROKEN", rb"\ud800")
+    page, rows = run(mapper({"Value": "$.value"}), body)
+    assert [row["Value"] for row in rows] == ["é", "\ufffd", "\\ud800"]
+    assert not page.dead
+
+
+def test_broken_text_where_no_column_looks() -> None:
+    """A broken character in a field that nobody maps would cost the record."""
+    for unused in (b'"\\ud800"', b'"\xff"', b'{"\\udfff":"\xc3"}'):
+        body = page_of(record(value="kept", unused="HERE")).replace(b'"HERE"', unused)
+        assert run(mapper({"Value": "$.value"}), body)[1][0]["Value"] == "kept"
+
+
+def test_nul_stays_an_escape() -> None:
+    """A NUL byte in a line ends the text for readers written in C."""
+    page = mapper({"Value": "$.value"}).open(page_of(record(value="a\0b")))
+    (batch,) = mapper({"Value": "$.value"}).lines(page)
+    assert rb'"a\u0000b"' in b"".join(batch.pieces)
+
+
+def test_line_separators_do_not_tear_lines() -> None:
+    """A text with a line break in it would become two lines, neither of them JSON."""
+    for kind in ("string", "json", "dynamic"):
+        rows = rows_of(
+            mapper({"Value": {"path": "$.value", "type": kind}}), record(value=["\n\r\u2028"])
+        )
+        assert len(rows) == 1
+
+
+def test_the_first_path_with_a_value_counts() -> None:
+    """An empty processUser would hide the user who is known."""
+    user = mapper({"User": ["$.a.user", "$.b.user", "$.c"]})
+    rows = rows_of(
+        user,
+        record(a={"user": ""}, b={"user": "x"}),
+        record(a=None, b={"user": None}, c="y"),
+        record(a={"user": False}, c="z"),
+        record(a={"user": ""}, c=""),
+    )
+    assert [row.get("User") for row in rows] == ["x", "y", "false", None]
+
+
+def test_many_matches() -> None:
+    """A list column would hold one item, or a text column a list."""
+    columns: dict[str, Any] = {
+        kind.title(): {"path": "$.items[*].name", "type": kind}
+        for kind in ("json", "dynamic", "string")
+    }
+    row, none = rows_of(
+        mapper(columns),
+        record(items=[{"name": "a"}, {"name": None}, {}, {"name": ["b"]}]),
+        record(items=[{"name": None}, None, 7]),
+    )
+    assert (row["Json"], row["Dynamic"], row["String"]) == ('["a",["b"]]', ["a", ["b"]], "a")
+    assert not {"Json", "Dynamic", "String"} & none.keys()
+
+
+def test_filters_see_numbers_as_jsonpath_ng_does() -> None:
+    """A filter on a number with a fraction would never match."""
+    score = mapper({"Name": "$.items[?(@.score >= 0.5)].name"})
+    items = [{"score": 0.25, "name": "low"}, {"score": 0.5, "name": "high"}]
+    assert rows_of(score, record(items=items))[0]["Name"] == "high"
+
+
+def test_secrets_become_fingerprints() -> None:
+    """A registration token would stand in the log in clear text, or change with each row."""
+    secret = {"Token": {"path": "$.token", "redact": True}}
+    first, again, other, empty, number = rows_of(
+        mapper(secret), *(record(token=token) for token in ("abc", "abc", "abd", "", 7))
+    )
+    assert first["Token"] == again["Token"] == "sha256:ba7816bf8f01cfea"
+    assert other["Token"] != first["Token"]
+    assert empty["Token"] == ""
+    assert number["Token"].startswith("sha256:")
+    assert rows_of(mapper({"Token": {"path": "$.token"}}), record(token="abc"))[0]["Token"] == "abc"
