@@ -45,7 +45,7 @@ ONCE_PATIENCE = 600.0
 REFUSED_WAIT = 3600.0
 """Seconds until a feed is tried again that the console does not permit, or does not understand."""
 STOP_PATIENCE = 4.0
-"""Seconds that a stopping process waits for a line to be read to its end."""
+"""Seconds that a stopping process waits for its reader to take what has been begun."""
 RESTARTS = 5
 """How often one sweep begins again because the console lost its cursor."""
 
@@ -68,7 +68,6 @@ class Service:
     settings: Settings
     feeds: list[Feed]
     state: State
-    stdout: Stdout
     settling: Settling
     once: bool
 
@@ -107,8 +106,9 @@ class Service:
 
     async def _finish(self) -> None:
         """Stop in good order: what was written to its end is settled."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.stdout.quiet(), STOP_PATIENCE)
+        in_hand = [feed.in_hand for feed in self.feeds if feed.in_hand is not None]
+        if in_hand:
+            await asyncio.wait(in_hand, timeout=STOP_PATIENCE)
         self.settling.settle_all()
         _log.info("stopped", rows=sum(feed.counts.rows for feed in self.feeds))
 
@@ -212,7 +212,7 @@ def assemble(settings: Settings, tables: Sequence[str], *, once: bool) -> Iterat
             for mapper in map(Mapper, mappings)
             for console in consoles
         ]
-        yield Service(settings, feeds, state, stdout, settling, once)
+        yield Service(settings, feeds, state, settling, once)
     finally:
         state.close()
 

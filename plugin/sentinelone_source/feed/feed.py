@@ -14,7 +14,7 @@ import structlog
 from sentinelone_source.console.console import Console, discard
 from sentinelone_source.console.session import Answer
 from sentinelone_source.console.walk import Walk
-from sentinelone_source.errors import Unavailable
+from sentinelone_source.errors import CursorLost, Unavailable
 from sentinelone_source.feed.counts import Counts
 from sentinelone_source.feed.settling import Settling
 from sentinelone_source.feed.state import State
@@ -57,6 +57,7 @@ class Feed:
         endpoint: what it asks for, below `/web/api/v2.1/`.
         counts: of all sweeps of this process.
         behind: seconds between what is complete and the console's clock; 0 when idle.
+        in_hand: the page that is being handed over; it goes on when the sweep is cancelled.
     """
 
     def __init__(self, console: Console, mapper: Mapper, plan: Plan, delivery: Delivery) -> None:
@@ -66,6 +67,7 @@ class Feed:
         self.endpoint = mapper.mapping.request.path
         self.counts = Counts()
         self.behind = 0.0
+        self.in_hand: asyncio.Task[None] | None = None
         self._mapper = mapper
         self._plan = plan
         self._delivery = delivery
@@ -117,10 +119,19 @@ class Feed:
                     _log.warning("clock_went_back", console=self.console.name, feed=self.name)
                     walk = self._from(sweep)
                     continue
-                more = walk.follow(page.cursor)
+                lost = None
+                try:
+                    more = walk.follow(page.cursor)
+                except CursorLost as error:
+                    more, lost = False, error
                 if more:
                     ahead = asyncio.create_task(self.console.fetch(walk.endpoint, walk.params))
-                await self._hand_over(sweep, page, counts)
+                self.in_hand = asyncio.create_task(self._hand_over(sweep, page, counts))
+                await asyncio.shield(
+                    self.in_hand
+                )  # a page that has been begun is brought to its end
+                if lost:
+                    raise lost
         finally:
             discard(ahead)
 

@@ -13,8 +13,6 @@ from sentinelone_source.errors import StateError
 from sentinelone_source.feed.lock import Lock
 from sentinelone_source.feed.storage import FILE, explained, open_database
 
-_PROGRESS = "watermark, origin, signpost, swept_at, rescanned_at"
-
 
 @dataclass(frozen=True)
 class Progress:
@@ -91,7 +89,8 @@ class State:
         """How far a feed has come, settled pages only."""
         with explained(self._path):
             row = self._db.execute(
-                f"SELECT {_PROGRESS} FROM feeds WHERE id = ?",
+                "SELECT watermark, origin, signpost, swept_at, rescanned_at "
+                "FROM feeds WHERE id = ?",
                 (feed,),
             ).fetchone()
         return Progress(*row)
@@ -153,7 +152,7 @@ class State:
         """Every feed, for people."""
         with explained(self._path):
             rows = self._db.execute(
-                f"SELECT console, mapping, {_PROGRESS}, "  # noqa: S608 - a constant
+                "SELECT console, mapping, watermark, origin, signpost, swept_at, rescanned_at, "
                 "(SELECT count(*) FROM keys WHERE feed = feeds.id) FROM feeds ORDER BY 1, 2"
             ).fetchall()
         return [FeedState(row[0], row[1], Progress(*row[2:7]), row[7]) for row in rows]

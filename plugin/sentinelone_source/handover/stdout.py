@@ -25,7 +25,6 @@ class Stdout:
         self._descriptor = descriptor
         self._patience = patience
         self._turn = asyncio.Lock()
-        self._writing = False
 
     async def give(self, mapping: str, pieces: list[bytes]) -> None:  # noqa: ARG002 - lines say it
         """Write lines; returns when all of them are written.
@@ -39,11 +38,6 @@ class Stdout:
         except TimeoutError:
             raise ReaderGone(f"stdout: nobody read for {self._patience:.0f} seconds") from None
 
-    async def quiet(self) -> None:
-        """Wait until nothing is being written."""
-        while self._writing:
-            await asyncio.sleep(0.01)
-
     def check(self) -> None:
         """Raise ReaderGone if the reading end has been closed."""
         poll = select.poll()
@@ -53,15 +47,12 @@ class Stdout:
 
     def _write(self, pieces: list[bytes]) -> None:
         left = [memoryview(piece) for piece in pieces]
-        self._writing = True
         try:
             self._write_all(left)
         except BrokenPipeError:
             raise ReaderGone("stdout: the reader has gone") from None
         except OSError as error:
             raise ReaderGone(f"stdout: cannot be written: {error.strerror}") from None
-        finally:
-            self._writing = False
 
     def _write_all(self, left: list[memoryview]) -> None:
         while left:
