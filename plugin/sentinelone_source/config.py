@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping as Dict
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from sentinelone_source.errors import ConfigError
 from sentinelone_source.times import parse_duration, parse_moment
 
 DEFAULT_FILES = (Path("config.toml"), Path("/etc/sentinelone-source/config.toml"))
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 _LOOPBACK = ("127.", "localhost", "::1")
 
 
@@ -209,7 +211,16 @@ def _consoles(
         names.add(console.name)
         if bool(console.token_file) == bool(console.token_env):
             raise ConfigError(f"{place}: give either token_file or token_env")
+        _refuse_token(console, place)
     return tuple(_normal_console(console, where, here) for console in consoles)
+
+
+def _refuse_token(console: Console, place: str) -> None:
+    """Catch a token that was written where its place belongs, without repeating it."""
+    if console.token_env and not _VARIABLE.fullmatch(console.token_env):
+        raise ConfigError(f"{place}: token_env: takes the name of a variable, not the token itself")
+    if len(console.token_file) > 40 and "/" not in console.token_file:
+        raise ConfigError(f"{place}: token_file: takes the path of a file, not the token itself")
 
 
 def _normal_console(console: Console, where: str, here: Path) -> Console:

@@ -172,5 +172,6 @@ def _innermost(error: BaseException) -> str:
         )
         following = reason if isinstance(reason, BaseException) else inner
         if following is None or following is error:
-            return getattr(error, "strerror", None) or type(error).__name__
+            words = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
+            return words or type(error).__name__
         error = following
