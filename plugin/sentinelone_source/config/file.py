@@ -1,0 +1,90 @@
+"""What config.toml may say: its tables and keys, with their defaults."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+
+class State(msgspec.Struct, frozen=True):
+    """`[state]`."""
+
+    path: str = "/var/lib/sentinelone-source"
+
+
+class Console(msgspec.Struct, frozen=True):
+    """One `[[consoles]]`."""
+
+    name: str
+    url: str
+    token_file: str = ""
+    token_env: str = ""
+    site_ids: tuple[str, ...] = ()
+    account_ids: tuple[str, ...] = ()
+    group_ids: tuple[str, ...] = ()
+    proxy: str = ""
+    ca_file: str = ""
+
+
+class Feed(msgspec.Struct, frozen=True):
+    """`[feeds]`, or one `[feeds.NAME]` over it; durations as text."""
+
+    enabled: bool = True
+    interval: str = "60s"
+    start: str = "24h"
+    lookback: str = "10m"
+    rescan: str = "7d"
+    rescan_interval: str = "15m"
+
+
+class Handover(msgspec.Struct, frozen=True):
+    """`[handover]`."""
+
+    to: str = "stdout"
+    settle: str = "30s"
+
+
+class Mappings(msgspec.Struct, frozen=True):
+    """`[mappings]`."""
+
+    path: str = ""
+
+
+class Telemetry(msgspec.Struct, frozen=True):
+    """`[telemetry]`."""
+
+    listen: str = ""
+
+
+class Broker(msgspec.Struct, frozen=True):
+    """`[azure.broker]`."""
+
+    listen: str = "127.0.0.1:8688"
+    secret_file: str = ""
+
+
+class Azure(msgspec.Struct, frozen=True):
+    """`[azure]`."""
+
+    tenant_id: str = ""
+    client_id: str = ""
+    client_secret_file: str = ""
+    certificate_file: str = ""
+    endpoint: str = ""
+    dcr_immutable_id: str = ""
+    dcr_resource_id: str = ""
+    cloud: Literal["public", "usgovernment", "china"] = "public"
+    broker: Broker = Broker()
+
+
+class File(msgspec.Struct, frozen=True):
+    """The whole file."""
+
+    state: State = State()
+    consoles: tuple[Console, ...] = ()
+    feeds: dict[str, Any] = {}
+    handover: Handover = Handover()
+    mappings: Mappings = Mappings()
+    telemetry: Telemetry = Telemetry()
+    azure: Azure = Azure()

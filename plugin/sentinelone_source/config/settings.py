@@ -1,0 +1,114 @@
+"""The file and the environment, read and checked: everything a command needs to know."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping as Dict
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from sentinelone_source.config.consoles import is_loopback, read_consoles
+from sentinelone_source.config.feeds import FeedSettings, read_duration, read_feed
+from sentinelone_source.config.file import Azure, Console, File, Handover, Telemetry
+from sentinelone_source.documents import convert, read_toml, unknown
+from sentinelone_source.errors import ConfigError
+
+DEFAULT_FILES = (Path("config.toml"), Path("/etc/sentinelone-source/config.toml"))
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Everything a command needs to know."""
+
+    source: str
+    state_path: Path
+    consoles: tuple[Console, ...]
+    handover: Handover
+    settle: float
+    mappings_path: Path | None
+    telemetry: Telemetry
+    azure: Azure
+    feeds: dict[str, Any]
+
+    def feed(self, name: str) -> FeedSettings:
+        """The settings of one feed: its own table over `[feeds]`."""
+        return read_feed(self.feeds, name, self.source)
+
+
+def find_config(given: Path | None, environ: Dict[str, str] = os.environ) -> Path | None:
+    """The configuration file: the one given, else the environment's, else a default that exists.
+
+    Raises:
+        ConfigError: a file that was named does not exist.
+    """
+    named = given or (Path(text) if (text := environ.get("SENTINELONE_SOURCE_CONFIG")) else None)
+    if named is None:
+        return next((path for path in DEFAULT_FILES if path.is_file()), None)
+    if not named.is_file():
+        raise ConfigError(f"{named}: no such configuration file")
+    return named
+
+
+def load_settings(given: Path | None = None, environ: Dict[str, str] = os.environ) -> Settings:
+    """Read the configuration; the environment fills what the file leaves out.
+
+    Raises:
+        ConfigError: naming the file, the table and key, and what would be right.
+    """
+    path = find_config(given, environ)
+    where = str(path) if path else "environment"
+    document = read_toml(path) if path else {}
+    file = convert(document, File, where)
+    here = path.parent if path else Path()
+    state = file.state.path if "path" in document.get("state", {}) else ""
+    handover = file.handover
+    if "to" not in document.get("handover", {}) and environ.get("SENTINELONE_SOURCE_TO"):
+        handover = msgspec.structs.replace(handover, to=environ["SENTINELONE_SOURCE_TO"])
+    settings = Settings(
+        source=where,
+        state_path=here / (state or environ.get("SENTINELONE_SOURCE_STATE") or file.state.path),
+        consoles=read_consoles(file.consoles, environ, where, here),
+        handover=handover,
+        settle=read_duration(handover.settle, f"{where}: handover.settle"),
+        mappings_path=here / file.mappings.path if file.mappings.path else None,
+        telemetry=file.telemetry,
+        azure=file.azure,
+        feeds=file.feeds,
+    )
+    check_destination(handover.to, f"{where}: handover.to")
+    read_feed(file.feeds, "", where)
+    return settings
+
+
+def check_feed_names(settings: Settings, known: list[str]) -> None:
+    """Refuse `[feeds.NAME]` for names that no mapping has, and check every value.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    for name, value in settings.feeds.items():
+        if isinstance(value, dict):
+            if name not in known:
+                raise ConfigError(
+                    f"{settings.source}: feeds.{name}: {unknown('feed', name, known)}"
+                )
+            settings.feed(name)
+
+
+def check_destination(to: str, where: str) -> None:
+    """Refuse what rows cannot be handed over to.
+
+    Raises:
+        ConfigError: `to` is neither `stdout` nor a URL.
+    """
+    if to == "stdout":
+        return
+    parts = urlsplit(to)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ConfigError(
+            f"{where}: {to!r} is neither 'stdout' nor a URL as http://127.0.0.1:8687/"
+        )
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        raise ConfigError(f"{where}: plain http is for loopback addresses only")
