@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping as Dict
 from pathlib import Path
@@ -13,7 +14,6 @@ from sentinelone_source.config.file import Console
 from sentinelone_source.errors import ConfigError
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
-_LOOPBACK = ("127.", "localhost", "::1")
 
 
 def read_consoles(
@@ -76,4 +76,7 @@ def _normal_console(console: Console, where: str, here: Path) -> Console:
 
 def is_loopback(host: str) -> bool:
     """Whether a host name or address is this machine's own."""
-    return host.startswith(_LOOPBACK[0]) or host in _LOOPBACK[1:]
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
