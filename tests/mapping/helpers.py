@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from sentinelone_source.mapping.page import Known, Page
 
 Columns = dict[str, Any]
+ALL: Columns = {
+    "Text": "$.value",
+    "Json": {"path": "$.value", "type": "json"},
+    "Dynamic": {"path": "$.value", "type": "dynamic"},
+}
 
 
 def document(columns: Columns | None = None, **over: Any) -> dict[str, Any]:

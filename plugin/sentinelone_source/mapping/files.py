@@ -66,7 +66,7 @@ def merge(base: Document | None, over: Document, where: str) -> Document:
     merged = dict(base)
     for key, value in over.items():
         if key == "columns" and isinstance(value, dict):
-            merged[key] = _merge_columns(base[key], value, where)
+            merged[key] = _merge_columns(base.get(key, {}), value, where)
         elif key == "drop" and isinstance(value, list):
             merged[key] = [*base.get(key, []), *value]
         else:
@@ -85,6 +85,8 @@ def _merge_columns(base: Document, over: Document, where: str) -> Document:
     for name, spec in over.items():
         if isinstance(spec, dict) and name in base and base[name] is not False:
             merged[name] = normal_column(base[name], where) | spec
+        elif spec is False and name not in base:
+            raise ConfigError(f"{where}: {unknown('column', name, base)}: none to remove")
         else:
             merged[name] = spec
     return merged

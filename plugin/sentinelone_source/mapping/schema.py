@@ -114,7 +114,7 @@ def _path(text: str, where: str) -> Path:
 
 def _request(request: _Request, where: str) -> Request:
     records = _path(request.records, f"{where}: request.records")
-    if not records.plain:
+    if not (records.plain and records.members):
         raise ConfigError(f"{where}: request.records: takes a path of member names, as '$.data'")
     params = {key: _query_value(value) for key, value in request.params.items()}
     return Request(request.path.strip("/"), records, request.page_size, params)
@@ -216,6 +216,9 @@ def _test(key: str, value: Any, where: str) -> conditions.Test:
     takes = _TAKES.get(key)
     if takes and not isinstance(value, takes):
         raise ConfigError(f"{where}: {key}: takes a {takes.__name__}, not {value!r}")
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, str | int | float):
+            raise ConfigError(f"{where}: {key}: takes text, a number or a boolean, not {item!r}")
     try:
         return _TESTS[key](value)
     except re.error as error:

@@ -1,0 +1,141 @@
+"""A user's folder, merged over the built-in mappings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mapping.files import GOOD, refusal, write
+from sentinelone_source.errors import ConfigError
+from sentinelone_source.mapping.files import find_mapping, load_mappings
+
+
+def test_an_empty_folder_changes_nothing(tmp_path: Path) -> None:
+    """The built-in mappings would vanish with the first folder."""
+    assert load_mappings(tmp_path).keys() == load_mappings().keys()
+    assert set(load_mappings()) == {"activities", "agents", "alerts", "groups", "threats"}
+
+
+def test_one_column_more_and_one_less(tmp_path: Path) -> None:
+    """A small wish would need a copy of the whole file."""
+    over = (
+        'table = "SentinelOneThreats_CL"\n[columns]\nSha1 = "$.threatInfo.sha1"\n'
+        'WhiteningOptions = false\nThreatName = "$.x"\n'
+    )
+    before = [column.name for column in load_mappings()["threats"].columns]
+    threats = load_mappings(write(tmp_path, over, "mine.toml"))["threats"]
+    after = {column.name: column.paths[0].text for column in threats.columns}
+    assert list(after) == [name for name in before if name != "WhiteningOptions"] + ["Sha1"]
+    assert after["ThreatName"] == "$.x"
+    assert threats.walk == load_mappings()["threats"].walk
+
+
+def test_redaction_can_be_switched_off(tmp_path: Path) -> None:
+    """Who needs the token in the log could not have it, or would lose the column's path."""
+    over = (
+        'table = "SentinelOneGroups_CL"\n[columns]\n'
+        'RegistrationToken = { path = "$.registrationToken", redact = false }\n'
+        "Name = { redact = true }\n"
+    )
+    groups = load_mappings(write(tmp_path, over))["groups"]
+    columns = {column.name: column for column in groups.columns}
+    assert not columns["RegistrationToken"].redact
+    assert columns["Name"].redact
+    assert columns["Name"].paths[0].text == "$.name"
+    assert [path.text for path in groups.secret_paths] == ["$.name"]
+
+
+def test_built_in_secrets_are_redacted() -> None:
+    """Tokens that enrol agents, and licence keys, would stand in the log."""
+    mappings = load_mappings()
+    secret = {path.text for mapping in mappings.values() for path in mapping.secret_paths}
+    assert secret == {"$.registrationToken", "$.licenseKey"}
+
+
+def test_query_parameters_are_added(tmp_path: Path) -> None:
+    """A filter of the user's would drop the built-in ones, or be sent in Python's spelling."""
+    over = (
+        'table = "SentinelOneAgents_CL"\n[request]\npage_size = 200\n[request.params]\n'
+        'osTypes = ["linux", "macos"]\ninfected = true\ncoreCount__gt = 4\n'
+        'isUninstalled = "False"\n'
+    )
+    request = load_mappings(write(tmp_path, over))["agents"].request
+    assert request.path == "agents"
+    assert request.page_size == 200
+    assert request.params == {
+        "isDecommissioned": "True,False",
+        "isUninstalled": "False",
+        "osTypes": "linux,macos",
+        "infected": "true",
+        "coreCount__gt": "4",
+    }
+
+
+def test_drops_are_appended(tmp_path: Path) -> None:
+    """A second file's conditions would replace the first one's."""
+    drop = 'table = "SentinelOneActivities_CL"\n[[drop]]\npath = "$.activityType"\nin = [{}]\n'
+    write(tmp_path, drop.replace("{}", "90"), "a.toml")
+    write(tmp_path, drop.replace("{}", "91"), "b.toml")
+    activities = load_mappings(tmp_path)["activities"]
+    kinds = [
+        [drop.holds({"activityType": kind}) for drop in activities.drops] for kind in (90, 91, 92)
+    ]
+    assert kinds == [[True, False], [False, True], [False, False]]
+
+
+def test_replacing_a_whole_mapping(tmp_path: Path) -> None:
+    """Built-in columns would creep into a table that somebody has designed anew."""
+    over = "replace = true\n" + GOOD.replace("Things_CL", "SentinelOneThreats_CL")
+    mappings = load_mappings(write(tmp_path, over))
+    assert [column.name for column in mappings["threats"].columns] == ["TimeGenerated", "Name"]
+    assert mappings["threats"].request.path == "things"
+
+
+def test_a_new_table(tmp_path: Path) -> None:
+    """A feed of the user's own could not be added."""
+    mappings = load_mappings(write(tmp_path, GOOD))
+    assert find_mapping(mappings, "things") is find_mapping(mappings, "Things_CL")
+    with pytest.raises(ConfigError, match=r"unknown table 'thing' \(did you mean 'things'\?\)"):
+        find_mapping(mappings, "thing")
+
+
+def test_two_tables_of_one_name(tmp_path: Path) -> None:
+    """One of two feeds would silently take the other's place."""
+    message = refusal(write(tmp_path, GOOD, "threats.toml"))
+    assert message.startswith(str(tmp_path / "threats.toml"))
+    assert "another table is called 'threats'; rename the file" in message
+
+
+def test_mistakes_of_a_merged_file_name_the_users_file(tmp_path: Path) -> None:
+    """Somebody would look for their mistake in the package."""
+    over = 'table = "SentinelOneThreats_CL"\n[columns]\nTHREATNAME = "$.x"\n'
+    message = refusal(write(tmp_path, over))
+    assert message.startswith(
+        f"{tmp_path / 'things.toml'}: SentinelOneThreats_CL: column THREATNAME"
+    )
+    assert "duplicate of column ThreatName" in message
+
+
+def test_a_column_that_does_not_exist_cannot_be_removed(tmp_path: Path) -> None:
+    """A misspelt name would leave the column in place without a word."""
+    over = 'table = "SentinelOneThreats_CL"\n[columns]\nWhitenigOptions = false\n'
+    assert (
+        "unknown column 'WhitenigOptions' (did you mean 'WhiteningOptions'?): none to remove"
+        in refusal(write(tmp_path, over))
+    )
+
+
+@pytest.mark.parametrize("section", ["columns = 7", "request = []", "walk = true", "drop = 1"])
+def test_sections_of_another_type(tmp_path: Path, section: str) -> None:
+    """A list where a table should be would end in a traceback."""
+    over = f'table = "SentinelOneThreats_CL"\n{section}\n'
+    assert section.split(maxsplit=1)[0] in refusal(write(tmp_path, over))
+
+
+def test_two_files_for_one_new_table(tmp_path: Path) -> None:
+    """A table could not be split over two files, or the order of the files would count."""
+    head, columns = GOOD.split("[columns]")
+    write(tmp_path, head, "a.toml")
+    write(tmp_path, f'table = "Things_CL"\n[columns]{columns}', "b.toml")
+    assert len(load_mappings(tmp_path)["a"].columns) == 2

@@ -1,0 +1,140 @@
+"""What is wrong with a mapping file is said in one sentence that names file, table and key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mapping.files import GOOD, refusal, write
+from sentinelone_source.mapping.files import load_mappings
+
+SECTION = {
+    "request": '[request]\npath = "things"\n',
+    "walk": '[walk]\nid = "$.id"\nposition = "$.at"\nfilter = "at__gte"\nsort_by = "at"\n',
+    "time": 'TimeGenerated = { path = "$.at", type = "datetime" }\n',
+    "name": 'Name = "$.name"\n',
+}
+
+
+def test_a_good_file_alone(tmp_path: Path) -> None:
+    """The files below would be refused for another reason than the one they show."""
+    mapping = load_mappings(write(tmp_path, GOOD))["things"]
+    assert (mapping.table, mapping.stream) == ("Things_CL", "Custom-Things_CL")
+    assert (mapping.request.path, mapping.request.page_size) == ("things", 1000)
+    assert [column.name for column in mapping.columns] == ["TimeGenerated", "Name"]
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        (("path =", "pth ="), ["request.pth: unknown key 'pth'", "did you mean 'path'?"]),
+        (("[walk]", "[wlak]"), ["wlak: unknown key 'wlak'", "did you mean 'walk'?"]),
+        (("sort_by", "sortby"), ["walk.sortby: unknown key 'sortby'", "'sort_by'"]),
+        ((SECTION["request"], ""), ["missing key `request`"]),
+        ((SECTION["walk"], ""), ["missing key `walk`"]),
+        (('id = "$.id"\n', ""), ["walk: missing key `id`"]),
+        (('position = "$.at"\n', ""), ["walk: missing key `position`"]),
+        (('"$.id"', '"$.ids[*]"'), ["walk.id: '$.ids[*]' can match more than once"]),
+        (('position = "$.at"', 'position = "$..at"'), ["walk.position: '$..at' can match more"]),
+        ((SECTION["time"], ""), ["column TimeGenerated", "every table needs it, as a datetime"]),
+        (('"datetime"', '"string"'), ["column TimeGenerated", "as a datetime"]),
+        (("TimeGenerated =", "timegenerated ="), ["column TimeGenerated", "every table needs it"]),
+        (
+            ('"$.name"', '"$.name["'),
+            ["column Name: '$.name[' is not a JSONPath", "'$.threatInfo.sha1'"],
+        ),
+        (('"$.name"', '""'), ["column Name: '' is not a JSONPath"]),
+        (('"$.name"', '["$.name", "$.[[", "$.x"]'), ["column Name: '$.[[' is not a JSONPath"]),
+        (('"$.name"', "[]"), ["column Name: path: the list of paths is empty"]),
+        (('"$.name"', "7"), ["column Name: takes a path, a list of paths, a table", "or false"]),
+        (('"$.name"', "true"), ["column Name: takes a path"]),
+        (('"$.name"', '{ type = "json" }'), ["column Name: missing key `path`"]),
+        (
+            ('"$.name"', '{ path = "$.name", type = "sting" }'),
+            ["column Name: unknown type 'sting'", "did you mean 'string'?"],
+        ),
+        (
+            ('"$.name"', '{ path = "$.name", typ = "string" }'),
+            ["column Name: typ: unknown key 'typ'", "did you mean 'type'?"],
+        ),
+        (
+            ('"$.name"', '{ path = "$.name", type = "real", redact = true }'),
+            ["column Name: redact: only guid, json, string can be redacted"],
+        ),
+        (
+            ('Name = "$.name"', 'Name = "$.name"\nNAME = "$.x"'),
+            ["column NAME: duplicate of column Name"],
+        ),
+        (('Name = "$.name"', 'Name = "$.name"\nName = "$.x"'), ["is not valid TOML", "line 1"]),
+        (("Name =", "Type ="), ["column Type: the name is reserved by Azure Monitor"]),
+        (("Name =", "id ="), ["column id: the name is reserved by Azure Monitor"]),
+        (("Name =", "_Name ="), ["column _Name: a name has 2 to 45 letters, digits and _"]),
+        (("Name =", '"Näme" ='), ["column Näme: a name has 2 to 45 letters"]),
+        (("Name =", "N" * 46 + " ="), [f"column {'N' * 46}: a name has 2 to 45 letters"]),
+        (('"things"', '"things"\npage_size = 0'), ["request.page_size: 0 is not 1 to 1000"]),
+        (('"things"', '"things"\npage_size = 1001'), ["request.page_size: 1001 is not 1 to 1000"]),
+        (
+            ('"things"', '"things"\npage_size = "all"'),
+            ["request.page_size: expected `int`, got `str`"],
+        ),
+        (
+            ('"things"', '"things"\nrecords = "$.data[*]"'),
+            ["request.records: takes a path of member"],
+        ),
+        (
+            ('"things"', '"things"\nrecords = "$"'),
+            ["request.records: takes a path of member names"],
+        ),
+        (('"things"', '"things"\nparams = { a = 1.5 }'), ["request.params", "got `float`"]),
+        (("Things_CL", "Things"), ["table: a name of letters, digits and _ that ends in _CL"]),
+        (('table = "Things_CL"', "table = 7"), ["table: missing; name the table"]),
+        (('table = "Things_CL"', ""), ["table: missing; name the table"]),
+        (("[columns]", "[columns"), ["is not valid TOML"]),
+    ],
+    ids=lambda value: value[1][:40] if isinstance(value, tuple) else "",
+)
+def test_mistakes(tmp_path: Path, change: tuple[str, str], wanted: list[str]) -> None:
+    """Somebody would search a whole file for the letter that is wrong."""
+    before, after = change
+    assert before in GOOD
+    message = refusal(write(tmp_path, GOOD.replace(before, after, 1)))
+    assert message.startswith(str(tmp_path / "things.toml"))
+    assert all(part in message for part in wanted), message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("drop", "wanted"),
+    [
+        ('path = "$.a"', "drop 1: needs one of equals, in, not_in, matches, exists beside `path`"),
+        ('equals = "a"', "missing key `path`"),
+        ('path = "$.a["\nexists = true', "drop 1: '$.a[' is not a JSONPath"),
+        ('path = "$.a"\nmatches = "("', "drop 1: matches: '(' is no regular expression"),
+        ('path = "$.a"\nmatches = 7', "drop 1: matches: takes a str, not 7"),
+        ('path = "$.a"\nin = "x"', "drop 1: in: takes a list, not 'x'"),
+        ('path = "$.a"\nexists = "yes"', "drop 1: exists: takes a bool, not 'yes'"),
+        ('path = "$.a"\nequal = "x"', "unknown key 'equal' (did you mean 'equals'?)"),
+        ('path = "$.a"\nequals = 2026-03-14', "drop 1: equals: takes text, a number or a boolean"),
+    ],
+)
+def test_mistakes_in_drops(tmp_path: Path, drop: str, wanted: str) -> None:
+    """A condition that cannot hold would keep what it should drop, or the other way round."""
+    message = refusal(write(tmp_path, f"{GOOD}\n[[drop]]\n{drop}\n"))
+    assert message.startswith(f"{tmp_path / 'things.toml'}: Things_CL: drop")
+    assert wanted in message
+
+
+def test_the_second_drop_is_named(tmp_path: Path) -> None:
+    """The wrong one of many conditions would be looked for in the others."""
+    good = '\n[[drop]]\npath = "$.a"\nequals = 1\n'
+    assert "drop 2" in refusal(write(tmp_path, f'{GOOD}{good}[[drop]]\npath = "$.b"\n'))
+
+
+def test_files_that_cannot_be_read(tmp_path: Path) -> None:
+    """A traceback would stand where a sentence should."""
+    assert "is not UTF-8 text" in refusal(write(tmp_path, b'table = "\xff"'))
+    (tmp_path / "things.toml").unlink()
+    (tmp_path / "things.toml").mkdir()
+    assert "cannot be read" in refusal(tmp_path)
+    assert f"mappings.path: {tmp_path / 'no'} is not a folder" in refusal(tmp_path / "no")
