@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 
 import click
+
+from sentinelone_source.cli.options import config_option
+from sentinelone_source.config import load_settings
 
 TOKEN = "demo-token"  # noqa: S105 - of a console that only this machine can reach
 
 
 @click.group("demo", invoke_without_command=True)
+@config_option
 @click.option("--seconds", default=10.0, show_default=True, help="How long to poll.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same world.")
 @click.pass_context
-def command(ctx: click.Context, seconds: float, seed: int) -> None:
-    """A living console on loopback and the poller against it: rows on stdout, then a summary."""
+def command(ctx: click.Context, config: Path | None, seconds: float, seed: int) -> None:
+    """A living console on loopback and the poller against it: rows on stdout, then a summary.
+
+    Of a configuration only `[mappings]` is used.
+    """
     if ctx.invoked_subcommand is None:
         from sentinelone_source.demo.show import show
 
-        sys.exit(show(seconds, seed, TOKEN))
+        mappings = load_settings(config).mappings_path
+        sys.exit(show(seconds, seed, TOKEN, mappings))
 
 
 @command.command("console")

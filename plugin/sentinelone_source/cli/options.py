@@ -6,9 +6,19 @@ from pathlib import Path
 
 import click
 
+
+def _from_group(ctx: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
+    """`state --config F show` is `state show --config F`."""
+    if value is None and ctx.parent is not None:
+        inherited: Path | None = ctx.parent.params.get("config")
+        return inherited
+    return value
+
+
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path),
+    callback=_from_group,
     help="The configuration file. Else $SENTINELONE_SOURCE_CONFIG, ./config.toml, "
     "/etc/sentinelone-source/config.toml.",
 )

@@ -17,7 +17,8 @@ console_option = click.option("--console", help="Only this console's feeds.")
 
 
 @click.group("state")
-def command() -> None:
+@config_option
+def command(config: Path | None) -> None:  # noqa: ARG001 - `config_option` passes it on
     """Look at the watermarks, and move them."""
 
 

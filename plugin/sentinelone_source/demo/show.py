@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import tempfile
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
+
+import msgspec
 
 from sentinelone_source.config import load_settings
 from sentinelone_source.demo.server import Console
@@ -44,8 +45,14 @@ def new_world(seed: int) -> World:
     return world
 
 
-def show(seconds: float, seed: int, token: str) -> int:
+def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
     """Poll the demo console for some seconds; rows go to stdout, a summary to stderr.
+
+    Args:
+        seconds: how long something happens on the console.
+        seed: of its world.
+        token: that it accepts.
+        mappings: a folder of the user's.
 
     Returns:
         The exit status.
@@ -56,7 +63,8 @@ def show(seconds: float, seed: int, token: str) -> int:
         config = Path(folder, "config.toml")
         config.write_text(_CONFIG.format(url=console.url))
         Path(folder, "token").write_text(token)
-        with assemble(load_settings(config, os.environ), (), once=False) as service:
+        settings = msgspec.structs.replace(load_settings(config), mappings_path=mappings)
+        with assemble(settings, (), once=False) as service:
             status = asyncio.run(_poll(service, world, seconds))
             print(_summary(service, seconds), file=sys.stderr)  # noqa: T201 - what was asked for
     return status
