@@ -18,7 +18,7 @@ console_option = click.option("--console", help="Only this console's feeds.")
 
 @click.group("state")
 @config_option
-def command(config: Path | None) -> None:  # noqa: ARG001 - `config_option` passes it on
+def command(config: Path | None) -> None:
     """Look at the watermarks, and move them."""
 
 
