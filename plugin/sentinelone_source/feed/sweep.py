@@ -52,29 +52,36 @@ class Sweep:
         self._origin = progress.origin
         if progress.watermark is None:
             self._origin = _origin(plan, now)
-        due = progress.rescanned_at is None or now - progress.rescanned_at >= plan.rescan_interval
+        rested = None if progress.rescanned_at is None else now - progress.rescanned_at
+        due = rested is None or not 0 <= rested < plan.rescan_interval  # below 0: our clock was off
         self.rescan = plan.rescan > 0 and due
-        self.start = self._start()
+        self.start = self._start(now)
         self.progress = replace(progress, origin=self._origin)
 
     def began(self, console_clock: int | None) -> bool:
         """Take the console's clock at the first answer as signpost.
 
         Returns:
-            False when that clock went back by more than the look-back since the last sweep: `start`
-            is now earlier, and the walk has to begin again.
+            False when `start` is now earlier, and the walk has to begin again: that clock went back
+            by more than the look-back since the last sweep, or ours is ahead of it by more.
         """
         if self._signpost is not None:
             return True
         self._signpost = self._now if console_clock is None else console_clock
-        before = self._before
-        if before.signpost is None or before.swept_at is None or self.start is None:
-            return True
-        passed = max(0, self._now - before.swept_at)
-        if self._signpost >= before.signpost + passed - self._plan.lookback:
-            return True
-        self.start = min(self.start, self._signpost - passed - self._plan.lookback)
-        return False
+        before, plan = self._before, self._plan
+        if before.watermark is None:
+            self._origin = _origin(plan, self._signpost)
+            self.progress = replace(self.progress, origin=self._origin)
+        start = self.start
+        if start is not None and self._now - self._signpost > plan.lookback:
+            start = min(start, self._start(self._signpost) or start)
+        if start is not None and before.signpost is not None and before.swept_at is not None:
+            passed = max(0, self._now - before.swept_at)
+            if self._signpost < before.signpost + passed - plan.lookback:
+                start = min(start, self._signpost - passed - plan.lookback)
+        begins_again = start != self.start
+        self.start = start
+        return not begins_again
 
     @property
     def signpost(self) -> int:
@@ -120,7 +127,7 @@ class Sweep:
         keep = 2 * self._plan.lookback + (self._plan.rescan + self._plan.rescan_interval)
         return min(reached, self.progress.signpost or reached, past) - keep
 
-    def _start(self) -> int | None:
+    def _start(self, now: int) -> int | None:
         before, plan = self._before, self._plan
         if before.watermark is None:
             start = self._origin
@@ -132,7 +139,7 @@ class Sweep:
             if self._origin is not None:
                 start = max(start, self._origin)
         if self.rescan and start is not None:
-            start = min(start, self._now - plan.rescan)
+            start = min(start, now - plan.rescan)
         return start
 
     def _advance(self, position: int) -> None:
