@@ -29,7 +29,8 @@ from sentinelone_source.errors import (
     Refused,
     SourceError,
 )
-from sentinelone_source.feed.feed import Delivery, Feed
+from sentinelone_source.feed.delivery import Delivery
+from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.settling import Settling
 from sentinelone_source.feed.state import State
 from sentinelone_source.feed.sweep import Plan

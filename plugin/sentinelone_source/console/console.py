@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import structlog
@@ -77,15 +77,15 @@ class Console:
         self,
         endpoint: str,
         params: dict[str, str],
-        read: Callable[[Answer], T],
+        take: Callable[[Answer], Awaitable[T]],
         ahead: asyncio.Task[Answer] | None = None,
     ) -> T:
-        """Ask until there is an answer that can be read.
+        """Ask until there is an answer that can be taken.
 
         Args:
             endpoint: path below `/web/api/v2.1/`.
             params: the query.
-            read: makes something of the answer; may raise Retriable too.
+            take: makes something of the answer; may raise Retriable as long as it has done nothing.
             ahead: the same request, made before it was needed.
 
         Raises:
@@ -95,7 +95,7 @@ class Console:
         """
         while True:
             try:
-                return await self._insist(endpoint, params, read, ahead)
+                return await self._insist(endpoint, params, take, ahead)
             except Refused as error:
                 if self._patience is not None:
                     raise
@@ -106,12 +106,12 @@ class Console:
         self,
         endpoint: str,
         params: dict[str, str],
-        read: Callable[[Answer], T],
+        take: Callable[[Answer], Awaitable[T]],
         ahead: asyncio.Task[Answer] | None,
     ) -> T:
         failed: Exception | None = None
         try:
-            return read(await (ahead or self.fetch(endpoint, params)))
+            return await take(await (ahead or self.fetch(endpoint, params)))
         except Retriable as error:
             failed = error
         import stamina
@@ -129,7 +129,7 @@ class Console:
                 if failed is not None:  # the first try was before this loop, which it now starts
                     known, failed = failed, None
                     raise known
-                return read(await self.fetch(endpoint, params))
+                return await take(await self.fetch(endpoint, params))
         raise AssertionError  # the loop ends with an answer or an error
 
     def _worth_another_try(self, error: Exception) -> bool | float:

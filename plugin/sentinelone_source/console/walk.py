@@ -19,6 +19,10 @@ class Walk:
 
     def __init__(self, endpoint: str, params: dict[str, str]) -> None:
         self.endpoint = endpoint
+        self.begin(params)
+
+    def begin(self, params: dict[str, str]) -> None:
+        """Go to the first page of a query."""
         self.params = params
         self._first = params
         self._seen: set[int] = set()

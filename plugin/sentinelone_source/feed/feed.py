@@ -6,8 +6,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import Container
-from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
 
 import structlog
 
@@ -16,10 +15,8 @@ from sentinelone_source.console.session import Answer
 from sentinelone_source.console.walk import Walk
 from sentinelone_source.errors import CursorLost, Unavailable
 from sentinelone_source.feed.counts import Counts
-from sentinelone_source.feed.settling import Settling
-from sentinelone_source.feed.state import State
+from sentinelone_source.feed.delivery import Delivery
 from sentinelone_source.feed.sweep import Plan, Sweep
-from sentinelone_source.handover.deadletters import DeadLetters
 from sentinelone_source.mapping.envelope import Malformed
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
@@ -29,23 +26,6 @@ DEAD_POSITION = 1 << 62
 """Where the keys of dead letters are kept: their records may have no position, and never return."""
 
 _log = structlog.get_logger()
-
-
-class Handover(Protocol):
-    """Takes whole lines to the shipper."""
-
-    async def give(self, mapping: str, pieces: list[bytes]) -> None:
-        """Hand lines over; returns when the shipper has them, as far as can be known."""
-
-
-@dataclass(frozen=True)
-class Delivery:
-    """Where rows go, and where it is written down; shared by all feeds of a process."""
-
-    handover: Handover
-    settling: Settling
-    state: State
-    dead_letters: DeadLetters
 
 
 class Feed:
@@ -68,6 +48,7 @@ class Feed:
         self.counts = Counts()
         self.behind = 0.0
         self.in_hand: asyncio.Task[None] | None = None
+        self._ahead: asyncio.Task[Answer] | None = None
         self._mapper = mapper
         self._plan = plan
         self._delivery = delivery
@@ -108,34 +89,39 @@ class Feed:
         return counts
 
     async def _walk(self, sweep: Sweep, counts: Counts) -> None:
-        walk = self._from(sweep)
-        ahead: asyncio.Task[Answer] | None = None
+        walk = Walk(self.endpoint, self._query(sweep))
+        take = partial(self._take, sweep, walk, counts)
+        more = True
         try:
-            more = True
             while more:
-                page, clock = await self.console.ask(walk.endpoint, walk.params, self._read, ahead)
-                ahead = None
-                if not sweep.began(clock):
-                    _log.warning("clock_went_back", console=self.console.name, feed=self.name)
-                    walk = self._from(sweep)
-                    continue
-                lost = None
-                try:
-                    more = walk.follow(page.cursor)
-                except CursorLost as error:
-                    more, lost = False, error
-                if more:
-                    ahead = asyncio.create_task(self.console.fetch(walk.endpoint, walk.params))
-                self.in_hand = asyncio.create_task(self._hand_over(sweep, page, counts))
-                await asyncio.shield(
-                    self.in_hand
-                )  # a page that has been begun is brought to its end
-                if lost:
-                    raise lost
+                ahead, self._ahead = self._ahead, None
+                more = await self.console.ask(walk.endpoint, walk.params, take, ahead)
         finally:
-            discard(ahead)
+            discard(self._ahead)
+            self._ahead = None
 
-    def _from(self, sweep: Sweep) -> Walk:
+    async def _take(self, sweep: Sweep, walk: Walk, counts: Counts, answer: Answer) -> bool:
+        """Hand a page over, while the next one is asked for; False when there is none."""
+        async with self._delivery.turn:
+            page = self._open(answer)
+            if not sweep.began(answer.clock):
+                _log.warning("clock_went_back", console=self.console.name, feed=self.name)
+                walk.begin(self._query(sweep))
+                return True
+            more, lost = False, None
+            try:
+                more = walk.follow(page.cursor)
+            except CursorLost as error:
+                lost = error
+            if more:
+                self._ahead = asyncio.create_task(self.console.fetch(walk.endpoint, walk.params))
+            self.in_hand = asyncio.create_task(self._hand_over(sweep, page, counts))
+            await asyncio.shield(self.in_hand)  # a page that has been begun is brought to its end
+            if lost:
+                raise lost
+            return more
+
+    def _query(self, sweep: Sweep) -> dict[str, str]:
         mapping = self._mapper.mapping
         params = {
             **mapping.request.params,
@@ -146,11 +132,11 @@ class Feed:
         }
         if sweep.start is not None:
             params[mapping.walk.filter] = to_iso(max(0, sweep.start))
-        return Walk(mapping.request.path, params)
+        return params
 
-    def _read(self, answer: Answer) -> tuple[Page, int | None]:
+    def _open(self, answer: Answer) -> Page:
         try:
-            return self._mapper.open(answer.body()), answer.clock
+            return self._mapper.open(answer.body())
         except Malformed as error:
             raise Unavailable(f"{answer.endpoint}: not a page of the API: {error}") from None
 
