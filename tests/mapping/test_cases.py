@@ -1,0 +1,75 @@
+"""One file is one case: a record, and the row that it must become."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mapping.helpers import page_of, run
+from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.mapper import Mapper
+
+HERE = Path(__file__).parent
+CASES = sorted(HERE.glob("cases/*/*.json"))
+TABLES: dict[str, dict[str, str]] = json.loads((HERE / "tables.json").read_text())
+MICROSOFT = HERE.parents[1] / "../shared/reference/data/tables.json"
+ENOUGH = {"threats": 12, "activities": 12, "agents": 6, "alerts": 6, "groups": 6}
+
+
+def read(path: Path) -> dict[str, Any]:
+    case: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return case
+
+
+@cache
+def mapper_of(name: str) -> Mapper:
+    return Mapper(load_mappings()[name])
+
+
+@pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_case(path: Path) -> None:
+    """The case's own `why` says what would be lost."""
+    case = read(path)
+    assert case["why"]
+    page, rows = run(mapper_of(path.parent.name), page_of(case["record"]))
+    assert not page.dead
+    assert json.loads(json.dumps(rows, default=float)) == [case["row"]]
+    assert page.misfits == Counter(case.get("misfits", {}))
+
+
+def test_there_are_enough_cases() -> None:
+    """A table would stand without cases of its own."""
+    assert ENOUGH.keys() == load_mappings().keys()
+    counts = Counter(path.parent.name for path in CASES)
+    assert all(counts[name] >= enough for name, enough in ENOUGH.items())
+
+
+@pytest.mark.parametrize("name", ENOUGH)
+def test_every_column_is_filled_by_a_case(name: str) -> None:
+    """A column could be dead, as four of Microsoft's are, and nobody would know."""
+    filled = {column for path in CASES if path.parent.name == name for column in read(path)["row"]}
+    assert [
+        column.name for column in load_mappings()[name].columns if column.name not in filled
+    ] == []
+
+
+@pytest.mark.parametrize("name", ENOUGH)
+def test_columns_are_those_of_the_tables(name: str) -> None:
+    """Rows would have columns that the deployed tables lack, or of another type or order."""
+    mapping = load_mappings()[name]
+    types = {"json": "string"}
+    columns = [(column.name, types.get(column.type, column.type)) for column in mapping.columns]
+    assert columns == list(TABLES[mapping.table].items())
+
+
+@pytest.mark.skipif(not MICROSOFT.is_file(), reason="Microsoft's tables are not at hand")
+def test_our_list_of_columns_is_microsofts() -> None:
+    """Our own copy of the tables would be compared with itself."""
+    tables = json.loads(MICROSOFT.read_text())
+    for table, columns in TABLES.items():
+        assert list(columns.items()) == [(one["name"], one["type"]) for one in tables[table]]

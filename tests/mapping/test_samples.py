@@ -1,0 +1,73 @@
+"""Whole records, the public ones and the demo's, through the built-in mappings."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli
+
+from mapping.helpers import page_of, run
+from mapping.oracle import expected
+from sentinelone_source.demo.records import Records
+from sentinelone_source.mapping.files import built_in_folder, load_mappings
+from sentinelone_source.mapping.mapper import Mapper
+
+FOLDER = Path(__file__).parents[2] / "../shared/reference/data/samples"
+TABLES = {
+    "activities": "activity",
+    "agents": "agent",
+    "alerts": "alert",
+    "groups": "group",
+    "threats": "threat",
+}
+SAMPLES = sorted(path for table in TABLES for path in FOLDER.glob(f"*/{table}*.ndjson"))
+
+
+def document(name: str) -> dict[str, Any]:
+    """A built-in mapping file, as the oracle takes it."""
+    file = tomli.loads((built_in_folder() / f"{name}.toml").read_text(encoding="utf-8"))
+    columns: dict[str, Any] = {}
+    for column, spec in file["columns"].items():
+        long = spec if isinstance(spec, dict) else {"path": spec}
+        paths = long["path"] if isinstance(long["path"], list) else [long["path"]]
+        columns[column] = {
+            "type": long.get("type", "string"),
+            "redact": long.get("redact", False),
+            "path": [(path, "*" in path) for path in paths],
+        }
+    return {**file, "columns": columns}
+
+
+def check(name: str, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Compare the mapper with the oracle; gives the records that became no row."""
+    body = page_of(*records)
+    wanted = expected(document(name), body)
+    page, rows = run(Mapper(load_mappings()[name]), body)
+    assert rows == wanted.rows
+    assert page.misfits == wanted.misfits
+    assert (page.keys, page.positions) == (wanted.keys, wanted.positions)
+    assert len(page.dead) == wanted.dead
+    return [json.loads(dead.raw) for dead in page.dead]
+
+
+@pytest.mark.skipif(not SAMPLES, reason="the public samples are not at hand")
+@pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_samples(path: Path) -> None:
+    """Records of other console versions than the demo's would become dead letters."""
+    records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    dead = check(path.stem.partition("_")[0], records)
+    assert [record for record in dead if record.get("threatInfo", {}).get("updatedAt")] == []
+    assert not dead or path.stem.startswith("threats")
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("name", TABLES)
+def test_demo_records(name: str, seed: int) -> None:
+    """Usual records, which take the fast path, would become other rows than the file says."""
+    made, noon = Records(seed), datetime(2026, 3, 14, 12, tzinfo=UTC)
+    make = getattr(made, TABLES[name])
+    assert check(name, [make(noon + timedelta(seconds=n, microseconds=n)) for n in range(60)]) == []
