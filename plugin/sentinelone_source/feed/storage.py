@@ -63,6 +63,9 @@ def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:
     mode = "ro" if read_only else "rw"
     db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)
     version = db.execute("PRAGMA user_version").fetchone()[0]
+    if version == 0:  # SQLite takes the first bytes of a file for an empty database
+        db.close()
+        raise sqlite3.DatabaseError("not a state")
     if version != SCHEMA_VERSION:
         db.close()
         raise StateError(
