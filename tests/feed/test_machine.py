@@ -1,0 +1,279 @@
+"""Sweeps over a living console, with crashes between any two steps and clocks that jump."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from sentinelone_source.feed.sweep import Plan
+from support.modelconsole import ModelConsole, Version
+from support.poller import Poller, Settlement, Walk
+
+LOOKBACK = 100
+START_BACK = 1000
+RESCAN = 600
+LIMITS = st.integers(1, 3)
+LATENESS = st.one_of(st.just(0), st.integers(0, LOOKBACK), st.integers(0, 1500))
+INDEX = st.integers(0, 50)
+JUMPS = st.one_of(st.integers(-LOOKBACK // 4, LOOKBACK // 4), st.integers(-3000, 3000))
+
+
+@dataclass(frozen=True)
+class Begun:
+    """What was true when a complete sweep began: the reference for the next one's promise."""
+
+    event: int
+    time: int
+    clock: int
+    now: int
+    retreats: int
+
+
+class Sweeps(RuleBasedStateMachine):
+    """An ordinary feed: a change gives a record a new position.
+
+    What must hold, for any interleaving:
+
+    * A version is promised by the complete sweep that began after it became visible and saw it to
+      the end, if its position is not further back than the look-back from the signpost of the
+      sweep before. Where the console's clock was seen to go back, that signpost went back with it.
+      The first sweep promises what is not older than the start, by the console's clock.
+    * Everything promised is handed over, or was noted as older than the start.
+    * Nothing settled is handed over again, crash or no crash, while the clocks were never off by
+      more than a look-back; and otherwise only what is older than what the state has kept.
+    * The watermark never goes back, and never passes a signpost.
+    """
+
+    plan: ClassVar = Plan(lookback=LOOKBACK, start_back=START_BACK)
+    moves: ClassVar = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        memory = Path("/dev/shm")
+        self.folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+        self.console = ModelConsole(moves=self.moves)
+        self.ahead = 0
+        self.variation = 0
+        self.retreats = 0
+        self.kept_from = 0
+        self.highest: int | None = None
+        self.handed: set[Version] = set()
+        self.settled: set[Version] = set()
+        self.attempts: list[Begun] = []
+        self.before: Begun | None = None
+        self.settled_before: Begun | None = None
+        self.latest_signpost = 0
+        self.poller = Poller(self.folder, self.plan, self.console)
+
+    @property
+    def now(self) -> int:
+        return self.console.time + self.ahead
+
+    # What happens in the tenant, and to the clocks.
+
+    @rule(late=LATENESS)
+    def create(self, late: int) -> None:
+        self.console.create(late)
+
+    @rule(index=INDEX, late=LATENESS)
+    def update(self, index: int, late: int) -> None:
+        self.console.update(index, late)
+
+    @rule(index=INDEX)
+    def delete(self, index: int) -> None:
+        self.console.delete(index)
+
+    @rule(by=st.one_of(st.integers(1, 30), st.integers(1, 1500)))
+    def time_passes(self, by: int) -> None:
+        self.console.time += by
+
+    @rule(by=JUMPS)
+    def console_clock_jumps(self, by: int) -> None:
+        self.console.off += by
+        self.variation += abs(by)
+        if self.settled_before is None and self.attempts and by < 0:
+            self.retreats += 1
+
+    @rule(by=JUMPS)
+    def our_clock_jumps(self, by: int) -> None:
+        self.ahead += by
+        self.variation += abs(by)
+        if by < 0:
+            self.retreats += 1
+
+    # The poller, step by step.
+
+    @precondition(lambda self: self.poller.walk is None)
+    @rule(limit=LIMITS)
+    def begin(self, limit: int) -> None:
+        console = self.console
+        begun = Begun(console.happens(), console.time, console.clock, self.now, self.retreats)
+        if self.before is None:
+            self.attempts.append(begun)
+        walk = self.poller.begin(self.now, limit)
+        walk.mark = begun
+        assert walk.sweep.signpost == console.clock
+        self.latest_signpost = max(self.latest_signpost, console.clock)
+
+    @precondition(lambda self: self._walking() and self._walk().page is None and self._walk().more)
+    @rule(limit=LIMITS)
+    def fetch(self, limit: int) -> None:
+        self.poller.fetch(limit)
+
+    @precondition(
+        lambda self: self._walking() and self._walk().page is not None and not self._walk().handed
+    )
+    @rule()
+    def hand_over(self) -> None:
+        fresh, noted = self.poller.hand_over()
+        for version in fresh:
+            if version in self.handed:
+                assert version.position < self.kept_from, f"{version} twice"
+                assert self.variation > LOOKBACK, f"{version} twice, and no clock was wrong"
+        origin = self.poller.walk.sweep.progress.origin
+        assert not noted or self.before is None
+        assert all(version.position < origin for version in noted)
+        self.handed |= {*fresh, *noted}
+
+    @precondition(lambda self: self._walking() and self._walk().handed)
+    @rule()
+    def note(self) -> None:
+        self.poller.note()
+
+    @precondition(lambda self: self._walking() and not self._walk().more)
+    @rule()
+    def end(self) -> None:
+        walk = self.poller.end()
+        begun = walk.mark
+        for version in self.console.shown.values():
+            if version.since < begun.event and self._promises(version, walk, begun):
+                version.promised = True
+        lost = [
+            version
+            for version in self.console.shown.values()
+            if version.promised and version not in self.handed
+        ]
+        assert not lost
+        self.before = begun
+
+    @precondition(lambda self: self.poller.unsettled)
+    @rule()
+    def settle(self) -> None:
+        self._settled(self.poller.settle())
+
+    @rule()
+    def crash(self) -> None:
+        self.poller.close()
+        self.handed &= self.settled
+        for version in self.console.shown.values():
+            version.promised = version.promised and version in self.settled
+        self.before = self.settled_before
+        self.poller = Poller(self.folder, self.plan, self.console)
+
+    @rule(limit=LIMITS, settle=st.booleans())
+    def whole_sweep(self, limit: int, settle: bool) -> None:
+        if not self._walking():
+            self.begin(limit)
+        walk = self._walk()
+        while walk.more:
+            if walk.page is None:
+                self.fetch(limit)
+            if not walk.handed:
+                self.hand_over()
+            self.note()
+        self.end()
+        while settle and self.poller.unsettled:
+            self.settle()
+
+    @invariant()
+    def watermark_stays_in_bounds(self) -> None:
+        watermark = self.poller.progress.watermark
+        stored = self.poller.state.progress(self.poller.feed).watermark
+        if self.highest is not None:
+            assert stored is not None
+            assert stored >= self.highest
+        self.highest = stored
+        assert watermark is None or stored is None or watermark >= stored
+        if watermark is not None:
+            assert watermark <= self.latest_signpost
+
+    def teardown(self) -> None:
+        self.poller.close()
+        shutil.rmtree(self.folder)
+
+    def _walking(self) -> bool:
+        return self.poller.walk is not None
+
+    def _walk(self) -> Walk:
+        assert self.poller.walk is not None
+        return self.poller.walk
+
+    def _settled(self, settlement: Settlement) -> None:
+        self.settled |= set(settlement.versions)
+        self.kept_from = max(self.kept_from, settlement.forget_before)
+        if settlement.ended is not None:
+            self.settled_before = settlement.ended.mark
+
+    def _promises(self, version: Version, walk: Walk, begun: Begun) -> bool:
+        """Whether this sweep must have handed the version over, if no other did."""
+        before, position = self.before, version.position
+        if before is None:
+            return self._first_promises(version, begun)
+        if version.since < before.event:
+            return False
+        origin = walk.sweep.progress.origin
+        if position >= before.clock - LOOKBACK:
+            return origin is None or position >= origin
+        went_back = before.clock + (begun.time - before.time) - begun.clock
+        trusted = before.retreats == begun.retreats
+        return went_back > LOOKBACK and trusted and position >= before.clock - went_back - LOOKBACK
+
+    def _first_promises(self, version: Version, begun: Begun) -> bool:
+        if self.attempts[0].retreats != begun.retreats:
+            return False
+        start = min(self.plan.start_back, 10**9)
+        skew = max(0, begun.now - begun.clock)
+        bounds = [
+            begun.clock - start + (skew if skew <= LOOKBACK else 0),
+            *(one.clock - LOOKBACK for one in self.attempts if one.event < version.since),
+        ]
+        return version.position >= max(bounds)
+
+
+class Rescans(Sweeps):
+    """A feed with re-scans: a change leaves a record where it is; and its own promise besides.
+
+    A re-scan hands over every version that is not older than `rescan` by the console's clock. The
+    first sweep notes what is older than the start, so that only a change of it is handed over.
+    """
+
+    plan: ClassVar = Plan(
+        lookback=LOOKBACK, start_back=START_BACK // 3, rescan=RESCAN, rescan_interval=150
+    )
+    moves: ClassVar = False
+
+    def _promises(self, version: Version, walk: Walk, begun: Begun) -> bool:
+        if super()._promises(version, walk, begun):
+            return True
+        skew = max(0, begun.now - begun.clock)
+        bound = begun.clock - RESCAN + (skew if skew <= LOOKBACK else 0)
+        return self.before is not None and walk.sweep.rescan and version.position >= bound
+
+
+SETTINGS = settings(
+    max_examples=150,
+    stateful_step_count=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+TestSweeps: Any = Sweeps.TestCase
+TestSweeps.settings = SETTINGS
+TestRescans: Any = Rescans.TestCase
+TestRescans.settings = SETTINGS

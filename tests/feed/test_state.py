@@ -1,0 +1,152 @@
+"""What survives, and what is forgotten as it must be."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sentinelone_source.errors import StateError, StateLocked
+from sentinelone_source.feed.state import Progress, State
+from support.states import KEYS, POSITIONS, filled
+
+DONE = Progress(watermark=30, origin=5, signpost=30, swept_at=31, rescanned_at=7)
+HOLD = """
+import sys, time
+from pathlib import Path
+from sentinelone_source.feed.state import State
+state = State(Path(sys.argv[1]))
+print("held", flush=True)
+time.sleep(600)
+"""
+
+
+def test_settled_rows_survive(tmp_path: Path) -> None:
+    """Everything is handed over again after a restart."""
+    state = State(filled(tmp_path))
+    feed = state.feed("acme", "threats")
+    assert state.known(feed, KEYS, POSITIONS) == set(KEYS)
+    assert state.progress(feed) == Progress(30, 5, 30, 31, None)
+    state.close()
+
+
+def test_unsettled_rows_are_known_and_then_forgotten(tmp_path: Path) -> None:
+    """A row is handed over twice by one process, or never again after a crash of the shipper."""
+    state = State(tmp_path)
+    feed = state.feed("acme", "threats")
+    state.note(feed, KEYS, POSITIONS)
+    assert state.known(feed, KEYS, POSITIONS) == set(KEYS)
+    state.close()
+    state = State(tmp_path)
+    assert state.known(feed, KEYS, POSITIONS) == set()
+    assert state.progress(feed) == Progress()
+    state.close()
+
+
+def test_a_page_settles_alone(tmp_path: Path) -> None:
+    """Settling one page makes others permanent that may not have arrived."""
+    state = State(tmp_path)
+    feed = state.feed("acme", "threats")
+    first = state.note(feed, KEYS[:1], POSITIONS[:1])
+    state.note(feed, KEYS[1:], POSITIONS[1:])
+    state.settle(feed, first, DONE, 0)
+    state.close()
+    state = State(tmp_path)
+    assert state.known(feed, KEYS, POSITIONS) == set(KEYS[:1])
+    assert state.progress(feed) == DONE
+    state.close()
+
+
+def test_feeds_do_not_know_each_others_rows(tmp_path: Path) -> None:
+    """Two consoles with the same ids suppress each other's rows."""
+    state = State(filled(tmp_path))
+    other = state.feed("globex", "threats")
+    assert state.known(other, KEYS, POSITIONS) == set()
+    assert state.progress(other) == Progress()
+    state.close()
+
+
+def test_gaps_are_not_asked_for(tmp_path: Path) -> None:
+    """A page with dead records at its ends reads the whole table of keys."""
+    state = State(filled(tmp_path))
+    feed = state.feed("acme", "threats")
+    assert state.known(feed, ["", *KEYS[1:], ""], [0, *POSITIONS[1:], 0]) == set(KEYS[1:])
+    assert state.known(feed, ["", ""], [0, 0]) == set()
+    state.close()
+
+
+def test_forgetting(tmp_path: Path) -> None:
+    """The state grows without end, or forgets what is still read."""
+    state = State(filled(tmp_path))
+    feed = state.feed("acme", "threats")
+    state.settle(feed, state.note(feed, [], []), DONE, 20)
+    assert state.known(feed, KEYS, POSITIONS) == set(KEYS[1:])
+    assert [one.keys for one in state.show()] == [2]
+    state.close()
+
+
+def test_rewind(tmp_path: Path) -> None:
+    """Rows after the moment are not handed over again, or those before it are."""
+    state = State(filled(tmp_path))
+    feed = state.feed("acme", "threats")
+    state.rewind(feed, 20)
+    assert state.progress(feed) == Progress(watermark=20, origin=5)
+    assert state.known(feed, KEYS, POSITIONS) == {"a@1"}
+    state.rewind(feed, 3)
+    assert state.progress(feed) == Progress(watermark=3, origin=3)
+    with pytest.raises(StateError, match="only be moved back"):
+        state.rewind(feed, 4)
+    state.close()
+
+
+def test_rewind_of_a_feed_that_took_everything(tmp_path: Path) -> None:
+    """A rewound inventory begins at the moment and stays there."""
+    state = State(tmp_path)
+    feed = state.feed("acme", "agents")
+    with pytest.raises(StateError, match="only be moved back"):
+        state.rewind(feed, 4)
+    state.settle(feed, state.note(feed, [], []), Progress(watermark=30), 0)
+    state.rewind(feed, 20)
+    assert state.progress(feed) == Progress(watermark=20)
+    state.close()
+
+
+def test_reset(tmp_path: Path) -> None:
+    """A feed that was reset is not swept from `start`, or takes another feed's rows with it."""
+    state = State(filled(tmp_path))
+    other = state.feed("globex", "threats")
+    state.settle(other, state.note(other, KEYS, POSITIONS), DONE, 0)
+    state.reset(state.feed("acme", "threats"))
+    assert [(one.console, one.keys) for one in state.show()] == [("globex", 3)]
+    again = state.feed("acme", "threats")
+    assert state.progress(again) == Progress()
+    assert state.known(again, KEYS, POSITIONS) == set()
+    state.close()
+
+
+def test_second_instance(tmp_path: Path) -> None:
+    """Two processes hand everything over twice, and nobody knows which one is in the way."""
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(StateLocked, match=f"pid {holder.pid}$"):
+            State(tmp_path)
+        State(tmp_path, read_only=True).close()
+        holder.kill()
+    State(tmp_path).close()
+
+
+def test_looking_changes_nothing(tmp_path: Path) -> None:
+    """`state show` makes a state where there is none, or takes the lock."""
+    with pytest.raises(StateError, match="no state yet"):
+        State(tmp_path / "none", read_only=True)
+    assert not (tmp_path / "none").exists()
+    looking = State(filled(tmp_path), read_only=True)
+    working = State(tmp_path)
+    assert [one.keys for one in looking.show()] == [3]
+    working.close()
+    looking.close()

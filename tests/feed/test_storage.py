@@ -1,0 +1,200 @@
+"""State files that are not as they should be: an error with the way out, never a fresh start."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sentinelone_source.errors import StateError
+from sentinelone_source.feed.state import State
+from support.states import filled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+FILL = """
+import sys
+from pathlib import Path
+from sentinelone_source.errors import StateError
+from sentinelone_source.feed.state import Progress, State
+try:
+    state = State(Path(sys.argv[1]))
+    feed = state.feed("acme", "threats")
+    for page in range(400):
+        keys = [f"{page}-{n}-{'x' * 40}" for n in range(1000)]
+        number = state.note(feed, keys, list(range(1000)))
+        state.settle(feed, number, Progress(watermark=page), 0)
+        print(page, flush=True)
+except StateError as error:
+    print(error)
+    sys.exit(7)
+"""
+NOBODY = 65534
+
+
+def run(
+    folder: Path, script: str = FILL, prepare: Callable[[], None] | None = None
+) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(folder)],
+        preexec_fn=prepare,  # noqa: PLW1509 - nothing else runs in this process
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    return done.returncode, done.stdout.splitlines()[-1] if done.stdout else ""
+
+
+def damaged(folder: Path, data: bytes | None = None, keep: int | None = None) -> Path:
+    """A state's folder whose file has been replaced or cut."""
+    path = filled(folder, [f"{n}@{'v' * 60}" for n in range(2000)]) / "state.sqlite"
+    path.write_bytes(path.read_bytes()[:keep] if data is None else data)
+    return folder
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+@pytest.mark.parametrize(
+    ("data", "keep", "says"),
+    [
+        (b"", None, "is empty"),
+        (b"no database at all\n" * 500, None, "is damaged"),
+        (b"\0" * 20_000, None, "is damaged"),
+        (None, 50, "is damaged"),
+        (None, 8192, "is damaged"),
+        (None, 10_000, "is damaged"),
+        (None, -4096, "is damaged"),
+    ],
+    ids=["empty", "text", "zeros", "head", "two-pages", "torn", "tail"],
+)
+def test_damaged(
+    tmp_path: Path, data: bytes | None, keep: int | None, says: str, read_only: bool
+) -> None:
+    """A damaged state is taken for a first start, and everything is handed over again."""
+    path = damaged(tmp_path, data, keep) / "state.sqlite"
+    before = path.read_bytes()
+    for _ in range(2):
+        with pytest.raises(StateError, match=says) as caught:
+            State(tmp_path, read_only=read_only)
+        assert str(path) in str(caught.value)
+        assert "restore" in str(caught.value)
+    assert path.read_bytes() == before
+
+
+def test_flipped_page(tmp_path: Path) -> None:
+    """A page that the disk has lost goes unnoticed until its keys are asked for."""
+    path = damaged(tmp_path) / "state.sqlite"
+    data = bytearray(path.read_bytes())
+    data[4096 * 3 : 4096 * 3 + 64] = os.urandom(64)
+    path.write_bytes(data)
+    with pytest.raises(StateError, match="is damaged"):
+        State(tmp_path)
+
+
+@pytest.mark.parametrize("read_only", [False, True])
+def test_newer_version(tmp_path: Path, read_only: bool) -> None:
+    """An older program writes into a newer one's state."""
+    with sqlite3.connect(filled(tmp_path) / "state.sqlite") as db:
+        db.execute("PRAGMA user_version = 9")
+    db.close()
+    with pytest.raises(StateError, match="has version 9, this program knows version 1"):
+        State(tmp_path, read_only=read_only)
+
+
+def test_crash_while_a_state_is_made(tmp_path: Path) -> None:
+    """A half-made state is taken for a whole one, or stands in the way of the next start."""
+    crash = "import os, pathlib\npathlib.Path.rename = lambda *_: os.kill(os.getpid(), 9)\n"
+    status, _ = run(tmp_path, crash + FILL)
+    assert status == -signal.SIGKILL
+    assert not (tmp_path / "state.sqlite").exists()
+    assert (tmp_path / "state.sqlite.new").exists()
+    with pytest.raises(StateError, match="no state yet"):
+        State(tmp_path, read_only=True)
+    State(tmp_path).close()
+    assert not (tmp_path / "state.sqlite.new").exists()
+
+
+def test_left_over_journal(tmp_path: Path) -> None:
+    """The journal of a state that was moved away is read into the new one."""
+    state = State(tmp_path)
+    state.feed("acme", "threats")
+    journal = (tmp_path / "state.sqlite-wal").read_bytes()
+    assert journal
+    state.close()
+    (tmp_path / "state.sqlite").unlink()
+    (tmp_path / "state.sqlite-wal").write_bytes(journal)
+    state = State(tmp_path)
+    assert state.show() == []
+    state.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="drops privileges, so it needs some")
+@pytest.mark.parametrize("make", [True, False], ids=["used", "new"])
+def test_directory_of_another_user(tmp_path: Path, make: bool) -> None:
+    """A directory with the wrong owner ends in a traceback, or in a fresh start elsewhere."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    if make:
+        filled(folder)
+    for parent in (*folder.parents, folder):
+        if parent.is_relative_to(tmp_path.parents[1]):
+            parent.chmod(0o755)
+    drop = f"import os; os.setgid({NOBODY}); os.setuid({NOBODY})\ntry:\n    state = "
+    status, last = run(folder, FILL.replace("try:\n    state = ", drop))
+    assert status == 7
+    assert f"{folder}: cannot be used as state: Permission denied" in last
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_read_only_directory(tmp_path: Path) -> None:
+    """A read-only directory ends in a traceback."""
+    folder = filled(tmp_path / "state")
+    folder.chmod(0o500)
+    status, last = run(folder)
+    folder.chmod(0o700)
+    assert status == 7
+    assert "cannot be written" in last or "cannot be used" in last
+
+
+def test_full_disk(tmp_path: Path) -> None:
+    """A full disk ends in a traceback, or loses what had been settled."""
+
+    def small() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
+
+    status, last = run(tmp_path, prepare=small)
+    assert status == 7
+    assert "cannot be written: the disk is full or failing" in last
+    state = State(tmp_path)
+    settled = state.progress(state.feed("acme", "threats")).watermark
+    assert settled is not None
+    assert settled > 2
+    assert [one.keys for one in state.show()] == [(settled + 1) * 1000]
+    state.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+@pytest.mark.parametrize("size", ["20k", "300k", "2m"])
+def test_full_file_system(tmp_path: Path, size: str) -> None:
+    """A new state on a full disk is left half made, or a used one is lost."""
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(tmp_path)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("may not mount")
+    try:
+        status, last = run(tmp_path)
+        assert status == 7
+        assert "disk is full" in last or "No space left" in last
+        status, last = run(tmp_path)
+        assert status == 7
+        assert "disk is full" in last or "No space left" in last
+    finally:
+        subprocess.run(["umount", str(tmp_path)], check=True)

@@ -1,0 +1,192 @@
+"""Where a sweep begins, what it wants, and how far it says the feed is complete."""
+
+from __future__ import annotations
+
+import pytest
+
+from sentinelone_source.feed.state import Progress
+from sentinelone_source.feed.sweep import Plan, Sweep
+
+NOW = 1_000_000
+LOOKBACK = 600
+
+
+def plan(**over: int) -> Plan:
+    return Plan(**{"lookback": LOOKBACK, **over})
+
+
+def after(signpost: int = NOW - 60, **over: int) -> Progress:
+    """The progress that a complete sweep left behind, a minute ago."""
+    known = {"watermark": signpost, "origin": 0, "signpost": signpost, "swept_at": signpost}
+    return Progress(**{**known, **over})
+
+
+@pytest.mark.parametrize(
+    ("given", "start", "origin"),
+    [
+        (plan(start_back=86_400), NOW - 86_400, NOW - 86_400),
+        (plan(start_at=123), 123, 123),
+        (plan(), None, None),
+        (plan(start_back=86_400, inventory=True), None, None),
+        (plan(start_at=123, inventory=True), None, None),
+        (plan(start_back=100, rescan=5000), NOW - 5000, NOW - 100),
+        (plan(start_back=9000, rescan=5000), NOW - 9000, NOW - 9000),
+        (plan(rescan=5000), None, None),
+    ],
+    ids=["duration", "timestamp", "all", "inventory", "inventory-at", "rescan", "short", "both"],
+)
+def test_first_sweep(given: Plan, start: int | None, origin: int | None) -> None:
+    """A first start takes less, or more, than the configuration asks for."""
+    sweep = Sweep(given, Progress(), NOW)
+    assert sweep.began(NOW)
+    assert (sweep.first, sweep.start, sweep.progress.origin) == (True, start, origin)
+    if origin is not None:
+        assert sweep.wanted(origin)
+        assert not sweep.wanted(origin - 1)
+    else:
+        assert sweep.wanted(-1)
+
+
+def test_start_is_measured_by_the_consoles_clock() -> None:
+    """With our clock far ahead, the first sweep begins in the console's future."""
+    sweep = Sweep(plan(start_back=3600), Progress(), NOW + 7200)
+    assert not sweep.began(NOW)
+    assert sweep.start == NOW - 3600
+    assert sweep.began(NOW + 5)
+    assert sweep.signpost == NOW
+    assert sweep.ended().origin == NOW - 3600
+
+
+def test_small_skew_needs_no_second_walk() -> None:
+    """Every first sweep asks for its first page twice, since `Date` has whole seconds."""
+    sweep = Sweep(plan(start_back=0), Progress(), NOW + 3)
+    assert sweep.began(NOW)
+    following = Sweep(plan(start_back=0), sweep.ended(), NOW + 63)
+    assert following.start == NOW
+
+
+def test_no_clock() -> None:
+    """A console without `Date` stops the sweep."""
+    sweep = Sweep(plan(start_back=10), Progress(), NOW)
+    assert sweep.began(None)
+    assert sweep.ended().signpost == NOW
+
+
+def test_regular_sweep_begins_a_look_back_earlier() -> None:
+    """Late records are lost."""
+    sweep = Sweep(plan(), after(), NOW)
+    assert sweep.began(NOW)
+    assert (sweep.first, sweep.rescan, sweep.start) == (False, False, NOW - 60 - LOOKBACK)
+
+
+def test_never_before_the_origin() -> None:
+    """A second sweep hands over what `start` has left out."""
+    sweep = Sweep(plan(start_back=10), after(origin=NOW - 100), NOW)
+    assert sweep.start == NOW - 100
+
+
+def test_sweep_that_did_not_end() -> None:
+    """What became visible behind a walk that broke off is lost."""
+    broken = after(watermark=NOW - 10)
+    assert Sweep(plan(), broken, NOW).start == NOW - 60 - LOOKBACK
+    first = Progress(watermark=NOW - 5000, origin=NOW - 9000)
+    assert Sweep(plan(start_back=10), first, NOW).start == NOW - 5000 - LOOKBACK
+
+
+def test_late_records_are_counted() -> None:
+    """Nobody can tell whether the look-back is long enough."""
+    sweep = Sweep(plan(rescan=5000, rescan_interval=900), after(rescanned_at=NOW - 60), NOW)
+    assert sweep.late(NOW - 61)
+    assert not sweep.late(NOW - 60)
+    assert not Sweep(plan(), Progress(), NOW).late(5)
+    assert not Sweep(plan(rescan=5000, rescan_interval=900), after(), NOW).late(5)
+
+
+@pytest.mark.parametrize(
+    ("rescanned_at", "due"),
+    [(None, True), (NOW - 899, False), (NOW - 900, True), (NOW + 1, True), (NOW, False)],
+)
+def test_rescan_is_due(rescanned_at: int | None, due: bool) -> None:
+    """Changed verdicts are seen too seldom, or never again after our clock was off."""
+    given = plan(rescan=5000, rescan_interval=900)
+    sweep = Sweep(given, after(rescanned_at=rescanned_at), NOW)
+    assert sweep.rescan is due
+    assert sweep.start == (NOW - 5000 if due else NOW - 60 - LOOKBACK)
+    assert sweep.ended().rescanned_at == (NOW if due else rescanned_at)
+
+
+def test_rescan_by_the_consoles_clock() -> None:
+    """With our clock ahead by more than `rescan`, nothing is read again."""
+    sweep = Sweep(plan(rescan=5000, rescan_interval=900), after(swept_at=NOW + 8940), NOW + 9000)
+    assert not sweep.began(NOW)
+    assert sweep.start == NOW - 5000
+
+
+def test_rescan_notes_then_wants() -> None:
+    """The first sweep hands over a week of old alerts, or a later change is taken for old."""
+    given = plan(start_back=100, rescan=5000, rescan_interval=900)
+    first = Sweep(given, Progress(), NOW)
+    assert first.began(NOW)
+    assert not first.wanted(NOW - 101)
+    second = Sweep(given, first.ended(), NOW + 900)
+    assert second.rescan
+    assert second.wanted(NOW - 101)
+
+
+def test_watermark_follows_the_pages() -> None:
+    """A crash in a long walk begins it again from its start."""
+    sweep = Sweep(plan(), after(), NOW)
+    sweep.began(NOW)
+    assert sweep.passed([NOW - 500, NOW - 400]).watermark == NOW - 60
+    assert sweep.passed([]).watermark == NOW - 60
+    assert sweep.passed([NOW - 400, NOW - 7]).watermark == NOW - 7
+    assert sweep.passed([NOW + 3]).watermark == NOW
+    assert sweep.progress.signpost == NOW - 60
+    done = sweep.ended()
+    assert (done.watermark, done.signpost, done.swept_at) == (NOW, NOW, NOW)
+
+
+@pytest.mark.parametrize("pages", [[[30, 10], [40]], [[30], [10], [40]]])
+def test_unordered_pages_hold_the_watermark(pages: list[list[int]]) -> None:
+    """A console that ignores `sortBy` lets a crash lose records."""
+    sweep = Sweep(plan(), Progress(), NOW)
+    sweep.began(NOW)
+    for page in pages:
+        reached = sweep.passed(page).watermark
+    assert not sweep.ordered
+    assert reached is None or reached == 30
+    assert sweep.ended().watermark == NOW
+
+
+@pytest.mark.parametrize("back", [LOOKBACK + 1, 5000])
+def test_clock_went_back(back: int) -> None:
+    """Records made after a console's clock was set back are lost."""
+    sweep = Sweep(plan(), after(), NOW)
+    assert not sweep.began(NOW - back)
+    assert sweep.start == NOW - back - 60 - LOOKBACK
+    assert sweep.began(NOW)
+    done = sweep.ended()
+    assert (done.watermark, done.signpost) == (NOW - 60, NOW - back)
+    following = Sweep(plan(), done, NOW + 60)
+    assert following.began(NOW - back + 60)
+    assert following.start == NOW - back - LOOKBACK
+
+
+def test_clock_went_back_a_little() -> None:
+    """Every correction of a console's clock walks twice."""
+    sweep = Sweep(plan(), after(), NOW)
+    assert sweep.began(NOW - LOOKBACK)
+    assert sweep.start == NOW - 60 - LOOKBACK
+
+
+def test_keys_are_kept_for_as_long_as_they_are_read() -> None:
+    """Rows are handed over twice, or the state grows without end."""
+    given = plan(rescan=5000, rescan_interval=900)
+    sweep = Sweep(given, after(), NOW)
+    sweep.began(NOW)
+    sweep.passed([NOW - 3])
+    kept = NOW - 60 - 2 * LOOKBACK - 5900
+    assert sweep.forget_before() == kept
+    sweep.ended()
+    assert sweep.forget_before() == kept
+    assert Sweep(given, sweep.progress, NOW + 60).forget_before() == kept + 60

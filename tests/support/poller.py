@@ -1,0 +1,122 @@
+"""A poller taken to pieces: the real `Sweep` and the real `State`, one step at a time.
+
+It does what `feed.feed.Feed` does with a page, but stops between any two steps, so that a crash
+can come there.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from sentinelone_source.feed.state import Progress, State
+from sentinelone_source.feed.sweep import Plan, Sweep
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.modelconsole import ModelConsole, Version
+
+
+@dataclass
+class Walk:
+    """A sweep on its way; `mark` is whatever a test wants to remember of its beginning."""
+
+    sweep: Sweep
+    mark: Any = None
+    cursor: tuple[int, int] | None = None
+    more: bool = True
+    page: list[Version] | None = None
+    fresh: list[Version] = field(default_factory=list)
+    noted: list[Version] = field(default_factory=list)
+    handed: bool = False
+
+
+@dataclass
+class Settlement:
+    """A page that has been handed over and noted, with what becomes permanent when it settles."""
+
+    page: int
+    progress: Progress
+    forget_before: int
+    versions: list[Version]
+    ended: Walk | None
+
+
+class Poller:
+    """One life of a process, from the opening of the state to a crash."""
+
+    def __init__(self, folder: Path, plan: Plan, console: ModelConsole) -> None:
+        self.plan = plan
+        self.console = console
+        self.state = State(folder)
+        self.feed = self.state.feed("model", "things")
+        self.progress = self.state.progress(self.feed)
+        self.walk: Walk | None = None
+        self.unsettled: deque[Settlement] = deque()
+
+    def begin(self, now: int, limit: int) -> Walk:
+        """Ask for the first page; again, if the clocks say so."""
+        sweep = Sweep(self.plan, self.progress, now)
+        self.walk = Walk(sweep)
+        start = sweep.start
+        page = self.console.page(start, None, limit)
+        if not sweep.began(self.console.clock):
+            page = self.console.page(sweep.start, None, limit)
+        self.walk.page, self.walk.cursor = page
+        return self.walk
+
+    def fetch(self, limit: int) -> None:
+        """Ask for the page after the one that was dealt with."""
+        walk = self._walk()
+        walk.page, walk.cursor = self.console.page(walk.sweep.start, walk.cursor, limit)
+
+    def hand_over(self) -> tuple[list[Version], list[Version]]:
+        """Split the page at hand into what is handed over and what is only noted."""
+        walk = self._walk()
+        page = walk.page or []
+        known = self.state.known(
+            self.feed, [one.key for one in page], [one.position for one in page]
+        )
+        new = [one for one in page if one.key not in known]
+        walk.fresh = [one for one in new if walk.sweep.wanted(one.position)]
+        walk.noted = [one for one in new if not walk.sweep.wanted(one.position)]
+        walk.handed = True
+        return walk.fresh, walk.noted
+
+    def note(self) -> None:
+        """Write down what was handed over, until it settles."""
+        walk = self._walk()
+        self.progress = walk.sweep.passed([one.position for one in walk.page or []])
+        self._add(walk.sweep, [*walk.fresh, *walk.noted], None)
+        walk.page, walk.handed, walk.more = None, False, walk.cursor is not None
+
+    def end(self) -> Walk:
+        """The console has no more."""
+        walk = self._walk()
+        self.progress = walk.sweep.ended()
+        self._add(walk.sweep, [], walk)
+        self.walk = None
+        return walk
+
+    def settle(self) -> Settlement:
+        """Make the oldest page permanent."""
+        oldest = self.unsettled.popleft()
+        self.state.settle(self.feed, oldest.page, oldest.progress, oldest.forget_before)
+        return oldest
+
+    def close(self) -> None:
+        """Let go of the state; what is not settled is lost, as in a crash."""
+        self.state.close()
+
+    def _walk(self) -> Walk:
+        assert self.walk is not None
+        return self.walk
+
+    def _add(self, sweep: Sweep, versions: list[Version], ended: Walk | None) -> None:
+        keys = [version.key for version in versions]
+        page = self.state.note(self.feed, keys, [version.position for version in versions])
+        self.unsettled.append(
+            Settlement(page, self.progress, sweep.forget_before(), versions, ended)
+        )

@@ -1,0 +1,25 @@
+"""A state directory with something in it, and what a state says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sentinelone_source.feed.state import Progress, State
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEYS = ["a@1", "b@1", "c@1"]
+POSITIONS = [10, 20, 30]
+
+
+def filled(folder: Path, keys: list[str] | None = None) -> Path:
+    """Makes a state with one feed and one settled page; gives its folder."""
+    keys = KEYS if keys is None else keys
+    state = State(folder)
+    feed = state.feed("acme", "threats")
+    positions = [10 * (place + 1) for place in range(len(keys))]
+    page = state.note(feed, keys, positions)
+    state.settle(feed, page, Progress(watermark=30, origin=5, signpost=30, swept_at=31), 0)
+    state.close()
+    return folder
