@@ -16,14 +16,13 @@ from sentinelone_source.console.walk import Walk
 from sentinelone_source.errors import CursorLost, Unavailable
 from sentinelone_source.feed.counts import Counts
 from sentinelone_source.feed.delivery import Delivery
+from sentinelone_source.feed.settling import Rows
+from sentinelone_source.feed.state import DEAD_POSITION
 from sentinelone_source.feed.sweep import Plan, Sweep
 from sentinelone_source.mapping.envelope import Malformed
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
 from sentinelone_source.times import SECOND, to_iso
-
-DEAD_POSITION = 1 << 62
-"""Where the keys of dead letters are kept: their records may have no position, and never return."""
 
 _log = structlog.get_logger()
 
@@ -75,7 +74,7 @@ class Feed:
         finally:
             self.counts.add(counts)
         self._progress = sweep.ended()
-        self._settle(sweep, [], [])
+        self._settle(sweep, Rows([], []))
         self.behind = 0.0
         _log.info(
             "swept",
@@ -170,16 +169,13 @@ class Feed:
             )
         )
         self._progress = sweep.passed(walked)
-        self._settle(
-            sweep,
-            [*page.keys, *noted, *buried],
-            [*page.positions, *noted.values(), *[DEAD_POSITION] * len(buried)],
-        )
+        keys = [*page.keys, *noted, *buried]
+        positions = [*page.positions, *noted.values(), *[DEAD_POSITION] * len(buried)]
+        self._settle(sweep, Rows(keys, positions))
         self.behind = max(0.0, (sweep.signpost - (self._progress.watermark or 0)) / SECOND)
 
-    def _settle(self, sweep: Sweep, keys: list[str], positions: list[int]) -> None:
-        number = self._state.note(self._number, keys, positions)
-        self._delivery.settling.add(self._number, number, self._progress, sweep.forget_before())
+    def _settle(self, sweep: Sweep, rows: Rows) -> None:
+        self._delivery.settling.add(self._number, rows, self._progress, sweep.forget_before())
 
     def _bury(self, page: Page) -> list[str]:
         """Put a page's dead among the dead letters, each once; gives the keys of new ones."""

@@ -17,6 +17,13 @@ class Reader(Protocol):
         """Raise ReaderGone if nobody reads any more."""
 
 
+class Rows(NamedTuple):
+    """What is remembered of rows."""
+
+    keys: list[str]
+    positions: list[int]
+
+
 class _Page(NamedTuple):
     due: float
     feed: int
@@ -41,18 +48,26 @@ class Settling:
         self._pages: deque[_Page] = deque()
         self._wake = asyncio.Event()
 
-    def add(self, feed: int, number: int, progress: Progress, forget_before: int) -> None:
+    def add(self, feed: int, rows: Rows, progress: Progress, forget_before: int) -> None:
         """A page has been handed over.
+
+        Args:
+            feed: the feed's number.
+            rows: keys and positions of the page's rows.
+            progress: how far the feed is complete with it.
+            forget_before: keys of earlier positions will not be asked for again.
 
         Raises:
             ReaderGone: the reader has gone, so the page may not have arrived.
         """
+        if not self._delay:
+            self._reader.check()
+            self._state.settle_at_once(feed, *rows, progress, forget_before)
+            return
         due = time.monotonic() + self._delay
+        number = self._state.note(feed, *rows)
         self._pages.append(_Page(due, feed, number, progress, forget_before))
-        if self._delay:
-            self._wake.set()
-        else:
-            self.settle_all()
+        self._wake.set()
 
     async def run(self) -> None:
         """Settle pages as they become due, until cancelled."""

@@ -7,11 +7,15 @@ they are known to this process, and forgotten with it, as they must be.
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
+from itertools import repeat
 from pathlib import Path
 
 from sentinelone_source.errors import StateError
 from sentinelone_source.feed.lock import Lock
 from sentinelone_source.feed.storage import FILE, explained, open_database
+
+DEAD_POSITION = 1 << 62
+"""Where keys of dead letters are kept: their records may have no position, and come again."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,7 @@ class State:
         self.folder = folder
         self._path = folder / FILE
         self._page = 0
+        self._horizons: dict[int, int] = {}
         self._lock = None
         if not read_only:
             self._lock = Lock(folder)
@@ -96,9 +101,9 @@ class State:
         return Progress(*row)
 
     def known(self, feed: int, keys: list[str], positions: list[int]) -> set[str]:
-        """Those of these rows that were handed over before, settled or not."""
+        """Those of these rows that were handed over before; "" stands for no row."""
         placed = [position for position, key in zip(positions, keys, strict=True) if key]
-        if not placed:
+        if not placed or self._horizon(feed) < min(placed) < DEAD_POSITION:
             return set()
         span = (feed, min(placed), max(placed))
         with explained(self._path):
@@ -116,9 +121,8 @@ class State:
             The page's number, for `settle`.
         """
         self._page += 1
-        rows = [
-            (feed, position, key, self._page) for key, position in zip(keys, positions, strict=True)
-        ]
+        self._raise_horizon(feed, positions)
+        rows = zip(repeat(feed), positions, keys, repeat(self._page))
         with explained(self._path), self._db:
             self._db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?, ?, ?, ?)", rows)
         return self._page
@@ -139,14 +143,43 @@ class State:
                 (page,),
             )
             self._db.execute("DELETE FROM unsettled WHERE page = ?", (page,))
-            self._db.execute(
-                "UPDATE feeds SET watermark = ?, origin = ?, signpost = ?, swept_at = ?, "
-                "rescanned_at = ? WHERE id = ?",
-                (*astuple(progress), feed),
-            )
-            self._db.execute(
-                "DELETE FROM keys WHERE feed = ? AND position < ?", (feed, forget_before)
-            )
+            self._advance(feed, progress, forget_before)
+
+    def settle_at_once(
+        self,
+        feed: int,
+        keys: list[str],
+        positions: list[int],
+        progress: Progress,
+        forget_before: int,
+    ) -> None:
+        """`note` and `settle` in one transaction."""
+        self._raise_horizon(feed, positions)
+        rows = zip(repeat(feed), positions, keys)
+        with explained(self._path), self._db:
+            self._db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", rows)
+            self._advance(feed, progress, forget_before)
+
+    def _advance(self, feed: int, progress: Progress, forget_before: int) -> None:
+        self._db.execute(
+            "UPDATE feeds SET watermark = ?, origin = ?, signpost = ?, swept_at = ?, "
+            "rescanned_at = ? WHERE id = ?",
+            (*astuple(progress), feed),
+        )
+        self._db.execute("DELETE FROM keys WHERE feed = ? AND position < ?", (feed, forget_before))
+
+    def _horizon(self, feed: int) -> int:
+        """The highest position that a known row of a feed has; the dead have none."""
+        if feed not in self._horizons:
+            query = "SELECT max(position) FROM keys WHERE feed = ? AND position < ?"
+            with explained(self._path):
+                highest = self._db.execute(query, (feed, DEAD_POSITION)).fetchone()[0]
+            self._horizons[feed] = -1 if highest is None else highest
+        return self._horizons[feed]
+
+    def _raise_horizon(self, feed: int, positions: list[int]) -> None:
+        living = (position for position in positions if position < DEAD_POSITION)
+        self._horizons[feed] = max(self._horizon(feed), max(living, default=-1))
 
     def show(self) -> list[FeedState]:
         """Every feed, for people."""
