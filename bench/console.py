@@ -1,0 +1,156 @@
+"""A console that costs next to nothing, in a process of its own.
+
+Pages are made and compressed before they are asked for where there are few, and when they are
+asked for where there are many. `python -m bench.console PAGES LATENCY` prints its port; a line on
+stdin is answered with an account of the requests since the last one.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import sys
+import threading
+import time
+import zlib
+from dataclasses import asdict, dataclass, field
+from email.utils import formatdate
+from typing import BinaryIO
+from urllib.parse import parse_qs, quote, urlsplit
+
+from bench.pages import TABLES, mappings, template
+
+READY = 20
+"""So many pages a table are made beforehand; more would fill the memory."""
+_PREFIX = "/web/api/v2.1/"
+
+
+@dataclass
+class Account:
+    """What came in. Moments are of the monotonic clock, which processes share.
+
+    Attributes:
+        first: the arrival of the first request.
+        last: the arrival of the last one.
+        served: the longest time from a request to its answer's last byte, less the latency.
+    """
+
+    requests: dict[str, int] = field(default_factory=dict)
+    first: float = 0.0
+    last: float = 0.0
+    served: float = 0.0
+    cpu: float = 0.0
+
+
+class Console:
+    """Serves every table's pages to everybody who asks.
+
+    Args:
+        pages: of each table.
+        latency: seconds from a request to its answer.
+    """
+
+    def __init__(self, pages: int, latency: float) -> None:
+        self._pages = pages
+        self._latency = latency
+        self._tables = {f"{_PREFIX}{mappings()[name].request.path}": name for name in TABLES}
+        self._lock = threading.Lock()
+        self._account = Account()
+        self._cpu = 0.0
+        self._ready = {
+            (name, number): self._page(name, number)
+            for name in TABLES
+            for number in range(min(pages, READY))
+        }
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    def serve(self) -> None:
+        """Take connections for ever, each into a thread of its own."""
+        while True:
+            connection, _ = self._listener.accept()
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._connection, args=(connection,), daemon=True).start()
+
+    def report(self) -> Account:
+        """The account so far; begins a new one."""
+        cpu = time.process_time()
+        with self._lock:
+            account, self._account = self._account, Account()
+        account.cpu, self._cpu = cpu - self._cpu, cpu
+        return account
+
+    def _connection(self, connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as stream:
+            while target := _target(stream):
+                arrived = time.monotonic()
+                url = urlsplit(target)
+                name = self._tables[url.path]
+                head, body = self._answer(name, parse_qs(url.query).get("cursor"))
+                time.sleep(max(0.0, arrived + self._latency - time.monotonic()))
+                connection.sendall(head)
+                connection.sendall(body)
+                self._note(name, arrived)
+
+    def _note(self, name: str, arrived: float) -> None:
+        served = time.monotonic() - arrived - self._latency
+        with self._lock:
+            account = self._account
+            account.requests[name] = account.requests.get(name, 0) + 1
+            account.first = min(account.first or arrived, arrived)
+            account.last = max(account.last, arrived)
+            account.served = max(account.served, served)
+
+    def _answer(self, name: str, cursor: list[str] | None) -> tuple[bytes, bytes]:
+        number = json.loads(base64.b64decode(cursor[0]))["page"] if cursor else 0
+        body = self._ready.get((name, number)) or self._page(name, number)
+        lines = (
+            "HTTP/1.1 200 OK",
+            f"Date: {formatdate(usegmt=True)}",
+            "Content-Type: application/json",
+            "Content-Encoding: gzip",
+            f"Content-Length: {len(body)}",
+        )
+        return "\r\n".join([*lines, "\r\n"]).encode(), body
+
+    def _page(self, name: str, number: int) -> bytes:
+        """A page as it goes over the wire; without any pages, the empty one that ends a walk."""
+        if self._pages == 0:
+            return _gzip(b'{"data":[],"pagination":{"nextCursor":null,"totalItems":0}}')
+        following = number + 1 if number + 1 < self._pages else None
+        cursor = None if following is None else _cursor(name, following)
+        return _gzip(template(name).page(number, cursor))
+
+
+def _cursor(name: str, number: int) -> str:
+    """Percent-encoded base64 of JSON, as the console has it."""
+    text = json.dumps({"id_column": f"{name}.id", "page": number})
+    return quote(base64.b64encode(text.encode()).decode(), safe="")
+
+
+def _gzip(body: bytes) -> bytes:
+    """At nginx's usual level, 1."""
+    return zlib.compress(body, 1, zlib.MAX_WBITS | 16)
+
+
+def _target(stream: BinaryIO) -> str:
+    """What the next request asks for; empty when there is none."""
+    words = stream.readline().split()
+    while stream.readline().strip():
+        pass
+    return words[1].decode() if words else ""
+
+
+def main(pages: str, latency: str) -> None:
+    """Serve until stdin ends."""
+    console = Console(int(pages), float(latency))
+    print(console.port, flush=True)
+    threading.Thread(target=console.serve, daemon=True).start()
+    console.report()
+    for _ in sys.stdin:
+        print(json.dumps(asdict(console.report())), flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,79 @@
+"""Pages of every endpoint, of 1000 records each.
+
+One page is generated; the others repeat it with ids, versions and positions of their own.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+
+from sentinelone_source.demo.moments import text
+from sentinelone_source.demo.records import Record, Records
+from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.model import Mapping, Walk
+
+SEED = 20261122
+RECORDS = 1000
+"""Of a page."""
+TABLES = ("agents", "threats", "activities", "alerts", "groups")
+
+_BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
+_STEP = timedelta(milliseconds=37)
+"""Between two records."""
+_FIRST_ID = 1_900_000_000_000_000_000
+
+
+@cache
+def mappings() -> dict[str, Mapping]:
+    """The built-in mappings by name."""
+    return load_mappings()
+
+
+@dataclass(frozen=True)
+class Template:
+    """A page of one table, without what is different on every page."""
+
+    records: list[bytes]
+
+    def page(self, number: int = 0, cursor: str | None = None) -> bytes:
+        """The page of that number as the console writes it: no white space, the cursor last."""
+        first = number * len(self.records)
+        at = _BEGIN + first * _STEP
+        filled = []
+        for n, record in enumerate(self.records, _FIRST_ID + first):
+            filled.append(record % {b"id": b"%d" % n, b"at": text(at).encode()})
+            at += _STEP
+        following = b"null" if cursor is None else b'"%b"' % cursor.encode()
+        parts = (b",".join(filled), following)
+        return b'{"data":[%b],"pagination":{"nextCursor":%b,"totalItems":0}}' % parts
+
+
+@cache
+def template(table: str) -> Template:
+    """A table's page, the same in every run."""
+    walk = mappings()[table].walk
+    make = getattr(Records(SEED), {"activities": "activity"}.get(table, table[:-1]))
+    return Template([_blank(make(_BEGIN + n * _STEP), walk) for n in range(RECORDS)])
+
+
+def _blank(record: Record, walk: Walk) -> bytes:
+    """A record as JSON, to be filled in by `%`."""
+    marks = {"\ue000": b"%(id)b", "\ue001": b"%(at)b"}
+    for path in filter(None, (walk.position, walk.version)):
+        _put(record, path.members, "\ue001")
+    _put(record, walk.id.members, "\ue000")
+    data = json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode()
+    data = data.replace(b"%", b"%%")
+    for mark, blank in marks.items():
+        data = data.replace(mark.encode(), blank)
+    return data
+
+
+def _put(record: Any, members: tuple[str, ...], value: str) -> None:
+    for name in members[:-1]:
+        record = record[name]
+    record[members[-1]] = value
