@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from sentinelone_source.feed.sweep import Plan
 from support.modelconsole import ModelConsole, Version
-from support.poller import Poller, Settlement, Walk
+from support.poller import Poller, Walk
 
 LOOKBACK = 100
 START_BACK = 1000
@@ -78,96 +78,54 @@ class Sweeps(RuleBasedStateMachine):
 
     # What happens in the tenant, and to the clocks.
 
-    @rule(late=LATENESS)
-    def create(self, late: int) -> None:
-        self.console.create(late)
-
-    @rule(index=INDEX, late=LATENESS)
-    def update(self, index: int, late: int) -> None:
-        self.console.update(index, late)
-
-    @rule(index=INDEX)
-    def delete(self, index: int) -> None:
-        self.console.delete(index)
+    @rule(what=st.sampled_from(["create", "update", "delete"]), late=LATENESS, index=INDEX)
+    def something_happens(self, what: str, late: int, index: int) -> None:
+        if what == "create":
+            self.console.create(late)
+        elif what == "update":
+            self.console.update(index, late)
+        else:
+            self.console.delete(index)
 
     @rule(by=st.one_of(st.integers(1, 30), st.integers(1, 1500)))
     def time_passes(self, by: int) -> None:
         self.console.time += by
 
-    @rule(by=JUMPS)
-    def console_clock_jumps(self, by: int) -> None:
-        self.console.off += by
+    @rule(by=JUMPS, ours=st.booleans())
+    def clock_jumps(self, by: int, ours: bool) -> None:
         self.variation += abs(by)
-        if self.settled_before is None and self.attempts and by < 0:
-            self.retreats += 1
-
-    @rule(by=JUMPS)
-    def our_clock_jumps(self, by: int) -> None:
-        self.ahead += by
-        self.variation += abs(by)
-        if by < 0:
+        if ours:
+            self.ahead += by
+        else:
+            self.console.off += by
+        if by < 0 and (ours or self.settled_before is None):
             self.retreats += 1
 
     # The poller, step by step.
 
-    @precondition(lambda self: self.poller.walk is None)
-    @rule(limit=LIMITS)
-    def begin(self, limit: int) -> None:
-        console = self.console
-        begun = Begun(console.happens(), console.time, console.clock, self.now, self.retreats)
-        if self.before is None:
-            self.attempts.append(begun)
-        walk = self.poller.begin(self.now, limit)
-        walk.mark = begun
-        assert walk.sweep.signpost == console.clock
-        self.latest_signpost = max(self.latest_signpost, console.clock)
+    @rule(steps=st.integers(1, 7), limit=LIMITS)
+    def goes_on(self, steps: int, limit: int) -> None:
+        for _ in range(steps):
+            self._step(limit)
 
-    @precondition(lambda self: self._walking() and self._walk().page is None and self._walk().more)
-    @rule(limit=LIMITS)
-    def fetch(self, limit: int) -> None:
-        self.poller.fetch(limit)
+    @rule(limit=LIMITS, settle=st.booleans())
+    def sweeps_to_the_end(self, limit: int, settle: bool) -> None:
+        self._step(limit)
+        while self.poller.walk is not None:
+            self._step(limit)
+        if settle:
+            self.settles(len(self.poller.unsettled))
 
-    @precondition(
-        lambda self: self._walking() and self._walk().page is not None and not self._walk().handed
-    )
-    @rule()
-    def hand_over(self) -> None:
-        fresh, noted = self.poller.hand_over()
-        for version in fresh:
-            if version in self.handed:
-                assert version.position < self.kept_from, f"{version} twice"
-                assert self.variation > LOOKBACK, f"{version} twice, and no clock was wrong"
-        origin = self.poller.walk.sweep.progress.origin
-        assert not noted or self.before is None
-        assert all(version.position < origin for version in noted)
-        self.handed |= {*fresh, *noted}
+    @rule(pages=st.integers(1, 5))
+    def settles(self, pages: int) -> None:
+        for _ in range(min(pages, len(self.poller.unsettled))):
+            settlement = self.poller.settle()
+            self.settled |= set(settlement.versions)
+            self.kept_from = max(self.kept_from, settlement.forget_before)
+            if settlement.ended is not None:
+                self.settled_before = settlement.ended.mark
 
-    @precondition(lambda self: self._walking() and self._walk().handed)
-    @rule()
-    def note(self) -> None:
-        self.poller.note()
-
-    @precondition(lambda self: self._walking() and not self._walk().more)
-    @rule()
-    def end(self) -> None:
-        walk = self.poller.end()
-        begun = walk.mark
-        for version in self.console.shown.values():
-            if version.since < begun.event and self._promises(version, walk, begun):
-                version.promised = True
-        lost = [
-            version
-            for version in self.console.shown.values()
-            if version.promised and version not in self.handed
-        ]
-        assert not lost
-        self.before = begun
-
-    @precondition(lambda self: self.poller.unsettled)
-    @rule()
-    def settle(self) -> None:
-        self._settled(self.poller.settle())
-
+    @precondition(lambda self: self.poller.walk is not None or self.poller.unsettled)
     @rule()
     def crash(self) -> None:
         self.poller.close()
@@ -177,20 +135,49 @@ class Sweeps(RuleBasedStateMachine):
         self.before = self.settled_before
         self.poller = Poller(self.folder, self.plan, self.console)
 
-    @rule(limit=LIMITS, settle=st.booleans())
-    def whole_sweep(self, limit: int, settle: bool) -> None:
-        if not self._walking():
-            self.begin(limit)
-        walk = self._walk()
-        while walk.more:
-            if walk.page is None:
-                self.fetch(limit)
-            if not walk.handed:
-                self.hand_over()
-            self.note()
-        self.end()
-        while settle and self.poller.unsettled:
-            self.settle()
+    def _step(self, limit: int) -> None:
+        walk = self.poller.walk
+        if walk is None:
+            self._begin(limit)
+        elif walk.handed:
+            self.poller.note()
+        elif walk.page is not None:
+            self._hand_over(walk)
+        elif walk.more:
+            self.poller.fetch(limit)
+        else:
+            self._end()
+
+    def _begin(self, limit: int) -> None:
+        console = self.console
+        begun = Begun(console.happens(), console.time, console.clock, self.now, self.retreats)
+        if self.before is None:
+            self.attempts.append(begun)
+        walk = self.poller.begin(self.now, limit)
+        walk.mark = begun
+        assert walk.sweep.signpost == console.clock
+        self.latest_signpost = max(self.latest_signpost, console.clock)
+
+    def _hand_over(self, walk: Walk) -> None:
+        fresh, noted = self.poller.hand_over()
+        for version in fresh:
+            if version in self.handed:
+                assert version.position < self.kept_from, f"{version} twice"
+                assert self.variation > LOOKBACK, f"{version} twice, and no clock was wrong"
+        origin = walk.sweep.progress.origin
+        assert not noted or self.before is None
+        assert all(origin is not None and version.position < origin for version in noted)
+        self.handed |= {*fresh, *noted}
+
+    def _end(self) -> None:
+        walk = self.poller.end()
+        begun = walk.mark
+        shown = self.console.shown.values()
+        for version in shown:
+            if version.since < begun.event and self._promises(version, walk, begun):
+                version.promised = True
+        assert not [one for one in shown if one.promised and one not in self.handed]
+        self.before = begun
 
     @invariant()
     def watermark_stays_in_bounds(self) -> None:
@@ -207,19 +194,6 @@ class Sweeps(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.poller.close()
         shutil.rmtree(self.folder)
-
-    def _walking(self) -> bool:
-        return self.poller.walk is not None
-
-    def _walk(self) -> Walk:
-        assert self.poller.walk is not None
-        return self.poller.walk
-
-    def _settled(self, settlement: Settlement) -> None:
-        self.settled |= set(settlement.versions)
-        self.kept_from = max(self.kept_from, settlement.forget_before)
-        if settlement.ended is not None:
-            self.settled_before = settlement.ended.mark
 
     def _promises(self, version: Version, walk: Walk, begun: Begun) -> bool:
         """Whether this sweep must have handed the version over, if no other did."""
@@ -268,8 +242,8 @@ class Rescans(Sweeps):
 
 
 SETTINGS = settings(
-    max_examples=150,
-    stateful_step_count=60,
+    max_examples=200,
+    stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )

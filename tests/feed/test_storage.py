@@ -45,7 +45,7 @@ def run(
 ) -> tuple[int, str]:
     done = subprocess.run(
         [sys.executable, "-c", script, str(folder)],
-        preexec_fn=prepare,  # noqa: PLW1509 - nothing else runs in this process
+        preexec_fn=prepare,
         capture_output=True,
         text=True,
         check=False,

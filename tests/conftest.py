@@ -1,0 +1,23 @@
+"""What several rooms need: a tenant whose console answers, and the program's configuration."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sentinelone_source.demo.server import Console
+from sentinelone_source.demo.world import World
+from support.tenancy import TOKEN, Tenancy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def tenancy(tmp_path: Path) -> Iterator[Tenancy]:
+    """An empty tenant with a console, and a folder to run the program in."""
+    world = World(seed=11)
+    with Console(world, {TOKEN}) as console:
+        yield Tenancy(tmp_path, world, console)

@@ -1,0 +1,25 @@
+"""Bounded waits: a test that waits for something says for how long at most."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+LONG = 30.0
+
+
+def until(
+    met: Callable[[], object], what: str = "what was waited for", limit: float = LONG
+) -> None:
+    """Returns once the condition is met.
+
+    Raises:
+        AssertionError: it was not met in time.
+    """
+    end = time.monotonic() + limit
+    while not met():
+        assert time.monotonic() < end, f"{what} has not happened within {limit:g} seconds"
+        time.sleep(0.01)
