@@ -18,6 +18,7 @@ from typing import Any
 from jsonpath_ng.ext.parser import parse as parse_once
 
 SURROGATE = re.compile("[\ud800-\udfff]")
+LARGEST = Decimal("1.797693134862315807e308")  # rounds to the largest double
 MOMENT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
     r"(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:([Zz])|([+-])(\d\d):?(\d\d))?)?",
@@ -144,6 +145,13 @@ def number(value: Any) -> Decimal:
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
+def real(value: Any) -> Decimal:
+    exact = number(value)
+    if "e" in str(value).lower() and abs(exact) > LARGEST:
+        raise DoesNotFit
+    return exact
+
+
 def whole(bits: int) -> Any:
     def convert(value: Any) -> int:
         exact = number(value)
@@ -190,7 +198,7 @@ TYPES: dict[str, Any] = {
     "guid": as_text,
     "int": whole(31),
     "long": whole(63),
-    "real": number,
+    "real": real,
     "boolean": boolean,
     "datetime": datetime_text,
     "dynamic": lambda value: value,

@@ -118,10 +118,13 @@ uncommon = st.one_of(
 )
 
 
+lengths = st.sampled_from([1, 1, 1, 2, 2, 2, 3, 3, 0])
+
+
 @st.composite
 def paths(draw: st.DrawFn) -> list[Step]:
     """Mostly members; often one uncommon step among them, seldom two."""
-    steps: list[Step] = [("member", draw(names)) for _ in range(draw(st.integers(1, 3)))]
+    steps: list[Step] = [("member", draw(names)) for _ in range(draw(lengths))]
     for _ in range(draw(st.sampled_from([0, 0, 0, 1, 1, 2]))):
         steps.insert(draw(st.integers(0, len(steps))), draw(uncommon))
     return steps
@@ -176,12 +179,13 @@ def grow(draw: st.DrawFn, targets: list[tuple[list[Step], str]], *, top: bool = 
     if seldom(draw, 60 if top else 12):
         return draw(nested)
     ends = [kind for steps, kind in targets if not steps]
-    if ends:
+    if ends and not top:
         return leaf(draw, ends[0])
-    lists = [(steps[1:], kind) for steps, kind in targets if steps[0][0] in LISTS]
+    lists = [(steps[1:], kind) for steps, kind in targets if steps and steps[0][0] in LISTS]
     if lists and not top and (len(lists) == len(targets) or draw(st.booleans())):
         return [grow(draw, lists) for _ in range(draw(st.sampled_from([1, 2, 3, 0])))]
     members: dict[str, list[tuple[list[Step], str]]] = {}
+    targets = [(steps, kind) for steps, kind in targets if steps]
     for (step, *rest), kind in targets:
         for name in member_names(draw, step):
             members.setdefault(name, []).append((rest, kind))

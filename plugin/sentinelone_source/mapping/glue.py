@@ -201,6 +201,8 @@ class _Writer:
         self._add(f"if {name}.__class__ is not str and {name} is not None: {name} = scalar({name})")
 
     def _field(self, members: tuple[str, ...]) -> str:
+        if not members:
+            return "raw"
         parent = self._root.at(members[:-1]).name if len(members) > 1 else "record"
         return f"{parent}.{self._root.at(members).name}"
 
@@ -212,7 +214,7 @@ class _Writer:
         return f"({value} and {_FROM_RAW[use]}({value}))"
 
     def _raw(self, path: Path) -> str:
-        return self._field(path.members) if path.members else "raw"
+        return self._field(path.members)
 
 
 def _holds(condition: Condition) -> Callable[[Any], bool]:

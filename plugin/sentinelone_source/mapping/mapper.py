@@ -134,15 +134,16 @@ class Mapper:
 
     def _interpret(self, page: Page, place: int) -> Interpreted:
         try:
-            return self._interpreter.interpret(self._raws(page)[place], page.misfits)
+            return self._interpreter.interpret(self.raws(page)[place], page.misfits)
         except Skippable as reason:
             self._bury(page, place, str(reason))
             return Interpreted("", None, 0, None)
 
     def _bury(self, page: Page, place: int, reason: str) -> None:
-        page.dead.append(Dead(reason, bytes(self._raws(page)[place])))
+        page.dead.append(Dead(reason, bytes(self.raws(page)[place])))
 
-    def _raws(self, page: Page) -> list[Any]:
+    def raws(self, page: Page) -> list[Any]:
+        """The records of an opened page as JSON."""
         if page.raws is None:
             page.raws = self._open_raw(page.body)[0]
         return page.raws
