@@ -10,7 +10,13 @@ from typing import Any, ClassVar
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
 
 from sentinelone_source.feed.sweep import Plan
 from support.modelconsole import ModelConsole, Version
@@ -20,9 +26,14 @@ LOOKBACK = 100
 START_BACK = 1000
 RESCAN = 600
 LIMITS = st.integers(1, 3)
-LATENESS = st.one_of(st.just(0), st.integers(0, LOOKBACK), st.integers(0, 1500))
+LATENESS = st.one_of(st.just(0), st.just(LOOKBACK), st.integers(0, 1500))
 INDEX = st.integers(0, 50)
-JUMPS = st.one_of(st.integers(-LOOKBACK // 4, LOOKBACK // 4), st.integers(-3000, 3000))
+JUMPS = st.one_of(
+    st.sampled_from([-700, -300, -LOOKBACK - 1, -LOOKBACK, LOOKBACK + 1, 300]),
+    st.integers(-LOOKBACK // 4, LOOKBACK // 4),
+    st.integers(-3000, 3000),
+)
+PASSING = st.one_of(st.integers(1, 30), st.integers(1, 200), st.integers(1, 1500))
 
 
 @dataclass(frozen=True)
@@ -70,7 +81,12 @@ class Sweeps(RuleBasedStateMachine):
         self.before: Begun | None = None
         self.settled_before: Begun | None = None
         self.latest_signpost = 0
+        self.at_once = False
         self.poller = Poller(self.folder, self.plan, self.console)
+
+    @initialize(at_once=st.booleans())
+    def settled_at_once(self, at_once: bool) -> None:
+        self.at_once = self.poller.at_once = at_once
 
     @property
     def now(self) -> int:
@@ -87,7 +103,7 @@ class Sweeps(RuleBasedStateMachine):
         else:
             self.console.delete(index)
 
-    @rule(by=st.one_of(st.integers(1, 30), st.integers(1, 1500)))
+    @rule(by=PASSING)
     def time_passes(self, by: int) -> None:
         self.console.time += by
 
@@ -133,7 +149,7 @@ class Sweeps(RuleBasedStateMachine):
         for version in self.console.shown.values():
             version.promised = version.promised and version in self.settled
         self.before = self.settled_before
-        self.poller = Poller(self.folder, self.plan, self.console)
+        self.poller = Poller(self.folder, self.plan, self.console, at_once=self.at_once)
 
     def _step(self, limit: int) -> None:
         walk = self.poller.walk
@@ -147,6 +163,8 @@ class Sweeps(RuleBasedStateMachine):
             self.poller.fetch(limit)
         else:
             self._end()
+        if self.at_once:
+            self.settles(len(self.poller.unsettled))
 
     def _begin(self, limit: int) -> None:
         console = self.console

@@ -35,9 +35,9 @@ class Walk:
 
 @dataclass
 class Settlement:
-    """A page that has been handed over and noted, with what becomes permanent when it settles."""
+    """A page that has been handed over, with what becomes permanent when it settles."""
 
-    page: int
+    page: int | None
     progress: Progress
     forget_before: int
     versions: list[Version]
@@ -47,9 +47,12 @@ class Settlement:
 class Poller:
     """One life of a process, from the opening of the state to a crash."""
 
-    def __init__(self, folder: Path, plan: Plan, console: ModelConsole) -> None:
+    def __init__(
+        self, folder: Path, plan: Plan, console: ModelConsole, *, at_once: bool = False
+    ) -> None:
         self.plan = plan
         self.console = console
+        self.at_once = at_once
         self.state = State(folder)
         self.feed = self.state.feed("model", "things")
         self.progress = self.state.progress(self.feed)
@@ -103,7 +106,8 @@ class Poller:
     def settle(self) -> Settlement:
         """Make the oldest page permanent."""
         oldest = self.unsettled.popleft()
-        self.state.settle(self.feed, oldest.page, oldest.progress, oldest.forget_before)
+        if oldest.page is not None:
+            self.state.settle(self.feed, oldest.page, oldest.progress, oldest.forget_before)
         return oldest
 
     def close(self) -> None:
@@ -116,7 +120,10 @@ class Poller:
 
     def _add(self, sweep: Sweep, versions: list[Version], ended: Walk | None) -> None:
         keys = [version.key for version in versions]
-        page = self.state.note(self.feed, keys, [version.position for version in versions])
-        self.unsettled.append(
-            Settlement(page, self.progress, sweep.forget_before(), versions, ended)
-        )
+        positions = [version.position for version in versions]
+        page, kept_from = None, sweep.forget_before()
+        if self.at_once:
+            self.state.settle_at_once(self.feed, keys, positions, self.progress, kept_from)
+        else:
+            page = self.state.note(self.feed, keys, positions)
+        self.unsettled.append(Settlement(page, self.progress, kept_from, versions, ended))

@@ -1,0 +1,152 @@
+"""Told to stop, at any moment: soon, with status 0, and what was written is settled."""
+
+from __future__ import annotations
+
+import random
+import select
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sentinelone_source.demo import faults
+from support.tenancy import table_of
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from support.processes import Running
+    from support.tenancy import Tenancy
+
+SOON = 5.0
+ENDLESS = "1h"
+BOTH = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["TERM", "INT"])
+
+
+def ended_well(running: Running, status: int) -> None:
+    assert status == 0, running.errors
+    assert running.events("stopped")
+    assert "Traceback" not in running.errors
+    assert not running.out or running.out.endswith(b"\n")
+
+
+@BOTH
+def test_when_idle(tenancy: Tenancy, number: int) -> None:
+    """What waits to be settled is handed over again after every restart."""
+    tenancy.populate(30)
+    tenancy.configure(settle=ENDLESS, interval="1h")
+    with tenancy.start() as running:
+        running.wait_for("swept", count=5)
+        ended_well(running, running.stop(number, SOON))
+    assert set(running.lines) == tenancy.shown()
+    assert tenancy.once().lines == []
+
+
+@BOTH
+def test_at_any_moment(tenancy: Tenancy, number: int) -> None:
+    """A page under way is lost, torn, or handed over twice when the process is restarted."""
+    rng = random.Random(number)
+    tenancy.populate(400)
+    tenancy.configure(settle=ENDLESS, page_size=40)
+    lines: list[bytes] = []
+    for _ in range(6):
+        with tenancy.start() as running:
+            running.wait_for("started")
+            time.sleep(rng.uniform(0, 0.4))
+            ended_well(running, running.stop(number, SOON))
+        lines += running.lines
+        tenancy.world.tick()
+    lines += tenancy.once().lines
+    assert len(lines) == len(set(lines))
+    assert tenancy.shown() <= set(lines)
+
+
+def full(running: Running) -> None:
+    """Returns when nothing more goes into the pipe that nobody reads."""
+    running.wait_for("started")
+    pipe = running.process.stdout
+    assert pipe is not None
+    until(lambda: select.select([pipe], [], [], 0)[0], "the first row")
+    time.sleep(0.3)
+
+
+def test_reader_is_slow(tenancy: Tenancy) -> None:
+    """A shipper that is behind when we stop gets the page under way twice."""
+    tenancy.populate(60)
+    tenancy.configure(settle=ENDLESS, page_size=20)
+    with tenancy.start("--table", "threats", reads=False) as running:
+        full(running)
+        running.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        running.read_on()
+        ended_well(running, running.wait(SOON))
+    again = tenancy.once("--table", "threats").lines
+    assert not set(again) & set(running.lines)
+    assert tenancy.shown(["threats"]) == {*again, *running.lines}
+
+
+def test_nobody_reads(tenancy: Tenancy) -> None:
+    """A shipper that hangs keeps us from stopping, or takes more than one page with it."""
+    tenancy.populate(60)
+    tenancy.configure(settle=ENDLESS, page_size=3)
+    with tenancy.start("--table", "threats", reads=False) as running:
+        full(running)
+        assert running.stop(limit=SOON + 1) == 0, running.errors
+        running.read_on()
+        running.wait()
+    assert running.lines
+    again = tenancy.once("--table", "threats").lines
+    assert len(set(again) & set(running.lines)) <= 3
+    assert tenancy.shown(["threats"]) == {*again, *running.lines}
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        faults.hang("*", 300, times=None),
+        faults.throttle("*", retry_after=3600, times=None),
+        faults.throttle_html("*", times=None),
+        faults.unauthorized("*", times=None),
+        faults.bad_gateway("*", times=None),
+        faults.forbidden("*", times=None),
+        faults.reset("*", times=None),
+    ],
+    ids=["hang", "429", "429-html", "401", "502", "403", "reset"],
+)
+def test_console_does_not_answer(tenancy: Tenancy, fault: faults.Fault) -> None:
+    """A console in trouble keeps us from stopping."""
+    tenancy.console.faults.add(fault)
+    with tenancy.start() as running:
+        until(lambda: len(tenancy.console.requests) >= 5, "a request of every feed")
+        ended_well(running, running.stop(limit=SOON))
+    assert not running.out
+
+
+def test_while_the_console_hangs_between_pages(tenancy: Tenancy) -> None:
+    """The page before a request that hangs is handed over again after the restart."""
+    tenancy.populate(30)
+    tenancy.configure(settle=ENDLESS, page_size=10)
+    tenancy.console.faults.add(faults.hang("*", 300, on="cursor", times=None))
+    with tenancy.start() as running:
+        until(lambda: len(running.lines) >= 50, "a page of every feed")
+        ended_well(running, running.stop(limit=SOON))
+    tenancy.console.faults.clear()
+    again = tenancy.once().lines
+    assert len(again) == 100
+    assert tenancy.shown() == {*again, *running.lines}
+
+
+def test_console_goes_away(tenancy: Tenancy) -> None:
+    """A console that is restarted is not found again, or its records come twice."""
+    tenancy.populate(10)
+    tenancy.configure(settle=ENDLESS)
+    with tenancy.start() as running:
+        running.wait_for("swept", count=5)
+        tenancy.console.stop()
+        running.wait_for("retry", count=2)
+        new = tenancy.world.new_activity()
+        tenancy.console.start()
+        until(lambda: new["id"].encode() in running.out, "the new activity")
+        ended_well(running, running.stop(limit=SOON))
+    assert len(running.lines) == len(set(running.lines)) == 51
+    assert {table_of(line) for line in running.lines} >= {"SentinelOneActivities_CL"}
