@@ -39,6 +39,7 @@ from sentinelone_source.handover.stdout import Stdout
 from sentinelone_source.mapping.files import find_mapping, load_mappings
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.model import Mapping
+from sentinelone_source.memory import give_back_large_buffers
 from sentinelone_source.times import SECOND
 
 ONCE_PATIENCE = 600.0
@@ -85,6 +86,7 @@ class Service:
         Raises:
             Fatal: nothing goes on.
         """
+        give_back_large_buffers()
         _log.info(
             "started",
             version=__version__,

@@ -19,13 +19,14 @@ MAY_KNOW = {
     "times": set(),
     "threads": set(),
     "documents": {"errors"},
+    "memory": set(),
     "telemetry": set(),
     "config": COMMON,
     "mapping": COMMON,
     "console": COMMON | {"config"},
     "handover": COMMON,
     "feed": COMMON | {"console", "mapping", "handover"},
-    "service": COMMON | {"config", "console", "mapping", "feed", "handover"},
+    "service": COMMON | {"config", "console", "mapping", "feed", "handover", "memory"},
     "demo": COMMON | {"config", "service", "telemetry"},
 }
 NETWORK = {"requests", "urllib3", "socket", "http", "ssl"}

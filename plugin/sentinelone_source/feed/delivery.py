@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from sentinelone_source.feed.settling import Settling
 from sentinelone_source.feed.state import State
 from sentinelone_source.handover.deadletters import DeadLetters
+from sentinelone_source.threads import in_thread
 
 
 class Handover(Protocol):
@@ -20,15 +23,29 @@ class Handover(Protocol):
 
 @dataclass(frozen=True)
 class Delivery:
-    """Where rows go, and where it is kept.
-
-    Attributes:
-        turn: held while a page is decoded and handed over. One page at a time is what keeps the
-            process small: a page of threats and its rows are 20 MiB.
-    """
+    """Where rows go, and where it is kept."""
 
     handover: Handover
     settling: Settling
     state: State
     dead_letters: DeadLetters
-    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _next: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @asynccontextmanager
+    async def turn(self, unpack: Callable[[], bytes]) -> AsyncIterator[bytes]:
+        """Wait for one's turn to decode a page and hand it over.
+
+        One page at a time keeps the process small (a page of threats and its rows are 20 MiB); one
+        more is unpacked meanwhile, in a thread, which costs the one at work nothing.
+
+        Args:
+            unpack: gives the page's body; what it raises is raised here.
+        """
+        async with self._next:
+            body = await in_thread(unpack)
+            await self._turn.acquire()
+        try:
+            yield body
+        finally:
+            self._turn.release()

@@ -101,8 +101,8 @@ class Feed:
 
     async def _take(self, sweep: Sweep, walk: Walk, counts: Counts, answer: Answer) -> bool:
         """Hand a page over, while the next one is asked for; False when there is none."""
-        async with self._delivery.turn:
-            page = self._open(answer)
+        async with self._delivery.turn(answer.body) as body:
+            page = self._open(body)
             if not sweep.began(answer.clock):
                 _log.warning("clock_went_back", console=self.console.name, feed=self.name)
                 walk.begin(self._query(sweep))
@@ -133,11 +133,11 @@ class Feed:
             params[mapping.walk.filter] = to_iso(max(0, sweep.start))
         return params
 
-    def _open(self, answer: Answer) -> Page:
+    def _open(self, body: bytes) -> Page:
         try:
-            return self._mapper.open(answer.body())
+            return self._mapper.open(body)
         except Malformed as error:
-            raise Unavailable(f"{answer.endpoint}: not a page of the API: {error}") from None
+            raise Unavailable(f"{self.endpoint}: not a page of the API: {error}") from None
 
     async def _hand_over(self, sweep: Sweep, page: Page, counts: Counts) -> None:
         walked: list[int] = []

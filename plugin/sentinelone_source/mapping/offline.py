@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -37,12 +38,10 @@ def pages(mapping: Mapping, data: bytes, name: str) -> Iterator[bytes]:
 def _records(members: tuple[str, ...], data: bytes, name: str) -> Iterator[bytes]:
     envelope = Envelope(members, ("pagination", "nextCursor"), msgspec.Raw)
     data = data.removeprefix(b"\xef\xbb\xbf").strip()
-    try:
+    with suppress(msgspec.DecodeError, RecursionError):
         yield from _of_document(envelope, data)
         return
-    except (msgspec.DecodeError, RecursionError):
-        lines = data.splitlines()
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(data.splitlines(), 1):
         try:
             if line.strip():
                 yield from _of_document(envelope, line)
@@ -58,8 +57,6 @@ def _of_document(envelope: Envelope, data: bytes) -> list[bytes]:
     if data.startswith(b"["):
         items = msgspec.json.decode(data, type=list[msgspec.Raw])
     elif data.startswith(b"{"):
-        try:
+        with suppress(Malformed, msgspec.ValidationError):
             items = envelope.open(data)[0]
-        except (Malformed, msgspec.ValidationError):
-            pass
     return [bytes(item) for item in items]
