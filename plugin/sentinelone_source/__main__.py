@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 
 def main() -> None:
     """Run the command line; errors become one sentence on stderr and an exit status."""
+    _keep_standard_descriptors()
     from sentinelone_source.cli import commands
     from sentinelone_source.errors import SourceError
 
@@ -20,6 +22,20 @@ def main() -> None:
         configure_logs()
         structlog.get_logger().error("failed", error=str(error), exit_status=error.exit_status)
         sys.exit(error.exit_status)
+
+
+def _keep_standard_descriptors() -> None:
+    """Fill 0, 1 and 2 where they are closed: rows must not go into the next file that is opened.
+
+    What stands for a closed stdout cannot be written, so that rows are refused and not swallowed.
+    """
+    for descriptor, way in ((0, os.O_RDONLY), (1, os.O_RDONLY), (2, os.O_WRONLY)):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, way)  # takes the lowest number that is free
+    if sys.stderr is None:
+        sys.stderr = os.fdopen(2, "w", closefd=False)
 
 
 if __name__ == "__main__":

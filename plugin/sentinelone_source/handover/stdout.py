@@ -56,7 +56,11 @@ class Stdout:
 
     def _write_all(self, left: list[memoryview]) -> None:
         while left:
-            written = os.writev(self._descriptor, left[:_MOST_PIECES])
+            try:
+                written = os.writev(self._descriptor, left[:_MOST_PIECES])
+            except BlockingIOError:  # someone made our end non-blocking: wait as if it were not
+                select.select([], [self._descriptor], [])
+                continue
             while left and written >= len(left[0]):
                 written -= len(left.pop(0))
             if written:

@@ -5,8 +5,9 @@ Every line has `timestamp`, `level` and `event`; one about a feed has `console` 
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from typing import Any
+from typing import Any, TextIO, cast
 
 import msgspec
 import structlog
@@ -14,7 +15,7 @@ import structlog
 
 def configure_logs(*, quiet: bool = False) -> None:
     """Set logging up for this process; quiet leaves out what is not at least a warning."""
-    terminal = sys.stderr.isatty()
+    terminal = sys.stderr is not None and sys.stderr.isatty()
     renderer: Any = (
         structlog.dev.ConsoleRenderer()
         if terminal
@@ -30,9 +31,21 @@ def configure_logs(*, quiet: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger("warning" if quiet else "info"),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Stderr())),
         cache_logger_on_first_use=False,
     )
+
+
+class _Stderr:
+    """stderr, if anybody reads it: a log that cannot be written does not stop the rows."""
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            sys.stderr.flush()
 
 
 def _json(event: dict[str, Any], **_: Any) -> str:
