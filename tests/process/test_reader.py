@@ -1,0 +1,127 @@
+"""The reader of stdout goes away, or was never there: nothing unsettled is taken for delivered."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.processes import COMMAND, logs_of, surroundings
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from support.processes import Running
+    from support.tenancy import Tenancy
+
+
+def ended_for_want_of_a_reader(running: Running) -> None:
+    assert running.wait() == 1, running.errors
+    assert "Traceback" not in running.errors
+    (failed,) = running.events("failed")
+    assert "reader has gone" in failed["error"]
+    assert failed["exit_status"] == 1
+
+
+@pytest.mark.parametrize("settle", ["0s", "2s", "1h"])
+def test_reader_goes_while_rows_come(tenancy: Tenancy, settle: str) -> None:
+    """Rows that were in the pipe when the shipper died are taken for delivered."""
+    tenancy.populate(60)
+    tenancy.configure(settle=settle, page_size=5)
+    with tenancy.start("--table", "threats", reads=False) as running:
+        running.wait_for("started")
+        pipe = running.process.stdout
+        assert pipe is not None
+        seen = os.read(pipe.fileno(), 20_000)
+        running.leave()
+        ended_for_want_of_a_reader(running)
+    again = tenancy.once("--table", "threats").lines
+    assert tenancy.shown(["threats"]) <= {*again, *seen.split(b"\n")[:-1]} | (
+        tenancy.shown(["threats"]) if settle == "0s" else set()
+    )
+    if settle != "0s":
+        assert set(again) == tenancy.shown(["threats"])
+
+
+@pytest.mark.parametrize("settle", ["0s", "1s"])
+def test_reader_goes_while_nothing_happens(tenancy: Tenancy, settle: str) -> None:
+    """The poller of a dead shipper lives on and holds the state."""
+    tenancy.populate(3)
+    tenancy.configure(settle=settle, interval="200ms")
+    with tenancy.start(reads=False) as running:
+        running.wait_for("swept", count=5)
+        running.leave()
+        ended_for_want_of_a_reader(running)
+
+
+def test_rows_that_nobody_took_come_again(tenancy: Tenancy) -> None:
+    """The reader's end settles what was waiting."""
+    tenancy.populate(2)
+    tenancy.configure(settle="2s", interval="1h")
+    with tenancy.start(reads=False) as running:
+        running.wait_for("swept", count=5)
+        running.leave()
+        ended_for_want_of_a_reader(running)
+    assert set(tenancy.once().lines) == tenancy.shown()
+
+
+def test_stdout_is_closed(tenancy: Tenancy) -> None:
+    """Rows are written into whatever file has got the number 1: the lock, or the state."""
+    tenancy.populate(10)
+    command = " ".join([*COMMAND, "run", "--once", "--config", str(tenancy.config), ">&-"])
+    for _ in range(2):
+        done = subprocess.run(
+            ["sh", "-c", command],
+            env=surroundings(),
+            cwd=tenancy.folder,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 1, done.stderr
+        assert "Traceback" not in done.stderr
+        assert "stdout" in logs_of(done.stderr)[-1]["error"]
+    assert set(tenancy.once().lines) == tenancy.shown()
+
+
+def test_nobody_reads_the_log(tenancy: Tenancy) -> None:
+    """A log that nobody reads stops the rows."""
+    tenancy.populate(10)
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [*COMMAND, "run", "--once", "--config", str(tenancy.config)]
+    done = subprocess.run(
+        command, env=surroundings(), stdout=subprocess.PIPE, stderr=writing, check=False
+    )
+    os.close(writing)
+    assert done.returncode == 0
+    assert set(done.stdout.splitlines()) == tenancy.shown()
+
+
+def test_stdout_that_does_not_block(tenancy: Tenancy) -> None:
+    """A shipper that made our end of the pipe non-blocking gets half of the rows."""
+    tenancy.populate(60)
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    command = [*COMMAND, "run", "--once", "--config", str(tenancy.config)]
+    got = bytearray()
+    with subprocess.Popen(command, env=surroundings(), stdout=writing, stderr=-1) as process:
+        os.close(writing)
+        until(lambda: tenancy.console.requests, "a request")
+        while data := os.read(reading, 3000):
+            got += data
+        assert process.wait(10) == 0, process.stderr and process.stderr.read()
+    os.close(reading)
+    assert set(bytes(got).splitlines()) == tenancy.shown()
+
+
+def test_file(tenancy: Tenancy) -> None:
+    """`run --once > rows.ndjson` fails, since a file is no pipe."""
+    tenancy.populate(10)
+    command = [*COMMAND, "run", "--once", "--config", str(tenancy.config)]
+    with (tenancy.folder / "rows").open("wb") as rows:
+        subprocess.run(
+            command, env=surroundings(), stdout=rows, stderr=subprocess.DEVNULL, check=True
+        )
+    assert set((tenancy.folder / "rows").read_bytes().splitlines()) == tenancy.shown()
