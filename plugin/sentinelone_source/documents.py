@@ -73,7 +73,7 @@ def _refuse_unknown_keys(data: Any, kind: Any, where: str, prefix: str) -> None:
     if origin in (Union, types.UnionType):
         for part in get_args(kind):
             _refuse_unknown_keys(data, part, where, prefix)
-    elif origin is list and isinstance(data, list):
+    elif origin in (list, tuple) and isinstance(data, list):
         for number, item in enumerate(data, 1):
             _refuse_unknown_keys(item, get_args(kind)[0], where, f"{prefix.rstrip('.')}[{number}].")
     elif origin is dict and isinstance(data, dict):
