@@ -34,14 +34,13 @@ class Token:
         """
         if self._file is None:
             self._value = os.environ.get(self._variable, "").strip()
-        elif self.changed():
-            stamp = self._look()
+        elif self.changed() or not self._value:
+            self._stamp, self._value = self._look(), ""
             try:
                 self._value = self._file.read_text(encoding="utf-8").strip()
             except (OSError, UnicodeDecodeError) as error:
                 reason = error.strerror if isinstance(error, OSError) else "is not text"
                 raise ConfigError(f"{self}: cannot be read: {reason}") from None
-            self._stamp = stamp
         if not self._value:
             raise ConfigError(f"{self}: is empty; put the API token there")
         if not self._value.isascii() or not self._value.isprintable() or " " in self._value:
