@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Mapping as Dict
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import msgspec
 
@@ -56,15 +56,15 @@ def _refuse_token(console: Console, place: str) -> None:
 
 
 def _normal_console(console: Console, where: str, here: Path) -> Console:
-    parts = urlsplit(console.url if "://" in console.url else f"https://{console.url}")
     place = f"{where}: consoles.{console.name}: url"
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = split_url(console.url if "://" in console.url else f"https://{console.url}")
+    if parts is None:
         raise ConfigError(
             f"{place}: {console.url!r} is no URL; as https://usea1-acme.sentinelone.net"
         )
     if parts.username or parts.password:
         raise ConfigError(f"{place}: holds a user name or password; only the address is wanted")
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ConfigError(f"{place}: plain http is for loopback addresses only; write https://")
     return msgspec.structs.replace(
         console,
@@ -72,6 +72,16 @@ def _normal_console(console: Console, where: str, here: Path) -> Console:
         token_file=str(here / console.token_file) if console.token_file else "",
         ca_file=str(here / console.ca_file) if console.ca_file else "",
     )
+
+
+def split_url(text: str) -> SplitResult | None:
+    """The parts of an http or https URL with a host; None if it is no such thing."""
+    try:
+        parts = urlsplit(text)
+        is_whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        return None
+    return parts if is_whole else None
 
 
 def is_loopback(host: str) -> bool:

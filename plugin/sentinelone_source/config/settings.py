@@ -6,11 +6,10 @@ import os
 from collections.abc import Mapping as Dict
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 
-from sentinelone_source.config.consoles import is_loopback, read_consoles
+from sentinelone_source.config.consoles import is_loopback, read_consoles, split_url
 from sentinelone_source.config.feeds import FeedSettings, read_duration, read_feed
 from sentinelone_source.config.file import Azure, Console, File, Handover, Telemetry
 from sentinelone_source.documents import convert, read_toml, unknown
@@ -105,10 +104,10 @@ def check_destination(to: str, where: str) -> None:
     """
     if to == "stdout":
         return
-    parts = urlsplit(to)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    parts = split_url(to)
+    if parts is None:
         raise ConfigError(
             f"{where}: {to!r} is neither 'stdout' nor a URL as http://127.0.0.1:8687/"
         )
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ConfigError(f"{where}: plain http is for loopback addresses only")
