@@ -238,7 +238,10 @@ def _consoles(settings: Settings, once: bool) -> list[Console]:
     for one in settings.consoles:
         shared = limits.setdefault((one.url, one.token_file or one.token_env), Limits())
         console = Console(one, shared, patience=ONCE_PATIENCE if once else None)
-        console.check_token()
+        try:
+            console.check_token()
+        except ConfigError as error:
+            raise ConfigError(f"{settings.source}: consoles.{one.name}: {error}") from None
         consoles.append(console)
     return consoles
 
