@@ -1,0 +1,127 @@
+"""Starts that cannot be: an exit status, and one sentence that says what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.tenancy import TOKEN
+
+if TYPE_CHECKING:
+    from support.processes import Running
+    from support.tenancy import Tenancy
+
+
+def refused(tenancy: Tenancy, status: int, *arguments: str) -> str:
+    """The one sentence that a start ends with."""
+    running: Running = tenancy.once(*arguments, status=status)
+    assert running.out == b""
+    (failed,) = running.logs
+    assert failed["level"] == "error"
+    assert failed["exit_status"] == status
+    assert "Traceback" not in running.errors
+    assert TOKEN not in running.errors
+    return str(failed["error"])
+
+
+@pytest.mark.parametrize(
+    ("more", "says"),
+    [
+        ("[handover2]\n", ["handover2", "did you mean 'handover'"]),
+        ("[telemetry]\nlisten_on = 1\n", ["telemetry.listen_on", "did you mean 'listen'"]),
+        ("[feeds.threads]\n", ["feeds.threads", "did you mean 'threats'"]),
+        ("[feeds.threats]\nloockback='5m'\n", ["feeds.threats: loockback", "'lookback'"]),
+        ("[feeds.threats]\ninterval='5 parsecs'\n", ["feeds.threats.interval", "5 parsecs"]),
+        ("[feeds.threats]\ninterval=60\n", ["feeds.threats: interval", "expected `str`"]),
+        ("[feeds.groups]\nstart='yesterday'\n", ["feeds.groups.start", "yesterday"]),
+        ("[azure]\ncloud='moon'\n", ["azure.cloud", "moon"]),
+        ("[[consoles]]\nname='b'\n", ["consoles", "missing key `url`"]),
+        ("[[consoles]]\nname='b'\nurl='a.example'\n", ["consoles.b", "token_file or token_env"]),
+        (
+            "[[consoles]]\nname='acme'\nurl='https://a.example'\ntoken_file='t'\n",
+            ["consoles.acme: name", "a name of its own"],
+        ),
+        (
+            "[[consoles]]\nname='b'\nurl='http://a.example'\ntoken_file='token'\n",
+            ["consoles.b: url", "plain http"],
+        ),
+        (
+            "[[consoles]]\nname='b'\nurl='http://127.a.example'\ntoken_file='token'\n",
+            ["consoles.b: url", "plain http"],
+        ),
+        (
+            "[[consoles]]\nname='b'\nurl='ftp://a.example'\ntoken_file='token'\n",
+            ["consoles.b: url", "is no URL"],
+        ),
+        (
+            "[[consoles]]\nname='b'\nurl='https://[::1'\ntoken_file='token'\n",
+            ["consoles.b: url", "is no URL"],
+        ),
+        (
+            "[[consoles]]\nname='b'\nurl='https://a.example:port'\ntoken_file='token'\n",
+            ["consoles.b: url", "is no URL"],
+        ),
+        (
+            "[[consoles]]\nname='b'\nurl='https://me:pw@a.example'\ntoken_file='token'\n",
+            ["consoles.b: url", "user name or password"],
+        ),
+        (
+            "[[consoles]]\nname='b'\nurl='https://a.example'\ntoken_file='none'\n",
+            ["token file", "none", "No such file"],
+        ),
+        (
+            "[[consoles]]\nname='b'\nurl='https://a.example'\ntoken_env='NO_SUCH_TOKEN'\n",
+            ["NO_SUCH_TOKEN", "is empty"],
+        ),
+        (
+            "[[consoles]]\nname='b'\nurl='https://a.example'\ntokenfile='token'\n",
+            ["consoles", "tokenfile", "did you mean 'token_file'"],
+        ),
+        ("[feeds]\n", ["is not valid TOML"]),
+    ],
+)
+def test_configuration(tenancy: Tenancy, more: str, says: list[str]) -> None:
+    """A typing mistake is passed over, or answered with a traceback, or without its place."""
+    tenancy.configure(more)
+    sentence = refused(tenancy, 2)
+    for words in [str(tenancy.config), *says]:
+        assert words in sentence
+
+
+def test_arguments(tenancy: Tenancy) -> None:
+    """A mistake on the command line is passed over."""
+    assert "did you mean 'threats'" in refused(tenancy, 2, "--table", "threat")
+    assert "--to" in refused(tenancy, 2, "--to", "nowhere")
+    assert "loopback" in refused(tenancy, 2, "--to", "http://a.example/")
+    assert "no such configuration file" in refused(tenancy, 2, "--config", "nowhere.toml")
+
+
+def test_nothing_to_do(tenancy: Tenancy) -> None:
+    """A poller without a console or without a feed looks like one that works."""
+    text = tenancy.config.read_text()
+    tenancy.config.write_text(text.replace("[feeds]", "[feeds]\nenabled = false"))
+    assert "every feed is switched off" in refused(tenancy, 2)
+    tenancy.config.write_text("")
+    assert "add [[consoles]]" in refused(tenancy, 2)
+
+
+def test_broken_state(tenancy: Tenancy) -> None:
+    """A damaged state is taken for a first start."""
+    tenancy.state.mkdir()
+    (tenancy.state / "state.sqlite").write_bytes(b"what is this?\n" * 1000)
+    sentence = refused(tenancy, 1)
+    assert str(tenancy.state) in sentence
+    assert "is damaged" in sentence
+    assert "restore" in sentence
+
+
+def test_second_instance(tenancy: Tenancy) -> None:
+    """Two pollers on one state hand everything over twice."""
+    with tenancy.start() as running:
+        running.wait_for("swept", count=5)
+        sentence = refused(tenancy, 4)
+        assert f"pid {running.process.pid}" in sentence
+        assert str(tenancy.state) in sentence
+        assert running.stop() == 0
+    tenancy.once()
