@@ -1,0 +1,141 @@
+"""`run --once`: one sweep of every feed, and a status that a job scheduler can use."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sentinelone_source import service
+from sentinelone_source.config import load_settings
+from sentinelone_source.console import console
+from sentinelone_source.demo import faults
+from sentinelone_source.service import assemble
+from sentinelone_source.telemetry.logs import configure_logs
+from support.processes import Running
+from support.tenancy import NAMES, TABLES, TOKEN, table_of
+
+if TYPE_CHECKING:
+    from support.tenancy import Tenancy
+
+PERMISSIONS = {
+    "activities": "Activity Page > View",
+    "agents": "Endpoints > View",
+    "alerts": "Custom Alerts > View",
+    "groups": "Groups > View",
+    "threats": "Threats > View",
+}
+
+
+def test_everything_once(tenancy: Tenancy) -> None:
+    """A run leaves something out, or the next one repeats something."""
+    tenancy.populate(25)
+    tenancy.configure(page_size=10)
+    assert set(tenancy.once().lines) == tenancy.shown()
+    assert tenancy.once().lines == []
+    tenancy.world.new_threat()
+    changed = tenancy.world.change_verdict()
+    again = tenancy.once().lines
+    assert sorted(map(table_of, again)) == [TABLES["alerts"], TABLES["threats"]]
+    assert changed["alertInfo"]["alertId"].encode() in b"".join(again)
+
+
+@pytest.mark.parametrize("given", [["threats"], [TABLES["threats"]], ["threats", "groups"]])
+def test_only_some_tables(tenancy: Tenancy, given: list[str]) -> None:
+    """`--table` is passed over, or knows one of the two names only."""
+    tenancy.populate(3)
+    lines = tenancy.once(*[part for name in given for part in ("--table", name)]).lines
+    assert set(lines) == tenancy.shown(
+        [name for name in NAMES if name in given or TABLES[name] in given]
+    )
+    assert {request.endpoint for request in tenancy.console.requests} <= {"groups", "threats"}
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_token_is_refused(tenancy: Tenancy, plain: bool) -> None:
+    """A scheduler takes a run without a valid token for a good one."""
+    tenancy.console.faults.add(faults.unauthorized("*", plain=plain, times=None))
+    running = tenancy.once(status=3)
+    assert {line["feed"] for line in running.events("refused")} == set(NAMES)
+    assert running.out == b""
+
+
+def test_all_feeds_are_forbidden(tenancy: Tenancy) -> None:
+    """A token that may see nothing looks like a tenant in which nothing happens."""
+    tenancy.console.behaviour.forbidden = set(NAMES)
+    running = tenancy.once(status=3)
+    told = {line["feed"]: line["permission"] for line in running.events("feed_refused")}
+    assert told == PERMISSIONS
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_feed_is_forbidden(tenancy: Tenancy, name: str) -> None:
+    """One missing permission stops the other feeds, or nobody learns which one is missing."""
+    tenancy.populate(3)
+    tenancy.console.behaviour.forbidden = {name}
+    running = tenancy.once()
+    (told,) = running.events("feed_refused")
+    assert (told["feed"], told["permission"]) == (name, PERMISSIONS[name])
+    assert told["level"] == "error"
+    assert set(running.lines) == tenancy.shown([one for one in NAMES if one != name])
+
+
+def test_filter_is_not_understood(tenancy: Tenancy) -> None:
+    """A wrong parameter in a user's mapping is tried again for ever, or stops the other feeds."""
+    tenancy.populate(3)
+    with Path(tenancy.folder, "mappings", "groups.toml").open("a") as mapping:
+        mapping.write('params = { noSuchFilter = "1" }\n')
+    running = tenancy.once(status=1)
+    (told,) = running.events("feed_not_understood")
+    assert told["feed"] == "groups"
+    assert "4000010" in told["error"]
+    assert set(running.lines) == tenancy.shown([one for one in NAMES if one != "groups"])
+
+
+def test_console_stays_away(
+    tenancy: Tenancy, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A run hangs for ever on a console that is not there, or takes that for a good end."""
+    monkeypatch.setattr(service, "ONCE_PATIENCE", 1.0)
+    monkeypatch.setattr(console, "FIRST_WAIT", 0.05)
+    configure_logs()
+    tenancy.populate(2)
+    tenancy.console.faults.add(faults.bad_gateway("threats", times=None))
+    with assemble(load_settings(tenancy.config, os.environ), (), once=True) as assembled:
+        assert asyncio.run(assembled.run()) == 1
+    out = capfd.readouterr().out.encode()
+    assert set(out.splitlines()) == tenancy.shown([one for one in NAMES if one != "threats"])
+
+
+def test_two_consoles(tenancy: Tenancy) -> None:
+    """Two consoles share keys or watermarks, or one that is refused stops the other."""
+    tenancy.populate(5)
+    (tenancy.folder / "other").write_text("some-other-token")
+    more = f'[[consoles]]\nname = "b"\nurl = "{tenancy.console.url}/"\ntoken_file = "other"\n'
+    tenancy.configure(more)
+    running = tenancy.once(status=3)
+    assert {line["console"] for line in running.events("refused")} == {"b"}
+    assert set(running.lines) == tenancy.shown()
+    tenancy.console.tokens.add("some-other-token")
+    running = tenancy.once()
+    assert {line["console"] for line in running.events("swept") if line["rows"]} == {"b"}
+    assert set(running.lines) == tenancy.shown()
+
+
+def test_environment_alone(tenancy: Tenancy) -> None:
+    """One console cannot be polled without a configuration file."""
+    tenancy.populate(2)
+    state = tenancy.folder / "elsewhere"
+    tenancy.config.unlink()
+    environ = {
+        "SENTINELONE_URL": tenancy.console.url,
+        "SENTINELONE_TOKEN": TOKEN,
+        "SENTINELONE_SOURCE_STATE": str(state),
+    }
+    with Running("run", "--once", folder=tenancy.folder, environ=environ) as running:
+        assert running.wait() == 0, running.errors
+    assert set(running.lines) == tenancy.shown()
+    assert (state / "state.sqlite").exists()
