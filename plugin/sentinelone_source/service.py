@@ -1,11 +1,10 @@
-"""Runs feeds until told to stop: the place where the rooms meet."""
+"""Runs feeds until told to stop."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -13,37 +12,24 @@ from typing import Any
 import structlog
 
 from sentinelone_source import __version__
-from sentinelone_source.config import Settings, check_feed_names
-from sentinelone_source.console.console import Console
-from sentinelone_source.console.limits import Limits
+from sentinelone_source.config import Settings
 from sentinelone_source.console.permissions import permission
 from sentinelone_source.errors import (
     EXIT_FAILED,
     EXIT_OK,
     EXIT_REFUSED,
     BadRequest,
-    ConfigError,
     CursorLost,
     Fatal,
     FeedRefused,
     Refused,
     SourceError,
 )
-from sentinelone_source.feed.delivery import Delivery
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.settling import Settling
 from sentinelone_source.feed.state import State
-from sentinelone_source.feed.sweep import Plan
-from sentinelone_source.handover.deadletters import DeadLetters
-from sentinelone_source.handover.stdout import Stdout
-from sentinelone_source.mapping.files import find_mapping, load_mappings
-from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.model import Mapping
 from sentinelone_source.memory import give_back_large_buffers
-from sentinelone_source.times import SECOND
 
-ONCE_PATIENCE = 600.0
-"""Seconds that `run --once` waits for a console or a shipper that stays away."""
 REFUSED_WAIT = 3600.0
 """Seconds until a feed is tried again that the console does not permit, or does not understand."""
 STOP_PATIENCE = 4.0
@@ -179,85 +165,3 @@ def _status(outcomes: Sequence[Outcome]) -> int:
     if Outcome.REFUSED in outcomes or all(one is Outcome.FORBIDDEN for one in outcomes):
         return EXIT_REFUSED
     return EXIT_FAILED if Outcome.FAILED in outcomes else EXIT_OK
-
-
-@contextlib.contextmanager
-def assemble(settings: Settings, tables: Sequence[str], *, once: bool) -> Iterator[Service]:
-    """Build a service from settings; the state is held until the end of the `with`.
-
-    Args:
-        settings: the configuration.
-        tables: names of tables or mappings to restrict the feeds to; empty for all enabled.
-        once: one sweep of every feed.
-
-    Raises:
-        ConfigError: the configuration does not hold what running needs.
-        StateLocked, StateError: from the state.
-    """
-    if not settings.consoles:
-        raise ConfigError(
-            f"{settings.source}: no console; add [[consoles]] with name, url and token_file, "
-            "or set SENTINELONE_URL and SENTINELONE_TOKEN"
-        )
-    if settings.handover.to != "stdout":
-        raise ConfigError(
-            f"handover.to: {settings.handover.to!r}: this version hands over to 'stdout' only"
-        )
-    mappings = _selected(settings, tables)
-    consoles = _consoles(settings, once)
-    state = State(settings.state_path)
-    try:
-        stdout = Stdout(patience=ONCE_PATIENCE if once else None)
-        settling = Settling(state, stdout, settings.settle)
-        delivery = Delivery(stdout, settling, state, DeadLetters(settings.state_path))
-        feeds = [
-            Feed(console, mapper, plan(settings, mapper.mapping), delivery)
-            for mapper in map(Mapper, mappings)
-            for console in consoles
-        ]
-        yield Service(settings, feeds, state, settling, once)
-    finally:
-        state.close()
-
-
-def _selected(settings: Settings, tables: Sequence[str]) -> list[Mapping]:
-    mappings = load_mappings(settings.mappings_path)
-    check_feed_names(settings, list(mappings))
-    if tables:
-        names = {find_mapping(mappings, table).name for table in tables}
-    else:
-        names = {name for name in mappings if settings.feed(name).enabled}
-    if not names:
-        raise ConfigError(f"{settings.source}: feeds: every feed is switched off")
-    return [mapping for name, mapping in mappings.items() if name in names]
-
-
-def _consoles(settings: Settings, once: bool) -> list[Console]:
-    limits: dict[tuple[str, str], Limits] = {}
-    consoles = []
-    for one in settings.consoles:
-        shared = limits.setdefault((one.url, one.token_file or one.token_env), Limits())
-        console = Console(one, shared, patience=ONCE_PATIENCE if once else None)
-        try:
-            console.check_token()
-        except ConfigError as error:
-            raise ConfigError(f"{settings.source}: consoles.{one.name}: {error}") from None
-        consoles.append(console)
-    return consoles
-
-
-def plan(settings: Settings, mapping: Mapping) -> Plan:
-    """How a feed is swept, by its settings and its mapping's nature."""
-    feed = settings.feed(mapping.name)
-    return Plan(
-        lookback=_micros(feed.lookback),
-        start_back=None if feed.start_back is None else _micros(feed.start_back),
-        start_at=feed.start_at,
-        inventory=mapping.walk.inventory,
-        rescan=_micros(feed.rescan) if mapping.walk.rescan else 0,
-        rescan_interval=_micros(feed.rescan_interval),
-    )
-
-
-def _micros(seconds: float) -> int:
-    return round(seconds * SECOND)

@@ -26,8 +26,9 @@ MAY_KNOW = {
     "console": COMMON | {"config"},
     "handover": COMMON,
     "feed": COMMON | {"console", "mapping", "handover"},
-    "service": COMMON | {"config", "console", "mapping", "feed", "handover", "memory"},
-    "demo": COMMON | {"config", "service", "telemetry"},
+    "service": COMMON | {"config", "console", "feed", "memory"},
+    "assembly": COMMON | {"config", "console", "mapping", "feed", "handover", "service"},
+    "demo": COMMON | {"config", "assembly", "service", "telemetry"},
 }
 NETWORK = {"requests", "urllib3", "socket", "http", "ssl"}
 
@@ -91,7 +92,7 @@ def test_the_polling_path_imports_only_what_it_uses() -> None:
     """A start-up that pays for Azure, for JSONPath's parser, for the demo or for retries unused."""
     program = (
         "import sys; from sentinelone_source.cli.run import command;"
-        "from sentinelone_source import service;"
+        "from sentinelone_source import assembly;"
         "from sentinelone_source.mapping.files import load_mappings;"
         "from sentinelone_source.mapping.mapper import Mapper;"
         "[Mapper(mapping) for mapping in load_mappings().values()];"

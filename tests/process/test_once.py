@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source import service
+from sentinelone_source import assembly
+from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
 from sentinelone_source.console import console
 from sentinelone_source.demo import faults
-from sentinelone_source.service import assemble
 from sentinelone_source.telemetry.logs import configure_logs
 from support.processes import Running
 from support.tenancy import NAMES, TABLES, TOKEN, table_of
@@ -99,7 +99,7 @@ def test_console_stays_away(
     tenancy: Tenancy, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """A run hangs for ever on a console that is not there, or takes that for a good end."""
-    monkeypatch.setattr(service, "ONCE_PATIENCE", 1.0)
+    monkeypatch.setattr(assembly, "ONCE_PATIENCE", 1.0)
     monkeypatch.setattr(console, "FIRST_WAIT", 0.05)
     configure_logs()
     tenancy.populate(2)

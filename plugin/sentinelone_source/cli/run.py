@@ -20,7 +20,7 @@ from sentinelone_source.config import check_destination, load_settings
 @click.option("--to", metavar="stdout|URL", help="Where rows go; overrides `[handover] to`.")
 def command(config: Path | None, tables: tuple[str, ...], once: bool, to: str | None) -> None:
     """Poll the consoles and hand rows over, until told to stop."""
-    from sentinelone_source.service import assemble
+    from sentinelone_source.assembly import assemble
     from sentinelone_source.telemetry.logs import configure_logs
 
     configure_logs()

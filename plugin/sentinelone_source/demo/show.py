@@ -11,10 +11,11 @@ from pathlib import Path
 
 import msgspec
 
+from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
 from sentinelone_source.demo.server import Console
 from sentinelone_source.demo.world import World
-from sentinelone_source.service import Service, assemble
+from sentinelone_source.service import Service
 from sentinelone_source.telemetry.logs import configure_logs
 
 TICK = 0.5
