@@ -59,7 +59,7 @@ def failure(endpoint: str, status: int, headers: Dict[str, str], body: bytes) ->
 def retry_after(headers: Dict[str, str]) -> float | None:
     """Seconds that the `Retry-After` header asks for, given as seconds or as a date."""
     text = headers.get("Retry-After", "").strip()
-    if text.isdigit():
+    if text.isdecimal():
         return float(text)
     moment = _date(text)
     return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment else None
@@ -82,18 +82,21 @@ def _date(text: str) -> datetime | None:
 def _api_error(body: bytes) -> tuple[int | None, str]:
     try:
         errors = msgspec.json.decode(body, type=_ApiErrors).errors
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return None, ""
     if not errors:
         return None, ""
     first = errors[0]
     words = ": ".join(part for part in (first.title, first.detail) if part)
     text = str(first.code)
-    code = int(text) if text.isdigit() else None
+    code = int(text) if text.isdecimal() and len(text) < 10 else None
     return code, f"code {code}, {words}" if words else f"code {code}"
 
 
 def _host(location: str) -> str:
     from urllib.parse import urlsplit
 
-    return urlsplit(location).hostname or "another address"
+    try:
+        return urlsplit(location).hostname or "another address"
+    except ValueError:
+        return "no address"
