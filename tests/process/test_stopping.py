@@ -46,8 +46,8 @@ def test_when_idle(tenancy: Tenancy, number: int) -> None:
 def test_at_any_moment(tenancy: Tenancy, number: int) -> None:
     """A page under way is lost, torn, or handed over twice when the process is restarted."""
     rng = random.Random(number)
-    tenancy.populate(400)
-    tenancy.configure(settle=ENDLESS, page_size=40)
+    tenancy.populate(120)
+    tenancy.configure(settle=ENDLESS, page_size=30)
     lines: list[bytes] = []
     for _ in range(6):
         with tenancy.start() as running:

@@ -1,0 +1,109 @@
+"""What an answer stands for, whatever it says."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentinelone_source import errors
+from sentinelone_source.console.answers import console_clock, failure, retry_after
+from sentinelone_source.times import parse_moment
+
+
+def api_error(code: Any, title: str | None = "Title", detail: str | None = None) -> bytes:
+    return json.dumps({"errors": [{"code": code, "title": title, "detail": detail}]}).encode()
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (401, b"", errors.Refused),
+        (401, b"An error occurred.", errors.Refused),
+        (401, api_error(4010010), errors.Refused),
+        (403, api_error(4030010), errors.FeedRefused),
+        (403, api_error("4030010"), errors.FeedRefused),
+        (403, b"<html>Blocked</html>", errors.Unavailable),
+        (403, api_error(4030099), errors.Unavailable),
+        (429, b"<html>429</html>", errors.Throttled),
+        (400, api_error(4000010, detail="Invalid cursor value received"), errors.CursorLost),
+        (400, api_error(4000010, detail="updatedAt__gte: Unknown field"), errors.BadRequest),
+        (400, b"<html>Bad Request</html>", errors.Unavailable),
+        (404, api_error(4040010), errors.BadRequest),
+        (404, b"", errors.Unavailable),
+        (302, b"", errors.Unavailable),
+        (500, api_error(5000010), errors.Unavailable),
+        (504, b"", errors.Unavailable),
+    ],
+)
+def test_failures(status: int, body: bytes, kind: type[Exception]) -> None:
+    """A feed is switched off for a passing trouble, or tried for ever for a lasting one."""
+    error = failure("groups", status, {}, body)
+    assert type(error) is kind
+    assert str(error).startswith(f"groups: HTTP {status}")
+
+
+def test_words_of_the_console_are_passed_on() -> None:
+    """Nobody learns what the console said."""
+    error = failure("groups", 403, {}, api_error(4030010, "Insufficient permissions", "Ask Bob"))
+    assert "code 4030010, Insufficient permissions: Ask Bob" in str(error)
+
+
+HOSTILE = st.one_of(
+    st.binary(max_size=40),
+    st.builds(
+        api_error,
+        st.one_of(st.integers(), st.text(max_size=5), st.floats(allow_nan=False), st.none()),
+        st.one_of(st.none(), st.text(max_size=5)),
+    ),
+    st.sampled_from(
+        [
+            b'{"errors":null}',
+            b'{"errors":[null]}',
+            b"[" * 60_000,
+            b'{"errors":' + b"[" * 60_000,
+            b'{"x":' + b"[" * 60_000,
+        ]
+    ),
+    st.sampled_from(["\u00b2", "9" * 5000, "-1", "4e6"]).map(api_error),
+)
+
+
+@given(st.integers(300, 599), HOSTILE, st.text(alphabet="0123456789\u00b2 .-[", max_size=6))
+def test_any_failure_is_one_of_ours(status: int, body: bytes, after: str) -> None:
+    """An odd body of an error is taken for a defect of this program."""
+    headers = {"Retry-After": after, "Location": f"https://{after}"}
+    error = failure("groups", status, headers, body)
+    assert isinstance(error, errors.SourceError)
+    waits = getattr(error, "retry_after", None)
+    assert waits is None or waits >= 0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("7", 7.0), (" 7 ", 7.0), ("", None), ("soon", None), ("-3", None), ("\u00b2", None)],
+)
+def test_retry_after(text: str, seconds: float | None) -> None:
+    """The console's word on when to come back is passed over, or ends in a traceback."""
+    assert retry_after({"Retry-After": text}) == seconds
+
+
+def test_retry_after_a_date() -> None:
+    """A date in the past is waited for."""
+    assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0.0
+    assert (retry_after({"Retry-After": "Wed, 21 Oct 2099 07:28:00 GMT"}) or 0.0) > 1e9
+
+
+@pytest.mark.parametrize("text", ["Wed, 21 Oct 2015 07:28:00 GMT", "21 Oct 2015 07:28:00 -0000"])
+def test_console_clock(text: str) -> None:
+    """The signpost is not the console's."""
+    assert console_clock({"Date": text}) == parse_moment("2015-10-21T07:28:00Z")
+
+
+@given(st.text(max_size=40))
+def test_any_date(text: str) -> None:
+    """An odd `Date` is taken for a defect of this program."""
+    assert console_clock({"Date": text}) is None or text
