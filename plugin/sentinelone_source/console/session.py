@@ -6,6 +6,7 @@ import os
 import time
 import zlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from sentinelone_source import __version__
 from sentinelone_source.config import Console, is_loopback
 from sentinelone_source.console.answers import console_clock, failure
 from sentinelone_source.console.token import Token
-from sentinelone_source.errors import Unavailable
+from sentinelone_source.errors import ConfigError, Unavailable
 from sentinelone_source.times import SECOND
 
 _TIMEOUT = (10, 90)
@@ -62,7 +63,11 @@ class Answer:
 
 
 class Session:
-    """Asks one console. Usable from several threads at once."""
+    """Asks one console. Usable from several threads at once.
+
+    Raises:
+        ConfigError: the file with the certificates to trust is missing.
+    """
 
     def __init__(self, console: Console) -> None:
         self.name = console.name
@@ -136,10 +141,17 @@ class Session:
 
 
 def _certificates(console: Console) -> str | bool:
-    environ = os.environ
-    return (
-        console.ca_file or environ.get("REQUESTS_CA_BUNDLE") or environ.get("SSL_CERT_FILE") or True
-    )
+    named = {
+        f"consoles.{console.name}: ca_file": console.ca_file,
+        "REQUESTS_CA_BUNDLE": os.environ.get("REQUESTS_CA_BUNDLE"),
+        "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE"),
+    }
+    for name, path in named.items():
+        if path:
+            if not Path(path).exists():
+                raise ConfigError(f"{name}: {path}: no such file")
+            return path
+    return True
 
 
 def _proxies(console: Console) -> dict[str, str]:
