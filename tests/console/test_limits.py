@@ -1,0 +1,91 @@
+"""How often a console is asked, over all feeds of a token."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sentinelone_source.config import load_settings
+from sentinelone_source.console.console import Console
+from sentinelone_source.console.limits import Limit, Limits
+from sentinelone_source.demo import faults
+from sentinelone_source.demo.api import Rate
+from sentinelone_source.errors import Throttled
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from console.conftest import Swept
+    from support.tenancy import Tenancy
+
+
+def test_burst_then_rate() -> None:
+    """Requests come faster than the console's published limit."""
+
+    async def take(limit: Limit, times: int) -> float:
+        began = time.monotonic()
+        await asyncio.gather(*(limit.take() for _ in range(times)))
+        return time.monotonic() - began
+
+    assert asyncio.run(take(Limit(20, 5), 15)) >= 0.49
+    assert asyncio.run(take(Limit(20, 1), 5)) >= 0.19
+
+
+def test_closed() -> None:
+    """A console that asked for a pause is asked again before it is over."""
+
+    async def take(limit: Limit) -> float:
+        limit.close(0.3)
+        limit.close(0.1)
+        began = time.monotonic()
+        await asyncio.gather(limit.take(), limit.take())
+        return time.monotonic() - began
+
+    assert asyncio.run(take(Limit(1000, 10))) >= 0.29
+
+
+def test_endpoints_are_apart() -> None:
+    """One busy endpoint slows all the others down."""
+    limits = Limits()
+    assert limits.of("groups") is limits.of("groups")
+    assert limits.of("groups") is not limits.of("cloud-detection/alerts")
+
+
+def test_retry_after_is_for_all_feeds_of_a_token(tenancy: Tenancy) -> None:
+    """Every feed has to be told by itself, and each telling counts against the token."""
+    (settings,) = load_settings(tenancy.config, {}).consoles
+    tenancy.console.faults.add(faults.throttle("groups", retry_after=1))
+
+    async def ask() -> None:
+        limits = Limits()
+        one, other = (Console(settings, limits, patience=None) for _ in range(2))
+        with pytest.raises(Throttled):
+            await one.fetch("groups", {})
+        await asyncio.gather(*(who.fetch("groups", {}) for who in (one, other)))
+
+    asyncio.run(ask())
+    throttled, *later = [request.time for request in tenancy.console.requests]
+    assert min(later) - throttled >= 1.0
+
+
+def test_limits_are_kept_by_a_sweep(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
+    """A walk of many pages runs into the console's limit."""
+    tenancy.populate(120)
+    tenancy.configure(page_size=10)
+    tenancy.console.behaviour.rates = {"groups": Rate(12, 2), "agents": Rate(27, 2)}
+    swept = sweep("groups", "agents")
+    assert swept.status == 0
+    assert {request.status for request in tenancy.console.requests} == {200}
+    assert sorted(swept.lines) == sorted(tenancy.shown(["groups", "agents"]))
+
+
+def test_console_with_stricter_limits(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
+    """A console that allows less than published loses the feed its records."""
+    tenancy.populate(60)
+    tenancy.configure(page_size=10)
+    tenancy.console.behaviour.rates = {"groups": Rate(3, 1)}
+    swept = sweep("groups")
+    assert sorted(swept.lines) == sorted(tenancy.shown(["groups"]))
