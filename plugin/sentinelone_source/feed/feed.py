@@ -144,12 +144,14 @@ class Feed:
         noted: dict[str, int] = {}
 
         def known(keys: list[str], positions: list[int]) -> Container[str]:
-            placed = [(key, at) for key, at in zip(keys, positions, strict=True) if key]
-            walked.extend(at for _, at in placed)
+            rows = list(zip(keys, positions, strict=True))
+            walked.extend(at for key, at in rows if key)
             found = self._state.known(self._number, keys, positions)
-            fresh = {key: at for key, at in placed if key not in found and not sweep.wanted(at)}
-            noted.update(fresh)
-            return found | fresh.keys()
+            if not sweep.notes:
+                return found
+            old = {key: at for key, at in rows if key and key not in found and not sweep.wanted(at)}
+            noted.update(old)
+            return found | old.keys()
 
         for batch in self._mapper.lines(page, known):
             await self._delivery.handover.give(self.name, batch.pieces)

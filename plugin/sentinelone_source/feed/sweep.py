@@ -88,13 +88,18 @@ class Sweep:
         """The console's clock when the walk began."""
         return self._now if self._signpost is None else self._signpost
 
+    @property
+    def notes(self) -> bool:
+        """Whether there can be rows that are only noted, see `wanted`."""
+        return self.first and self._origin is not None
+
     def wanted(self, position: int) -> bool:
         """Whether a row that is new to us is handed over, or only noted.
 
         The first sweep of a feed with re-scans notes what is older than the feed's start, so that a
         later change of it is seen as one.
         """
-        return not (self.first and self._origin is not None and position < self._origin)
+        return not self.first or self._origin is None or position >= self._origin
 
     def late(self, position: int) -> bool:
         """Whether a row became visible only after its position had been passed."""
