@@ -61,13 +61,15 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
     document = read_toml(path) if path else {}
     file = convert(document, File, where)
     here = path.parent if path else Path()
-    state = file.state.path if "path" in document.get("state", {}) else ""
+    state = here / file.state.path
+    if "path" not in document.get("state", {}) and environ.get("SENTINELONE_SOURCE_STATE"):
+        state = Path(environ["SENTINELONE_SOURCE_STATE"])
     handover = file.handover
     if "to" not in document.get("handover", {}) and environ.get("SENTINELONE_SOURCE_TO"):
         handover = msgspec.structs.replace(handover, to=environ["SENTINELONE_SOURCE_TO"])
     settings = Settings(
         source=where,
-        state_path=here / (state or environ.get("SENTINELONE_SOURCE_STATE") or file.state.path),
+        state_path=state,
         consoles=read_consoles(file.consoles, environ, where, here),
         handover=handover,
         settle=read_duration(handover.settle, f"{where}: handover.settle"),
