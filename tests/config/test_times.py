@@ -1,0 +1,39 @@
+"""Durations and moments."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentinelone_source.times import parse_duration, parse_moment, to_iso
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0s", 0), ("250ms", 0.25), ("90s", 90), ("1.5m", 90), ("24h", 86_400), (" 7d ", 604_800)],
+)
+def test_durations(text: str, seconds: float) -> None:
+    """A duration means something else than it says."""
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "s", "1 h", "-1s", "1h30m", "1w", "1S", "\u0661s\u0661"])
+def test_no_durations(text: str) -> None:
+    """A mistake is read as some duration."""
+    with pytest.raises(ValueError, match="is no duration"):
+        parse_duration(text)
+
+
+@given(st.integers(0, 253_402_300_799_999_999))
+def test_moments_there_and_back(micros: int) -> None:
+    """The watermark that is asked for is another than the one that was kept."""
+    assert parse_moment(to_iso(micros)) == micros
+
+
+@pytest.mark.parametrize(
+    "text", ["1970-01-01T00:00:01", "1970-01-01T00:00:01Z", "1970-01-01 01:00:01+01:00"]
+)
+def test_offsets(text: str) -> None:
+    """A moment without an offset depends on where the program runs."""
+    assert parse_moment(text) == 1_000_000
