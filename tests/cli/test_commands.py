@@ -1,0 +1,134 @@
+"""What every command has in common: help, a version, and no more imports than it needs."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sentinelone_source import __version__
+from support.processes import logs_of, surroundings
+from support.tenancy import TABLES, TOKEN, table_of
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.conftest import Call
+    from support.tenancy import Tenancy
+
+COMMANDS = ("run", "map", "state", "demo")
+SUBCOMMANDS = (("state", "show"), ("state", "rewind"), ("state", "reset"), ("demo", "console"))
+HEAVY = {"requests", "msgspec", "sqlite3", "asyncio", "tomli", "jsonpath_ng", "msal", "azure"}
+IMPORTED = """
+import sys
+sys.argv = ["sentinelone-source", *sys.argv[1:]]
+from sentinelone_source.__main__ import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code, end.code
+print("IMPORTED", *sorted(sys.modules), file=sys.stderr)
+"""
+
+
+def imported(folder: Path, *arguments: object) -> set[str]:
+    """The modules that a command imports."""
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED, *map(str, arguments)],
+        cwd=folder,
+        env=surroundings(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return set(done.stderr.splitlines()[-1].split()[1:])
+
+
+def test_version(call: Call) -> None:
+    """Nobody can say which version runs."""
+    assert call("--version").stdout.decode() == f"sentinelone-source {__version__}\n"
+
+
+def test_version_imports_nothing_heavy(tmp_path: Path) -> None:
+    """`--version` takes as long as a sweep."""
+    names = imported(tmp_path, "--version")
+    assert not {name.partition(".")[0] for name in names} & HEAVY
+
+
+def test_polling_imports_no_azure_and_no_demo(tenancy: Tenancy) -> None:
+    """The poller's start and memory pay for what only other commands need."""
+    tenancy.populate(2)
+    names = imported(tenancy.folder, "run", "--once", "--config", tenancy.config)
+    assert "sentinelone_source.feed.sweep" in names
+    assert not {name.partition(".")[0] for name in names} & {"msal", "azure", "jsonpath_ng"}
+    assert not [name for name in names if name.startswith("sentinelone_source.demo")]
+
+
+def test_help_names_every_command(call: Call) -> None:
+    """A command cannot be found."""
+    text = call("--help").stdout.decode()
+    assert all(f"\n  {command} " in text for command in COMMANDS)
+    assert call("-h").stdout.decode() == text
+
+
+@pytest.mark.parametrize("command", [*((name,) for name in COMMANDS), *SUBCOMMANDS], ids=" ".join)
+def test_help(call: Call, command: tuple[str, ...]) -> None:
+    """A command has no help, or its help shows no options."""
+    text = call(*command, "--help").stdout.decode()
+    assert f"Usage: sentinelone-source {' '.join(command)}" in text
+    assert "--help" in text
+
+
+@pytest.mark.parametrize("arguments", [("walk",), ("run", "--twice"), ("state",), ("map",)])
+def test_wrong_usage(call: Call, arguments: tuple[str, ...]) -> None:
+    """A mistyped command does something, or its status is that of another trouble."""
+    done = call(*arguments, status=2)
+    assert done.stdout == b""
+    assert b"Usage:" in done.stderr
+
+
+def test_demo(call: Call) -> None:
+    """The first look shows nothing, or less than all five tables, or no summary."""
+    done = call("demo", "--seconds", "3")
+    rows = done.stdout.splitlines()
+    assert {table_of(row) for row in rows} == set(TABLES.values())
+    assert len(rows) == len(set(rows))
+    summary = done.stderr.decode()
+    assert f"{len(rows)} rows in 3 seconds:" in summary
+    assert all(table in summary for table in TABLES.values())
+    assert "duplicates suppressed" in summary
+    assert not [line for line in summary.splitlines() if line.startswith("{")]
+
+
+def test_demo_console(tenancy: Tenancy) -> None:
+    """The console alone cannot be polled with what it prints."""
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "sentinelone_source", "demo", "console", "--port", "0"]
+    with (
+        subprocess.Popen(
+            [*command, "--token", TOKEN],
+            stderr=writing,
+            stdout=subprocess.DEVNULL,
+            env=surroundings(),
+        ) as console,
+        os.fdopen(reading) as printed,
+    ):
+        os.close(writing)
+        words = dict(part.split("=", 1) for part in printed.readline().split())
+        tenancy.configure(url=words["SENTINELONE_URL"])
+        assert words["SENTINELONE_TOKEN"] == TOKEN
+        with tenancy.start() as running:
+            until(lambda: len(running.lines) >= 25, "rows of the demo console")
+            assert running.stop() == 0
+        console.terminate()
+
+
+def test_status_of_a_refusal(call: Call) -> None:
+    """A script cannot tell a mistake in the configuration from a failure."""
+    error: dict[str, Any] = logs_of(call("run", "--once", status=2).stderr.decode())[-1]
+    assert "no console" in error["error"]

@@ -1,0 +1,120 @@
+"""`map`: records from files, rows on stdout."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sentinelone_source.demo.world import World
+from support.processes import logs_of
+from support.tenancy import lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from cli.conftest import Call
+
+
+@pytest.fixture(scope="module")
+def threats() -> list[dict[str, object]]:
+    """A few records."""
+    world = World(seed=4)
+    world.populate(threats=3)
+    return world.all("threats")
+
+
+def forms(records: list[dict[str, object]]) -> dict[str, bytes]:
+    """The same records as people have them in files."""
+    page = {"data": records, "pagination": {"nextCursor": None, "totalItems": 3}}
+    return {
+        "page": json.dumps(page).encode(),
+        "indented page": json.dumps(page, indent=2).encode(),
+        "list": json.dumps(records).encode(),
+        "NDJSON": b"\n".join(json.dumps(record).encode() for record in records) + b"\n",
+        "pages": json.dumps(page).encode() + b"\n\n" + json.dumps({"data": []}).encode(),
+        "byte order mark": b"\xef\xbb\xbf" + json.dumps(page).encode(),
+    }
+
+
+@pytest.mark.parametrize(
+    "form", ["page", "indented page", "list", "NDJSON", "pages", "byte order mark"]
+)
+@pytest.mark.parametrize("where", ["file", "stdin"])
+def test_forms(
+    call: Call, tmp_path: Path, threats: list[dict[str, object]], form: str, where: str
+) -> None:
+    """Records that somebody saved cannot be mapped as they are."""
+    data = forms(threats)[form]
+    (tmp_path / "records").write_bytes(data)
+    if where == "file":
+        done = call("map", "threats", "records")
+    else:
+        done = call("map", "SentinelOneThreats_CL", given=data)
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert rows == [json.loads(line) for line in lines("threats", threats)]
+    assert done.stderr == b""
+
+
+def test_one_record(call: Call, threats: list[dict[str, object]]) -> None:
+    """A single record is taken for a page."""
+    done = call("map", "threats", "-", given=json.dumps(threats[0]).encode())
+    assert json.loads(done.stdout) == json.loads(lines("threats", threats[:1])[0])
+
+
+def test_dead(call: Call) -> None:
+    """Nobody learns why a record makes no row."""
+    done = call("map", "groups", given=b'[{"id":"1"},{"id":"2","updatedAt":"2026-01-01"}]')
+    assert [json.loads(line)["Id"] for line in done.stdout.splitlines()] == ["2"]
+    (told,) = logs_of(done.stderr.decode())
+    assert "position" in told["reason"]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (b"{", "line 1: is not JSON"),
+        (b'{"id":"1"}\nnonsense\n', "line 2: is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
+    ],
+)
+def test_no_json(call: Call, given: bytes, says: str) -> None:
+    """A file of something else ends in a traceback, or in silence."""
+    done = call("map", "groups", given=given, status=1)
+    (told,) = logs_of(done.stderr.decode())
+    assert says in told["error"]
+
+
+def test_unknown_table(call: Call) -> None:
+    """A mistyped table is answered without the right one."""
+    done = call("map", "threat", status=2)
+    assert "did you mean 'threats'" in logs_of(done.stderr.decode())[0]["error"]
+
+
+def test_no_such_file(call: Call) -> None:
+    """A mistyped file name ends in a traceback."""
+    assert b"No such file" in call("map", "groups", "none.json", status=2).stderr
+
+
+def test_show_code(call: Call) -> None:
+    """The generated function cannot be looked at."""
+    text = call("map", "groups", "--show-code").stdout.decode()
+    compile(text, "generated", "exec")
+    assert "def " in text
+
+
+def test_explain(call: Call, threats: list[dict[str, object]]) -> None:
+    """Nobody can see which columns stay empty."""
+    text = call("map", "threats", "--explain", given=json.dumps(threats).encode()).stdout.decode()
+    assert "TimeGenerated" in text
+
+
+def test_own_mapping(call: Call, tmp_path: Path) -> None:
+    """A user's mapping cannot be tried before it is used."""
+    (tmp_path / "more").mkdir()
+    mine = 'table = "SentinelOneGroups_CL"\n[columns]\nMine = "$.name"\n'
+    (tmp_path / "more" / "mine.toml").write_text(mine)
+    (tmp_path / "config.toml").write_text('[mappings]\npath = "more"\n')
+    record = b'{"id":"2","updatedAt":"2026-01-01T00:00:00Z","name":"ours"}'
+    assert json.loads(call("map", "groups", given=record).stdout)["Mine"] == "ours"

@@ -1,0 +1,117 @@
+"""`state`: look at watermarks, and move them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from support.processes import logs_of
+
+if TYPE_CHECKING:
+    from cli.conftest import Call
+    from support.tenancy import Tenancy
+
+
+def shown(call: Call) -> dict[str, dict[str, object]]:
+    """What `state show` says, by feed."""
+    lines = call("state", "show", "--json").stdout.splitlines()
+    return {line["feed"]: line for line in map(json.loads, lines)}
+
+
+def test_show_while_running(tenancy: Tenancy, call: Call) -> None:
+    """The state can only be looked at when nothing works on it."""
+    tenancy.populate(4)
+    with tenancy.start() as running:
+        running.wait_for("swept", count=5)
+        feeds = shown(call)
+        assert running.stop() == 0
+    assert sorted(feeds) == ["activities", "agents", "alerts", "groups", "threats"]
+    for feed in feeds.values():
+        assert feed["console"] == "acme"
+        assert feed["keys"] in range(1, 5)
+        assert feed["watermark"]
+        assert feed["last_sweep"]
+    table = call("state", "show").stdout.decode().splitlines()
+    assert table[0].split() == ["console", "feed", "watermark", "last_sweep", "keys"]
+    assert len(table) == 6
+
+
+def test_show_without_a_state(tenancy: Tenancy, call: Call) -> None:
+    """A look at nothing makes a state, or ends in a traceback."""
+    done = call("state", "show", status=1)
+    assert "no state yet" in logs_of(done.stderr.decode())[0]["error"]
+    assert not tenancy.state.exists()
+
+
+def test_rewind(tenancy: Tenancy, call: Call) -> None:
+    """Rows cannot be asked for again, or more of them come than were asked for."""
+    tenancy.populate(30)
+    tenancy.once()
+    moment = datetime.now(UTC) - timedelta(minutes=25)
+    text = moment.isoformat()
+    done = call("state", "rewind", "--table", "threats", "--to", text)
+    assert done.stdout.decode().startswith("acme/threats: watermark ")
+    again = tenancy.once().lines
+    late = [
+        line
+        for line in tenancy.shown(["threats"])
+        if datetime.fromisoformat(json.loads(line)["UpdatedAt"]) >= moment
+    ]
+    assert sorted(again) == sorted(late)
+    assert 5 < len(late) < 20
+
+
+def test_rewind_alerts(tenancy: Tenancy, call: Call) -> None:
+    """A rewound feed with re-scans takes what is asked for as older than its start."""
+    tenancy.populate(30)
+    tenancy.configure(start="10m")
+    first = tenancy.once("--table", "alerts").lines
+    moment = datetime.now(UTC) - timedelta(minutes=30)
+    call("state", "rewind", "--table", "SentinelOneAlerts_CL", "--to", moment.isoformat())
+    again = tenancy.once("--table", "alerts").lines
+    assert set(first) < set(again)
+    assert 10 < len(again) < 20
+
+
+def test_reset(tenancy: Tenancy, call: Call) -> None:
+    """A feed cannot be begun anew, or others are with it."""
+    tenancy.populate(4)
+    tenancy.once()
+    done = call("state", "reset", "--table", "groups", "--console", "acme", "--yes")
+    assert done.stdout == b"forgotten: acme/groups\n"
+    assert "groups" not in shown(call)
+    assert set(tenancy.once().lines) == tenancy.shown(["groups"])
+
+
+def test_reset_asks(tenancy: Tenancy, call: Call) -> None:
+    """A slip of the hand forgets every feed."""
+    tenancy.once()
+    call("state", "reset", given=b"n\n", status=1)
+    assert len(shown(call)) == 5
+    call("state", "reset", given=b"y\n")
+    assert shown(call) == {}
+
+
+def test_mistakes(tenancy: Tenancy, call: Call) -> None:
+    """A mistake moves other feeds, or none and says nothing."""
+    tenancy.once()
+    before = shown(call)
+    for arguments, status, says in (
+        (("rewind", "--to", "yesterday"), 2, "no timestamp"),
+        (("rewind", "--to", "2099-01-01T00:00:00Z"), 1, "only be moved back"),
+        (("rewind", "--to", "2020-01-01", "--table", "threads"), 2, "known: acme/activities"),
+        (("reset", "--yes", "--console", "other"), 2, "no such feed"),
+    ):
+        done = call("state", *arguments, status=status)
+        assert says in logs_of(done.stderr.decode())[-1]["error"]
+    assert shown(call) == before
+
+
+def test_while_running(tenancy: Tenancy, call: Call) -> None:
+    """A watermark is moved under a process that works with it."""
+    with tenancy.start() as running:
+        running.wait_for("swept", count=5)
+        done = call("state", "reset", "--yes", status=4)
+        assert f"pid {running.process.pid}" in done.stderr.decode()
+        assert running.stop() == 0
