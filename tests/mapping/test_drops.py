@@ -88,6 +88,13 @@ def test_dropped_before_anything_else() -> None:
     assert not page.misfits
 
 
+def test_a_condition_that_cannot_be_evaluated_finds_nothing() -> None:
+    """One record on which jsonpath-ng gives up would end the sweep."""
+    records = [record(v=[{"n": 1}, {"n": "x"}]), record(v=[{"n": 2}, {"n": 1}])]
+    assert dropped({"path": "$.v[/n]", "exists": True}, records=records) == [False, True]
+    assert dropped({"path": "$.v[/n]", "exists": False}, records=records) == [True, False]
+
+
 def test_drops_on_the_whole_record() -> None:
     """A path from the root, or one of several members, could not be used to drop."""
     records = [record(v={"deep": {"flag": "x"}}), record(flag="x"), record(v=1)]

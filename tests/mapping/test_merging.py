@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mapping.files import GOOD, refusal, write
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.files import find_mapping, load_mappings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_an_empty_folder_changes_nothing(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from mapping.files import GOOD, refusal, write
 from sentinelone_source.mapping.files import load_mappings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECTION = {
     "request": '[request]\npath = "things"\n',

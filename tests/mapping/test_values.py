@@ -178,6 +178,21 @@ def test_filters_see_numbers_as_jsonpath_ng_does() -> None:
     assert rows_of(score, record(items=items))[0]["Name"] == "high"
 
 
+def test_what_cannot_be_evaluated_is_a_misfit() -> None:
+    """One record on which jsonpath-ng gives up would end the sweep."""
+    columns = {"Sorted": {"path": "$.v[/n]", "type": "json"}}
+    mixed, fine = record(v=[{"n": 1}, {"n": "x"}]), record(v=[{"n": 2}, {"n": 1}])
+    page, rows = run(mapper(columns), page_of(mixed, fine))
+    assert [row.get("Sorted") for row in rows] == [None, '[{"n":1},{"n":2}]']
+    assert page.misfits == {"Sorted": 1}
+
+
+def test_functions_of_one_value_give_one_value() -> None:
+    """The length of a list would arrive as a list of one number."""
+    columns = {"Length": {"path": "$.v.`len`", "type": "json"}}
+    assert rows_of(mapper(columns), record(v=[1, 2]))[0]["Length"] == "2"
+
+
 def test_secrets_become_fingerprints() -> None:
     """A registration token would stand in the log in clear text, or change with each row."""
     secret = {"Token": {"path": "$.token", "redact": True}}

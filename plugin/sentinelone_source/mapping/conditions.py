@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.mapping.columns import to_string
 from sentinelone_source.mapping.exact import Number
+from sentinelone_source.mapping.paths import Path, Unevaluable
 
 if TYPE_CHECKING:
     import re
-
-    from sentinelone_source.mapping.paths import Path
 
 Test = Callable[[list[Any]], bool]
 """Takes every match of the condition's path."""
@@ -28,7 +27,15 @@ class Condition:
 
     def holds(self, record: Any) -> bool:
         """Whether the decoded record meets the condition."""
-        return self.test(self.path.find(record))
+        return self.meets(self.path.find, record)
+
+    def meets(self, find: Callable[[Any], list[Any]], part: Any) -> bool:
+        """The same, given how to find the path's matches; where jsonpath-ng raises are none."""
+        try:
+            found = find(part)
+        except Unevaluable:
+            found = []
+        return self.test(found)
 
 
 @dataclass(frozen=True)

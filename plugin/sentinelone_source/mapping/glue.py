@@ -13,6 +13,7 @@ import textwrap
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -218,7 +219,8 @@ class _Writer:
 
 
 def _holds(condition: Condition) -> Callable[[Any], bool]:
-    return lambda raw: condition.test(find_in_raw(condition.path, raw))
+    find = partial(find_in_raw, condition.path)
+    return lambda raw: condition.meets(find, raw)
 
 
 def _first_in_raw(path: Path) -> Callable[[Any], Any]:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from sentinelone_source.errors import SourceError
 from sentinelone_source.mapping.envelope import Envelope, Malformed
-from sentinelone_source.mapping.model import Mapping
+from sentinelone_source.mapping.exact import UNREADABLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sentinelone_source.mapping.model import Mapping
 
 _PAGE = 1000
 
@@ -38,25 +42,30 @@ def pages(mapping: Mapping, data: bytes, name: str) -> Iterator[bytes]:
 def _records(members: tuple[str, ...], data: bytes, name: str) -> Iterator[bytes]:
     envelope = Envelope(members, ("pagination", "nextCursor"), msgspec.Raw)
     data = data.removeprefix(b"\xef\xbb\xbf").strip()
-    with suppress(msgspec.DecodeError, RecursionError):
-        yield from _of_document(envelope, data)
-        return
-    for number, line in enumerate(data.splitlines(), 1):
+    try:
+        records = _of_document(envelope, data)
+    except (*UNREADABLE, RecursionError):
+        records = _of_lines(envelope, data.splitlines(), name)
+    yield from records
+
+
+def _of_lines(envelope: Envelope, lines: list[bytes], name: str) -> Iterator[bytes]:
+    for number, line in enumerate(lines, 1):
         try:
             if line.strip():
                 yield from _of_document(envelope, line)
-        except msgspec.DecodeError as error:
+        except UNREADABLE as error:
             raise SourceError(f"{name}: line {number}: is not JSON: {error}") from None
         except RecursionError:
             yield line
 
 
-def _of_document(envelope: Envelope, data: bytes) -> list[bytes]:
+def _of_document(envelope: Envelope, data: bytes) -> Iterable[bytes]:
     data = msgspec.json.format(data, indent=-1)
     items: list[Any] = [data]
     if data.startswith(b"["):
         items = msgspec.json.decode(data, type=list[msgspec.Raw])
     elif data.startswith(b"{"):
-        with suppress(Malformed, msgspec.ValidationError):
+        with contextlib.suppress(Malformed, msgspec.ValidationError):
             items = envelope.open(data)[0]
     return [bytes(item) for item in items]

@@ -22,6 +22,9 @@ _COMMON = re.compile(rf"\$(?P<members>(?:\.{_NAME})+)(?P<star>\[\*\])?(?P<each>(
 # Words that jsonpath-ng's lexer may read as something else than a member's name.
 _WORDS = frozenset({"where", "wherenot", "true", "false", "null", "parent", "and", "or", "not"})
 
+# What jsonpath-ng makes of one value with these functions is one value again.
+_ONE = frozenset({"Len", "SortedThis", "Split", "Str", "Sub"})
+
 
 class PathError(ConfigError):
     """The text is no JSONPath."""
@@ -168,4 +171,4 @@ def _many(node: Any) -> bool:
         return len(node.fields) != 1 or node.fields[0] == "*"
     if isinstance(node, Index):
         return len(node.indices) != 1
-    return not isinstance(node, Root | This | Parent)
+    return not isinstance(node, Root | This | Parent) and type(node).__name__ not in _ONE

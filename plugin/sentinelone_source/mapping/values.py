@@ -10,8 +10,6 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from sentinelone_source.mapping.columns import MAX_DEPTH, Misfit, deeper_than, to_json
 from sentinelone_source.mapping.decoder import item_decoder
 from sentinelone_source.mapping.exact import decode
@@ -19,6 +17,8 @@ from sentinelone_source.mapping.paths import Unevaluable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import msgspec
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -29,7 +29,8 @@ _ESCAPE = re.compile(
 )
 
 # An escape of a character by its number; `C:\\users` holds the first two characters of one.
-_NUMBERED = re.compile(r"\\u[0-9a-fA-F]{4}")
+_NUMBERED = re.compile(r"\\u[0-9a-fA-F]{4}").search
+_SURROGATE = re.compile(rb"\\u[dD]").search
 
 
 class Unusual(Exception):
@@ -64,7 +65,7 @@ def json_text(raw: msgspec.Raw | None) -> str | None:
     text = str(raw, "utf-8")
     if text == "null":
         return None
-    if "\\" in text and "\\u" in text and _NUMBERED.search(text):
+    if "\\" in text and _NUMBERED(text):
         return to_json(decode(mend_surrogates(text.encode())))
     return text
 
@@ -78,7 +79,7 @@ def dynamic(raw: msgspec.Raw | None) -> msgspec.Raw | None:
         return None
     if not data.isascii():
         data.decode()
-    if b"\\" in data and b"\\u" in data and (b"\\ud" in data or b"\\uD" in data):
+    if b"\\" in data and _SURROGATE(data):
         raise Unusual
     # Every level opens a bracket; what `replace` leaves is the fastest way to count them.
     brackets = 2 * len(data) - len(data.replace(b"{", b"")) - len(data.replace(b"[", b""))
