@@ -41,17 +41,11 @@ def forms(records: list[dict[str, object]]) -> dict[str, bytes]:
 @pytest.mark.parametrize(
     "form", ["page", "indented page", "list", "NDJSON", "pages", "byte order mark"]
 )
-@pytest.mark.parametrize("where", ["file", "stdin"])
-def test_forms(
-    call: Call, tmp_path: Path, threats: list[dict[str, object]], form: str, where: str
-) -> None:
+def test_forms(call: Call, tmp_path: Path, threats: list[dict[str, object]], form: str) -> None:
     """Records that somebody saved cannot be mapped as they are."""
     data = forms(threats)[form]
     (tmp_path / "records").write_bytes(data)
-    if where == "file":
-        done = call("map", "threats", "records")
-    else:
-        done = call("map", "SentinelOneThreats_CL", given=data)
+    done = call("map", "SentinelOneThreats_CL", "records")
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert rows == [json.loads(line) for line in lines("threats", threats)]
     assert done.stderr == b""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.config import load_settings
+from sentinelone_source.config import check_feed_names, load_settings
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.times import parse_moment
 
@@ -167,6 +167,12 @@ def test_address(tmp_path: Path, url: str, normal: str) -> None:
         ("[stat]\n", "unknown key 'stat' (did you mean 'state'?)"),
         ("state = 1\n", "state: expected `object`, got `int`"),
         ("a = [", "is not valid TOML"),
+        (CONSOLE.replace("https", "ftp"), "acme: url: 'ftp://a.example' is no URL"),
+        (CONSOLE.replace("a.example", "a.example:port"), "is no URL"),
+        (CONSOLE.replace('url="https://a.example"\n', ""), "missing key `url`"),
+        (CONSOLE.replace('token_file="token"\n', ""), "acme: give either token_file or token_env"),
+        ("[telemetry]\nlisten_on=1", "telemetry.listen_on: unknown key"),
+        ("[azure]\ncloud='moon'", "azure.cloud: "),
     ],
 )
 def test_mistakes(tmp_path: Path, text: str, says: str) -> None:
@@ -177,6 +183,23 @@ def test_mistakes(tmp_path: Path, text: str, says: str) -> None:
     assert str(caught.value).startswith(str(tmp_path / "config.toml"))
     assert "pw@" not in str(caught.value)
     assert "xxxx" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("[feeds.threats]\ninterval=60", "feeds.threats: interval: expected `str`, got `int`"),
+        ("[feeds.threats]\nstart='yesterday'", "feeds.threats.start: 'yesterday'"),
+        ("[feeds.threats]\nrescan='7w'", "feeds.threats.rescan: '7w' is no duration"),
+        ("[feeds.threads]\n", "feeds.threads: unknown feed 'threads' (did you mean 'threats'?)"),
+    ],
+)
+def test_mistakes_in_feeds(tmp_path: Path, text: str, says: str) -> None:
+    """A mistake in one feed's settings shows only when the feed is swept, or never."""
+    settings = of(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        check_feed_names(settings, ["threats", "groups"])
+    assert says in str(caught.value)
 
 
 def test_unreadable(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source import assembly
+from sentinelone_source import assembly, service
 from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
 from sentinelone_source.console import console
@@ -42,6 +42,7 @@ def sweep(
     monkeypatch.setattr(console, "FIRST_WAIT", 0.02)
     monkeypatch.setattr(console, "LONGEST_WAIT", 0.05)
     monkeypatch.setattr(assembly, "ONCE_PATIENCE", 20.0)
+    monkeypatch.setattr(service, "RESTARTS", 2)
 
     def run(*tables: str, patience: float | None = None) -> Swept:
         if patience is not None:

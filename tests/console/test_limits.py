@@ -84,8 +84,8 @@ def test_limits_are_kept_by_a_sweep(tenancy: Tenancy, sweep: Callable[..., Swept
 
 def test_console_with_stricter_limits(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
     """A console that allows less than published loses the feed its records."""
-    tenancy.populate(60)
+    tenancy.populate(30)
     tenancy.configure(page_size=10)
-    tenancy.console.behaviour.rates = {"groups": Rate(3, 1)}
+    tenancy.console.behaviour.rates = {"groups": Rate(5, 1)}
     swept = sweep("groups")
     assert sorted(swept.lines) == sorted(tenancy.shown(["groups"]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,32 +18,18 @@ from hypothesis.stateful import (
 )
 
 from sentinelone_source.feed.sweep import Plan
-from support.modelconsole import ModelConsole, Version
-from support.poller import Poller, Walk
-
-LOOKBACK = 100
-START_BACK = 1000
-RESCAN = 600
-LIMITS = st.integers(1, 3)
-LATENESS = st.one_of(st.just(0), st.just(LOOKBACK), st.integers(0, 1500))
-INDEX = st.integers(0, 50)
-JUMPS = st.one_of(
-    st.sampled_from([-700, -300, -LOOKBACK - 1, -LOOKBACK, LOOKBACK + 1, 300]),
-    st.integers(-LOOKBACK // 4, LOOKBACK // 4),
-    st.integers(-3000, 3000),
+from support.clocks import (
+    INDEX,
+    JUMPS,
+    LATENESS,
+    LIMITS,
+    LOOKBACK,
+    PASSING,
+    RESCAN,
+    START_BACK,
 )
-PASSING = st.one_of(st.integers(1, 30), st.integers(1, 200), st.integers(1, 1500))
-
-
-@dataclass(frozen=True)
-class Begun:
-    """What was true when a complete sweep began: the reference for the next one's promise."""
-
-    event: int
-    time: int
-    clock: int
-    now: int
-    retreats: int
+from support.modelconsole import ModelConsole, Version
+from support.poller import Begun, Poller, Walk
 
 
 class Sweeps(RuleBasedStateMachine):
@@ -171,8 +156,7 @@ class Sweeps(RuleBasedStateMachine):
         begun = Begun(console.happens(), console.time, console.clock, self.now, self.retreats)
         if self.before is None:
             self.attempts.append(begun)
-        walk = self.poller.begin(self.now, limit)
-        walk.mark = begun
+        walk = self.poller.begin(begun, limit)
         assert walk.sweep.signpost == console.clock
         self.latest_signpost = max(self.latest_signpost, console.clock)
 
@@ -230,10 +214,9 @@ class Sweeps(RuleBasedStateMachine):
     def _first_promises(self, version: Version, begun: Begun) -> bool:
         if self.attempts[0].retreats != begun.retreats:
             return False
-        start = min(self.plan.start_back, 10**9)
         skew = max(0, begun.now - begun.clock)
         bounds = [
-            begun.clock - start + (skew if skew <= LOOKBACK else 0),
+            begun.clock - self.plan.start_back + (skew if skew <= LOOKBACK else 0),
             *(one.clock - LOOKBACK for one in self.attempts if one.event < version.since),
         ]
         return version.position >= max(bounds)

@@ -73,11 +73,11 @@ def repeated(lives: list[list[bytes]]) -> list[Counter[str]]:
 
 @pytest.mark.parametrize(
     ("kills", "seed"),
-    [(4, 1), pytest.param(30, 2, marks=pytest.mark.slow)],
+    [(3, 1), pytest.param(30, 2, marks=pytest.mark.slow)],
 )
 def test_settled_at_once(tenancy: Tenancy, kills: int, seed: int) -> None:
     """A crash loses records, or repeats more than the one page that was under way."""
-    tenancy.populate(30)
+    tenancy.populate(20)
     tenancy.configure(page_size=PAGE, settle="0s")
     lives = killed(tenancy, kills, seed)
     assert tenancy.shown() <= {line for life in lives for line in life}
@@ -88,11 +88,11 @@ def test_settled_at_once(tenancy: Tenancy, kills: int, seed: int) -> None:
 
 @pytest.mark.parametrize(
     ("kills", "seed"),
-    [(4, 3), pytest.param(30, 4, marks=pytest.mark.slow)],
+    [(3, 3), pytest.param(30, 4, marks=pytest.mark.slow)],
 )
 def test_settled_later(tenancy: Tenancy, kills: int, seed: int) -> None:
     """What waited to be settled is lost by a crash, or was handed over twice by one process."""
-    tenancy.populate(30)
+    tenancy.populate(20)
     tenancy.configure(page_size=PAGE, settle="1s")
     lives = killed(tenancy, kills, seed)
     assert tenancy.shown() <= {line for life in lives for line in life}

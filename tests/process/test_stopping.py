@@ -46,10 +46,10 @@ def test_when_idle(tenancy: Tenancy, number: int) -> None:
 def test_at_any_moment(tenancy: Tenancy, number: int) -> None:
     """A page under way is lost, torn, or handed over twice when the process is restarted."""
     rng = random.Random(number)
-    tenancy.populate(120)
-    tenancy.configure(settle=ENDLESS, page_size=30)
+    tenancy.populate(45)
+    tenancy.configure(settle=ENDLESS, page_size=15)
     lines: list[bytes] = []
-    for _ in range(6):
+    for _ in range(4):
         with tenancy.start() as running:
             running.wait_for("started")
             time.sleep(rng.uniform(0, 0.4))
@@ -87,7 +87,7 @@ def test_reader_is_slow(tenancy: Tenancy) -> None:
 
 def test_nobody_reads(tenancy: Tenancy) -> None:
     """A shipper that hangs keeps us from stopping, or takes more than one page with it."""
-    tenancy.populate(60)
+    tenancy.populate(24)
     tenancy.configure(settle=ENDLESS, page_size=3)
     with tenancy.start("--table", "threats", reads=False) as running:
         full(running)
@@ -105,13 +105,10 @@ def test_nobody_reads(tenancy: Tenancy) -> None:
     [
         faults.hang("*", 300, times=None),
         faults.throttle("*", retry_after=3600, times=None),
-        faults.throttle_html("*", times=None),
         faults.unauthorized("*", times=None),
-        faults.bad_gateway("*", times=None),
-        faults.forbidden("*", times=None),
         faults.reset("*", times=None),
     ],
-    ids=["hang", "429", "429-html", "401", "502", "403", "reset"],
+    ids=["hang", "429", "401", "reset"],
 )
 def test_console_does_not_answer(tenancy: Tenancy, fault: faults.Fault) -> None:
     """A console in trouble keeps us from stopping."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from sentinelone_source.feed.state import Progress, State
 from sentinelone_source.feed.sweep import Plan, Sweep
@@ -19,12 +19,23 @@ if TYPE_CHECKING:
     from support.modelconsole import ModelConsole, Version
 
 
+@dataclass(frozen=True)
+class Begun:
+    """What was true when a complete sweep began: the reference for the next one's promise."""
+
+    event: int
+    time: int
+    clock: int
+    now: int
+    retreats: int
+
+
 @dataclass
 class Walk:
-    """A sweep on its way; `mark` is whatever a test wants to remember of its beginning."""
+    """A sweep on its way."""
 
     sweep: Sweep
-    mark: Any = None
+    mark: Begun
     cursor: tuple[int, int] | None = None
     more: bool = True
     page: list[Version] | None = None
@@ -59,10 +70,10 @@ class Poller:
         self.walk: Walk | None = None
         self.unsettled: deque[Settlement] = deque()
 
-    def begin(self, now: int, limit: int) -> Walk:
+    def begin(self, mark: Begun, limit: int) -> Walk:
         """Ask for the first page; again, if the clocks say so."""
-        sweep = Sweep(self.plan, self.progress, now)
-        self.walk = Walk(sweep)
+        sweep = Sweep(self.plan, self.progress, mark.now)
+        self.walk = Walk(sweep, mark)
         start = sweep.start
         page = self.console.page(start, None, limit)
         if not sweep.began(self.console.clock):
