@@ -195,3 +195,11 @@ def test_other_feeds_go_on(tenancy: Tenancy, sweep: Callable[..., Swept]) -> Non
         "alerts",
         "groups",
     }
+
+
+def test_each_retry_is_told_once(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
+    """Whoever counts retries in the log counts each one twice."""
+    tenancy.console.faults.add(faults.bad_gateway("groups", times=2))
+    swept = sweep("groups")
+    warnings = [line["event"] for line in swept.logs if line["level"] == "warning"]
+    assert warnings == ["retry", "retry"]

@@ -116,6 +116,7 @@ class Console:
             failed = error
         import stamina
 
+        stamina.instrumentation.set_on_retry_hooks(())  # `retry` says it, with the console's name
         tries = stamina.retry_context(
             on=self._worth_another_try,
             attempts=None,
