@@ -18,16 +18,7 @@ from hypothesis.stateful import (
 )
 
 from sentinelone_source.feed.sweep import Plan
-from support.clocks import (
-    INDEX,
-    JUMPS,
-    LATENESS,
-    LIMITS,
-    LOOKBACK,
-    PASSING,
-    RESCAN,
-    START_BACK,
-)
+from support.clocks import INDEX, JUMPS, LATENESS, LIMITS, LOOKBACK, PASSING, RESCAN, START_BACK
 from support.modelconsole import ModelConsole, Version
 from support.poller import Begun, Poller, Walk
 
