@@ -39,7 +39,7 @@ def test_deep_values(levels: int, inner: str) -> None:
 
 @pytest.mark.parametrize("indent", [False, True], ids=["compact", "indented"])
 @pytest.mark.parametrize("inner", ["1", r'"\u00e9"', '"\\ud800"'], ids=["plain", "escape", "lone"])
-@pytest.mark.parametrize("levels", [900, 960, *range(970, 1002, 3), 5000, 100_000])
+@pytest.mark.parametrize("levels", [900, 960, *range(970, 1002, 3), 5_000, 100_000])
 def test_depth_costs_one_record_at_most(levels: int, inner: str, indent: bool) -> None:
     """A record too deep to be read would stop the feed for ever."""
     page, rows = run(mapper(ALL), deep_page(levels, inner, indent))
@@ -48,14 +48,14 @@ def test_depth_costs_one_record_at_most(levels: int, inner: str, indent: bool) -
     if page.dead:
         assert page.dead[0].reason == "nested too deep"
         assert b"".join(page.dead[0].raw.split()).count(b"[") >= levels // 2
-    if levels >= 5000:
+    if levels >= 100_000:  # no Python reads that
         assert page.dead
 
 
 def test_scalars_beside_a_record_too_deep() -> None:
     """What is no record would vanish from a page that has to be split by hand."""
     body = page_of(7, record(value="HERE"), None, "x]", record(), [1], cursor="c")
-    body = body.replace(b'"HERE"', nest(5000).encode())
+    body = body.replace(b'"HERE"', nest(100_000).encode())
     page, rows = run(mapper(ALL), body)
     assert len(rows) == 1
     assert [dead.raw[:1] for dead in page.dead] == [b"7", b"{", b"n", b'"', b"["]
@@ -65,7 +65,7 @@ def test_scalars_beside_a_record_too_deep() -> None:
 def test_deep_page_with_misleading_members() -> None:
     """The list of records would be looked for in another member of the same name."""
     body = b'{"note":{"data":[1]},"x":["data",[2]],"data":[%b,{"id":"2","at":"2026-03-14"}]}'
-    page, rows = run(mapper(ALL), body % nest(5000).encode())
+    page, rows = run(mapper(ALL), body % nest(100_000).encode())
     assert len(rows) == 1
     assert len(page.dead) == 1
 

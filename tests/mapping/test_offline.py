@@ -69,7 +69,7 @@ def test_mistakes_name_the_line() -> None:
 
 def test_a_record_too_deep_is_left_to_the_mapper() -> None:
     """One absurd record in a file would end the command."""
-    deep = '{"id":"1","at":"2026-03-14","value":' + "[" * 5000 + "]" * 5000 + "}"
+    deep = '{"id":"1","at":"2026-03-14","value":' + "[" * 100_000 + "]" * 100_000 + "}"
     bodies = list(pages(MAPPER.mapping, f"{deep}\n{LINES}".encode(), "file.json"))
     page, rows = run(MAPPER, bodies[0])
     assert ([row["Value"] for row in rows], len(page.dead)) == (["a", "é"], 1)

@@ -31,9 +31,9 @@ from sentinelone_source.mapping.envelope import Malformed
         b'\xef\xbb\xbf{"data":[]}',
         b"[" * 100_000,
         b'{"data":[' + b"[" * 100_000,
-        b'{"data":[' + b"[" * 5000 + b"]" * 5000 + b"}",
-        b'{"data":[' + b"[" * 5000 + b"]" * 5000 + b"],}",
-        b'{"data":' + b"[" * 5000 + b"]" * 5000 + b',"data":{}}',
+        b'{"data":[' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"data":[' + b"[" * 100_000 + b"]" * 100_000 + b"],}",
+        b'{"data":' + b"[" * 100_000 + b"]" * 100_000 + b',"data":{}}',
     ],
     ids=lambda body: repr(body[:40]),
 )
