@@ -62,29 +62,38 @@ def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:
         raise StateError(f"{path}: is empty, which a state never is; {_way_out(path)}")
     mode = "ro" if read_only else "rw"
     db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)
+    try:
+        _check(db, path)
+        if not read_only:
+            _make_ready(db, path)
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _check(db: sqlite3.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:  # SQLite takes the first bytes of a file for an empty database
-        db.close()
         raise sqlite3.DatabaseError("not a state")
     if version != SCHEMA_VERSION:
-        db.close()
         raise StateError(
             f"{path}: has version {version}, this program knows version {SCHEMA_VERSION}; "
             "run the version that made it, or a newer one"
         )
     if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        db.close()
         raise sqlite3.DatabaseError("malformed")
-    if not read_only:
-        db.execute("PRAGMA journal_mode = WAL")
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("BEGIN IMMEDIATE")  # a state that cannot be written is better known now
-        db.rollback()
-        scratch = path.with_name(SCRATCH)
-        scratch.unlink(missing_ok=True)
-        db.execute("ATTACH DATABASE ? AS scratch", (str(scratch),))
-        db.executescript(_UNSETTLED)
-    return db
+
+
+def _make_ready(db: sqlite3.Connection, path: Path) -> None:
+    db.execute("PRAGMA journal_mode = WAL")
+    db.execute("PRAGMA synchronous = FULL")
+    db.execute("BEGIN IMMEDIATE")  # a state that cannot be written is better known now
+    db.rollback()
+    scratch = path.with_name(SCRATCH)
+    scratch.unlink(missing_ok=True)
+    db.execute("ATTACH DATABASE ? AS scratch", (str(scratch),))
+    db.executescript(_UNSETTLED)
 
 
 def _make(path: Path) -> None:
