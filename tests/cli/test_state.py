@@ -44,6 +44,14 @@ def test_show_without_a_state(tenancy: Tenancy, call: Call) -> None:
     assert not tenancy.state.exists()
 
 
+def test_a_mistyped_path_makes_no_state(tenancy: Tenancy, call: Call) -> None:
+    """`rewind` and `reset` succeed on a state that is not the one that was meant."""
+    for words in (["rewind", "--to", "2026-01-01"], ["reset", "--yes"]):
+        done = call("state", *words, status=1)
+        assert "no state yet" in logs_of(done.stderr.decode())[0]["error"]
+    assert not tenancy.state.exists()
+
+
 def test_rewind(tenancy: Tenancy, call: Call) -> None:
     """Rows cannot be asked for again, or more of them come than were asked for."""
     tenancy.populate(30)

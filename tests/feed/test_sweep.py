@@ -179,6 +179,15 @@ def test_clock_went_back_a_little() -> None:
     assert sweep.start == NOW - 60 - LOOKBACK
 
 
+def test_our_clock_leapt_forward() -> None:
+    """A machine that starts in 1970 and then learns the time reads all of its history again."""
+    day = 86_400 * 1_000_000
+    since_1970 = after(signpost=60 * day, swept_at=0)
+    sweep = Sweep(plan(), since_1970, 60 * day)
+    assert not sweep.began(60 * day)
+    assert sweep.start == 59 * day - LOOKBACK
+
+
 def test_keys_are_kept_for_as_long_as_they_are_read() -> None:
     """Rows are handed over twice, or the state grows without end."""
     given = plan(rescan=5000, rescan_interval=900)

@@ -30,6 +30,7 @@ class Authority:
             _builder(self._name, self._name, public)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+            .add_extension(_may_sign(), critical=True)
             .sign(self._key, hashes.SHA256())
         )
         self.file.write_bytes(built.public_bytes(serialization.Encoding.PEM))
@@ -74,3 +75,20 @@ def _builder(
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
     )
+
+
+def _may_sign() -> x509.KeyUsage:
+    uses = dict.fromkeys(
+        (
+            "digital_signature",
+            "content_commitment",
+            "key_encipherment",
+            "data_encipherment",
+            "key_agreement",
+            "crl_sign",
+            "encipher_only",
+            "decipher_only",
+        ),
+        False,
+    )
+    return x509.KeyUsage(key_cert_sign=True, **uses)

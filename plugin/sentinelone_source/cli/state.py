@@ -54,7 +54,7 @@ def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, mo
         watermark = parse_moment(moment)
     except ValueError:
         raise ConfigError(f"--to: {moment!r} is no timestamp; as 2026-01-31T08:00:00Z") from None
-    state = State(load_settings(config).state_path)
+    state = _existing(config)
     try:
         for feed in _chosen(state, tables, console):
             state.rewind(state.feed(feed.console, feed.mapping), watermark)
@@ -70,7 +70,7 @@ def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, mo
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(config: Path | None, tables: tuple[str, ...], console: str | None, yes: bool) -> None:
     """Forget feeds: their next sweep is a first one, from `start`."""
-    state = State(load_settings(config).state_path)
+    state = _existing(config)
     try:
         feeds = _chosen(state, tables, console)
         names = ", ".join(f"{feed.console}/{feed.mapping}" for feed in feeds)
@@ -81,6 +81,13 @@ def reset(config: Path | None, tables: tuple[str, ...], console: str | None, yes
         click.echo(f"forgotten: {names}")
     finally:
         state.close()
+
+
+def _existing(config: Path | None) -> State:
+    """The state of a configuration; a mistyped path is an error, and makes none."""
+    path = load_settings(config).state_path
+    State(path, read_only=True).close()
+    return State(path)
 
 
 def _chosen(state: State, tables: tuple[str, ...], console: str | None) -> list[FeedState]:

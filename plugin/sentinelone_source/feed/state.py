@@ -200,7 +200,10 @@ class State:
         if progress.watermark is None or watermark > progress.watermark:
             raise StateError("the watermark can only be moved back; to skip records, set `start`")
         with explained(self._path), self._db:
-            self._db.execute("DELETE FROM keys WHERE feed = ? AND position >= ?", (feed, watermark))
+            self._db.execute(
+                "DELETE FROM keys WHERE feed = ? AND position BETWEEN ? AND ?",
+                (feed, watermark, DEAD_POSITION - 1),
+            )
             self._db.execute(
                 "UPDATE feeds SET watermark = ?1, origin = min(origin, ?1), signpost = NULL, "
                 "swept_at = NULL, rescanned_at = NULL WHERE id = ?2",

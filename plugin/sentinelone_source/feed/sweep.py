@@ -9,6 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from sentinelone_source.feed.state import Progress
+from sentinelone_source.times import SECOND
+
+_LONGEST = 86_400 * SECOND
+"""More than this between two sweeps is rather our own clock, set right, than time that passed."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Sweep:
         if start is not None and self._now - self._signpost > plan.lookback:
             start = min(start, self._start(self._signpost) or start)
         if start is not None and before.signpost is not None and before.swept_at is not None:
-            passed = max(0, self._now - before.swept_at)
+            passed = min(max(0, self._now - before.swept_at), _LONGEST)
             if self._signpost < before.signpost + passed - plan.lookback:
                 start = min(start, self._signpost - passed - plan.lookback)
         begins_again = start != self.start
