@@ -46,27 +46,38 @@ def row_type(mapping: Mapping) -> type[msgspec.Struct]:
     )
 
 
-def encode(rows: list[msgspec.Struct], cut: Counter[str], too_long: list[int]) -> Iterator[Piece]:
+def encode(
+    rows: list[msgspec.Struct], at_once: int, cut: Counter[str], too_long: list[int]
+) -> Iterator[Piece]:
     """Encode rows as lines.
 
     Args:
         rows: of one table; too long columns of them are cut in place.
+        at_once: how many to encode together.
         cut: counts the cuts by column.
         too_long: gets the places of rows that make no line even then.
     """
-    data = encode_lines(rows)
-    if len(data) <= MAX_COLUMN:  # then no column of any row can be longer
-        yield Piece(data, len(rows))
-        return
-    for place, row in enumerate(rows):
+    at_once = max(1, at_once)
+    for first in range(0, len(rows), at_once):
+        some = rows[first : first + at_once]
+        data = encode_lines(some)
+        if len(data) <= MAX_COLUMN:  # then no column of any row can be longer
+            yield Piece(data, len(some))
+            continue
+        for place, row in enumerate(some, first):
+            line = _line(row, cut)
+            if len(line) > MAX_LINE:
+                too_long.append(place)
+            else:
+                yield Piece(line, 1)
+
+
+def _line(row: msgspec.Struct, cut: Counter[str]) -> bytes:
+    line = encode_lines([row])
+    if len(line) > MAX_COLUMN:
+        cut_columns(row, cut)
         line = encode_lines([row])
-        if len(line) > MAX_COLUMN:
-            cut_columns(row, cut)
-            line = encode_lines([row])
-        if len(line) > MAX_LINE:
-            too_long.append(place)
-        else:
-            yield Piece(line, 1)
+    return line
 
 
 def pack(pieces: Iterable[Piece]) -> Iterator[Batch]:

@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 _CURSOR = ("pagination", "nextCursor")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
 _SNIFFED = 4096
-_STRIDE = 32_768
+_STRIDE = 32
+"""Records built at once: enough to spread what a stride costs, few enough for the cache."""
+_SLICE = 32_768
+"""Bytes of a page whose rows are encoded at once: below that, no column can be too long."""
 
 
 class _Made(NamedTuple):
@@ -91,18 +94,17 @@ class Mapper:
         return pack(self._pieces(page, known))
 
     def _pieces(self, page: Page, known: Known) -> Iterator[Piece]:
-        """Go through a page in strides of about 32 KiB: rows are encoded while they are warm."""
+        """Go through a page in strides: rows are encoded while they are warm."""
         total = len(page.records)
-        stride = max(1, min(64, _STRIDE * total // (len(page.body) + 1)))
-        for start in range(0, total, stride):
-            made = self._rows(page, start, start + stride)
+        for start in range(0, total, _STRIDE):
+            made = self._rows(page, start, start + _STRIDE)
             places = self._fresh(page, made, known(made.keys, made.positions))
             if len(places) < len(made.rows):
                 made = made.only(places)
             page.keys += made.keys
             page.positions += made.positions
             too_long: list[int] = []
-            yield from encode(made.rows, page.cut, too_long)
+            yield from encode(made.rows, _SLICE * total // len(page.body), page.cut, too_long)
             for number in too_long:
                 self._bury(page, start + places[number], "the row is too long for a line")
 
