@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sentinelone_source.feed.state import State
+from sentinelone_source.mapping.files import built_in_folder
 from support.processes import logs_of
 
 if TYPE_CHECKING:
@@ -123,3 +128,20 @@ def test_while_running(tenancy: Tenancy, call: Call) -> None:
         done = call("state", "reset", "--yes", status=4)
         assert f"pid {running.process.pid}" in done.stderr.decode()
         assert running.stop() == 0
+
+
+def test_a_table_of_the_users_own(tmp_path: Path) -> None:
+    """A feed can be named by its table only where the table is one of ours."""
+    mappings = tmp_path / "mappings"
+    mappings.mkdir()
+    built_in = (built_in_folder() / "groups.toml").read_text()
+    own = built_in.replace("SentinelOneGroups_CL", "TeamInventory_CL")
+    (mappings / "teams.toml").write_text(own)
+    (tmp_path / "config.toml").write_text('[state]\npath = "s"\n[mappings]\npath = "mappings"\n')
+    state = State(tmp_path / "s")
+    state.feed("acme", "teams")
+    state.close()
+    reset = [sys.executable, "-m", "sentinelone_source", "state", "reset", "--yes"]
+    words = [*reset, "--table", "TeamInventory_CL"]
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "forgotten: acme/teams\n"

@@ -11,6 +11,7 @@ from sentinelone_source.cli.options import config_option, table_option
 from sentinelone_source.config import load_settings
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.feed.state import FeedState, State
+from sentinelone_source.mapping.files import load_mappings
 from sentinelone_source.times import parse_moment, to_iso
 
 console_option = click.option("--console", help="Only this console's feeds.")
@@ -54,9 +55,10 @@ def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, mo
         watermark = parse_moment(moment)
     except ValueError:
         raise ConfigError(f"--to: {moment!r} is no timestamp; as 2026-01-31T08:00:00Z") from None
+    names = _names(config, tables)
     state = _existing(config)
     try:
-        for feed in _chosen(state, tables, console):
+        for feed in _chosen(state, names, console):
             state.rewind(state.feed(feed.console, feed.mapping), watermark)
             click.echo(f"{feed.console}/{feed.mapping}: watermark {to_iso(watermark)}")
     finally:
@@ -70,15 +72,16 @@ def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, mo
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def reset(config: Path | None, tables: tuple[str, ...], console: str | None, yes: bool) -> None:
     """Forget feeds: their next sweep is a first one, from `start`."""
+    names = _names(config, tables)
     state = _existing(config)
     try:
-        feeds = _chosen(state, tables, console)
-        names = ", ".join(f"{feed.console}/{feed.mapping}" for feed in feeds)
+        feeds = _chosen(state, names, console)
+        forgotten = ", ".join(f"{feed.console}/{feed.mapping}" for feed in feeds)
         if not yes:
-            click.confirm(f"Forget {names}?", abort=True, err=True)
+            click.confirm(f"Forget {forgotten}?", abort=True, err=True)
         for feed in feeds:
             state.reset(state.feed(feed.console, feed.mapping))
-        click.echo(f"forgotten: {names}")
+        click.echo(f"forgotten: {forgotten}")
     finally:
         state.close()
 
@@ -90,21 +93,23 @@ def _existing(config: Path | None) -> State:
     return State(path)
 
 
-def _chosen(state: State, tables: tuple[str, ...], console: str | None) -> list[FeedState]:
+def _names(config: Path | None, tables: tuple[str, ...]) -> set[str]:
+    """Mapping names for what was typed; a name that no table has is taken as a mapping's."""
+    mappings = load_mappings(load_settings(config).mappings_path).values()
+    by_table = {mapping.table: mapping.name for mapping in mappings}
+    return {by_table.get(table, table) for table in tables}
+
+
+def _chosen(state: State, names: set[str], console: str | None) -> list[FeedState]:
     feeds = [
         feed
         for feed in state.show()
-        if (not tables or {feed.mapping, *_table_names(feed)} & set(tables))
-        and console in (None, feed.console)
+        if (not names or feed.mapping in names) and console in (None, feed.console)
     ]
     if not feeds:
         known = ", ".join(f"{feed.console}/{feed.mapping}" for feed in state.show()) or "none"
         raise ConfigError(f"no such feed in the state; known: {known}")
     return feeds
-
-
-def _table_names(feed: FeedState) -> set[str]:
-    return {f"SentinelOne{feed.mapping.capitalize()}_CL"}
 
 
 def _line(feed: FeedState) -> dict[str, object]:
