@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sentinelone_source.errors import StateError, StateLocked
-from sentinelone_source.feed.state import Progress, State
+from sentinelone_source.feed.state import Page, Progress, State
 from support.states import KEYS, POSITIONS, filled
 
 DONE = Progress(watermark=30, origin=5, signpost=30, swept_at=31, rescanned_at=7)
@@ -51,7 +51,7 @@ def test_a_page_settles_alone(tmp_path: Path) -> None:
     feed = state.feed("acme", "threats")
     first = state.note(feed, KEYS[:1], POSITIONS[:1])
     state.note(feed, KEYS[1:], POSITIONS[1:])
-    state.settle(feed, first, DONE, 0)
+    state.settle([Page(first, feed, DONE, 0)])
     state.close()
     state = State(tmp_path)
     assert state.known(feed, KEYS, POSITIONS) == set(KEYS[:1])
@@ -81,7 +81,7 @@ def test_forgetting(tmp_path: Path) -> None:
     """The state grows without end, or forgets what is still read."""
     state = State(filled(tmp_path))
     feed = state.feed("acme", "threats")
-    state.settle(feed, state.note(feed, [], []), DONE, 20)
+    state.settle([Page(state.note(feed, [], []), feed, DONE, 20)])
     assert state.known(feed, KEYS, POSITIONS) == set(KEYS[1:])
     assert [one.keys for one in state.show()] == [2]
     state.close()
@@ -107,7 +107,7 @@ def test_rewind_of_a_feed_that_took_everything(tmp_path: Path) -> None:
     feed = state.feed("acme", "agents")
     with pytest.raises(StateError, match="only be moved back"):
         state.rewind(feed, 4)
-    state.settle(feed, state.note(feed, [], []), Progress(watermark=30), 0)
+    state.settle([Page(state.note(feed, [], []), feed, Progress(watermark=30), 0)])
     state.rewind(feed, 20)
     assert state.progress(feed) == Progress(watermark=20)
     state.close()
@@ -117,7 +117,7 @@ def test_reset(tmp_path: Path) -> None:
     """A feed that was reset is not swept from `start`, or takes another feed's rows with it."""
     state = State(filled(tmp_path))
     other = state.feed("globex", "threats")
-    state.settle(other, state.note(other, KEYS, POSITIONS), DONE, 0)
+    state.settle([Page(state.note(other, KEYS, POSITIONS), other, DONE, 0)])
     state.reset(state.feed("acme", "threats"))
     assert [(one.console, one.keys) for one in state.show()] == [("globex", 3)]
     again = state.feed("acme", "threats")

@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sentinelone_source.feed.state import Progress, State
+from sentinelone_source.feed.state import Page, Progress, State
 from sentinelone_source.feed.sweep import Plan, Sweep
 
 if TYPE_CHECKING:
@@ -118,7 +118,8 @@ class Poller:
         """Make the oldest page permanent."""
         oldest = self.unsettled.popleft()
         if oldest.page is not None:
-            self.state.settle(self.feed, oldest.page, oldest.progress, oldest.forget_before)
+            page = Page(oldest.page, self.feed, oldest.progress, oldest.forget_before)
+            self.state.settle([page])
         return oldest
 
     def close(self) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LONG = 30.0
+LONG = 60.0
+"""Seconds: far above what a loaded machine with a slow disk needs, far below what hangs."""
 
 
 def until(

@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import NamedTuple, Protocol
 
-from sentinelone_source.feed.state import Progress, State
+from sentinelone_source.feed.state import Page, Progress, State
 
 
 class Reader(Protocol):
@@ -24,12 +24,9 @@ class Rows(NamedTuple):
     positions: list[int]
 
 
-class _Page(NamedTuple):
-    due: float
-    feed: int
-    number: int
-    progress: Progress
-    forget_before: int
+class _Due(NamedTuple):
+    at: float
+    page: Page
 
 
 class Settling:
@@ -45,7 +42,7 @@ class Settling:
         self._state = state
         self._reader = reader
         self._delay = delay
-        self._pages: deque[_Page] = deque()
+        self._pages: deque[_Due] = deque()
         self._wake = asyncio.Event()
 
     def add(self, feed: int, rows: Rows, progress: Progress, forget_before: int) -> None:
@@ -64,9 +61,8 @@ class Settling:
             self._reader.check()
             self._state.settle_at_once(feed, *rows, progress, forget_before)
             return
-        due = time.monotonic() + self._delay
-        number = self._state.note(feed, *rows)
-        self._pages.append(_Page(due, feed, number, progress, forget_before))
+        page = Page(self._state.note(feed, *rows), feed, progress, forget_before)
+        self._pages.append(_Due(time.monotonic() + self._delay, page))
         self._wake.set()
 
     async def run(self) -> None:
@@ -75,18 +71,15 @@ class Settling:
             if not self._pages:
                 self._wake.clear()
                 await self._wake.wait()
-            await asyncio.sleep(max(0.0, self._pages[0].due - time.monotonic()))
+            await asyncio.sleep(max(0.0, self._pages[0].at - time.monotonic()))
             self._reader.check()
             now = time.monotonic()
-            while self._pages and self._pages[0].due <= now:
-                self._settle(self._pages.popleft())
+            while self._pages and self._pages[0].at <= now:
+                self._state.settle([self._pages.popleft().page])
                 await asyncio.sleep(0)
 
     def settle_all(self) -> None:
         """Settle everything: the process stops in good order, or there is nothing to wait for."""
         self._reader.check()
-        while self._pages:
-            self._settle(self._pages.popleft())
-
-    def _settle(self, page: _Page) -> None:
-        self._state.settle(page.feed, page.number, page.progress, page.forget_before)
+        self._state.settle([due.page for due in self._pages])
+        self._pages.clear()

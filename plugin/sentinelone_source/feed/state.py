@@ -6,9 +6,11 @@ they are known to this process, and forgotten with it, as they must be.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from itertools import repeat
 from pathlib import Path
+from typing import NamedTuple
 
 from sentinelone_source.errors import StateError
 from sentinelone_source.feed.lock import Lock
@@ -45,6 +47,22 @@ class FeedState:
     mapping: str
     progress: Progress
     keys: int
+
+
+class Page(NamedTuple):
+    """A page that was handed over.
+
+    Attributes:
+        number: as `State.note` gave it.
+        feed: the feed's number.
+        progress: how far the feed is complete with this page.
+        forget_before: keys of earlier positions will not be asked for again.
+    """
+
+    number: int
+    feed: int
+    progress: Progress
+    forget_before: int
 
 
 class State:
@@ -127,23 +145,17 @@ class State:
             self._db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?, ?, ?, ?)", rows)
         return self._page
 
-    def settle(self, feed: int, page: int, progress: Progress, forget_before: int) -> None:
-        """Make a page's rows and the feed's progress permanent, in one transaction.
-
-        Args:
-            feed: the feed's number.
-            page: as `note` gave it.
-            progress: how far the feed is complete with this page.
-            forget_before: keys of earlier positions will not be asked for again.
-        """
+    def settle(self, pages: Iterable[Page]) -> None:
+        """Make rows and progress permanent, all pages in one transaction: one wait for the disk."""
         with explained(self._path), self._db:
-            self._db.execute(
-                "INSERT OR IGNORE INTO keys "
-                "SELECT feed, position, key FROM unsettled WHERE page = ?",
-                (page,),
-            )
-            self._db.execute("DELETE FROM unsettled WHERE page = ?", (page,))
-            self._advance(feed, progress, forget_before)
+            for page in pages:
+                self._db.execute(
+                    "INSERT OR IGNORE INTO keys "
+                    "SELECT feed, position, key FROM unsettled WHERE page = ?",
+                    (page.number,),
+                )
+                self._db.execute("DELETE FROM unsettled WHERE page = ?", (page.number,))
+                self._advance(page.feed, page.progress, page.forget_before)
 
     def settle_at_once(
         self,
