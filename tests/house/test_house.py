@@ -13,13 +13,16 @@ import sentinelone_source
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(sentinelone_source.__file__).parent
-COMMON = {"errors", "times", "threads", "documents"}
+COMMON = {"errors", "times", "threads", "documents", "retries", "certificates", "secrets_on_disk"}
 MAY_KNOW = {
     "errors": set(),
     "times": set(),
     "threads": set(),
     "documents": {"errors"},
     "memory": set(),
+    "retries": {"errors"},
+    "certificates": {"errors"},
+    "secrets_on_disk": {"errors"},
     "telemetry": set(),
     "config": COMMON,
     "mapping": COMMON,
@@ -28,6 +31,7 @@ MAY_KNOW = {
     "feed": COMMON | {"console", "mapping", "handover"},
     "service": COMMON | {"config", "console", "feed", "memory"},
     "assembly": COMMON | {"config", "console", "mapping", "feed", "handover", "service"},
+    "azure": COMMON | {"config", "mapping"},
     "demo": COMMON | {"config", "assembly", "service", "telemetry"},
 }
 NETWORK = {"requests", "urllib3", "socket", "http", "ssl"}
