@@ -13,6 +13,7 @@ from sentinelone_source.config import Console as ConsoleSettings
 from sentinelone_source.console.limits import Limits
 from sentinelone_source.console.session import Answer, Session
 from sentinelone_source.errors import ConfigError, CursorLost, Refused, Retriable, Throttled
+from sentinelone_source.retries import insist
 from sentinelone_source.threads import in_thread
 
 T = TypeVar("T")
@@ -109,29 +110,18 @@ class Console:
         take: Callable[[Answer], Awaitable[T]],
         ahead: asyncio.Task[Answer] | None,
     ) -> T:
-        failed: Exception | None = None
-        try:
-            return await take(await (ahead or self.fetch(endpoint, params)))
-        except Retriable as error:
-            failed = error
-        import stamina
+        made = [] if ahead is None else [ahead]
 
-        stamina.instrumentation.set_on_retry_hooks(())  # `retry` says it, with the console's name
-        tries = stamina.retry_context(
-            on=self._worth_another_try,
-            attempts=None,
-            timeout=self._patience,
-            wait_initial=FIRST_WAIT,
-            wait_max=LONGEST_WAIT,
-            wait_jitter=FIRST_WAIT,
+        async def ask() -> T:
+            return await take(await (made.pop() if made else self.fetch(endpoint, params)))
+
+        return await insist(
+            ask,
+            self._worth_another_try,
+            first=FIRST_WAIT,
+            longest=LONGEST_WAIT,
+            patience=self._patience,
         )
-        async for attempt in tries:
-            with attempt:
-                if failed is not None:  # the first try was before this loop, which it now starts
-                    known, failed = failed, None
-                    raise known
-                return await take(await self.fetch(endpoint, params))
-        raise AssertionError  # the loop ends with an answer or an error
 
     def _worth_another_try(self, error: Exception) -> bool | float:
         if not isinstance(error, Retriable) or isinstance(error, CursorLost):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import time
 import zlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,10 +13,11 @@ import requests.utils
 import urllib3.exceptions
 
 from sentinelone_source import __version__
+from sentinelone_source.certificates import trusted
 from sentinelone_source.config import Console, is_loopback
 from sentinelone_source.console.answers import console_clock, failure
 from sentinelone_source.console.token import Token
-from sentinelone_source.errors import ConfigError, Unavailable
+from sentinelone_source.errors import Unavailable
 from sentinelone_source.times import SECOND
 
 _TIMEOUT = (10, 90)
@@ -82,7 +81,7 @@ class Session:
             )
             if ids
         }
-        self._verify = _certificates(console)
+        self._verify = trusted(console.ca_file, f"consoles.{console.name}: ca_file")
         self._proxies = _proxies(console)
         self._session = requests.Session()
         self._session.trust_env = False  # proxies and certificates are ours to choose
@@ -138,20 +137,6 @@ class Session:
             response.headers.get("Content-Encoding", "").strip().lower(),
             console_clock(response.headers),
         )
-
-
-def _certificates(console: Console) -> str | bool:
-    named = {
-        f"consoles.{console.name}: ca_file": console.ca_file,
-        "REQUESTS_CA_BUNDLE": os.environ.get("REQUESTS_CA_BUNDLE"),
-        "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE"),
-    }
-    for name, path in named.items():
-        if path:
-            if not Path(path).exists():
-                raise ConfigError(f"{name}: {path}: no such file")
-            return path
-    return True
 
 
 def _proxies(console: Console) -> dict[str, str]:
