@@ -43,6 +43,21 @@ class Counts:
             else:
                 setattr(self, item.name, mine + theirs)
 
+    def copy(self) -> Counts:
+        """This account as it is now."""
+        account = Counts()
+        account.add(self)
+        return account
+
+    def since(self, before: Counts) -> Counts:
+        """What has been added to this account since it was copied."""
+        return Counts(
+            **{
+                item.name: getattr(self, item.name) - getattr(before, item.name)
+                for item in fields(self)
+            }
+        )
+
     def summary(self) -> dict[str, object]:
         """The counts that are not zero, for a log line."""
         found = {item.name: getattr(self, item.name) for item in fields(self)}

@@ -16,6 +16,7 @@ from sentinelone_source.console.walk import Walk
 from sentinelone_source.errors import CursorLost, Unavailable
 from sentinelone_source.feed.counts import Counts
 from sentinelone_source.feed.delivery import Delivery
+from sentinelone_source.feed.lag import OVERDUE, seconds_behind
 from sentinelone_source.feed.settling import Rows
 from sentinelone_source.feed.state import DEAD_POSITION
 from sentinelone_source.feed.sweep import Plan, Sweep
@@ -34,8 +35,7 @@ class Feed:
         name: of the mapping.
         table: whose rows it makes.
         endpoint: what it asks for, below `/web/api/v2.1/`.
-        counts: of all sweeps of this process.
-        behind: seconds between what is complete and the console's clock; 0 when idle.
+        counts: of all sweeps of this process, the one under way too.
         in_hand: the page that is being handed over; it goes on when the sweep is cancelled.
     """
 
@@ -45,7 +45,6 @@ class Feed:
         self.table = mapper.mapping.table
         self.endpoint = mapper.mapping.request.path
         self.counts = Counts()
-        self.behind = 0.0
         self.in_hand: asyncio.Task[None] | None = None
         self._ahead: asyncio.Task[Answer] | None = None
         self._mapper = mapper
@@ -54,6 +53,8 @@ class Feed:
         self._state = delivery.state
         self._number = self._state.feed(console.name, self.name)
         self._progress = self._state.progress(self._number)
+        self._made = _now()
+        self._ended: float | None = None
 
     async def sweep(self) -> Counts:
         """Walk from the look-back to the console's present.
@@ -68,14 +69,12 @@ class Feed:
         """
         began = time.monotonic()
         sweep = Sweep(self._plan, self._progress, _now())
-        counts = Counts()
-        try:
-            await self._walk(sweep, counts)
-        finally:
-            self.counts.add(counts)
+        before = self.counts.copy()
+        await self._walk(sweep)
+        counts = self.counts.since(before)
         self._progress = sweep.ended()
         self._settle(sweep, Rows([], []))
-        self.behind = 0.0
+        self._ended = time.monotonic()
         _log.info(
             "swept",
             console=self.console.name,
@@ -87,9 +86,27 @@ class Feed:
         )
         return counts
 
-    async def _walk(self, sweep: Sweep, counts: Counts) -> None:
+    def behind(self, interval: float) -> float:
+        """How many seconds ago the feed was complete; 0 when idle.
+
+        Args:
+            interval: seconds from the end of a sweep to the next; idle lasts until that is overdue.
+        """
+        if self._ended is not None:
+            idle_until = self._ended + interval + min(interval, OVERDUE)
+            if time.monotonic() < idle_until:
+                return 0.0
+        return seconds_behind(self._plan, self._progress, self._made, _now())
+
+    @property
+    def last_success(self) -> float | None:
+        """When the last sweep began that came to its end, unix seconds of our clock."""
+        swept_at = self._progress.swept_at
+        return None if swept_at is None else swept_at / SECOND
+
+    async def _walk(self, sweep: Sweep) -> None:
         walk = Walk(self.endpoint, self._query(sweep))
-        take = partial(self._take, sweep, walk, counts)
+        take = partial(self._take, sweep, walk)
         more = True
         try:
             while more:
@@ -99,7 +116,7 @@ class Feed:
             discard(self._ahead)
             self._ahead = None
 
-    async def _take(self, sweep: Sweep, walk: Walk, counts: Counts, answer: Answer) -> bool:
+    async def _take(self, sweep: Sweep, walk: Walk, answer: Answer) -> bool:
         """Hand a page over, while the next one is asked for; False when there is none."""
         async with self._delivery.turn(answer.body) as body:
             page = self._open(body)
@@ -114,7 +131,7 @@ class Feed:
                 lost = error
             if more:
                 self._ahead = asyncio.create_task(self.console.fetch(walk.endpoint, walk.params))
-            self.in_hand = asyncio.create_task(self._hand_over(sweep, page, counts))
+            self.in_hand = asyncio.create_task(self._hand_over(sweep, page))
             await asyncio.shield(self.in_hand)  # a page that has been begun is brought to its end
             if lost:
                 raise lost
@@ -139,7 +156,7 @@ class Feed:
         except Malformed as error:
             raise Unavailable(f"{self.endpoint}: not a page of the API: {error}") from None
 
-    async def _hand_over(self, sweep: Sweep, page: Page, counts: Counts) -> None:
+    async def _hand_over(self, sweep: Sweep, page: Page) -> None:
         walked: list[int] = []
         noted: dict[str, int] = {}
 
@@ -155,10 +172,10 @@ class Feed:
 
         for batch in self._mapper.lines(page, known):
             await self._delivery.handover.give(self.name, batch.pieces)
-            counts.rows += batch.rows
-            counts.bytes += batch.size
+            self.counts.rows += batch.rows
+            self.counts.bytes += batch.size
         buried = self._bury(page)
-        counts.add(
+        self.counts.add(
             Counts(
                 suppressed=page.suppressed - len(noted) + len(page.dead) - len(buried),
                 dead=len(buried),
@@ -174,7 +191,6 @@ class Feed:
         keys = [*page.keys, *noted, *buried]
         positions = [*page.positions, *noted.values(), *[DEAD_POSITION] * len(buried)]
         self._settle(sweep, Rows(keys, positions))
-        self.behind = max(0.0, (sweep.signpost - (self._progress.watermark or 0)) / SECOND)
 
     def _settle(self, sweep: Sweep, rows: Rows) -> None:
         self._delivery.settling.add(self._number, rows, self._progress, sweep.forget_before())

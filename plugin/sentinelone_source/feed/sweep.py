@@ -55,7 +55,7 @@ class Sweep:
         self.ordered = True
         self._origin = progress.origin
         if progress.watermark is None:
-            self._origin = _origin(plan, now)
+            self._origin = origin(plan, now)
         rested = None if progress.rescanned_at is None else now - progress.rescanned_at
         due = rested is None or not 0 <= rested < plan.rescan_interval  # below 0: our clock was off
         self.rescan = plan.rescan > 0 and due
@@ -74,7 +74,7 @@ class Sweep:
         self._signpost = self._now if console_clock is None else console_clock
         before, plan = self._before, self._plan
         if before.watermark is None:
-            self._origin = _origin(plan, self._signpost)
+            self._origin = origin(plan, self._signpost)
             self.progress = replace(self.progress, origin=self._origin)
         start = self.start
         if start is not None and self._now - self._signpost > plan.lookback:
@@ -157,7 +157,8 @@ class Sweep:
             self.progress = replace(self.progress, watermark=position)
 
 
-def _origin(plan: Plan, now: int) -> int | None:
+def origin(plan: Plan, now: int) -> int | None:
+    """Where a first sweep begins; None when it takes everything there is."""
     if plan.inventory:
         return None
     if plan.start_at is not None:
