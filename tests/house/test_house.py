@@ -31,7 +31,7 @@ MAY_KNOW = {
     "feed": COMMON | {"console", "mapping", "handover"},
     "service": COMMON | {"config", "console", "feed", "memory"},
     "assembly": COMMON | {"config", "console", "mapping", "feed", "handover", "service"},
-    "azure": COMMON | {"config", "mapping"},
+    "azure": COMMON | {"config", "console", "mapping"},
     "demo": COMMON | {"config", "assembly", "service", "telemetry"},
 }
 NETWORK = {"requests", "urllib3", "socket", "http", "ssl"}

@@ -1,0 +1,230 @@
+"""`[azure]`: what it means, with what the environment adds. Read by the commands that use it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping as Dict
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sentinelone_source.config.consoles import is_loopback, split_url
+from sentinelone_source.errors import ConfigError
+
+if TYPE_CHECKING:
+    from sentinelone_source.config.file import Azure
+    from sentinelone_source.config.settings import Settings
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """One of Azure's clouds.
+
+    Attributes:
+        authority: where tokens come from.
+        resource: whom a token is for that ingestion takes.
+        manager: the Resource Manager.
+        ingestion: how the host names of ingestion endpoints end.
+    """
+
+    authority: str
+    resource: str
+    manager: str
+    ingestion: str
+
+    @property
+    def scope(self) -> str:
+        """What to ask for to get such a token."""
+        return f"{self.resource}/.default"
+
+
+CLOUDS = {
+    "public": Cloud(
+        "https://login.microsoftonline.com",
+        "https://monitor.azure.com",
+        "https://management.azure.com",
+        ".ingest.monitor.azure.com",
+    ),
+    "usgovernment": Cloud(
+        "https://login.microsoftonline.us",
+        "https://monitor.azure.us",
+        "https://management.usgovcloudapi.net",
+        ".ingest.monitor.azure.us",
+    ),
+    "china": Cloud(
+        "https://login.partner.microsoftonline.cn",
+        "https://monitor.azure.cn",
+        "https://management.chinacloudapi.cn",
+        ".ingest.monitor.azure.cn",
+    ),
+}
+
+
+class Identity(Enum):
+    """How we say who we are."""
+
+    SECRET = "client secret"  # noqa: S105 - a name, not a secret
+    CERTIFICATE = "certificate"
+    WORKLOAD = "workload identity"
+    MANAGED = "managed identity"
+
+
+@dataclass(frozen=True)
+class AzureSettings:
+    """`[azure]` and the environment. Holds no secret, only where each is.
+
+    Attributes:
+        source: the configuration file, for errors.
+        authority: where tokens come from, without the tenant.
+        secret_file: holds the client secret; None if the variable `AZURE_CLIENT_SECRET` does.
+        token_file: holds the federated token of a workload identity.
+    """
+
+    source: str
+    identity: Identity
+    cloud_name: str
+    authority: str
+    tenant_id: str = ""
+    client_id: str = ""
+    secret_file: Path | None = None
+    certificate_file: Path | None = None
+    token_file: Path | None = None
+    endpoint: str = ""
+    dcr_immutable_id: str = ""
+    dcr_resource_id: str = ""
+    broker_host: str = "127.0.0.1"
+    broker_port: int = 8688
+    broker_secret_file: Path | None = None
+    cloud: Cloud = field(default=CLOUDS["public"])
+
+    def need(self, *keys: str) -> None:
+        """Raise ConfigError naming all of these keys, and the identity's, that are empty."""
+        if self.identity is not Identity.MANAGED:
+            keys = ("tenant_id", "client_id", *keys)
+        missing = [_named(key) for key in keys if not getattr(self, key)]
+        if missing:
+            raise ConfigError(f"{self.source}: azure: missing {', '.join(missing)}")
+
+
+def azure_settings(settings: Settings, environ: Dict[str, str] = os.environ) -> AzureSettings:
+    """What the commands of Azure's side need to know.
+
+    Args:
+        settings: the configuration.
+        environ: fills what it leaves empty.
+
+    Raises:
+        ConfigError: naming the key and what would be right.
+    """
+    azure, where = settings.azure, settings.source
+    here = Path(settings.source).parent if settings.source != "environment" else Path()
+    host, port = _listen(azure.broker.listen, f"{where}: azure.broker.listen")
+    if azure.client_secret_file and azure.certificate_file:
+        raise ConfigError(f"{where}: azure: give either client_secret_file or certificate_file")
+    authority = _authority(environ.get("AZURE_AUTHORITY_HOST", ""))
+    cloud_name = _cloud(azure.cloud, authority)
+    token_file = environ.get("AZURE_FEDERATED_TOKEN_FILE", "")
+    return _checked(
+        AzureSettings(
+            source=where,
+            identity=_identity(azure, environ),
+            cloud_name=cloud_name,
+            authority=authority or CLOUDS[cloud_name].authority,
+            tenant_id=azure.tenant_id or environ.get("AZURE_TENANT_ID", ""),
+            client_id=azure.client_id or environ.get("AZURE_CLIENT_ID", ""),
+            secret_file=_path(here, azure.client_secret_file),
+            certificate_file=_path(here, azure.certificate_file),
+            token_file=Path(token_file) if token_file else None,
+            endpoint=_endpoint(azure.endpoint, f"{where}: azure.endpoint"),
+            dcr_immutable_id=azure.dcr_immutable_id,
+            dcr_resource_id=azure.dcr_resource_id.rstrip("/"),
+            broker_host=host,
+            broker_port=port,
+            broker_secret_file=_path(here, azure.broker.secret_file),
+            cloud=CLOUDS[cloud_name],
+        )
+    )
+
+
+def _named(key: str) -> str:
+    variable = {"tenant_id": "AZURE_TENANT_ID", "client_id": "AZURE_CLIENT_ID"}.get(key)
+    return f"{key} (or {variable})" if variable else key
+
+
+def _identity(azure: Azure, environ: Dict[str, str]) -> Identity:
+    if azure.certificate_file:
+        return Identity.CERTIFICATE
+    if azure.client_secret_file or environ.get("AZURE_CLIENT_SECRET"):
+        return Identity.SECRET
+    if environ.get("AZURE_FEDERATED_TOKEN_FILE"):
+        return Identity.WORKLOAD
+    return Identity.MANAGED
+
+
+def _checked(azure: AzureSettings) -> AzureSettings:
+    where = azure.source
+    if azure.dcr_immutable_id.startswith("/"):
+        raise ConfigError(
+            f"{where}: azure.dcr_immutable_id: takes the rule's immutable id, as dcr-0123..., "
+            "not its resource id; that one is dcr_resource_id"
+        )
+    wanted = "/providers/microsoft.insights/datacollectionrules/"
+    if azure.dcr_resource_id and wanted not in azure.dcr_resource_id.lower():
+        raise ConfigError(
+            f"{where}: azure.dcr_resource_id: {azure.dcr_resource_id!r} is no resource id of a "
+            "data collection rule; as /subscriptions/.../providers/Microsoft.Insights/"
+            "dataCollectionRules/NAME"
+        )
+    return azure
+
+
+def _path(here: Path, text: str) -> Path | None:
+    return here / text if text else None
+
+
+def _authority(text: str) -> str:
+    """`AZURE_AUTHORITY_HOST` in one form; a bare host name is accepted, as Azure's libraries do."""
+    if not text:
+        return ""
+    parts = split_url(text if "://" in text else f"https://{text}")
+    if parts is None or parts.scheme != "https":
+        raise ConfigError(
+            f"AZURE_AUTHORITY_HOST: {text!r} is no https address; as https://login.microsoftonline.com"
+        )
+    return f"https://{parts.netloc}"
+
+
+def _cloud(named: str, authority: str) -> str:
+    """The cloud that is named; else, where none but the default is, the one of the authority."""
+    found = (name for name, cloud in CLOUDS.items() if cloud.authority == authority)
+    return next(found, named) if named == "public" else named
+
+
+def _endpoint(text: str, where: str) -> str:
+    if not text:
+        return ""
+    parts = split_url(text if "://" in text else f"https://{text}")
+    if parts is None:
+        raise ConfigError(
+            f"{where}: {text!r} is no URL; as https://name-1234.westeurope-1.ingest.monitor.azure.com"
+        )
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ConfigError(f"{where}: plain http is for loopback addresses only; write https://")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _listen(text: str, where: str) -> tuple[str, int]:
+    try:
+        parts = urlsplit(f"//{text}")
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        host, port = "", None
+    if not host or port is None or parts.path:
+        raise ConfigError(f"{where}: {text!r} is no address and port; as 127.0.0.1:8688")
+    if not is_loopback(host):
+        raise ConfigError(
+            f"{where}: {host} can be reached from elsewhere; tokens are for loopback addresses only"
+        )
+    return host, port
