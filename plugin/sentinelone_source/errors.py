@@ -6,11 +6,12 @@
     │   ├── StateError       the state cannot be used                 exit status 1
     │   ├── StateLocked      another instance holds the state         exit status 4
     │   ├── Refused          the console refuses the token            exit status 3
-    │   └── ReaderGone       nobody reads our rows any more           exit status 1
+    │   └── ReaderGone       nobody takes our rows any more           exit status 1
     ├── Retriable        try again, later
     │   ├── Unavailable      no answer, 5xx, a broken or foreign body
     │   ├── Throttled        429; carries the seconds to wait, if told
-    │   └── CursorLost       start the walk again from the watermark
+    │   ├── CursorLost       start the walk again from the watermark
+    │   └── Declined         the shipper answered 4xx: perhaps it is the rows, perhaps not
     ├── FeedRefused      this feed is not allowed; the others go on
     ├── BadRequest       this feed's request is not understood; the others go on
     └── Skippable        set this record aside
@@ -28,9 +29,14 @@ EXIT_LOCKED = 4
 
 
 class SourceError(Exception):
-    """Base of everything this package raises on purpose."""
+    """Base of everything this package raises on purpose.
+
+    Attributes:
+        http_status: of the answer that it stands for, if it stands for one.
+    """
 
     exit_status = EXIT_FAILED
+    http_status: int | None = None
 
 
 class Fatal(SourceError):
@@ -60,7 +66,7 @@ class Refused(Fatal):
 
 
 class ReaderGone(Fatal):
-    """The reading end of stdout has been closed."""
+    """The reading end of stdout has been closed, or the shipper stayed away."""
 
 
 class Retriable(SourceError):
@@ -85,6 +91,10 @@ class Throttled(Retriable):
 
 class CursorLost(Retriable):
     """The console does not know the cursor (4000010), or gave the same one twice."""
+
+
+class Declined(Retriable):
+    """The shipper's listener answered 4xx to a batch."""
 
 
 class FeedRefused(SourceError):

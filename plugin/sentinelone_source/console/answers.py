@@ -39,6 +39,12 @@ class _ApiErrors(msgspec.Struct):
 
 def failure(endpoint: str, status: int, headers: Dict[str, str], body: bytes) -> SourceError:
     """The error that an answer other than 200 stands for."""
+    error = _meaning(endpoint, status, headers, body)
+    error.http_status = status
+    return error
+
+
+def _meaning(endpoint: str, status: int, headers: Dict[str, str], body: bytes) -> SourceError:
     code, words = _api_error(body)
     said = f"{endpoint}: HTTP {status}" + (f", {words}" if words else "")
     if status == 401:

@@ -10,9 +10,19 @@ from typing import Any, TypeVar
 import structlog
 
 from sentinelone_source.config import Console as ConsoleSettings
+from sentinelone_source.console.expiry import Expiry
 from sentinelone_source.console.limits import Limits
 from sentinelone_source.console.session import Answer, Session
-from sentinelone_source.errors import ConfigError, CursorLost, Refused, Retriable, Throttled
+from sentinelone_source.errors import (
+    BadRequest,
+    ConfigError,
+    CursorLost,
+    FeedRefused,
+    Refused,
+    Retriable,
+    SourceError,
+    Throttled,
+)
 from sentinelone_source.retries import insist
 from sentinelone_source.threads import in_thread
 
@@ -33,6 +43,11 @@ _log = structlog.get_logger()
 class Console:
     """One console, shared by its feeds.
 
+    Attributes:
+        requests: made so far, by endpoint and HTTP status; `none` stands for no whole answer.
+        answered: whether it has accepted our token, and be it to refuse a feed.
+        expiry: of the token.
+
     Args:
         settings: address, token, filters.
         limits: of the token; shared with other consoles that use the same.
@@ -45,6 +60,8 @@ class Console:
     ) -> None:
         self.name = settings.name
         self.requests: dict[tuple[str, str], int] = {}
+        self.answered = False
+        self.expiry = Expiry(settings, self.post)
         self._session = Session(settings)
         self._limits = limits
         self._patience = patience
@@ -57,21 +74,28 @@ class Console:
 
     async def fetch(self, endpoint: str, params: dict[str, str]) -> Answer:
         """One request, when the limits allow it. Raises what `Session.get` raises."""
+        return await self._request(endpoint, self._session.get, params)
+
+    async def post(self, endpoint: str, document: Any) -> Answer:
+        """One document sent, when the limits allow it. Raises what `Session.get` raises."""
+        return await self._request(endpoint, self._session.post, document)
+
+    async def _request(self, endpoint: str, call: Callable[..., Answer], what: Any) -> Answer:
         limit = self._limits.of(endpoint)
         await self._open.wait()
         await limit.take()
         try:
-            answer = await in_thread(self._session.get, endpoint, params)
+            answer = await in_thread(call, endpoint, what)
         except ConfigError as error:  # the token was there when we started
             raise Refused(str(error)) from None
-        except Throttled as error:
-            limit.close(error.retry_after or 0.0)
-            self._count(endpoint, "429")
+        except SourceError as error:
+            if isinstance(error, Throttled):
+                limit.close(error.retry_after or 0.0)
+            self._count(endpoint, error.http_status)
+            self.answered |= isinstance(error, FeedRefused | BadRequest | CursorLost)
             raise
-        except Exception as error:
-            self._count(endpoint, type(error).__name__)
-            raise
-        self._count(endpoint, "200")
+        self._count(endpoint, 200)
+        self.answered = True
         return answer
 
     async def ask(
@@ -149,8 +173,8 @@ class Console:
         finally:
             self._open.set()
 
-    def _count(self, endpoint: str, outcome: str) -> None:
-        key = (endpoint, outcome)
+    def _count(self, endpoint: str, status: int | None) -> None:
+        key = (endpoint, "none" if status is None else str(status))
         self.requests[key] = self.requests.get(key, 0) + 1
 
 

@@ -102,12 +102,20 @@ class Session:
             Unavailable: no answer, a broken one, or one that is not the API's.
             ConfigError: the token cannot be read.
         """
+        return self._ask("GET", endpoint, params=self._scope | params)
+
+    def post(self, endpoint: str, document: Any) -> Answer:
+        """Send an endpoint a JSON document. Raises what `get` raises."""
+        return self._ask("POST", endpoint, json=document)
+
+    def _ask(self, method: str, endpoint: str, **what: Any) -> Answer:
         token = self.token.value()
         sent = time.monotonic()
         try:
-            with self._session.get(
+            with self._session.request(
+                method,
                 self._base + endpoint,
-                params=self._scope | params,
+                **what,
                 headers={"Authorization": f"ApiToken {token}"},
                 timeout=_TIMEOUT,
                 verify=self._verify,
@@ -128,9 +136,11 @@ class Session:
             raise failure(endpoint, response.status_code, response.headers, body)
         content_type = response.headers.get("Content-Type", "")
         if content_type and "json" not in content_type.lower():
-            raise Unavailable(
+            error = Unavailable(
                 f"{endpoint}: HTTP 200, but {content_type.split(';')[0]} and not JSON"
             )
+            error.http_status = 200
+            raise error
         return Answer(
             endpoint,
             response.raw.read(decode_content=False),

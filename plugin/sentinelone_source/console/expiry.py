@@ -1,0 +1,132 @@
+"""When a console's API token expires: asked daily, so that somebody is told before it does.
+
+A token of today is a JWT and may say it itself; for any other the console is asked, which needs no
+permission of its own. A console that does not know the question leaves the expiry unknown.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import msgspec
+import structlog
+
+from sentinelone_source.config import Console as ConsoleSettings
+from sentinelone_source.console.session import Answer
+from sentinelone_source.console.token import Token
+from sentinelone_source.errors import BadRequest, ConfigError, FeedRefused, SourceError
+from sentinelone_source.times import SECOND, parse_moment, to_iso
+
+DETAILS = "users/api-token-details"
+SOON = 14 * 86_400.0
+"""Seconds before its end from which on a token's expiry is warned of."""
+LOOK = 30.0
+"""Seconds between looks at whether the token is another one."""
+AGAIN = 86_400.0
+"""Seconds between questions about the same token."""
+UNREACHED = 900.0
+"""Seconds until a console is asked again that gave no answer."""
+
+_log = structlog.get_logger()
+
+
+class Expiry:
+    """Watches one token.
+
+    Args:
+        settings: say where the token is.
+        post: sends a document to the console.
+
+    Attributes:
+        at: when the token expires, unix seconds; None if nobody knows.
+    """
+
+    def __init__(
+        self, settings: ConsoleSettings, post: Callable[[str, Any], Awaitable[Answer]]
+    ) -> None:
+        self.at: float | None = None
+        self._name = settings.name
+        self._token = Token(settings)  # our own: the session's notices itself when its file changes
+        self._post = post
+        self._value = ""
+        self._due = 0.0
+
+    async def watch(self) -> None:
+        """Ask at once, daily, and whenever the token changes, until cancelled."""
+        while True:
+            try:
+                value = self._token.value()
+            except ConfigError:  # the feeds say it
+                value = ""
+            if value != self._value:
+                self._value, self.at, self._due = value, None, 0.0
+            if value and time.monotonic() >= self._due:
+                await self._look()
+            await asyncio.sleep(LOOK)
+
+    async def _look(self) -> None:
+        self._due = time.monotonic() + AGAIN
+        self.at = claimed_expiry(self._value)
+        if self.at is None:
+            try:
+                self.at = told_expiry(
+                    await self._post(DETAILS, {"data": {"apiToken": self._value}})
+                )
+            except (FeedRefused, BadRequest):
+                return
+            except SourceError:
+                self._due = time.monotonic() + UNREACHED
+                return
+        self._warn()
+
+    def _warn(self) -> None:
+        left = SOON if self.at is None else self.at - time.time()
+        if self.at is not None and left < SOON:
+            _log.warning(
+                "token_expires",
+                console=self._name,
+                token=str(self._token),
+                expires=to_iso(round(self.at * SECOND)),
+                days=round(left / 86_400, 1),
+            )
+
+
+class _Claims(msgspec.Struct):
+    exp: float | None = None
+
+
+class _Details(msgspec.Struct):
+    expiresAt: str | None = None  # noqa: N815 - the API's name
+
+
+class _Told(msgspec.Struct):
+    data: _Details
+
+
+def claimed_expiry(token: str) -> float | None:
+    """When a token says that it expires, unix seconds; None if it is no JWT, or does not say."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        claims = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        return msgspec.json.decode(claims, type=_Claims).exp
+    except (ValueError, msgspec.DecodeError, RecursionError):
+        return None
+
+
+def told_expiry(answer: Answer) -> float | None:
+    """When a token expires by the console's answer, unix seconds; None if it does not say.
+
+    Raises:
+        Unavailable: the answer is broken.
+    """
+    try:
+        text = msgspec.json.decode(answer.body(), type=_Told).data.expiresAt
+        return None if text is None else parse_moment(text) / SECOND
+    except (ValueError, msgspec.DecodeError, RecursionError):
+        return None
