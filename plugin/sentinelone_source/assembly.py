@@ -16,6 +16,7 @@ from sentinelone_source.feed.state import State
 from sentinelone_source.feed.sweep import Plan
 from sentinelone_source.handover.deadletters import DeadLetters
 from sentinelone_source.handover.stdout import Stdout
+from sentinelone_source.handover.way import Way
 from sentinelone_source.mapping.files import find_mapping, load_mappings
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.model import Mapping
@@ -44,17 +45,13 @@ def assemble(settings: Settings, tables: Sequence[str], *, once: bool) -> Iterat
             f"{settings.source}: no console; add [[consoles]] with name, url and token_file, "
             "or set SENTINELONE_URL and SENTINELONE_TOKEN"
         )
-    if settings.handover.to != "stdout":
-        raise ConfigError(
-            f"handover.to: {settings.handover.to!r}: this version hands over to 'stdout' only"
-        )
     mappings = _selected(settings, tables)
     consoles = _consoles(settings, once)
     state = State(settings.state_path)
     try:
-        stdout = Stdout(patience=ONCE_PATIENCE if once else None)
-        settling = Settling(state, stdout, settings.settle)
-        delivery = Delivery(stdout, settling, state, DeadLetters(settings.state_path))
+        way, settle = _way(settings, once)
+        settling = Settling(state, way, settle)
+        delivery = Delivery(way, settling, state, DeadLetters(settings.state_path))
         feeds = [
             Feed(console, mapper, plan(settings, mapper.mapping), delivery)
             for mapper in map(Mapper, mappings)
@@ -63,6 +60,21 @@ def assemble(settings: Settings, tables: Sequence[str], *, once: bool) -> Iterat
         yield Service(settings, feeds, state, settling, once)
     finally:
         state.close()
+
+
+def _way(settings: Settings, once: bool) -> tuple[Way, float]:
+    """The way to the shipper, and the seconds until what went there is settled."""
+    patience = ONCE_PATIENCE if once else None
+    if settings.handover.to == "stdout":
+        return Stdout(patience=patience), settings.settle
+    from sentinelone_source.handover.http import Http
+    from sentinelone_source.handover.listener import Listener
+
+    try:
+        listener = Listener(settings.handover, patience)
+    except ConfigError as error:
+        raise ConfigError(f"{settings.source}: {error}") from None
+    return Http(listener, patience=patience), 0.0
 
 
 def _selected(settings: Settings, tables: Sequence[str]) -> list[Mapping]:

@@ -51,7 +51,7 @@ def test_several_feeds(pipe: tuple[int, int]) -> None:
 
     async def give(stdout: Stdout, name: str) -> None:
         for batch in batches[name]:
-            await stdout.give(name, batch)
+            await stdout.give(batch)
 
     async def work() -> None:
         stdout = Stdout(writing)
@@ -71,7 +71,7 @@ def test_several_feeds(pipe: tuple[int, int]) -> None:
 
 def test_nothing(pipe: tuple[int, int]) -> None:
     """A page without a new row is a write that fails."""
-    asyncio.run(Stdout(pipe[1]).give("a", []))
+    asyncio.run(Stdout(pipe[1]).give([]))
 
 
 def test_reader_is_there(pipe: tuple[int, int]) -> None:
@@ -91,12 +91,12 @@ def test_reader_has_gone(pipe: tuple[int, int]) -> None:
     """Rows are settled that nobody can read any more."""
     reading, writing = pipe
     stdout = Stdout(writing)
-    asyncio.run(stdout.give("a", [b"unread\n"]))
+    asyncio.run(stdout.give([b"unread\n"]))
     os.close(reading)
     with pytest.raises(ReaderGone, match="the reader has gone"):
         stdout.check()
     with pytest.raises(ReaderGone, match="the reader has gone"):
-        asyncio.run(stdout.give("a", [b"row\n"]))
+        asyncio.run(stdout.give([b"row\n"]))
 
 
 def test_reader_goes_in_mid_write(pipe: tuple[int, int]) -> None:
@@ -104,13 +104,13 @@ def test_reader_goes_in_mid_write(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     threading.Timer(0.2, os.close, [reading]).start()
     with pytest.raises(ReaderGone):
-        asyncio.run(Stdout(writing).give("a", [b"x" * 1_000_000]))
+        asyncio.run(Stdout(writing).give([b"x" * 1_000_000]))
 
 
 def test_patience(pipe: tuple[int, int]) -> None:
     """`run --once` waits for ever for a shipper that does not read."""
     before = threading.active_count()
     with pytest.raises(ReaderGone, match="nobody read for 0 seconds"):
-        asyncio.run(Stdout(pipe[1], patience=0.2).give("a", [b"x" * 1_000_000]))
+        asyncio.run(Stdout(pipe[1], patience=0.2).give([b"x" * 1_000_000]))
     os.close(pipe[0])
     until(lambda: threading.active_count() == before, "the end of the writing thread")

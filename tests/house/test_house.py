@@ -27,12 +27,12 @@ MAY_KNOW = {
     "config": COMMON,
     "mapping": COMMON,
     "console": COMMON | {"config"},
-    "handover": COMMON,
+    "handover": COMMON | {"config"},
     "feed": COMMON | {"console", "mapping", "handover"},
     "service": COMMON | {"config", "console", "feed", "memory"},
     "assembly": COMMON | {"config", "console", "mapping", "feed", "handover", "service"},
     "azure": COMMON | {"config", "console", "mapping"},
-    "demo": COMMON | {"config", "assembly", "service", "telemetry"},
+    "demo": COMMON | {"config", "assembly", "service", "telemetry", "mapping"},
 }
 NETWORK = {"requests", "urllib3", "socket", "http", "ssl"}
 

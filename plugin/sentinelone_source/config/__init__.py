@@ -15,9 +15,9 @@ from sentinelone_source.config.file import (
     State,
     Telemetry,
 )
+from sentinelone_source.config.handover import check_destination
 from sentinelone_source.config.settings import (
     Settings,
-    check_destination,
     check_feed_names,
     find_config,
     load_settings,

@@ -43,6 +43,10 @@ class Handover(msgspec.Struct, frozen=True):
 
     to: str = "stdout"
     settle: str = "30s"
+    token_file: str = ""
+    username: str = ""
+    password_file: str = ""
+    ca_file: str = ""
 
 
 class Mappings(msgspec.Struct, frozen=True):

@@ -9,9 +9,10 @@ from typing import Any
 
 import msgspec
 
-from sentinelone_source.config.consoles import is_loopback, read_consoles, split_url
+from sentinelone_source.config.consoles import read_consoles
 from sentinelone_source.config.feeds import FeedSettings, read_duration, read_feed
 from sentinelone_source.config.file import Azure, Console, File, Handover, Telemetry
+from sentinelone_source.config.handover import read_handover
 from sentinelone_source.documents import convert, read_toml, unknown
 from sentinelone_source.errors import ConfigError
 
@@ -71,14 +72,13 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
         source=where,
         state_path=state,
         consoles=read_consoles(file.consoles, environ, where, here),
-        handover=handover,
+        handover=read_handover(handover, where, here),
         settle=read_duration(handover.settle, f"{where}: handover.settle"),
         mappings_path=here / file.mappings.path if file.mappings.path else None,
         telemetry=file.telemetry,
         azure=file.azure,
         feeds=file.feeds,
     )
-    check_destination(handover.to, f"{where}: handover.to")
     read_feed(file.feeds, "", where)
     return settings
 
@@ -96,20 +96,3 @@ def check_feed_names(settings: Settings, known: list[str]) -> None:
                     f"{settings.source}: feeds.{name}: {unknown('feed', name, known)}"
                 )
             settings.feed(name)
-
-
-def check_destination(to: str, where: str) -> None:
-    """Refuse what rows cannot be handed over to.
-
-    Raises:
-        ConfigError: `to` is neither `stdout` nor a URL.
-    """
-    if to == "stdout":
-        return
-    parts = split_url(to)
-    if parts is None:
-        raise ConfigError(
-            f"{where}: {to!r} is neither 'stdout' nor a URL as http://127.0.0.1:8687/"
-        )
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ConfigError(f"{where}: plain http is for loopback addresses only")

@@ -3,38 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Self
 
 from sentinelone_source.feed.settling import Settling
 from sentinelone_source.feed.state import State
 from sentinelone_source.handover.deadletters import DeadLetters
+from sentinelone_source.handover.way import Way
 from sentinelone_source.threads import in_thread
 
 
-class Handover(Protocol):
-    """Takes whole lines to the shipper."""
+class Turn:
+    """The right to have a page in memory; given back once, when the page is not needed any more.
 
-    async def give(self, mapping: str, pieces: list[bytes]) -> None:
-        """Hand lines over; returns when the shipper has them, as far as can be known."""
+    Attributes:
+        body: the page.
+    """
+
+    def __init__(self, body: bytes, lock: asyncio.Lock) -> None:
+        self.body = body
+        self._lock: asyncio.Lock | None = lock
+
+    def over(self) -> None:
+        """Let the next one have it."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock, self.body = None, b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.over()
 
 
 @dataclass(frozen=True)
 class Delivery:
     """Where rows go, and where it is kept."""
 
-    handover: Handover
+    way: Way
     settling: Settling
     state: State
     dead_letters: DeadLetters
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _next: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    @asynccontextmanager
-    async def turn(self, unpack: Callable[[], bytes]) -> AsyncIterator[bytes]:
-        """Wait for one's turn to decode a page and hand it over.
+    async def turn(self, unpack: Callable[[], bytes]) -> Turn:
+        """Wait for one's turn to decode a page and make its lines.
 
         One page at a time keeps the process small (a page of threats and its rows are 20 MiB); one
         more is unpacked meanwhile, in a thread, which costs the one at work nothing.
@@ -45,7 +61,4 @@ class Delivery:
         async with self._next:
             body = await in_thread(unpack)
             await self._turn.acquire()
-        try:
-            yield body
-        finally:
-            self._turn.release()
+        return Turn(body, self._turn)

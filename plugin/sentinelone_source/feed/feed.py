@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import Container
 from functools import partial
 
 import structlog
@@ -15,7 +14,8 @@ from sentinelone_source.console.session import Answer
 from sentinelone_source.console.walk import Walk
 from sentinelone_source.errors import CursorLost, Unavailable
 from sentinelone_source.feed.counts import Counts
-from sentinelone_source.feed.delivery import Delivery
+from sentinelone_source.feed.delivery import Delivery, Turn
+from sentinelone_source.feed.inhand import PageInHand
 from sentinelone_source.feed.lag import OVERDUE, seconds_behind
 from sentinelone_source.feed.settling import Rows
 from sentinelone_source.feed.state import DEAD_POSITION
@@ -118,8 +118,8 @@ class Feed:
 
     async def _take(self, sweep: Sweep, walk: Walk, answer: Answer) -> bool:
         """Hand a page over, while the next one is asked for; False when there is none."""
-        async with self._delivery.turn(answer.body) as body:
-            page = self._open(body)
+        with await self._delivery.turn(answer.body) as turn:
+            page = self._open(turn.body)
             if not sweep.began(answer.clock):
                 _log.warning("clock_went_back", console=self.console.name, feed=self.name)
                 walk.begin(self._query(sweep))
@@ -131,7 +131,7 @@ class Feed:
                 lost = error
             if more:
                 self._ahead = asyncio.create_task(self.console.fetch(walk.endpoint, walk.params))
-            self.in_hand = asyncio.create_task(self._hand_over(sweep, page))
+            self.in_hand = asyncio.create_task(self._hand_over(sweep, page, turn))
             await asyncio.shield(self.in_hand)  # a page that has been begun is brought to its end
             if lost:
                 raise lost
@@ -156,41 +156,17 @@ class Feed:
         except Malformed as error:
             raise Unavailable(f"{self.endpoint}: not a page of the API: {error}") from None
 
-    async def _hand_over(self, sweep: Sweep, page: Page) -> None:
-        walked: list[int] = []
-        noted: dict[str, int] = {}
-
-        def known(keys: list[str], positions: list[int]) -> Container[str]:
-            rows = list(zip(keys, positions, strict=True))
-            walked.extend(at for key, at in rows if key)
-            found = self._state.known(self._number, keys, positions)
-            if not sweep.notes:
-                return found
-            old = {key: at for key, at in rows if key and key not in found and not sweep.wanted(at)}
-            noted.update(old)
-            return found | old.keys()
-
-        for batch in self._mapper.lines(page, known):
-            await self._delivery.handover.give(self.name, batch.pieces)
-            self.counts.rows += batch.rows
-            self.counts.bytes += batch.size
+    async def _hand_over(self, sweep: Sweep, page: Page, turn: Turn) -> None:
+        hand = PageInHand(page, sweep, partial(self._state.known, self._number))
+        send = await self._delivery.way.take(self.name, hand.batches(self._mapper))
+        turn.over()
+        refused = await send()
         buried = self._bury(page)
-        self.counts.add(
-            Counts(
-                suppressed=page.suppressed - len(noted) + len(page.dead) - len(buried),
-                dead=len(buried),
-                dropped=page.dropped,
-                noted=len(noted),
-                late=sum(map(sweep.late, page.positions)),
-                pages=1,
-                misfits=page.misfits,
-                cut=page.cut,
-            )
-        )
-        self._progress = sweep.passed(walked)
-        keys = [*page.keys, *noted, *buried]
-        positions = [*page.positions, *noted.values(), *[DEAD_POSITION] * len(buried)]
-        self._settle(sweep, Rows(keys, positions))
+        for line, reason in refused:
+            self._set_aside(reason, line)
+        self.counts.add(hand.counts(len(buried), len(refused)))
+        self._progress = sweep.passed(hand.walked)
+        self._settle(sweep, hand.rows(buried))
 
     def _settle(self, sweep: Sweep, rows: Rows) -> None:
         self._delivery.settling.add(self._number, rows, self._progress, sweep.forget_before())
@@ -204,10 +180,11 @@ class Feed:
         known = self._state.known(self._number, keys, [DEAD_POSITION] * len(keys))
         for key, dead in by_key.items():
             if key not in known:
-                self._delivery.dead_letters.add(
-                    self.console.name, self._mapper.mapping.table, dead.reason, dead.raw
-                )
+                self._set_aside(dead.reason, dead.raw)
         return [key for key in keys if key not in known]
+
+    def _set_aside(self, reason: str, raw: bytes) -> None:
+        self._delivery.dead_letters.add(self.console.name, self.table, reason, raw)
 
 
 def _now() -> int:

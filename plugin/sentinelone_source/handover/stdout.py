@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import select
+from collections.abc import Iterable
 
 from sentinelone_source.errors import ReaderGone
+from sentinelone_source.handover.waits import Waits
+from sentinelone_source.handover.way import Sending, nothing_refused
 from sentinelone_source.threads import in_thread
 
 _MOST_PIECES = 512
@@ -25,8 +28,16 @@ class Stdout:
         self._descriptor = descriptor
         self._patience = patience
         self._turn = asyncio.Lock()
+        self.waits = Waits()
 
-    async def give(self, mapping: str, pieces: list[bytes]) -> None:  # noqa: ARG002 - lines say it
+    async def take(self, mapping: str, batches: Iterable[list[bytes]]) -> Sending:
+        """Write lines at once, so that a page's are not in memory together."""
+        for pieces in batches:
+            with self.waits.of(mapping):
+                await self.give(pieces)
+        return nothing_refused
+
+    async def give(self, pieces: list[bytes]) -> None:
         """Write lines; returns when all of them are written.
 
         Raises:

@@ -1,0 +1,57 @@
+"""`[handover]`: where rows go, and what the shipper's listener wants to see."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from sentinelone_source.config.consoles import is_loopback, split_url
+from sentinelone_source.config.file import Handover
+from sentinelone_source.errors import ConfigError
+
+
+def read_handover(handover: Handover, where: str, here: Path) -> Handover:
+    """Check the table; files are found from where the configuration is.
+
+    Raises:
+        ConfigError: naming the key.
+    """
+    check_destination(handover.to, f"{where}: handover.to")
+    if handover.token_file and (handover.username or handover.password_file):
+        raise ConfigError(
+            f"{where}: handover: give either token_file, or username and password_file"
+        )
+    if bool(handover.username) != bool(handover.password_file):
+        raise ConfigError(f"{where}: handover: username and password_file need each other")
+    files = {
+        name: str(here / path)
+        for name in ("token_file", "password_file", "ca_file")
+        if (path := getattr(handover, name))
+    }
+    return msgspec.structs.replace(handover, **files)
+
+
+def check_destination(to: str, where: str) -> None:
+    """Refuse what rows cannot be handed over to.
+
+    Raises:
+        ConfigError: `to` is neither `stdout` nor a URL that a tag can be put behind.
+    """
+    if to == "stdout":
+        return
+    parts = split_url(to)
+    if parts is None:
+        raise ConfigError(
+            f"{where}: {_shown(to)} is neither 'stdout' nor a URL as http://127.0.0.1:8687/"
+        )
+    if parts.username or parts.password:
+        raise ConfigError(f"{where}: holds a password; it goes into username and password_file")
+    if parts.query or parts.fragment:
+        raise ConfigError(f"{where}: {to!r}: nothing can stand behind the path")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise ConfigError(f"{where}: plain http is for loopback addresses only")
+
+
+def _shown(to: str) -> str:
+    return "what is given" if "@" in to else repr(to)

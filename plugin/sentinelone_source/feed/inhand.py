@@ -1,0 +1,84 @@
+"""A page between the console and the shipper: what is new of it, and what became of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator
+
+from sentinelone_source.feed.counts import Counts
+from sentinelone_source.feed.settling import Rows
+from sentinelone_source.feed.state import DEAD_POSITION
+from sentinelone_source.feed.sweep import Sweep
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.page import Page
+
+
+class PageInHand:
+    """A page that is being handed over.
+
+    Args:
+        page: as the mapper opened it.
+        sweep: which it belongs to.
+        known: from keys and their positions, those whose rows were handed over before.
+
+    Attributes:
+        walked: positions of its records.
+    """
+
+    def __init__(
+        self, page: Page, sweep: Sweep, known: Callable[[list[str], list[int]], set[str]]
+    ) -> None:
+        self.walked: list[int] = []
+        self._page = page
+        self._sweep = sweep
+        self._handed_over = known
+        self._noted: dict[str, int] = {}
+        self._counts = Counts(pages=1)
+
+    def batches(self, mapper: Mapper) -> Iterator[list[bytes]]:
+        """Make the lines of new rows; when they are made, the page's records are let go."""
+        for batch in mapper.lines(self._page, self._known):
+            self._counts.rows += batch.rows
+            self._counts.bytes += batch.size
+            yield batch.pieces
+        self._page.body, self._page.records, self._page.raws = b"", [], None
+
+    def _known(self, keys: list[str], positions: list[int]) -> Container[str]:
+        rows = list(zip(keys, positions, strict=True))
+        self.walked.extend(at for key, at in rows if key)
+        found = self._handed_over(keys, positions)
+        if not self._sweep.notes:
+            return found
+        old = {
+            key: at for key, at in rows if key and key not in found and not self._sweep.wanted(at)
+        }
+        self._noted.update(old)
+        return found | old.keys()
+
+    def counts(self, buried: int, refused: int) -> Counts:
+        """What became of the page's records.
+
+        Args:
+            buried: those newly put among the dead letters.
+            refused: rows that the shipper does not take, and that are there as well.
+        """
+        page = self._page
+        self._counts.add(
+            Counts(
+                rows=-refused,
+                suppressed=page.suppressed - len(self._noted) + len(page.dead) - buried,
+                dead=buried + refused,
+                dropped=page.dropped,
+                noted=len(self._noted),
+                late=sum(map(self._sweep.late, page.positions)),
+                misfits=page.misfits,
+                cut=page.cut,
+            )
+        )
+        return self._counts
+
+    def rows(self, buried: list[str]) -> Rows:
+        """What is to be remembered: rows, those that were only noted, and the newly dead."""
+        return Rows(
+            [*self._page.keys, *self._noted, *buried],
+            [*self._page.positions, *self._noted.values(), *[DEAD_POSITION] * len(buried)],
+        )

@@ -1,0 +1,39 @@
+"""Lines as the body of a request: packed small while they wait, and opened when one is refused."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Self
+
+_LEVEL = 1
+_GZIP = 31
+
+
+class Parcel:
+    """Whole lines of one table, gzipped."""
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+
+    @classmethod
+    def pack(cls, pieces: list[bytes]) -> Self:
+        """Pack lines that come in pieces."""
+        packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
+        packed = [packer.compress(piece) for piece in pieces]
+        return cls(b"".join([*packed, packer.flush()]))
+
+    def lines(self) -> list[bytes]:
+        """The lines, each with its end."""
+        return zlib.decompress(self.body, wbits=_GZIP).splitlines(keepends=True)
+
+    def split(self, at: int | None = None) -> tuple[Self, Self] | None:
+        """Two parcels of the same lines in the same order; None if there is but one line.
+
+        Args:
+            at: how many lines go into the first; half of them if it is not said.
+        """
+        lines = self.lines()
+        if len(lines) < 2:
+            return None
+        at = len(lines) // 2 if at is None else at
+        return self.pack(lines[:at]), self.pack(lines[at:])
