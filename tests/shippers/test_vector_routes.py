@@ -1,0 +1,82 @@
+"""The routes of Vector's configurations, run by the real VRL compiler."""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING
+
+import pytest
+import yaml
+
+from sentinelone_source.mapping.files import load_mappings
+from shippers.vector import WAYS, load, text
+from shippers.vector_vrl import holds, routed, run_test
+
+if TYPE_CHECKING:
+    from shippers.vector import Document
+
+pytest.importorskip("pyvrl", reason="no wheel of pyVRL for this Python")
+
+CASES = [
+    pytest.param(way, test, id=f"{way}: {test['name']}")
+    for way in WAYS
+    for test in yaml.safe_load(text(f"tests-{way}.yaml"))["tests"]
+]
+
+
+@pytest.mark.parametrize(("way", "test"), CASES)
+def test_vectors_own_tests(way: str, test: Document) -> None:
+    """A test that `vector test` would find failing."""
+    assert run_test(load(way), test) == []
+
+
+@pytest.mark.parametrize(("way", "test"), CASES)
+def test_vectors_own_tests_fail_with_other_routes(way: str, test: Document) -> None:
+    """A test that passes whatever the routes say."""
+    document = copy.deepcopy(load(way))
+    route = document["transforms"]["tables"]["route"]
+    names, conditions = list(route), list(route.values())
+    rotated = dict(zip(names, conditions[1:] + conditions[:1], strict=True))
+    document["transforms"]["tables"]["route"] = rotated
+    nowhere = {**document, "transforms": {"tables": {"type": "route", "route": {"all": "true"}}}}
+    assert run_test(document, test) or run_test(nowhere, test)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_output_is_tested(way: str) -> None:
+    """A route, or what is kept apart, that no test speaks of."""
+    tests = yaml.safe_load(text(f"tests-{way}.yaml"))["tests"]
+    outputs = {f"tables.{name}" for name in load(way)["transforms"]["tables"]["route"]}
+    outputs.add("tables._unmatched")
+    assert {out["extract_from"] for test in tests for out in test["outputs"]} == outputs
+    for test in tests:
+        spoken = {out["extract_from"] for out in test["outputs"]}
+        assert spoken | set(test["no_outputs_from"]) == outputs, test["name"]
+
+
+@pytest.mark.parametrize("mapping", load_mappings().values(), ids=lambda m: m.name)
+@pytest.mark.parametrize("way", WAYS)
+def test_rows_of_every_mapping(way: str, mapping: Document) -> None:
+    """Rows of a mapping that leave by no route, by two, or by another's."""
+    row = {"_table": mapping.table, "stream": "stdout"}
+    assert routed(load(way), row) == [f"tables.{mapping.name}"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {"stream": "stderr", "event": "swept", "level": "info"},
+        {"stream": "stderr", "_table": "SentinelOneThreats_CL"},
+        {"stream": "stderr"},
+    ],
+)
+def test_a_log_line_is_never_a_row(event: Document) -> None:
+    """A line of the log that becomes a row."""
+    assert routed(load("exec"), event) == ["tables.log"]
+
+
+@pytest.mark.parametrize("condition", ["._table = = 1", ".a + 1", '"yes"'])
+def test_conditions_that_vector_refuses(condition: str) -> None:
+    """A compiler that takes everything."""
+    with pytest.raises(ValueError, match=r"error|no boolean"):
+        holds(condition, {"a": 1})
