@@ -62,7 +62,7 @@ def test_commands_and_options(words: str, command: click.Command) -> None:
         option
         for parameter in command.params
         if isinstance(parameter, click.Option)
-        for option in parameter.opts
+        for option in (*parameter.opts, *parameter.secondary_opts)
     }
     documented = set(re.findall(r"--[a-z][a-z-]*", text))
     assert options - {"--config"} == documented

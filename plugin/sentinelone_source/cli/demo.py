@@ -1,15 +1,20 @@
-"""`demo`: a console on loopback, and the real poller against it."""
+"""`demo`: a console on loopback and the real poller against it; loopback servers alone."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from sentinelone_source.cli.options import config_option
 from sentinelone_source.config import load_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 TOKEN = "demo-token"  # noqa: S105 - of a console that only this machine can reach
 
@@ -37,8 +42,6 @@ def command(ctx: click.Context, config: Path | None, seconds: float, seed: int) 
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same world.")
 def console(port: int, token: str, seed: int) -> None:
     """The console alone, until interrupted; something happens on it twice a second."""
-    import contextlib
-
     from sentinelone_source.demo.show import TICK, new_world
     from sentinelone_source.errors import SourceError
 
@@ -56,3 +59,87 @@ def console(port: int, token: str, seed: int) -> None:
             time.sleep(TICK)
             world.tick()
     server.stop()
+
+
+def _address(_: click.Context, parameter: click.Parameter, value: str) -> tuple[str, int]:
+    """`127.0.0.1:8690` or `[::1]:8690`."""
+    host, _colon, port = value.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65_535:
+        raise click.BadParameter(
+            f"{value!r} is no address; write '127.0.0.1:8690'", None, parameter
+        )
+    return host.strip("[]"), int(port)
+
+
+@command.command("dce")
+@config_option
+@click.option(
+    "--listen",
+    default="127.0.0.1:8690",
+    show_default=True,
+    callback=_address,
+    help="The plain port: tokens, rows, and what has arrived. Port 0 takes a free one.",
+)
+@click.option(
+    "--listen-tls",
+    default="127.0.0.1:8691",
+    show_default=True,
+    callback=_address,
+    help="The same over TLS.",
+)
+@click.option("--tls/--no-tls", default=None, help="TLS or not; on if it can be.")
+@click.option("--ca-file", type=click.Path(path_type=Path), help="Where the CA certificate goes.")
+@click.option("--rows", type=click.Path(path_type=Path), help="Append rows as NDJSON; - is stdout.")
+def dce(  # noqa: PLR0913 - its options
+    config: Path | None,
+    listen: tuple[str, int],
+    listen_tls: tuple[str, int],
+    *,
+    tls: bool | None,
+    ca_file: Path | None,
+    rows: Path | None,
+) -> None:
+    """Entra ID's token endpoint and a Data Collection Endpoint, until interrupted.
+
+    Their addresses, the CA certificate and the ids are printed on stderr as shell variables; at
+    the end a summary by table. The streams are those of the mappings.
+    """
+    from sentinelone_source.demo.dce import certificates
+    from sentinelone_source.demo.dce.server import Azure
+    from sentinelone_source.demo.dce.show import serve
+    from sentinelone_source.demo.dce.streams import built_in_streams
+    from sentinelone_source.errors import SourceError
+
+    streams = built_in_streams(load_settings(config).mappings_path)
+    is_tls = certificates.is_possible() if tls is None else tls
+    with _appended(rows) as file:
+        try:
+            azure = Azure(
+                streams,
+                listen=listen,
+                listen_tls=listen_tls if is_tls else None,
+                ca_file=ca_file,
+                rows_file=file,
+            )
+            serve(azure)
+        except OSError as error:
+            raise SourceError(
+                f"demo dce: {error.filename or 'its port'}: {error.strerror}"
+            ) from None
+
+
+@contextlib.contextmanager
+def _appended(path: Path | None) -> Iterator[BinaryIO | None]:
+    from sentinelone_source.errors import SourceError
+
+    if path is None:
+        yield None
+    elif str(path) == "-":
+        yield sys.stdout.buffer
+    else:
+        try:
+            file = path.open("ab")
+        except OSError as error:
+            raise SourceError(f"--rows: {path}: {error.strerror}") from None
+        with file:
+            yield file

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import struct
-import sys
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Event, Lock, Thread
+from http.server import BaseHTTPRequestHandler
+from threading import Event, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypedDict, Unpack
 
 from .api import Api, Behaviour, Call, Rate
 from .faults import Fault, Hang, Reset, Say, Script
+from .listener import Listener, reset_when_closed
 from .wire import Delivery, deliver
 
 if TYPE_CHECKING:
@@ -25,7 +22,6 @@ if TYPE_CHECKING:
     from .world import World
 
 HOST: Final = "127.0.0.1"
-_LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 
 
 class Switches(TypedDict, total=False):
@@ -133,42 +129,8 @@ class Console:
         return deliver(answer, call, effect, self.behaviour.gzip_level)
 
 
-class _Server(ThreadingHTTPServer):
-    """Knows its connections, so that it can end them."""
-
+class _Server(Listener):
     console: Console
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, *arguments: Any) -> None:
-        self._connections: set[socket.socket] = set()
-        self._lock = Lock()
-        super().__init__(*arguments)
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        with self._lock:
-            self._connections.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        with self._lock:
-            self._connections.discard(request)
-        # a FIN before the close would spoil the RST that a zero linger asks for
-        if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == _LINGER_ZERO:
-            self.close_request(request)
-        else:
-            super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Clients go away: that is no error, anything else is one."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
-
-    def disconnect(self) -> None:
-        with self._lock:
-            for connection in self._connections:
-                with suppress(OSError):
-                    socket.socket.shutdown(connection, socket.SHUT_RDWR)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -191,7 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         if delivery.ending != "keep":
             self.close_connection = True
         if delivery.ending == "reset":
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+            reset_when_closed(self.connection)
             if not delivery.sent:
                 return
         now = self.server.console.world.now()
