@@ -141,6 +141,8 @@ def test_mapping_keys_and_types() -> None:
             assert re.search(rf"^(\[request\.)?{field.encode_name}\b", text, flags=re.MULTILINE), (
                 field.name
             )
+    for field in msgspec.structs.fields(schema._Column):
+        assert f"| `{field.encode_name}` |" in text, field.name
     for test in schema._TESTS:
         assert f"| `{test}` |" in text
 

@@ -115,10 +115,23 @@ def fill(column: dict[str, Any], record: Any) -> Any:
         return None
     if value is None:
         return None
+    if isinstance(value, dict) and column.get("aliases"):
+        value = aliased(value, column["aliases"])
     value = TYPES[column["type"]](value)
     if column.get("redact") and value:
         return "sha256:" + hashlib.sha256(value.encode()).hexdigest()[:16]
     return value
+
+
+def aliased(value: dict[str, Any], aliases: dict[str, str]) -> dict[str, Any]:
+    """A copy of an object in which empty members named as aliases have what they stand for."""
+    copy = dict(value)
+    for name, member in aliases.items():
+        if name not in value or value[name] is None or value[name] == "":
+            wanted = value.get(member)
+            if wanted is not None and wanted != "":
+                copy[name] = wanted
+    return copy
 
 
 def as_text(value: Any) -> str:

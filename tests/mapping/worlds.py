@@ -65,6 +65,7 @@ FITTING = {
     "int": st.integers(-9, 9),
     "long": st.integers(-(2**40), 2**40),
     "real": numbers,
+    "json": st.one_of(texts, st.dictionaries(st.sampled_from(NAMES[:4]), scalars, max_size=4)),
 }
 
 Step = tuple[str, Any]
@@ -137,7 +138,8 @@ def columns(draw: st.DrawFn) -> dict[str, Any]:
     steps = draw(st.lists(paths(), min_size=1, max_size=draw(st.sampled_from([1, 1, 3]))))
     redact = kind in ("string", "guid", "json") and draw(st.integers(0, 5)) == 0
     path = [(render(one), many(one)) for one in steps]
-    return {"type": kind, "path": path, "redact": redact, "steps": steps}
+    aliases = draw(st.dictionaries(plain_names, plain_names, max_size=2)) if kind == "json" else {}
+    return {"type": kind, "path": path, "redact": redact, "aliases": aliases, "steps": steps}
 
 
 WALKS: list[list[list[Step]]] = [

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sentinelone_source.mapping.exact import Number, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 MAX_DEPTH = 32
 
@@ -88,6 +88,19 @@ TYPES: dict[str, Callable[[Any], Any]] = {
     "dynamic": to_dynamic,
     "json": to_json,
 }
+
+
+def with_aliases(value: Any, aliases: Iterable[tuple[str, str]]) -> Any:
+    """An object in which members can be found under further names too.
+
+    Null and the empty string are no values: they are not copied, and do not stay under a name
+    that something can be copied to.
+    """
+    if not isinstance(value, dict):
+        return value
+    nothing = (None, "")
+    free = ((name, value.get(member)) for name, member in aliases if value.get(name) in nothing)
+    return value | {name: found for name, found in free if found not in nothing}
 
 
 def fingerprint(secret: str) -> str:

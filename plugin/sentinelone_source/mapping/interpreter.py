@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from sentinelone_source.errors import Skippable
-from sentinelone_source.mapping.columns import TYPES, Misfit, fingerprint, to_micros, to_string
+from sentinelone_source.mapping.columns import (
+    TYPES,
+    Misfit,
+    fingerprint,
+    to_micros,
+    to_string,
+    with_aliases,
+)
 from sentinelone_source.mapping.exact import UNREADABLE, decode
 from sentinelone_source.mapping.paths import Path, Unevaluable
 from sentinelone_source.mapping.values import mend_surrogates
@@ -113,6 +120,8 @@ def column_value(column: Column, found: Iterable[list[Any]]) -> Any:
     value = _chosen(column, found)
     if value is None:
         return None
+    if column.aliases:
+        value = with_aliases(value, column.aliases)
     value = TYPES[column.type](value)
     return fingerprint(value) if column.redact else value
 

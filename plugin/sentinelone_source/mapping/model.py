@@ -14,12 +14,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the table. Of several paths the first with a value counts."""
+    """One column of the table. Of several paths the first with a value counts.
+
+    Attributes:
+        aliases: for an object: a further name, and the member that it stands for.
+    """
 
     name: str
     type: str
     paths: tuple[Path, ...]
     redact: bool = False
+    aliases: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

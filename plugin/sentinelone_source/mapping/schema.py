@@ -71,6 +71,7 @@ class _Column(msgspec.Struct):
     path: str | list[str]
     type: str = "string"
     redact: bool = False
+    aliases: dict[str, str] = {}
 
 
 def build(name: str, document: Document, file: str) -> Mapping:
@@ -171,10 +172,13 @@ def _column(name: str, spec: Any, place: str) -> Column:
         raise ConfigError(f"{place}: {unknown('type', checked.type, TYPES)}")
     if checked.redact and checked.type not in _REDACTABLE:
         raise ConfigError(f"{place}: redact: only {', '.join(sorted(_REDACTABLE))} can be redacted")
+    if checked.aliases and checked.type != "json":
+        raise ConfigError(f"{place}: aliases: only json columns can have them")
     texts = [checked.path] if isinstance(checked.path, str) else checked.path
     if not texts:
         raise ConfigError(f"{place}: path: the list of paths is empty")
-    return Column(name, checked.type, tuple(_path(text, place) for text in texts), checked.redact)
+    paths = tuple(_path(text, place) for text in texts)
+    return Column(name, checked.type, paths, checked.redact, tuple(checked.aliases.items()))
 
 
 def normal_column(spec: Any, place: str) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def inline(column: Column) -> bool:
     """Whether a column's value is read straight from typed fields, without jsonpath-ng."""
     if not all(path.plain for path in column.paths):
         return False
-    if column.redact:
+    if column.redact or column.aliases:
         return use_of(column) is Use.TEXT
     return len(column.paths) == 1 or use_of(column) is Use.TEXT
 
