@@ -1,0 +1,249 @@
+"""Rows by HTTP: each line arrives, in its feed's order, whatever the listener does."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sentinelone_source.config import Handover
+from sentinelone_source.errors import ConfigError, ReaderGone
+from sentinelone_source.handover.http import Http
+from sentinelone_source.handover.listener import Listener
+from support.in_http import Fault, InHttp, hang, lost_answer, reset, status
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine, Iterator
+    from pathlib import Path
+    from typing import Any
+
+    from sentinelone_source.handover.way import Refusal
+
+SECRET = "s3cr3t-0f-the-listener"
+
+
+@pytest.fixture
+def shipper() -> Iterator[InHttp]:
+    """A listener that takes everything."""
+    with InHttp() as listening:
+        yield listening
+
+
+def lines(first: int, last: int) -> list[bytes]:
+    """Numbered rows."""
+    return [b'{"n":%d}\n' % number for number in range(first, last)]
+
+
+def way_to(shipper: InHttp, patience: float | None = None, **settings: str) -> Http:
+    """The way to a shipper's listener."""
+    return Http(Listener(Handover(to=shipper.url, **settings), patience), patience=patience)
+
+
+async def hand_over(way: Http, mapping: str, *batches: list[bytes]) -> list[Refusal]:
+    """Take the batches of a page, and send them."""
+    send = await way.take(mapping, batches)
+    return await send()
+
+
+def bounded(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run, but not for ever."""
+
+    async def within() -> Any:
+        return await asyncio.wait_for(work, 120)
+
+    return asyncio.run(within())
+
+
+def numbers(shipper: InHttp, mapping: str = "") -> list[int]:
+    """What arrived, in its order."""
+    return [row["n"] for row in shipper.stored(f"sentinelone.{mapping}")]
+
+
+def test_what_a_batch_looks_like(shipper: InHttp) -> None:
+    """A listener that takes tags from paths, and JSON only, cannot route or read our batches."""
+    way = way_to(shipper)
+    assert bounded(hand_over(way, "threats", lines(0, 5), lines(5, 7))) == []
+    assert numbers(shipper, "threats.") == list(range(7))
+    for post in shipper.posts:
+        assert re.fullmatch(r"sentinelone\.threats\.\w+", post.tag)
+        assert post.headers["content-type"] == "application/json"
+        assert post.headers["content-encoding"] == "gzip"
+    assert [post.rows for post in shipper.posts] == [5, 2]
+
+
+def test_names_that_no_tag_can_have(shipper: InHttp) -> None:
+    """Rows of a mapping of one's own get a tag that no route of the shipper matches."""
+    bounded(hand_over(way_to(shipper), "my threats.v2", lines(0, 1)))
+    assert shipper.posts[0].tag.startswith("sentinelone.my_threats_v2.")
+
+
+def test_every_attempt_has_a_tag_of_its_own(shipper: InHttp) -> None:
+    """Two attempts share a chunk, which becomes larger than what Azure takes."""
+    shipper.script = [status("", 503, times=3), lost_answer("", times=2)]
+    bounded(hand_over(way_to(shipper), "threats", lines(0, 3)))
+    tags = [post.tag for post in shipper.posts]
+    assert len(tags) == len(set(tags)) == 6
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        *(status("", code, times=4) for code in (302, 400, 401, 403, 404, 413, 422, 429)),
+        *(status("", code, times=4) for code in (500, 502, 503, 504)),
+        reset("", times=4),
+    ],
+    ids=lambda fault: str(fault.status or "reset"),
+)
+def test_trouble_that_passes(shipper: InHttp, fault: Fault) -> None:
+    """A listener in trouble for a moment loses rows, or gets them in another order."""
+    shipper.script = [Fault(**vars(fault))]
+    assert bounded(hand_over(way_to(shipper), "threats", lines(0, 4), lines(4, 9))) == []
+    assert numbers(shipper) == list(range(9))
+
+
+def test_nobody_listens(shipper: InHttp) -> None:
+    """Rows are lost while the shipper is restarted."""
+    shipper.stop()
+
+    async def work() -> None:
+        sending = asyncio.ensure_future(hand_over(way_to(shipper), "threats", lines(0, 4)))
+        await asyncio.sleep(1)
+        assert not sending.done()
+        shipper.start()
+        await sending
+
+    bounded(work())
+    assert numbers(shipper) == list(range(4))
+
+
+def test_the_answer_is_lost(shipper: InHttp) -> None:
+    """What was stored without our knowing is not sent again, or the rest of the page is lost."""
+    shipper.script = [lost_answer("")]
+    bounded(hand_over(way_to(shipper), "threats", lines(0, 3), lines(3, 5)))
+    assert numbers(shipper) == [0, 1, 2, 0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("bad", [[0], [3], [8], [2, 3], [0, 8]], ids=str)
+def test_lines_that_are_refused(shipper: InHttp, bad: list[int]) -> None:
+    """A line that the listener never takes stops its feed for ever, or takes others with it."""
+    made = lines(0, 9)
+    for number in bad:
+        made[number] = b"no JSON %d\n" % number  # in_http answers 400 for the whole body
+
+    async def work() -> list[Refusal]:
+        way = way_to(shipper)
+        others = asyncio.ensure_future(go_on(way))
+        try:
+            return await hand_over(way, "threats", made)
+        finally:
+            others.cancel()
+
+    async def go_on(way: Http) -> None:
+        while True:
+            await hand_over(way, "groups", lines(0, 1))
+            await asyncio.sleep(0.5)
+
+    refused = bounded(work())
+    assert [refusal.line for refusal in refused] == [made[number] for number in bad]
+    assert all("HTTP 400" in refusal.reason for refusal in refused)
+    assert numbers(shipper, "threats") == [n for n in range(9) if n not in bad]
+
+
+def test_a_refused_line_with_no_other_feed(shipper: InHttp) -> None:
+    """With one feed only, nothing shows that it is the line, and the feed stops for ever."""
+    made = [b"no JSON\n", *lines(1, 5)]
+    [refused] = bounded(hand_over(way_to(shipper), "threats", made))
+    assert refused.line == made[0]
+    assert numbers(shipper) == [1, 2, 3, 4]
+
+
+def test_refusing_everything_is_not_the_lines_fault(shipper: InHttp) -> None:
+    """A full disk, which is a 400, turns good rows into dead letters."""
+    shipper.script = [status("", 400, times=17)]
+    assert bounded(hand_over(way_to(shipper), "threats", lines(0, 4))) == []
+    assert numbers(shipper) == list(range(4))
+
+
+def test_full_disk(shipper: InHttp) -> None:
+    """Rows are lost when the listener has no room, or when it stored a part of a batch."""
+    shipper.room = 6
+
+    async def work() -> None:
+        sending = asyncio.ensure_future(
+            hand_over(way_to(shipper), "threats", lines(0, 4), lines(4, 8))
+        )
+        while len([post for post in shipper.posts if post.status == 400]) < 9:
+            await asyncio.sleep(0.01)
+        shipper.room = None
+        assert await sending == []
+
+    bounded(work())
+    assert set(numbers(shipper)) == set(range(8))
+    assert numbers(shipper)[:4] == [0, 1, 2, 3]
+
+
+def test_other_feeds_go_on(shipper: InHttp) -> None:
+    """One feed whose rows are not taken holds up all others."""
+    shipper.script = [status("sentinelone.threats", 503, times=None)]
+
+    async def work() -> None:
+        way = way_to(shipper)
+        waiting = asyncio.ensure_future(hand_over(way, "threats", lines(0, 3)))
+        await hand_over(way, "agents", lines(0, 3))
+        assert not waiting.done()
+        assert list(way.waits.waiting) == ["threats"]
+        assert way.waits.waited["agents"] > 0
+        shipper.script = []
+        await waiting
+        assert not way.waits.waiting
+
+    bounded(work())
+    assert numbers(shipper, "threats") == numbers(shipper, "agents") == [0, 1, 2]
+
+
+def test_patience_ends(shipper: InHttp) -> None:
+    """`run --once` never ends when the shipper stays away."""
+    shipper.stop()
+    with pytest.raises(ReaderGone, match="nobody listens"):
+        bounded(hand_over(way_to(shipper, patience=0.5), "threats", lines(0, 3)))
+
+
+def test_no_answer_within_patience(shipper: InHttp) -> None:
+    """`run --once` never ends when the shipper takes rows and says nothing."""
+    shipper.script = [hang("", times=None)]
+    with pytest.raises(ReaderGone, match="no answer"):
+        bounded(hand_over(way_to(shipper, patience=0.5), "threats", lines(0, 3)))
+
+
+@pytest.mark.parametrize("kind", ["token", "basic"])
+def test_a_secret_that_changes(shipper: InHttp, kind: str, tmp_path: Path) -> None:
+    """A listener that asks who we are gets no answer, or never the new one; or the log tells it."""
+    file = tmp_path / "secret"
+    file.write_text("not it\n")
+    settings = {"token_file": str(file)}
+    if kind == "basic":
+        settings = {"username": "acme", "password_file": str(file)}
+        shipper.basic = ("acme", SECRET)
+    else:
+        shipper.token = SECRET
+
+    async def work() -> None:
+        sending = asyncio.ensure_future(
+            hand_over(way_to(shipper, **settings), "threats", lines(0, 3))
+        )
+        while not shipper.posts:
+            await asyncio.sleep(0.01)
+        file.write_text(f"{SECRET}\n")
+        await sending
+
+    bounded(work())
+    assert {post.status for post in shipper.posts} == {401, 201}
+    assert numbers(shipper) == [0, 1, 2]
+
+
+def test_a_secret_that_is_missing(shipper: InHttp, tmp_path: Path) -> None:
+    """A wrong path is found out at the first row, and not at the start."""
+    with pytest.raises(ConfigError, match=r"token file .*/none: cannot be read"):
+        way_to(shipper, token_file=str(tmp_path / "none"))
