@@ -23,14 +23,15 @@ MAY_KNOW = {
     "retries": {"errors"},
     "certificates": {"errors"},
     "secrets_on_disk": {"errors"},
-    "telemetry": set(),
+    "telemetry": COMMON | {"config", "console", "feed"},
     "config": COMMON,
     "mapping": COMMON,
     "console": COMMON | {"config"},
     "handover": COMMON | {"config"},
     "feed": COMMON | {"console", "mapping", "handover"},
     "service": COMMON | {"config", "console", "feed", "memory"},
-    "assembly": COMMON | {"config", "console", "mapping", "feed", "handover", "service"},
+    "assembly": COMMON
+    | {"config", "console", "mapping", "feed", "handover", "service", "telemetry"},
     "azure": COMMON | {"config", "console", "mapping"},
     "demo": COMMON | {"config", "assembly", "service", "telemetry", "mapping"},
 }
@@ -93,7 +94,7 @@ def test_tests_say_what_breaks() -> None:
 
 
 def test_the_polling_path_imports_only_what_it_uses() -> None:
-    """A start-up that pays for Azure, for JSONPath's parser, for the demo or for retries unused."""
+    """A start-up that pays for Azure, JSONPath's parser, the demo, retries or metrics unused."""
     program = (
         "import sys; from sentinelone_source.cli.run import command;"
         "from sentinelone_source import assembly;"
@@ -107,4 +108,5 @@ def test_the_polling_path_imports_only_what_it_uses() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.split()
     assert shown[-1] == "False"
-    assert not {"msal", "azure", "jsonpath_ng", "stamina", "tenacity"} & set(shown)
+    unused = {"msal", "azure", "jsonpath_ng", "stamina", "tenacity", "prometheus_client"}
+    assert not unused & set(shown)

@@ -16,6 +16,7 @@ from sentinelone_source.config.file import (
     Telemetry,
 )
 from sentinelone_source.config.handover import check_destination
+from sentinelone_source.config.listen import Address
 from sentinelone_source.config.settings import (
     Settings,
     check_feed_names,
@@ -24,6 +25,7 @@ from sentinelone_source.config.settings import (
 )
 
 __all__ = [
+    "Address",
     "Azure",
     "Broker",
     "Console",

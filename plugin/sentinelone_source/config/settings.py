@@ -13,6 +13,7 @@ from sentinelone_source.config.consoles import read_consoles
 from sentinelone_source.config.feeds import FeedSettings, read_duration, read_feed
 from sentinelone_source.config.file import Azure, Console, File, Handover, Telemetry
 from sentinelone_source.config.handover import read_handover
+from sentinelone_source.config.listen import Address, read_address
 from sentinelone_source.documents import convert, read_toml, unknown
 from sentinelone_source.errors import ConfigError
 
@@ -29,6 +30,7 @@ class Settings(msgspec.Struct, frozen=True):
     settle: float
     mappings_path: Path | None
     telemetry: Telemetry
+    listen: Address | None
     azure: Azure
     feeds: dict[str, Any]
 
@@ -76,6 +78,7 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
         settle=read_duration(handover.settle, f"{where}: handover.settle"),
         mappings_path=here / file.mappings.path if file.mappings.path else None,
         telemetry=file.telemetry,
+        listen=read_address(file.telemetry.listen, f"{where}: telemetry.listen"),
         azure=file.azure,
         feeds=file.feeds,
     )

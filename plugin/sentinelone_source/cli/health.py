@@ -1,0 +1,62 @@
+"""`health`: the exit status that a probe wants to see."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from sentinelone_source.cli.options import config_option
+from sentinelone_source.config import Settings, load_settings
+from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError
+from sentinelone_source.telemetry.verdict import Verdict, ask, look
+from sentinelone_source.times import parse_duration
+
+MAX_AGE = 900.0
+"""Seconds that a feed's last sweep may be old, or three times its interval if that is longer."""
+
+
+@click.command("health")
+@config_option
+@click.option(
+    "--max-age",
+    metavar="DURATION",
+    help="How old the last sweep of every feed may be. Else 15m, or 3 intervals if that is longer.",
+)
+def command(config: Path | None, max_age: str | None) -> None:
+    """Say whether the poller is well: exit status 0 or 1, and a line that says why.
+
+    With `[telemetry] listen`, asks the running process; without it, or with --max-age, looks at the
+    state. Takes no lock.
+    """
+    settings = load_settings(config)
+    age = None if max_age is None else _duration(max_age)
+    asked = settings.listen if settings.listen is not None and settings.listen.port else None
+    verdict = Verdict(True, "") if asked is None else ask(asked)
+    if verdict.healthy and (asked is None or age is not None):
+        allowed = _generous(settings) if age is None else age
+        verdict = look(settings.state_path, _matters(settings), allowed)
+    click.echo(f"{'healthy' if verdict.healthy else 'not healthy'}: {verdict.reason}")
+    sys.exit(EXIT_OK if verdict.healthy else EXIT_FAILED)
+
+
+def _duration(text: str) -> float:
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"--max-age: {error}") from None
+
+
+def _generous(settings: Settings) -> float:
+    """Three times the longest interval, and MAX_AGE at least."""
+    named = [name for name, value in settings.feeds.items() if isinstance(value, dict)]
+    feeds = [settings.feed(name) for name in ("", *named)]
+    return max(MAX_AGE, *(3 * feed.interval for feed in feeds if feed.enabled))
+
+
+def _matters(settings: Settings) -> Callable[[str, str], bool]:
+    """Whether a feed of the state is one that this configuration polls."""
+    consoles = {console.name for console in settings.consoles}
+    return lambda console, mapping: console in consoles and settings.feed(mapping).enabled

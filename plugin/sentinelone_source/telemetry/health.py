@@ -1,0 +1,75 @@
+"""Whether the process is alive, and whether it is ready. Neither says how the console is."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from sentinelone_source.telemetry.listener import Reply
+
+BEAT = 1.0
+"""Seconds between two beats."""
+STALE = 30.0
+"""Seconds without a beat after which the event loop counts as stuck."""
+
+
+class Console(Protocol):
+    """A console, as far as readiness goes."""
+
+    @property
+    def name(self) -> str:
+        """As in the configuration."""
+
+    @property
+    def answered(self) -> bool:
+        """Whether it has accepted our token."""
+
+
+class Heartbeat:
+    """Beats as long as the event loop turns."""
+
+    def __init__(self) -> None:
+        self._at = time.monotonic()
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            self._at = time.monotonic()
+            await asyncio.sleep(BEAT)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last beat."""
+        return time.monotonic() - self._at
+
+
+class Health:
+    """What `/healthz` and `/readyz` say."""
+
+    def __init__(self, heartbeat: Heartbeat, consoles: Sequence[Console]) -> None:
+        self._heartbeat = heartbeat
+        self._consoles = consoles
+
+    def live(self, _: str) -> Reply:
+        """200 while the event loop turns, whatever the console does."""
+        age = self._heartbeat.age
+        if age > STALE:
+            reason = f"the event loop has not turned for {age:.0f} s"
+            return _json(503, "stuck", reason=reason)
+        return _json(200, "alive")
+
+    def ready(self, _: str) -> Reply:
+        """200 once a console has accepted our token."""
+        answered = {console.name: console.answered for console in self._consoles}
+        if any(answered.values()):
+            return _json(200, "ready", consoles=answered)
+        reason = "no console has answered an authenticated request yet"
+        return _json(503, "not ready", reason=reason, consoles=answered)
+
+
+def _json(code: int, status: str, **more: Any) -> Reply:
+    return Reply(code, msgspec.json.encode({"status": status, **more}) + b"\n")

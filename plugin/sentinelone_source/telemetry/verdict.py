@@ -1,0 +1,72 @@
+"""What `health` finds out about a process from outside of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from sentinelone_source.config.listen import Address
+from sentinelone_source.errors import StateError
+from sentinelone_source.feed.glance import Glance, glance
+
+PATIENCE = 5.0
+"""Seconds within which a living process answers."""
+
+
+class Verdict(NamedTuple):
+    """Whether it is well, and why."""
+
+    healthy: bool
+    reason: str
+
+
+def ask(address: Address) -> Verdict:
+    """Ask a process that listens whether its event loop turns."""
+    import http.client
+
+    connection = http.client.HTTPConnection(*address.from_here, timeout=PATIENCE)
+    try:
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        said = answer.read(1000).decode("utf-8", "replace").strip()
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        return Verdict(False, f"no answer from {address.from_here}: {reason}")
+    finally:
+        connection.close()
+    return Verdict(answer.status == 200, f"{address.from_here} answers {answer.status}: {said}")
+
+
+def look(folder: Path, matters: Callable[[str, str], bool], max_age: float) -> Verdict:
+    """Look at a state for sweeps that came to their end.
+
+    Args:
+        folder: of the state.
+        matters: whether a feed does, by its console and mapping.
+        max_age: seconds ago that a feed's last sweep may have begun.
+    """
+    try:
+        seen = glance(folder)
+    except StateError as error:
+        return Verdict(False, str(error))
+    seen = seen._replace(swept={feed: at for feed, at in seen.swept.items() if matters(*feed)})
+    return judged(seen, max_age, time.time())
+
+
+def judged(seen: Glance, max_age: float, now: float) -> Verdict:
+    """What a state means. A process that has just begun is given `max_age` like any other.
+
+    A feed's first sweep may take hours: until it has ended, something has to be settled instead.
+    """
+    if not seen.swept:
+        return Verdict(False, "the state knows no feed of this configuration")
+    for (console, mapping), swept in seen.swept.items():
+        last = seen.written if swept is None else swept
+        age = now - max(last, seen.started)
+        if age > max_age:
+            what = "swept" if swept is not None else "settled anything in its first sweep"
+            said = f"{console}/{mapping}: last {what} {now - last:.0f} s ago"
+            return Verdict(False, f"{said}; {max_age:.0f} s are allowed")
+    return Verdict(True, f"{len(seen.swept)} feeds, each swept within {max_age:.0f} s")
