@@ -20,7 +20,7 @@ from sentinelone_source.handover.way import Way
 from sentinelone_source.mapping.files import find_mapping, load_mappings
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.model import Mapping
-from sentinelone_source.service import Service
+from sentinelone_source.service import Beside, Service
 from sentinelone_source.times import SECOND
 
 ONCE_PATIENCE = 600.0
@@ -57,9 +57,28 @@ def assemble(settings: Settings, tables: Sequence[str], *, once: bool) -> Iterat
             for mapper in map(Mapper, mappings)
             for console in consoles
         ]
-        yield Service(settings, feeds, state, settling, once)
+        with _beside(settings, feeds, consoles, way, once) as beside:
+            yield Service(settings, feeds, state, settling, once, beside)
     finally:
         state.close()
+
+
+@contextlib.contextmanager
+def _beside(
+    settings: Settings, feeds: list[Feed], consoles: list[Console], way: Way, once: bool
+) -> Iterator[list[Beside]]:
+    """What runs beside the feeds: it watches tokens, and tells those who ask how we are."""
+    beside: list[Beside] = [] if once else [console.expiry.watch for console in consoles]
+    if settings.listen is None:
+        yield beside
+        return
+    from sentinelone_source.telemetry.metrics import Source
+    from sentinelone_source.telemetry.probes import probes
+
+    intervals = {feed.name: settings.feed(feed.name).interval for feed in feeds}
+    source = Source(feeds, consoles, way.waits, intervals)
+    with probes(settings.listen, source, f"{settings.source}: telemetry.listen") as heartbeat:
+        yield [*beside, heartbeat.run]
 
 
 def _way(settings: Settings, once: bool) -> tuple[Way, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -37,6 +37,9 @@ STOP_PATIENCE = 4.0
 RESTARTS = 5
 """How often one sweep begins again because the console lost its cursor."""
 
+Beside = Callable[[], Coroutine[Any, Any, None]]
+"""Something that runs as long as the feeds do, and troubles none of them."""
+
 _log = structlog.get_logger()
 
 
@@ -58,6 +61,7 @@ class Service:
     state: State
     settling: Settling
     once: bool
+    beside: Sequence[Beside] = ()
 
     async def run(self) -> int:
         """Run until done, or stopped by SIGTERM or SIGINT; gives the exit status."""
@@ -83,13 +87,14 @@ class Service:
         feeds = asyncio.ensure_future(self._tend_all())
         settling = asyncio.create_task(self.settling.run())
         stopped = asyncio.create_task(stop.wait())
+        beside = [asyncio.create_task(run()) for run in self.beside]
         try:
             await asyncio.wait({feeds, settling, stopped}, return_when=asyncio.FIRST_COMPLETED)
             if settling.done():
                 await settling
             outcomes = await feeds if feeds.done() else []
         finally:
-            await _end(feeds, settling, stopped)
+            await _end(feeds, settling, stopped, *beside)
         await self._finish()
         return _status(outcomes)
 

@@ -131,8 +131,6 @@ class _Handler(BaseHTTPRequestHandler):
 
     server: _Server
     timeout = PATIENCE
-    server_version = "sentinelone-source"
-    sys_version = ""
     error_content_type = "application/json"
     error_message_format = '{"error": %(code)d}\n'
 
@@ -167,6 +165,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(reply.body)
+
+    def version_string(self) -> str:
+        return "sentinelone-source"
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Says nothing."""
