@@ -11,7 +11,10 @@ from sentinelone_source import __version__
 _COMMANDS = {
     "run": "poll for ever, or one sweep of every feed with --once",
     "map": "turn API records into rows, offline",
+    "replay": "rows or dead letters to the Data Collection Rule, directly",
     "state": "look at the watermarks, and move them",
+    "health": "exit status for a probe",
+    "template": "what to deploy in Azure: tables, rule, role, alerts",
     "demo": "the poller against a console of its own, for a first look",
 }
 

@@ -1,0 +1,107 @@
+"""The tables and streams that the mappings need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sentinelone_source.documents import read_toml
+from sentinelone_source.mapping.files import built_in_folder, load_mappings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sentinelone_source.mapping.model import Mapping
+
+# A mapping's type -> what the table calls it, what the stream calls it. Azure keeps a guid as text,
+# and a stream has no such type; `source` hands columns on, so both sides must say the same.
+TYPES = {
+    "string": ("string", "string"),
+    "guid": ("string", "string"),
+    "json": ("string", "string"),
+    "int": ("int", "int"),
+    "long": ("long", "long"),
+    "real": ("real", "real"),
+    "boolean": ("boolean", "boolean"),
+    "datetime": ("dateTime", "datetime"),
+    "dynamic": ("dynamic", "dynamic"),
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table and of its stream; `type` is the mapping's word for it."""
+
+    name: str
+    type: str
+
+    @property
+    def in_table(self) -> dict[str, str]:
+        """As the tables API takes it."""
+        return {"name": self.name, "type": TYPES[self.type][0]}
+
+    @property
+    def in_stream(self) -> dict[str, str]:
+        """As a stream declaration takes it."""
+        return {"name": self.name, "type": TYPES[self.type][1]}
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table with its stream.
+
+    Attributes:
+        mapping: the mapping's name.
+        file: the mapping file that had the last word on it, for errors.
+        retyped: built-in columns to which the user's mapping gives another type, with their own.
+    """
+
+    name: str
+    stream: str
+    mapping: str
+    file: str
+    columns: tuple[Column, ...]
+    retyped: tuple[tuple[Column, str], ...] = ()
+
+
+def plan_tables(folder: Path | None = None) -> tuple[Table, ...]:
+    """What the built-in mappings and the user's folder need, the built-in tables first.
+
+    A built-in column that the user's mapping leaves out stays: the parser of Microsoft's solution
+    breaks without it, and a table deployed without it would lose what is in it.
+
+    Args:
+        folder: the user's mapping files.
+
+    Raises:
+        ConfigError: a mapping file is wrong.
+    """
+    built_in = {mapping.table: mapping for mapping in load_mappings().values()}
+    files = _files(folder)
+    return tuple(
+        _table(mapping, built_in.get(mapping.table), files[mapping.table])
+        for mapping in load_mappings(folder).values()
+    )
+
+
+def _files(folder: Path | None) -> dict[str, str]:
+    """The file of each table that was read last."""
+    paths = [path for place in (built_in_folder(), folder) if place for path in _sorted(place)]
+    return {str(read_toml(path).get("table")): str(path) for path in paths}
+
+
+def _sorted(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.toml"))
+
+
+def _table(mapping: Mapping, built_in: Mapping | None, file: str) -> Table:
+    types = {column.name: column.type for column in mapping.columns}
+    standard = {column.name: column.type for column in built_in.columns} if built_in else {}
+    columns = [Column(name, types.get(name, kind)) for name, kind in standard.items()]
+    columns += [Column(name, kind) for name, kind in types.items() if name not in standard]
+    retyped = tuple(
+        (column, standard[column.name])
+        for column in columns
+        if TYPES[column.type] != TYPES[standard.get(column.name, column.type)]
+    )
+    return Table(mapping.table, mapping.stream, mapping.name, file, tuple(columns), retyped)
