@@ -11,13 +11,17 @@ import click
 import msgspec
 import pytest
 import tomli
+import yaml
+from prometheus_client import ProcessCollector
 
 from sentinelone_source import config, errors
 from sentinelone_source.cli import commands
 from sentinelone_source.config import load_settings
+from sentinelone_source.handover.waits import Waits
 from sentinelone_source.mapping import schema
 from sentinelone_source.mapping.columns import TYPES
 from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.telemetry.metrics import Source
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -132,6 +136,27 @@ def test_log_events() -> None:
         re.findall(r"^\| `(\w+)` \|", (DOCS / "logs.md").read_text(), flags=re.MULTILINE)
     )
     assert logged == documented
+
+
+def test_metrics() -> None:
+    """A metric that nobody can look up, or a documented one, an alert on it even, that is gone."""
+    source = Source([], [], Waits(), {})
+    families = [*source.collect(), *ProcessCollector(registry=None).collect()]
+    endings = {"counter": "_total", "info": "_info"}
+    exposed = {
+        f"{family.name}{endings.get(family.type, '')}": "gauge"
+        if family.type == "info"
+        else family.type
+        for family in families
+    }
+    page = (DOCS / "telemetry.md").read_text()
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \|[^|]*\|[^|]*\| `(.+)` \|$", page, flags=re.MULTILINE)
+    assert {name: kind for name, kind, _ in rows} == exposed
+    for name, _, alert in rows:
+        assert name in alert
+    [rules] = [block for block in code_blocks(page, "yaml") if "groups:" in block]
+    assert set(re.findall(r"\b(?:sentinelone_source|process)_\w+", page)) == exposed.keys()
+    assert all("expr" in rule for rule in yaml.safe_load(rules)["groups"][0]["rules"])
 
 
 def test_mapping_keys_and_types() -> None:
