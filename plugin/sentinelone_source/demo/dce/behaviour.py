@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypedDict
 
 
@@ -23,9 +23,9 @@ class Behaviour:
 
     tenant_id: str = "7d1a4a52-0d6c-4a3e-9c1b-5e2f4c8a9b10"
     client_id: str = "2b9d6c1e-84f7-4c55-b0a3-1f6e7d8c9a21"
-    client_secret: str = "demo-secret"  # noqa: S105 - of a server that only this machine can reach
-    identity_header: str = "demo-identity"
-    assertions: frozenset[str] = frozenset()
+    client_secret: str = field(default="demo-secret", repr=False)
+    identity_header: str = field(default="demo-identity", repr=False)
+    assertions: frozenset[str] = field(default=frozenset(), repr=False)
     dcr_id: str = "dcr-5e1c0f4e9a7b4d2f8c6a3b1d0e9f8a7c"
     audience: str = "https://monitor.azure.com"
     token_life: float = 3600.0

@@ -72,7 +72,9 @@ class _Chunks:
         try:
             size = int(line.partition(b";")[0], 16)
         except ValueError:
-            raise BrokenBody("a chunk's size is not a number") from None
+            size = -1
+        if size < 0:
+            raise BrokenBody("a chunk's size is not a number")
         if not size:
             while self._line():
                 pass  # trailers

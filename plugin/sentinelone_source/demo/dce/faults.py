@@ -127,7 +127,7 @@ class Order(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
     where: str
     status: int | None = None
-    retry_after: float | str | None = None
+    retry_after: int | float | str | None = None
     reset: bool = False
     lose_answer: bool = False
     hang: float | None = None

@@ -136,7 +136,7 @@ class Identity:
             text = "The client assertion is not a valid JWT."
             return refused_token(401, "invalid_client", 50027, text)
         expires = claims.get("exp")
-        if not isinstance(expires, int) or expires <= time():
+        if not isinstance(expires, int | float) or expires <= time():
             text = "Client assertion is not within its valid time range."
             return refused_token(401, "invalid_client", 700024, text)
         is_certificate = claims.get("iss") == client_id

@@ -25,7 +25,7 @@ def handle(azure: Azure, call: Call) -> Answer | None:  # noqa: PLR0911 - a tabl
         case "GET", "/rows":
             return _rows(azure.received, call.query.get("table"))
         case "GET", "/requests":
-            return json({"token": azure.token_requests, "ingestion": azure.requests})
+            return _requests(azure)
         case "GET", "/summary":
             return json(azure.summary())
         case "POST", "/faults":
@@ -41,6 +41,12 @@ def handle(azure: Azure, call: Call) -> Answer | None:  # noqa: PLR0911 - a tabl
 def _done(action: Callable[[], None]) -> Answer:
     action()
     return NO_CONTENT
+
+
+def _requests(azure: Azure) -> Answer:
+    tokens = [request._asdict() for request in azure.token_requests[:]]
+    rows = [request._asdict() for request in azure.requests[:]]
+    return json({"token": tokens, "ingestion": rows})
 
 
 def _rows(received: Received, table: str | None) -> Answer:

@@ -134,8 +134,12 @@ class Azure:
 
     def start(self) -> None:
         """Returns when requests can come. Raises OSError when a port is taken."""
-        for door in self._doors:
-            door.open()
+        try:
+            for door in self._doors:
+                door.open()
+        except OSError:
+            self.stop()
+            raise
 
     def stop(self) -> None:
         """Ends all connections; returns when the ports are closed."""
