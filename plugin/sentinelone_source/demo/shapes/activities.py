@@ -83,18 +83,26 @@ def _agent_event(s: Scene) -> Story:
     return Story(primary, data, s.host.ip, by_agent=True, by_user=is_human)
 
 
+_HASH_LISTS: Final = {
+    3001: ("added", "whitelist", "hash exclusion"),
+    3002: ("added", "blacklist", "blacklist hash"),
+    3020: ("deleted", "blacklist", "blacklist hash"),
+    3021: ("deleted", "whitelist", "hash exclusion"),
+}
+
+
 def _hash_list(s: Scene) -> Story:
-    verb = {3002: "added", 3020: "deleted"}[s.kind]
+    verb, which, what = _HASH_LISTS[s.kind]
     sha1 = words.hexes(s.tenant.rng, 40)
     family = s.host.system.family
     data = {
-        "description": "blacklist",
+        "description": which,
         "fileContentHash": sha1,
         "osFamily": family,
         "username": s.user.name,
     }
-    sentence = f"The management user {s.user.name} {verb} the {family.capitalize()} blacklist hash."
-    extra = {"osFamily": family, "description": "blacklist"}
+    sentence = f"The management user {s.user.name} {verb} the {family.capitalize()} {what}."
+    extra = {"osFamily": family, "description": which}
     return Story(sentence, data, sha1, by_user=True, hash=sha1, extra=extra)
 
 
@@ -173,14 +181,14 @@ _TELLERS: Final[dict[int, Callable[[Scene], Story]]] = {
     27: _login,
     23: _user_added,
     **dict.fromkeys(_AGENT_SENTENCES, _agent_event),
-    **dict.fromkeys((3002, 3020), _hash_list),
+    **dict.fromkeys(_HASH_LISTS, _hash_list),
     **dict.fromkeys((3600, 3602, 3603), _rule_change),
     3608: _rule_hit,
     **dict.fromkeys((18, 2001), _threat_event),
     **dict.fromkeys(HIDDEN, _hidden),
 }
 _COMMON: Final = (27, 90, 92, 18, 43, 27, 3608, 92, 27)
-_RARE: Final = (31, 23, 64, 3002, 2001, 3020, 91, 3600, 3602, 3603)
+_RARE: Final = (31, 23, 64, 3001, 3002, 2001, 3020, 3021, 91, 3600, 3602, 3603)
 KINDS: Final = (*_COMMON, *_COMMON, *_RARE)
 
 
