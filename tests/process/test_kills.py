@@ -5,38 +5,17 @@ from __future__ import annotations
 import random
 import threading
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
+from support.living import living
 from support.tenancy import table_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sentinelone_source.demo.world import World
     from support.tenancy import Tenancy
 
 PAGE = 8
-
-
-@contextmanager
-def living(world: World, tick: float = 0.05) -> Iterator[None]:
-    """Things happen for as long as this lasts."""
-    over = threading.Event()
-
-    def live() -> None:
-        while not over.wait(tick):
-            world.tick()
-
-    life = threading.Thread(target=live)
-    life.start()
-    try:
-        yield
-    finally:
-        over.set()
-        life.join()
 
 
 def killed(tenancy: Tenancy, kills: int, seed: int) -> list[list[bytes]]:

@@ -78,6 +78,7 @@ class InHttp:
         rows: what is stored, by tag, in order.
         posts: what came in, in order.
         paused: as with `storage.pause_on_chunks_overlimit`: connections are reset.
+        refuses: a body that holds this is a 400, as from a rule of which the sender knows nothing.
         room: how many more rows the disk takes; None is no limit. A full disk is a 400, and the
             part of the batch that had room is stored.
         token: what `Authorization: Bearer` must carry; `basic`: a user and a password.
@@ -89,6 +90,7 @@ class InHttp:
     basic: tuple[str, str] | None = None
     limit: int = LIMIT
     paused: bool = False
+    refuses: bytes = b""
     room: int | None = None
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     posts: list[Post] = field(default_factory=list)

@@ -128,7 +128,10 @@ class Handler(BaseHTTPRequestHandler):
             self._send(400, b"error: invalid 'Content-Type'\n")
             return body, Reading(400)
         plain = inflate(body, self.headers.get("Content-Encoding", ""))
-        return (body, Reading(400)) if plain is None else (plain, read(plain))
+        if plain is None:
+            return body, Reading(400)
+        refuses = self.server.shipper.refuses
+        return plain, Reading(400) if refuses and refuses in plain else read(plain)
 
     def _answer(self, code: int) -> None:
         if code == 0:

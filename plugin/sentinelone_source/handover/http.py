@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections import deque
 from collections.abc import Iterable
 
@@ -21,8 +23,6 @@ FIRST_WAIT = 0.2
 LONGEST_WAIT = 30.0
 REFUSALS = 3
 """How often in a row a batch is refused before it is halved."""
-ROUNDS = 2
-"""How often a lone line is refused so often, while others pass, before it is set aside."""
 
 _log = structlog.get_logger()
 
@@ -40,6 +40,7 @@ class Http:
         self._listener = listener
         self._patience = patience
         self._passed = 0
+        self._last: tuple[str, Parcel] | None = None
 
     def check(self) -> None:
         """Nothing to ask: what is settled has been acknowledged."""
@@ -93,44 +94,50 @@ class Http:
             await insist(post, worth, first=wait, longest=LONGEST_WAIT, patience=self._patience)
         except Retriable as error:
             if refusals < REFUSALS:
-                raise ReaderGone(f"{error}; nothing was taken for {self._patience:.0f} s") from None
+                raise self._gone(error) from None
             return str(error)
         return ""
 
     async def _fault(self, mapping: str, line: Parcel, after: deque[Parcel]) -> str:
         """What is wrong with a lone line that was refused; nothing if it passes after all.
 
-        While others pass, it is the line; while nothing does, it is the listener, and we wait.
+        If it is refused once more after another line has passed, it is the line. While nothing
+        passes it is the listener, and we wait.
         """
-        rounds, wait = 0, FIRST_WAIT
-        while rounds < ROUNDS:
+        began, wait = time.monotonic(), FIRST_WAIT
+        while True:
             passed = self._passed
+            await asyncio.sleep(wait)
+            if self._passed == passed:
+                await self._try_another(mapping, after)
+            others_pass = self._passed > passed
             reason = await self._refusal(mapping, line, wait)
-            if not reason:
-                return ""
-            if self._passed == passed:
-                await self._let_one_pass(mapping, after)
-            if self._passed == passed:
-                await asyncio.sleep(wait)
-                rounds, wait = 0, min(2 * wait, LONGEST_WAIT)
-            else:
-                rounds += 1
-        return reason
+            if others_pass or not reason:
+                return reason
+            if self._patience is not None and time.monotonic() - began > self._patience:
+                raise self._gone(reason)
+            wait = min(2 * wait, LONGEST_WAIT)
 
-    async def _let_one_pass(self, mapping: str, after: deque[Parcel]) -> None:
-        """Send the line after one that is refused, once, to see who is at fault."""
-        if not after:
-            return
-        parcel = after.popleft()
-        first, rest = parcel.split(at=1) or (parcel, None)
-        try:
+    async def _try_another(self, mapping: str, after: deque[Parcel]) -> None:
+        """See whether the listener takes anything: the next line, else one that it took before.
+
+        If it does, that one overtakes the refused line, or comes twice.
+        """
+        with contextlib.suppress(Retriable):
+            if not after:
+                if self._last is not None:
+                    name, parcel = self._last
+                    await self._post(name, Parcel.pack(parcel.lines()[-1:]))
+                return
+            first, *rest = after[0].split(at=1) or (after[0],)
             await self._post(mapping, first)
-        except Retriable:
-            after.appendleft(parcel)
-            return
-        if rest:
-            after.appendleft(rest)
+            after.popleft()
+            after.extendleft(rest)
 
     async def _post(self, mapping: str, parcel: Parcel) -> None:
         await in_thread(self._listener.post, mapping, parcel.body)
         self._passed += 1
+        self._last = mapping, parcel
+
+    def _gone(self, reason: object) -> ReaderGone:
+        return ReaderGone(f"{reason}; nothing was taken for {self._patience:.0f} seconds")

@@ -1,0 +1,140 @@
+"""The real program and a shipper's listener: nothing is missing, whoever is killed when."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+
+from sentinelone_source.mapping.limits import MAX_LINE
+from support.in_http import InHttp, hang, lost_answer, status
+from support.living import living
+from support.tenancy import TABLES
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.tenancy import Tenancy
+
+PAGE = 8
+
+
+@pytest.fixture
+def shipper() -> Iterator[InHttp]:
+    """A listener that takes everything."""
+    with InHttp() as listening:
+        yield listening
+
+
+def arrived(shipper: InHttp) -> Counter[bytes]:
+    """The lines that arrived, and how often."""
+    return Counter(msgspec.json.encode(row) + b"\n" for row in shipper.stored())
+
+
+def shown(tenancy: Tenancy) -> set[bytes]:
+    """The lines that ought to have arrived, written as `arrived` writes them."""
+    return {msgspec.json.encode(msgspec.json.decode(line)) + b"\n" for line in tenancy.shown()}
+
+
+def test_all_tables(tenancy: Tenancy, shipper: InHttp) -> None:
+    """Rows are missing, mixed with another table's, on stdout as well, or too many at once."""
+    tenancy.populate(300)
+    running = tenancy.once("--to", shipper.url)
+    assert not running.out
+    assert arrived(shipper) == Counter(shown(tenancy))
+    for tag, rows in shipper.rows.items():
+        assert {row["_table"] for row in rows} == {TABLES[tag.split(".")[1]]}  # type: ignore[index]
+    assert max(post.size for post in shipper.posts) <= MAX_LINE
+    assert tenancy.once("--to", shipper.url).lines == []
+    assert arrived(shipper) == Counter(shown(tenancy))
+
+
+@pytest.mark.parametrize(("kills", "seed"), [(3, 1), pytest.param(25, 2, marks=pytest.mark.slow)])
+def test_source_is_killed(tenancy: Tenancy, shipper: InHttp, kills: int, seed: int) -> None:
+    """A crash of ours loses records, or repeats more than the page a feed was sending."""
+    tenancy.populate(20)
+    tenancy.configure(page_size=PAGE, settle="1h")
+    rng = random.Random(seed)
+    with living(tenancy.world):
+        for _ in range(kills):
+            with tenancy.start("--to", shipper.url) as running:
+                if rng.random() < 0.7:
+                    running.wait_for("started")
+                threading.Event().wait(rng.uniform(0, 0.6))
+                running.process.kill()
+                running.wait()
+            assert "Traceback" not in running.errors
+    tenancy.once("--to", shipper.url)
+    came = arrived(shipper)
+    assert shown(tenancy) <= set(came)
+    assert sum(came.values()) - len(came) <= kills * PAGE * len(TABLES)
+
+
+def test_shipper_comes_and_goes(tenancy: Tenancy, shipper: InHttp) -> None:
+    """Restarts of the shipper lose records, or end the source."""
+    tenancy.populate(20)
+    tenancy.configure(page_size=PAGE)
+    rng = random.Random(3)
+    with tenancy.start("--to", shipper.url) as running, living(tenancy.world):
+        for _ in range(6):
+            shipper.stop()
+            threading.Event().wait(rng.uniform(0, 0.5))
+            shipper.start()
+            threading.Event().wait(rng.uniform(0, 0.5))
+        assert running.process.poll() is None
+    tenancy.once("--to", shipper.url)
+    assert shown(tenancy) <= set(arrived(shipper))
+
+
+def test_stopped_while_the_shipper_hangs(tenancy: Tenancy, shipper: InHttp) -> None:
+    """A shipper that hangs keeps us from stopping, or what it never acknowledged counts as done."""
+    tenancy.populate(10)
+    shipper.script = [hang("sentinelone.threats", times=None)]
+    with tenancy.start("--to", shipper.url) as running:
+        running.wait_for("swept", count=4)
+        assert running.stop() == 0, running.errors
+    assert "Traceback" not in running.errors
+    shipper.script = []
+    tenancy.once("--to", shipper.url)
+    assert arrived(shipper) == Counter(shown(tenancy))
+
+
+def test_lost_answers(tenancy: Tenancy, shipper: InHttp) -> None:
+    """A page whose answer got lost is forgotten, or comes more than once again."""
+    tenancy.populate(10)
+    shipper.script = [lost_answer(f"sentinelone.{name}") for name in TABLES]
+    tenancy.once("--to", shipper.url)
+    assert arrived(shipper) == Counter(dict.fromkeys(shown(tenancy), 2))
+
+
+def test_a_row_that_the_shipper_never_takes(tenancy: Tenancy, shipper: InHttp) -> None:
+    """A row is lost without a word, is counted as handed over, or comes again for ever."""
+    tenancy.populate(3)
+    record = tenancy.world.new_threat()
+    shipper.refuses = record["id"].encode()
+    running = tenancy.once("--to", shipper.url)
+    [dead] = map(
+        msgspec.json.decode, (tenancy.state / "dead-letters.ndjson").read_bytes().splitlines()
+    )
+    assert dead["table"] == dead["record"]["_table"] == TABLES["threats"]
+    assert record["id"] in dead["record"].values()
+    assert "HTTP 400" in dead["reason"]
+    [swept] = [line for line in running.events("swept") if line["feed"] == "threats"]
+    assert (swept["rows"], swept["dead"]) == (3, 1)
+    assert tenancy.once("--to", shipper.url).events("stopped")[0]["rows"] == 0
+
+
+def test_back_pressure_is_visible(tenancy: Tenancy, shipper: InHttp) -> None:
+    """A hand-over that waits says nothing, so that nobody knows why rows are late."""
+    tenancy.populate(3)
+    shipper.script = [status("sentinelone.groups", 503, times=None)]
+    with tenancy.start("--to", shipper.url) as running:
+        running.wait_for("handover_waits", feed="groups")
+        shipper.script = []
+        running.wait_for("handover_goes_on", feed="groups")
+    until(lambda: set(arrived(shipper)) == shown(tenancy), "all rows")
