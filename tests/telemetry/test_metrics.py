@@ -1,0 +1,244 @@
+"""Metrics of the real process, as Prometheus reads them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
+
+from sentinelone_source.demo import faults
+from support.scraping import Scraper, listening
+from support.tenancy import NAMES, TABLES, TOKEN, table_of
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from support.tenancy import Tenancy
+
+RECORDS = ("rows", "suppressed", "dropped", "noted", "dead_letters")
+
+
+def test_records_add_up(tenancy: Tenancy) -> None:
+    """Somebody relies on counters that do not say what was handed over."""
+    tenancy.populate(30)
+    listening(tenancy, page_size=7, interval="1h", start="30m")
+    with Path(tenancy.folder, "mappings", "activities.toml").open("a") as mapping:
+        mapping.write('[[drop]]\npath = "$.id"\nmatches = "[02468]$"\n')
+    tenancy.world.insert("groups", b'{"id":null,"name":"nobody"}')
+    with tenancy.start() as running:
+        running.wait_for("swept", count=5)
+        seen = Scraper(running).scrape()
+        assert running.stop() == 0
+    rows = {name: [x for x in running.lines if table_of(x) == TABLES[name]] for name in NAMES}
+    assert seen.of("rows_total", "feed") == {name: len(rows[name]) for name in NAMES}
+    assert seen.of("row_bytes_total", "feed") == {
+        name: sum(len(row) + 1 for row in rows[name]) for name in NAMES
+    }
+    assert seen.total("dead_letters_total", feed="groups") == 1
+    assert seen.total("dropped_total", feed="activities") > 0
+    assert seen.total("noted_total", feed="alerts") > 0
+    for line in running.events("swept"):
+        told = {name: line.get(name, 0) for name in ("rows", "suppressed", "dropped", "noted")}
+        told["dead_letters"] = line.get("dead", 0)
+        here = {"feed": line["feed"], "console": "acme"}
+        assert {name: seen.total(f"{name}_total", **here) for name in RECORDS} == told
+        assert seen.total("pages_total", **here) == line["pages"]
+    assert sum(seen.total(f"{name}_total", feed="agents") for name in RECORDS) == 30
+
+
+def test_columns_are_told_apart(tenancy: Tenancy) -> None:
+    """A column that loses its values is not found, or all are blamed for one."""
+    tenancy.populate(4)
+    listening(tenancy, interval="1h")
+    with Path(tenancy.folder, "mappings", "threats.toml").open("a") as mapping:
+        mapping.write(
+            '[columns]\nNumber = { path = "$.threatInfo.threatName", type = "int" }\n'
+            'When = { path = "$.threatInfo.threatId", type = "datetime" }\n'
+        )
+    long = "x" * 70_000
+    group = {**tenancy.world.all("groups")[0], "id": "77", "name": long}
+    tenancy.world.insert("groups", msgspec.json.encode(group))
+    with tenancy.start() as running:
+        running.wait_for("swept", count=5)
+        seen = Scraper(running).scrape()
+    assert seen.of("misfit_values_total", "column", feed="threats")["Number"] == 4
+    assert seen.total("misfit_values_total", feed="groups") == 0
+    assert sum(seen.of("cut_values_total", "column", feed="groups").values()) >= 1
+    assert seen.total("cut_values_total", feed="threats") == 0
+
+
+def test_counters_move_during_a_sweep(tenancy: Tenancy) -> None:
+    """A first sweep of some hours looks as if nothing happened."""
+    tenancy.populate(20)
+    listening(tenancy, page_size=5)
+    tenancy.console.faults.add(faults.bad_gateway("threats", times=None, after=2))
+    with tenancy.start("--table", "threats") as running:
+        seen = Scraper(running).until("rows_total", 10)
+        assert seen.total("pages_total") == 2
+        assert seen.total("last_success_timestamp_seconds") == 0
+        assert running.events("swept") == []
+
+
+def test_requests_by_code(tenancy: Tenancy) -> None:
+    """Nobody sees from outside why a console does not give its records."""
+    tenancy.populate(3)
+    listening(tenancy)
+    tenancy.console.faults.add(
+        faults.throttle("agents", retry_after=0),
+        faults.reset("activities"),
+        faults.bad_gateway("alerts"),
+        faults.forbidden("groups", times=None),
+        faults.unauthorized("threats"),
+    )
+    wanted = {
+        ("agents", "429"): 1,
+        ("activities", "none"): 1,
+        ("cloud-detection/alerts", "502"): 1,
+        ("groups", "403"): 1,
+        ("threats", "401"): 1,
+    }
+    with tenancy.start() as running:
+        scraper = Scraper(running)
+        running.wait_for("refused")
+        (tenancy.folder / "token").write_text(TOKEN)  # ends the wait for another token
+        for endpoint in ("agents", "activities", "cloud-detection/alerts", "threats"):
+            seen = scraper.until("requests_total", 1, endpoint=endpoint, code="200")
+        for (endpoint, code), count in wanted.items():
+            labels = {"console": "acme", "endpoint": endpoint, "code": code}
+            assert seen.total("requests_total", **labels) == count, labels
+        assert seen.total("requests_total", endpoint="groups", code="200") == 0
+
+
+def test_behind(tenancy: Tenancy) -> None:
+    """A console that is away is not noticed, or an idle feed looks as if it were behind."""
+    tenancy.populate(3)
+    listening(tenancy, interval="300ms")
+    with tenancy.start() as running:
+        running.wait_for("swept", count=10)
+        scraper = Scraper(running)
+        until(lambda: scraper.scrape().total("behind_seconds") == 0, "all feeds are idle")
+        tenancy.console.stop()
+        for name in NAMES:
+            first = scraper.until("behind_seconds", 1, feed=name).total("behind_seconds", feed=name)
+            scraper.until("behind_seconds", first + 1, feed=name)
+        assert scraper.get("/healthz").status_code == 200
+        assert scraper.get("/readyz").status_code == 200
+        tenancy.console.start()
+        until(lambda: scraper.scrape().total("behind_seconds") == 0, "all feeds are idle again")
+
+
+def test_behind_after_a_restart(tenancy: Tenancy) -> None:
+    """A source that comes back after hours, and finds no console, says that nothing is behind."""
+    tenancy.populate(3)
+    listening(tenancy)
+    tenancy.once()
+    tenancy.console.stop()
+    with tenancy.start("--table", "threats") as running:
+        scraper = Scraper(running)
+        seen = scraper.scrape()
+        success = seen.total("last_success_timestamp_seconds")
+        assert abs(success - datetime.now(UTC).timestamp()) < 600
+        scraper.until("behind_seconds", 1)
+        assert scraper.scrape().total("last_success_timestamp_seconds") == success
+
+
+def test_handover_wait(tenancy: Tenancy) -> None:
+    """A shipper that does not take rows cannot be told from a console that has none."""
+    tenancy.populate(200)
+    listening(tenancy)
+    with tenancy.start("--table", "threats", reads=False) as running:
+        scraper = Scraper(running)
+        seen = scraper.until("handover_waiting_seconds", 0.5, feed="threats")
+        before = seen.total("handover_wait_seconds_total", feed="threats")
+        assert before >= 0.5
+        scraper.until("handover_wait_seconds_total", before + 0.5, feed="threats")
+        running.read_on()
+        running.wait_for("swept")
+        until(lambda: scraper.scrape().total("handover_waiting_seconds") == 0, "rows are taken")
+        assert scraper.scrape().total("handover_wait_seconds_total") >= before + 0.5
+
+
+def test_token_expiry(tenancy: Tenancy) -> None:
+    """A token runs out and nobody had been told."""
+    expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=9)
+    tenancy.console.behaviour.token_expires = expires
+    listening(tenancy)
+    with tenancy.start() as running:
+        running.wait_for("token_expires", console="acme")
+        scraper = Scraper(running)
+        seen = scraper.until("token_expiry_timestamp_seconds", 1, console="acme")
+        assert seen.total("token_expiry_timestamp_seconds") == expires.timestamp()
+        assert 8.9 < running.events("token_expires")[0]["days"] <= 9
+        assert running.stop() == 0
+    assert TOKEN not in running.errors
+
+
+@pytest.mark.parametrize("status", [403, 404])
+def test_console_does_not_know_about_tokens(tenancy: Tenancy, status: int) -> None:
+    """A console that does not tell when a token expires cannot be polled."""
+    tenancy.populate(2)
+    listening(tenancy)
+    tenancy.console.faults.add(faults.status("users/api-token-details", status, times=None))
+    with tenancy.start() as running:
+        scraper = Scraper(running)
+        labels = {"endpoint": "users/api-token-details", "code": str(status)}
+        scraper.until("requests_total", 1, **labels)
+        running.wait_for("swept", count=10)
+        seen = scraper.scrape()
+        assert seen.of("token_expiry_timestamp_seconds", "console") == {}
+        assert seen.total("requests_total", **labels) == 1
+        assert running.events("retry") == []
+
+
+def test_two_consoles(tenancy: Tenancy) -> None:
+    """Two consoles cannot be told apart, or one that is refused hides the other."""
+    tenancy.populate(2)
+    (tenancy.folder / "other").write_text("some-other-token")
+    url = tenancy.console.url
+    listening(tenancy, f'[[consoles]]\nname = "b"\nurl = "{url}"\ntoken_file = "other"\n')
+    with tenancy.start() as running:
+        scraper = Scraper(running)
+        seen = scraper.until("rows_total", 10, console="acme")
+        seen = scraper.until("requests_total", 5, console="b", code="401")
+        assert seen.total("rows_total", console="b") == 0
+        answer = scraper.get("/readyz")
+        assert (answer.status_code, answer.json()["consoles"]) == (200, {"acme": True, "b": False})
+
+
+def test_formats(tenancy: Tenancy) -> None:
+    """A scraper that asks for OpenMetrics, as Prometheus does, gets something it cannot read."""
+    tenancy.populate(2)
+    listening(tenancy)
+    with tenancy.start() as running:
+        running.wait_for("swept", count=5)
+        scraper = Scraper(running)
+        accept = "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.2"
+        answer = scraper.get("/metrics", Accept=accept)
+        assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
+        names = {family.name for family in text_string_to_metric_families(answer.text)}
+        assert {"sentinelone_source_rows", "sentinelone_source_build"} <= names
+        plain = scraper.get("/metrics")
+        assert plain.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        assert "sentinelone_source_build_info{" in plain.text
+        assert "process_resident_memory_bytes" in plain.text
+
+
+def test_no_secret_is_told(tenancy: Tenancy) -> None:
+    """Whoever may scrape may also use the token."""
+    tenancy.populate(3)
+    listening(tenancy)
+    tenancy.console.faults.add(
+        faults.redirect("activities", location=f"/login?token={TOKEN}"),
+        faults.status("users/api-token-details", 500, '{"token": "' + TOKEN + '"}'),
+    )
+    with tenancy.start() as running:
+        scraper = Scraper(running)
+        running.wait_for("swept", count=10)
+        for path in ("/metrics", "/healthz", "/readyz", f"/{TOKEN}", f"/metrics?token={TOKEN}"):
+            answer = scraper.get(path, Authorization=f"ApiToken {TOKEN}")
+            assert TOKEN not in answer.text + str(answer.headers)
+        assert running.stop() == 0
+    assert TOKEN not in running.errors
