@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cli.conftest import Call
     from support.tenancy import Tenancy
 
-COMMANDS = ("run", "map", "state", "demo")
+COMMANDS = ("run", "map", "state", "template", "demo")
 SUBCOMMANDS = (("state", "show"), ("state", "rewind"), ("state", "reset"), ("demo", "console"))
 HEAVY = {"requests", "msgspec", "sqlite3", "asyncio", "tomli", "jsonpath_ng", "msal", "azure"}
 IMPORTED = """

@@ -115,7 +115,7 @@ def _bicep(text: str) -> Template:
         key: _literal(parameter["default"], symbols)
         for key, parameter in document["parameters"].items()
     }
-    return Template(parameters, tuple(resources), tuple(document["outputs"]))
+    return Template(parameters, tuple(resources), tuple(document.get("outputs", ())))
 
 
 def _literal(value: Any, symbols: set[str]) -> Any:

@@ -26,9 +26,7 @@ def write(deployment: Deployment, comment: str) -> str:
             for parameter in deployment.parameters
             if "arm" in parameter.languages
         },
-        "variables": {
-            "workspaceName": "[last(split(parameters('workspaceResourceId'), '/'))]",
-        },
+        "variables": _variables(deployment),
         "resources": [_resource(resource, resources) for resource in deployment.resources],
         "outputs": {
             output.name: {
@@ -40,6 +38,12 @@ def write(deployment: Deployment, comment: str) -> str:
         },
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _variables(deployment: Deployment) -> dict[str, str]:
+    if not any(resource.home == "workspace" for resource in deployment.resources):
+        return {}
+    return {"workspaceName": "[last(split(parameters('workspaceResourceId'), '/'))]"}
 
 
 def _parameter(parameter: Parameter) -> dict[str, Any]:

@@ -1,0 +1,198 @@
+"""What Azure would refuse, or take and lose, is found before anything is printed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mapping.files import GOOD, write
+from sentinelone_source.azure.template.generator import generate
+from sentinelone_source.azure.template.rules import MAX_COLUMNS, MAX_STREAMS, check
+from sentinelone_source.azure.template.tables import TYPES, Column, Table, plan_tables
+from sentinelone_source.errors import ConfigError
+from sentinelone_source.mapping import columns
+from support.templates import parse
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TIME = Column("TimeGenerated", "datetime")
+THINGS = Table(
+    "Things_CL", "Custom-Things_CL", "things", "things.toml", (TIME, Column("Name", "string"))
+)
+
+
+def refusal(*tables: Table) -> str:
+    """What is said about these tables."""
+    with pytest.raises(ConfigError) as caught:
+        check(tables)
+    return str(caught.value)
+
+
+def test_a_good_table() -> None:
+    """The tables below would be refused for another reason than the one they show."""
+    check([THINGS])
+    check(plan_tables())
+
+
+@pytest.mark.parametrize(
+    ("change", "wanted"),
+    [
+        ({"name": "Things"}, "table: takes at most 63 letters"),
+        ({"name": "T" * 61 + "_CL"}, "table: takes at most 63 letters"),
+        ({"name": "1Things_CL"}, "table: takes at most 63 letters"),
+        (
+            {"stream": "Things_CL"},
+            "stream: 'Things_CL' must begin with Custom-, as 'Custom-Things_",
+        ),
+        ({"stream": "custom-Things_CL"}, "must begin with Custom-"),
+        ({"stream": "Custom-"}, "must begin with Custom-"),
+    ],
+)
+def test_names_of_tables_and_streams(change: dict[str, str], wanted: str) -> None:
+    """The deployment fails halfway for a name that could have been known to be wrong."""
+    message = refusal(replace(THINGS, **change))
+    assert message.startswith(f"things.toml: {change.get('name', 'Things_CL')}: ")
+    assert wanted in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("column", "wanted"),
+    [
+        (Column("N", "string"), "column N: a name has 2 to 45 letters"),
+        (Column("N" * 46, "string"), "a name has 2 to 45 letters"),
+        (Column("_Name", "string"), "column _Name: a name has 2 to 45 letters"),
+        (Column("1Name", "string"), "a name has 2 to 45 letters"),
+        (Column("Na-me", "string"), "a name has 2 to 45 letters"),
+        (Column("Näme", "string"), "column Näme: a name has 2 to 45 letters"),
+        (Column("Type", "string"), "column Type: the name is reserved by Azure Monitor"),
+        (Column("TenantId", "string"), "column TenantId: the name is reserved"),
+        (Column("id", "string"), "column id: the name is reserved"),
+        (Column("Size", "strng"), "column Size: unknown type 'strng' (did you mean 'string'?)"),
+        (Column("NAME", "string"), "column NAME: there is a column Name already"),
+        (Column("timegenerated", "datetime"), "there is a column TimeGenerated already"),
+    ],
+    ids=lambda value: value.name if isinstance(value, Column) else "",
+)
+def test_columns(column: Column, wanted: str) -> None:
+    """A column is refused by Azure, or never has a value there."""
+    message = refusal(replace(THINGS, columns=(*THINGS.columns, column)))
+    assert message.startswith("things.toml: Things_CL: column ")
+    assert wanted in message
+
+
+@pytest.mark.parametrize("time", [None, "string", "long"])
+def test_time(time: str | None) -> None:
+    """A table whose rows all have the time of their arrival, or none."""
+    columns = (Column("TimeGenerated", time),) if time else ()
+    message = refusal(replace(THINGS, columns=(*columns, Column("Name", "string"))))
+    assert message == (
+        "things.toml: Things_CL: column TimeGenerated: every table needs it, as a datetime"
+    )
+
+
+def many(count: int) -> list[Table]:
+    """Tables with names of their own."""
+    return [
+        replace(THINGS, name=f"T{n}_CL", stream=f"Custom-T{n}_CL", file=f"t{n}.toml")
+        for n in range(1, count + 1)
+    ]
+
+
+def test_as_many_as_azure_takes() -> None:
+    """Azure's limits are taken for narrower than they are."""
+    check(many(MAX_STREAMS))
+    check([replace(THINGS, columns=(TIME, *(Column(f"C{n}", "int") for n in range(499))))])
+
+
+def test_one_too_many() -> None:
+    """A rule that Azure refuses after it has made all the tables."""
+    assert refusal(*many(MAX_STREAMS + 1)).startswith(
+        "t11.toml: T11_CL: one data collection rule takes 10 streams and this is number 11; "
+    )
+    wide = replace(THINGS, columns=(TIME, *(Column(f"C{n}", "int") for n in range(MAX_COLUMNS))))
+    assert refusal(wide) == "things.toml: Things_CL: 501 columns; a table takes 500"
+
+
+def test_a_stream_of_two_tables() -> None:
+    """The rows of one table arrive in another."""
+    other = replace(THINGS, name="Others_CL", file="others.toml")
+    assert refusal(THINGS, other) == (
+        "others.toml: Others_CL: stream: 'Custom-Things_CL' is the stream of Things_CL already; "
+        "every table needs its own"
+    )
+
+
+def test_every_mapping_type_has_its_place() -> None:
+    """A type that a mapping may have and the template does not know."""
+    assert set(TYPES) == set(columns.TYPES)
+
+
+def test_a_mapping_of_ones_own(tmp_path: Path) -> None:
+    """A table or a column of one's own has no place in Azure, and its rows vanish."""
+    write(tmp_path, GOOD)
+    text = 'table = "SentinelOneThreats_CL"\n[columns]\nSha1 = "$.threatInfo.sha1"\n'
+    write(tmp_path, text + 'Seen = { path = "$.x", type = "long" }\n', "threats.toml")
+    tables = {table.name: table for table in plan_tables(tmp_path)}
+    assert len(tables) == 6
+    assert tables["Things_CL"].file == str(tmp_path / "things.toml")
+    assert tables["SentinelOneThreats_CL"].file == str(tmp_path / "threats.toml")
+    assert tables["SentinelOneThreats_CL"].columns[-2:] == (
+        Column("Sha1", "string"),
+        Column("Seen", "long"),
+    )
+    for language in ("arm", "bicep", "terraform"):
+        found = parse(language, generate(tables.values(), language))
+        [rule] = found.of("dataCollectionRules")
+        streams = rule.body["properties"]["streamDeclarations"]
+        assert streams["Custom-Things_CL"]["columns"] == [
+            {"name": "TimeGenerated", "type": "datetime"},
+            {"name": "Name", "type": "string"},
+        ]
+        [table] = [table for table in found.of("tables") if table.name == "Things_CL"]
+        assert table.body["properties"]["schema"]["columns"] == [
+            {"name": "TimeGenerated", "type": "dateTime"},
+            {"name": "Name", "type": "string"},
+        ]
+        assert {"name": "Seen", "type": "long"} in streams["Custom-SentinelOneThreats_CL"][
+            "columns"
+        ]
+
+
+def test_a_column_less_stays_in_the_table(tmp_path: Path) -> None:
+    """Who saves a column breaks Microsoft's parser, and deletes what is in that column."""
+    text = 'table = "SentinelOneThreats_CL"\n[columns]\nWhiteningOptions = false\n'
+    write(tmp_path, text, "threats.toml")
+    assert [t.columns for t in plan_tables(tmp_path)] == [t.columns for t in plan_tables()]
+
+
+def test_a_column_less_and_one_that_differs_by_case(tmp_path: Path) -> None:
+    """Two columns of one table that nobody can tell apart."""
+    text = 'table = "SentinelOneThreats_CL"\n[columns]\nUsername = false\nUserName = "$.x"\n'
+    file = write(tmp_path, text, "threats.toml") / "threats.toml"
+    message = refusal(*plan_tables(tmp_path))
+    assert message.startswith(f"{file}: SentinelOneThreats_CL: column UserName: there is a column")
+
+
+def test_replaced_mappings_keep_the_tables(tmp_path: Path) -> None:
+    """A mapping that replaces the built-in one takes the table's columns away from the parser."""
+    text = GOOD.replace("Things_CL", "SentinelOneGroups_CL")
+    write(tmp_path, f"replace = true\n{text}", "mine.toml")
+    found = {table.name: table for table in plan_tables(tmp_path)}
+    groups = {table.name: table for table in plan_tables()}["SentinelOneGroups_CL"]
+    assert found["SentinelOneGroups_CL"].columns == groups.columns
+
+
+def test_another_type(tmp_path: Path) -> None:
+    """A type that Azure will not change, and that the parser does not expect, goes unnoticed."""
+    text = (
+        'table = "SentinelOneActivities_CL"\n[columns]\n'
+        'ActivityType = { path = "$.activityType", type = "string" }\n'
+        'Data = { path = "$.data", type = "string" }\n'
+    )
+    write(tmp_path, text, "activities.toml")
+    retyped = {table.name: table.retyped for table in plan_tables(tmp_path) if table.retyped}
+    assert retyped == {"SentinelOneActivities_CL": ((Column("ActivityType", "string"), "real"),)}
