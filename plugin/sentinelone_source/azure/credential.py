@@ -13,7 +13,10 @@ import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import requests
+
 from sentinelone_source.azure.identities import SOURCES
+from sentinelone_source.azure.web import reason
 from sentinelone_source.config.azure import Identity
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
 
@@ -121,10 +124,6 @@ class Credential:
         return AccessTokenInfo(token.value, token.expires_on, refresh_on=token.refresh_on)
 
     def _acquire(self, scope: str) -> Token:
-        import requests
-
-        from sentinelone_source.azure.web import reason
-
         try:
             stamp = self._source.stamp()
             if self._app is None or stamp != self._stamp:
@@ -135,6 +134,8 @@ class Credential:
         except (requests.RequestException, OSError) as error:
             raise Unavailable(f"{self._place}: {reason(error)}") from None
         except ValueError as error:
+            if self._source.web.status in (408, 429):
+                raise Unavailable(f"{self._place}: HTTP {self._source.web.status}") from None
             raise ConfigError(f"{self._place}: {_unusable(error, self._azure)}") from None
         except Exception as error:  # noqa: BLE001 - msal's own errors have no common base
             raise Unavailable(f"{self._place}: {_first_sentence(str(error))}") from None
@@ -173,6 +174,9 @@ def _refusal(place: str, answer: dict[str, Any]) -> SourceError:
     words = _first_sentence(str(answer.get("error_description") or answer.get("error") or ""))
     found = _CODE.search(words)
     advice = _ADVICE.get(found[0], "") if found else ""
+    if place == Identity.MANAGED.value:
+        words = words.removeprefix("None, None")
+        advice = "has this machine, or app, such an identity? client_id chooses among several"
     said = f"{place}: {words or 'no token in the answer'}" + (f": {advice}" if advice else "")
     if answer.get("error") in _FOR_GOOD and not words.startswith("5"):
         return ConfigError(said)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from sentinelone_source.azure.web import Web
 from sentinelone_source.config import is_loopback
 from sentinelone_source.config.azure import Identity
 from sentinelone_source.errors import ConfigError
@@ -27,6 +28,7 @@ class Application:
 
     def __init__(self, azure: AzureSettings) -> None:
         self._azure = azure
+        self.web = Web()
 
     def stamp(self) -> object:
         """Another value whenever msal has to be set up again."""
@@ -40,15 +42,13 @@ class Application:
         """Set msal up; this asks the network."""
         import msal
 
-        from sentinelone_source.azure.web import Web
-
         host = urlsplit(self._azure.authority).hostname or ""
         return msal.ConfidentialClientApplication(
             self._azure.client_id,
             client_credential=self.secret(),
             authority=f"{self._azure.authority}/{self._azure.tenant_id}",
             instance_discovery=False if is_loopback(host) else None,
-            http_client=Web(),
+            http_client=self.web,
         )
 
     def ask(self, app: Any, scope: str) -> dict[str, Any]:
@@ -106,6 +106,7 @@ class Managed:
 
     def __init__(self, azure: AzureSettings) -> None:
         self._client_id = azure.client_id
+        self.web = Web()
 
     def stamp(self) -> object:
         return None
@@ -114,14 +115,12 @@ class Managed:
         """Set msal up; this asks the network."""
         import msal
 
-        from sentinelone_source.azure.web import Web
-
         identity = (
             msal.UserAssignedManagedIdentity(client_id=self._client_id)
             if self._client_id
             else msal.SystemAssignedManagedIdentity()
         )
-        return msal.ManagedIdentityClient(identity, http_client=Web())
+        return msal.ManagedIdentityClient(identity, http_client=self.web)
 
     def ask(self, app: Any, scope: str) -> dict[str, Any]:
         """msal's answer, with an `access_token` or an `error`."""

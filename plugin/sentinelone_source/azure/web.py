@@ -23,6 +23,9 @@ class Web(requests.Session):
     Certificates are those of the environment, proxies too, but never for this machine's own
     addresses; a request without a time-out gets one.
 
+    Attributes:
+        status: of the last answer.
+
     Raises:
         ConfigError: the environment names certificates that do not exist.
     """
@@ -30,13 +33,16 @@ class Web(requests.Session):
     def __init__(self) -> None:
         super().__init__()
         self.trust_env = False  # no .netrc, and no variable over what we chose
+        self.status = 0
         self._certificates = certificates()
         self.headers["User-Agent"] = f"sentinelone-source/{__version__}"
 
     def request(self, method: Any, url: Any, *args: Any, **how: Any) -> requests.Response:
         """`requests.Session.request` with our certificates, proxies and time-outs."""
         how = {"timeout": TIMEOUT, "verify": self._certificates, "proxies": proxies(url)} | how
-        return super().request(method, url, *args, **how)
+        answer = super().request(method, url, *args, **how)
+        self.status = answer.status_code
+        return answer
 
 
 def certificates() -> str | bool:

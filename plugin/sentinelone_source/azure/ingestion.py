@@ -1,0 +1,129 @@
+"""The Data Collection Endpoint, by Azure's own client; every request is one array of rows."""
+
+from __future__ import annotations
+
+import gzip
+import io
+from typing import TYPE_CHECKING, Any
+
+from sentinelone_source.azure.answers import TokenRefused, failure
+from sentinelone_source.azure.web import TIMEOUT, certificates, proxies
+from sentinelone_source.errors import ConfigError, SourceError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sentinelone_source.azure.credential import Credential
+    from sentinelone_source.config.azure import AzureSettings
+
+READ_TIMEOUT = 60.0
+"""Seconds that Azure may take to answer; Azure's client would wait for 300."""
+
+
+class Ingestion:
+    """Sends arrays of rows to one Data Collection Rule.
+
+    The client gets each body as bytes: rows arrive as they were made, digit for digit, and one call
+    is one request. Its own retries are off, since a caller has to see and to end them.
+
+    Args:
+        azure: endpoint and rule.
+        credential: who we are.
+    """
+
+    def __init__(self, azure: AzureSettings, credential: Credential) -> None:
+        from azure.monitor.ingestion import LogsIngestionClient
+
+        azure.need("endpoint", "dcr_immutable_id")
+        self._azure = azure
+        self._credential = credential
+        self._client = LogsIngestionClient(
+            azure.endpoint,
+            credential,
+            credential_scopes=[azure.cloud.scope],
+            retry_total=0,
+            connection_timeout=TIMEOUT[0],
+            read_timeout=READ_TIMEOUT,
+            connection_verify=certificates(),
+            use_env_settings=False,
+            proxies=proxies(azure.endpoint),
+            user_agent="sentinelone-source",
+        )
+
+    def send(self, stream: str, rows: Sequence[bytes]) -> int:
+        """Send rows to a stream; gives the bytes on the wire.
+
+        Without rows it is a harmless probe of token, endpoint, rule and role. A token that is
+        refused is replaced once.
+
+        Args:
+            stream: its name, as `Custom-SentinelOneThreats_CL`.
+            rows: JSON objects.
+
+        Raises:
+            ConfigError: what is configured is not accepted, now or later.
+            TooLong, Misunderstood: fewer rows, or one, may go through.
+            Retriable: later.
+            SourceError: any other refusal.
+        """
+        body = gzip.compress(b"[" + b",".join(rows) + b"]", 6, mtime=0)
+        try:
+            self._send(stream, body)
+        except TokenRefused:
+            self._credential.token(self._azure.cloud.scope, fresh=True)
+            try:
+                self._send(stream, body)
+            except TokenRefused as error:
+                raise ConfigError(
+                    f"{self._azure.endpoint}: {error}: tokens for {self._azure.cloud.resource} are "
+                    "not accepted there; check azure.cloud, azure.tenant_id and azure.endpoint"
+                ) from None
+        return len(body)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._client.close()
+
+    def _send(self, stream: str, body: bytes) -> None:
+        from azure.core import exceptions
+
+        plain: dict[str, Any] = (
+            {} if self._azure.endpoint.startswith("https") else {"enforce_https": False}
+        )
+        try:
+            self._client.upload(
+                self._azure.dcr_immutable_id,
+                stream,
+                io.BytesIO(body),
+                content_type="application/json",
+                **plain,
+            )
+        except SourceError:
+            raise  # the credential's own
+        except exceptions.HttpResponseError as error:
+            response: Any = error.response
+            if response is None:
+                raise Unavailable(f"{self._azure.endpoint}: the answer broke off") from None
+            raise failure(response.status_code, response.headers, _body(response)) from None
+        except exceptions.AzureError as error:
+            raise Unavailable(f"{self._azure.endpoint}: {_reason(error)}") from None
+
+
+def _body(response: Any) -> bytes:
+    try:
+        return bytes(response.body())
+    except Exception:  # noqa: BLE001 - the status says enough
+        return b""
+
+
+def _reason(error: Any) -> str:
+    from azure.core import exceptions
+
+    from sentinelone_source.azure.web import reason
+
+    inner = getattr(error, "inner_exception", None)
+    if isinstance(error, exceptions.ServiceResponseTimeoutError):
+        return f"no answer within {READ_TIMEOUT:.0f} seconds"
+    if isinstance(error, exceptions.ServiceResponseError):
+        return "the answer broke off"
+    return reason(inner) if isinstance(inner, BaseException) else "no connection"

@@ -1,0 +1,388 @@
+"""Rows and dead letters to the rule: all of them, as they were made, once where nothing crashes."""
+
+from __future__ import annotations
+
+import json
+import resource
+import signal
+import subprocess
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sentinelone_source.demo.dce.faults import hang, lose_answer, refuse, reset, throttle
+from sentinelone_source.demo.world import World
+from sentinelone_source.handover.deadletters import DeadLetters
+from support.processes import COMMAND, logs_of, surroundings
+from support.tenancy import NAMES, TABLES, lines
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sentinelone_source.demo.faults import Fault
+    from support.cloud import Cloud
+
+THREATS = "SentinelOneThreats_CL"
+
+
+def written(path: Path, number: int = 20) -> list[bytes]:
+    """A file of rows of all tables, as `run` writes them."""
+    world = World(seed=5)
+    world.populate(over=timedelta(hours=1), **dict.fromkeys(NAMES, number))
+    made = [line for name in NAMES for line in lines(name, world.all(name))]
+    path.write_bytes(b"".join(line + b"\n" for line in made))
+    return made
+
+
+def plain(path: Path, number: int, size: int = 500) -> None:
+    """A file of threats that can be told apart."""
+    row = {
+        "_table": THREATS,
+        "TimeGenerated": datetime.now(UTC).isoformat(),
+        "Username": "x" * size,
+    }
+    rows = (json.dumps({**row, "ThreatName": str(n)}) + "\n" for n in range(number))
+    path.write_text("".join(rows))
+
+
+def arrived(cloud: Cloud) -> Counter[str]:
+    """How often each of those threats arrived."""
+    return Counter(row["ThreatName"] for row in cloud.azure.rows[THREATS])
+
+
+def replayed(running: Any) -> dict[str, Any]:
+    """The account of the last file."""
+    found: dict[str, Any] = running.events("replayed")[-1]
+    return found
+
+
+def test_rows_arrive_as_they_were_made(cloud: Cloud) -> None:
+    """A column, a digit or a row is lost between the file and Azure."""
+    made = written(cloud.folder / "rows.ndjson")
+    running = cloud.call("replay", "rows.ndjson")
+    for table in TABLES.values():
+        wanted = [json.loads(line) for line in made if f'"_table":"{table}"'.encode() in line]
+        for row in wanted:
+            del row["_table"]
+        assert list(cloud.azure.rows[table]) == wanted
+        assert replayed(running)["rows"][table] == len(wanted)
+    assert not any(cloud.azure.losses.plain().values())
+    assert running.out == b""
+    assert replayed(running)["refused"] == 0
+
+
+def test_digits(cloud: Cloud) -> None:
+    """A number goes through a double, and comes out as another."""
+    members = '"Name":"\u00fc\\u0000\\"","TotalAgents":12345678901234567890'
+    (cloud.folder / "rows.ndjson").write_text(
+        f'{{"_table":"{TABLES["groups"]}",{members}}}\n', encoding="utf-8"
+    )
+    cloud.call("replay", "rows.ndjson")
+    (line,) = cloud.azure.rows[TABLES["groups"]].lines
+    assert line.strip() == f"{{{members}}}".encode()
+
+
+def test_again_is_not_twice(cloud: Cloud) -> None:
+    """The same command a second time doubles every row, or a file that has grown is left out."""
+    rows = cloud.folder / "rows.ndjson"
+    plain(rows, 30)
+    cloud.call("replay", "rows.ndjson")
+    cloud.call("replay", "rows.ndjson")
+    assert set(arrived(cloud).values()) == {1}
+    with rows.open("a") as file:
+        file.write(f'{{"_table":"{THREATS}","ThreatName":"new"}}\n{{"_table":"{THREATS}","Thre')
+    running = cloud.call("replay", "rows.ndjson")
+    assert arrived(cloud)["new"] == 1
+    assert len(running.events("incomplete_line")) == 1
+    with rows.open("a") as file:
+        file.write('atName":"newer"}\n')
+    cloud.call("replay", "rows.ndjson")
+    assert arrived(cloud)["newer"] == 1
+    cloud.call("replay", "--restart", "rows.ndjson")
+    assert set(arrived(cloud).values()) == {2}
+
+
+@pytest.mark.parametrize("what", ["another file", "another rule"])
+def test_what_was_remembered_of_something_else(cloud: Cloud, what: str) -> None:
+    """A file is skipped because one of its name was delivered, or to another rule."""
+    plain(cloud.folder / "rows.ndjson", 5)
+    cloud.call("replay", "rows.ndjson")
+    if what == "another file":
+        plain(cloud.folder / "rows.ndjson", 9, size=501)
+    else:
+        cloud.azure.behaviour.dcr_id = "dcr-new"
+        cloud.configure()
+    running = cloud.call("replay", "rows.ndjson")
+    assert running.events("replay_begins_again")[0]["reason"] == what
+    assert arrived(cloud)["4"] == 2
+
+
+def test_damaged_memory(cloud: Cloud) -> None:
+    """A file of ours that is broken starts everything again in silence."""
+    plain(cloud.folder / "rows.ndjson", 5)
+    (cloud.folder / "rows.ndjson.replay-state").write_text("{")
+    running = cloud.call("replay", "rows.ndjson", status=1)
+    assert "--restart" in running.errors
+    assert not cloud.azure.requests
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        throttle("ingestion", times=2),
+        throttle("ingestion", retry_after=1),
+        refuse("ingestion", 408),
+        refuse("ingestion", 500),
+        refuse("ingestion", 502),
+        refuse("ingestion", 503, retry_after=1),
+        reset("ingestion"),
+        refuse("ingestion", 401),
+        refuse("token", 503, retry_after=1),
+        reset("token"),
+    ],
+    ids=lambda fault: f"{fault.endpoint} {type(fault.effect).__name__} {fault.times}",
+)
+def test_passing_trouble(cloud: Cloud, fault: Fault) -> None:
+    """A bad minute costs a row, doubles one, or ends the command."""
+    plain(cloud.folder / "rows.ndjson", 40)
+    cloud.azure.faults.add(fault)
+    running = cloud.call("replay", "rows.ndjson")
+    assert arrived(cloud) == Counter(map(str, range(40)))
+    assert running.events("retry") or "401" in str(fault)
+
+
+def test_lost_answer(cloud: Cloud) -> None:
+    """Rows whose answer was lost are given up instead of sent twice."""
+    plain(cloud.folder / "rows.ndjson", 4)
+    cloud.azure.faults.add(lose_answer("ingestion"))
+    cloud.call("replay", "rows.ndjson")
+    assert arrived(cloud) == Counter(dict.fromkeys("0123", 2))
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "said"),
+    [
+        ({"has_role": False}, 1, "Monitoring Metrics Publisher"),
+        ({"dcr_id": "dcr-other"}, 2, "azure.dcr_immutable_id"),
+        ({"audience": "https://monitor.azure.us"}, 2, "azure.cloud"),
+        ({"client_secret": "other"}, 2, "the client secret is wrong"),
+        ({"tenant_id": "other"}, 2, "does not know tenant_id"),
+    ],
+)
+def test_refusals(cloud: Cloud, change: dict[str, Any], status: int, said: str) -> None:
+    """A wrong id, role or secret is retried for ever, or costs the rows that met it."""
+    plain(cloud.folder / "rows.ndjson", 4)
+    for name, value in change.items():
+        setattr(cloud.azure.behaviour, name, value)
+    running = cloud.call("replay", "rows.ndjson", status=status)
+    assert said in running.events("failed")[0]["error"]
+    assert not (cloud.folder / "rows.ndjson.refused.ndjson").exists()
+    for name in change:
+        setattr(cloud.azure.behaviour, name, getattr(type(cloud.azure.behaviour)(), name, ""))
+    cloud.azure.behaviour.client_secret = (cloud.folder / "secret").read_text().strip()
+    cloud.call("replay", "rows.ndjson")
+    assert arrived(cloud) == Counter("0123")
+
+
+def test_too_long_is_split(cloud: Cloud) -> None:
+    """A body that Azure calls too long is sent again and again, or takes its neighbours along."""
+    plain(cloud.folder / "rows.ndjson", 60)
+    with (cloud.folder / "rows.ndjson").open("a") as file:
+        noise = Random(3).randbytes(1_200_000).hex()
+        file.write(f'{{"_table":"{THREATS}","ThreatName":"big","Username":"{noise}"}}\n')
+    cloud.azure.faults.add(refuse("ingestion", 413, times=3))
+    running = cloud.call("replay", "rows.ndjson", status=1)
+    assert arrived(cloud) == Counter(map(str, range(60)))
+    (refused,) = (cloud.folder / "rows.ndjson.refused.ndjson").read_text().splitlines()
+    letter = json.loads(refused)
+    assert letter["reason"].startswith("HTTP 413, ContentLengthLimitExceeded")
+    assert letter["row"]["ThreatName"] == "big"
+    assert replayed(running)["refused"] == 1
+    assert replayed(running)["requests"] == len(cloud.azure.requests)
+
+
+def test_refused_rows_can_be_replayed(cloud: Cloud) -> None:
+    """The file of refused rows is good for nothing but reading."""
+    plain(cloud.folder / "rows.ndjson", 1)
+    cloud.azure.faults.add(refuse("ingestion", 413))
+    cloud.call("replay", "rows.ndjson", status=1)
+    cloud.call("replay", "rows.ndjson.refused.ndjson")
+    assert arrived(cloud) == {"0": 1}
+
+
+def test_lines_that_are_no_rows(cloud: Cloud) -> None:
+    """One bad line ends a replay, vanishes, or is delivered as something."""
+    bad = [
+        b"nonsense",
+        b"[1]",
+        b'{"a":1}',
+        b'{"_table":"Other_CL","a":1}',
+        b'{"_table":7}',
+        b"\xff",
+    ]
+    good = b'{"_table":"%b","ThreatName":"good"}' % THREATS.encode()
+    (cloud.folder / "rows.ndjson").write_bytes(b"\n".join([*bad, b"", good, b"   ", good, b""]))
+    running = cloud.call("replay", "rows.ndjson", "--refused", "aside.ndjson", status=1)
+    assert arrived(cloud) == {"good": 2}
+    kept = [json.loads(line) for line in (cloud.folder / "aside.ndjson").read_text().splitlines()]
+    assert len(kept) == len(bad)
+    assert all(line["reason"] and line["time"] for line in kept)
+    assert "6 could not be delivered" in running.events("failed")[0]["error"]
+    again = cloud.call("replay", "aside.ndjson", status=1)
+    assert replayed(again)["refused"] == len(bad)
+
+
+def test_dead_letters(cloud: Cloud) -> None:
+    """Dead letters cannot be brought in when the mapping has been mended."""
+    world = World(seed=5)
+    world.populate(over=timedelta(hours=1), groups=3)
+    record = world.all("groups")[0]
+    letters = DeadLetters(cloud.folder)
+    deep = b'{"id":' + b"[" * 3000 + b"]" * 3000 + b"}"
+    unfit = {**record, "updatedAt": "never", "name": "unfit"}
+    for raw in (json.dumps(record).encode(), json.dumps(unfit).encode(), deep, b"not json"):
+        letters.add("acme", TABLES["groups"], "a column that is now another", raw)
+    running = cloud.call("replay", "dead-letters.ndjson", status=1)
+    (row,) = cloud.azure.rows[TABLES["groups"]]
+    assert row["Name"] == record["name"]
+    refused = cloud.folder / "dead-letters.ndjson.refused.ndjson"
+    kept = [json.loads(line) for line in refused.read_text().splitlines()]
+    assert [letter["table"] for letter in kept] == [TABLES["groups"]] * 3
+    assert all(letter["console"] == "acme" and "record" in letter for letter in kept)
+    assert not any("another" in letter["reason"] for letter in kept)
+    assert replayed(running)["rows"] == {TABLES["groups"]: 1}
+    (cloud.folder / "mappings").mkdir()
+    (cloud.folder / "mappings" / "mine.toml").write_text(
+        f'table = "{TABLES["groups"]}"\n[walk]\nposition = "$.createdAt"\n'
+    )
+    cloud.configure(before='[mappings]\npath = "mappings"')
+    cloud.call("replay", refused, status=1)
+    assert [row["Name"] for row in cloud.azure.rows[TABLES["groups"]]][1:] == ["unfit"]
+
+
+def test_records_that_the_mapping_drops(cloud: Cloud) -> None:
+    """A record that nobody wants any more is refused for ever."""
+    (cloud.folder / "mappings").mkdir()
+    (cloud.folder / "mappings" / "mine.toml").write_text(
+        f'table = "{TABLES["groups"]}"\n[[drop]]\npath = "$.id"\nexists = true\n'
+    )
+    cloud.configure(before='[mappings]\npath = "mappings"')
+    record = b'{"id":"1","updatedAt":"2026-01-01T00:00:00Z"}'
+    DeadLetters(cloud.folder).add("acme", TABLES["groups"], "why", record)
+    account = replayed(cloud.call("replay", "dead-letters.ndjson"))
+    assert (account["dropped"], account["refused"], account["rows"]) == (1, 0, {})
+
+
+@pytest.mark.parametrize(
+    ("age", "said"), [(timedelta(days=3), 1), (timedelta(days=-2), 1), (timedelta(days=1), 0)]
+)
+def test_old_rows(cloud: Cloud, age: timedelta, said: int) -> None:
+    """Nobody says that Azure will put another time in place of TimeGenerated."""
+    then = (datetime.now(UTC) - age).isoformat()
+    (cloud.folder / "rows.ndjson").write_text(
+        f'{{"_table":"{THREATS}","TimeGenerated":"{then}","ThreatName":"1"}}\n' * 3
+    )
+    running = cloud.call("replay", "rows.ndjson")
+    assert len(running.events("old_rows")) == said
+    assert replayed(running)["old"] == 3 * said
+
+
+def test_dry_run(cloud: Cloud) -> None:
+    """A rehearsal needs Azure, sends something, or leaves something behind."""
+    made = written(cloud.folder / "rows.ndjson")
+    with (cloud.folder / "rows.ndjson").open("a") as file:
+        file.write("nonsense\n")
+    cloud.azure.stop()
+    before = set(cloud.folder.iterdir())
+    running = cloud.call("replay", "--dry-run", "rows.ndjson", status=1)
+    assert sum(replayed(running)["rows"].values()) == len(made)
+    assert replayed(running)["refused"] == 1
+    assert {path.name for path in set(cloud.folder.iterdir()) - before} == {"stderr-0"}
+
+
+def test_standard_input(cloud: Cloud) -> None:
+    """Rows cannot come through a pipe."""
+    plain(cloud.folder / "rows.ndjson", 7)
+    done = subprocess.run(
+        [*COMMAND, "replay", "--config", str(cloud.config), "-"],
+        input=(cloud.folder / "rows.ndjson").read_bytes() + b"nonsense",
+        cwd=cloud.folder,
+        env=surroundings(cloud.environ),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert logs_of(done.stderr.decode())[0]["event"] == "incomplete_line"
+    assert arrived(cloud) == Counter("0123456")
+    assert not list(cloud.folder.glob("*replay-state"))
+
+
+def test_no_such_file(cloud: Cloud) -> None:
+    """A mistyped second name is found after the first file has been sent."""
+    plain(cloud.folder / "rows.ndjson", 3)
+    running = cloud.call("replay", "rows.ndjson", "nowhere.ndjson", status=2)
+    assert "nowhere.ndjson: no such file" in running.errors
+    assert not cloud.azure.requests
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_while_it_waits(cloud: Cloud, number: int) -> None:
+    """Whoever stops a replay waits for Azure, or does not know how far it came."""
+    plain(cloud.folder / "rows.ndjson", 3000)
+    cloud.azure.faults.add(throttle("ingestion", retry_after=600, after=1))
+    with cloud.start("replay", "rows.ndjson") as running:
+        running.wait_for("retry")
+        assert running.stop(number) == 1
+        assert "goes on from here" in running.events("failed")[0]["error"]
+        assert replayed(running)["rows"][THREATS] == len(cloud.azure.rows[THREATS]) > 0
+    cloud.azure.faults.clear()
+    cloud.call("replay", "rows.ndjson")
+    assert arrived(cloud) == Counter(map(str, range(3000)))
+
+
+def test_stopping_within_a_request(cloud: Cloud) -> None:
+    """A request that is on its way when we are stopped is made again by the next replay."""
+    plain(cloud.folder / "rows.ndjson", 3000)
+    cloud.azure.faults.add(hang("ingestion", 2, after=1))
+    with cloud.start("replay", "rows.ndjson") as running:
+        until(lambda: cloud.azure.rows[THREATS])
+        assert running.stop() == 1
+    cloud.call("replay", "rows.ndjson")
+    assert set(arrived(cloud).values()) == {1}
+    assert len(arrived(cloud)) == 3000
+
+
+def test_killed(cloud: Cloud) -> None:
+    """After a crash something is missing, or more than one request comes again."""
+    made = written(cloud.folder / "rows.ndjson", 1200)
+    kills = 0
+    for after in (2, 9, 5):
+        cloud.azure.faults.clear()
+        cloud.azure.faults.add(hang("ingestion", 1, after=after))
+        before = len(cloud.azure.requests)
+        with cloud.start("replay", "rows.ndjson") as running:
+            until(lambda before=before, after=after: len(cloud.azure.requests) >= before + after)
+            running.stop(signal.SIGKILL)
+            kills += 1
+    cloud.azure.faults.clear()
+    cloud.call("replay", "rows.ndjson")
+    rows = {json.dumps(row, sort_keys=True) for rows in cloud.azure.rows.values() for row in rows}
+    assert len(rows) == len(set(made))
+    total = sum(len(rows) for rows in cloud.azure.rows.values())
+    per_request = max(request.rows for request in cloud.azure.requests)
+    assert total - len(made) <= kills * per_request
+
+
+@pytest.mark.slow
+def test_memory(cloud: Cloud) -> None:
+    """A file of gigabytes takes gigabytes of memory."""
+    plain(cloud.folder / "rows.ndjson", 200_000, size=1000)
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    running = cloud.call("replay", "rows.ndjson")
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert replayed(running)["rows"][THREATS] == 200_000
+    assert peak == before or peak < 100_000  # KiB; the file has 220,000
