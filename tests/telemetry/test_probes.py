@@ -1,0 +1,260 @@
+"""`/healthz` and `/readyz`, and the listener behind them."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from sentinelone_source.config.listen import Address
+from sentinelone_source.demo import faults
+from sentinelone_source.errors import ConfigError
+from sentinelone_source.telemetry import listener
+from sentinelone_source.telemetry.health import STALE, Health, Heartbeat
+from sentinelone_source.telemetry.listener import MOST, Listener, Reply
+from sentinelone_source.telemetry.logs import configure_logs
+from support.processes import logs_of
+from support.scraping import Scraper, listening
+from support.tenancy import NAMES, TOKEN
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from support.tenancy import Tenancy
+
+
+@pytest.fixture
+def served() -> Iterator[Listener]:
+    """A listener with two pages."""
+
+    def broken(_: str) -> Reply:
+        raise ZeroDivisionError
+
+    pages = {"/fine": lambda accept: Reply(200, accept.encode(), "text/plain"), "/broken": broken}
+    one = Listener(Address("127.0.0.1", 0), pages, "x")
+    yield one
+    one.close()
+
+
+def ask(served: Listener, method: str, path: str, **how: Any) -> requests.Response:
+    return requests.request(method, f"http://{served.address}{path}", timeout=10, **how)
+
+
+def test_ready_when_a_console_has_answered(tenancy: Tenancy) -> None:
+    """A deployment with a wrong address or token is taken for one that works."""
+    tenancy.console.stop()
+    listening(tenancy)
+    with tenancy.start() as running:
+        scraper = Scraper(running)
+        running.wait_for("retry")
+        answer = scraper.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["consoles"] == {"acme": False}
+        assert "authenticated" in answer.json()["reason"]
+        assert scraper.get("/healthz").status_code == 200
+        tenancy.console.faults.add(faults.unauthorized("*", times=None))
+        tenancy.console.start()
+        running.wait_for("refused")
+        assert scraper.get("/readyz").status_code == 503
+        assert scraper.get("/healthz").json() == {"status": "alive"}
+
+
+def test_ready_for_a_role_without_permissions(tenancy: Tenancy) -> None:
+    """A token that may not see one thing looks as if the console were not there."""
+    tenancy.console.behaviour.forbidden = set(NAMES)
+    listening(tenancy)
+    with tenancy.start() as running:
+        running.wait_for("feed_refused")
+        answer = Scraper(running).get("/readyz")
+        assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+
+
+def test_login_page_is_no_answer(tenancy: Tenancy) -> None:
+    """Whatever answers 200 in front of the console makes us ready."""
+    listening(tenancy)
+    tenancy.console.faults.add(*[faults.login_page(name, times=None) for name in NAMES])
+    tenancy.console.faults.add(faults.forbidden("users/api-token-details", html=True, times=None))
+    with tenancy.start() as running:
+        running.wait_for("retry", count=5)
+        assert Scraper(running).get("/readyz").status_code == 503
+
+
+def test_stuck_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that does nothing any more is left alone."""
+    heartbeat = Heartbeat()
+    health = Health(heartbeat, [])
+    assert health.live("").status == 200
+    heartbeat._at -= STALE + 11
+    reply = health.live("")
+    assert reply.status == 503
+    assert json.loads(reply.body)["reason"] == "the event loop has not turned for 41 s"
+
+
+def test_unknown_pages_and_methods(served: Listener) -> None:
+    """A probe of a mistyped path is content, or a client can do more than read."""
+    assert ask(served, "GET", "/fine?x=1", headers={"Accept": "a/b"}).text == "a/b"
+    head = ask(served, "HEAD", "/fine", headers={"Accept": "a/b"})
+    assert (head.status_code, head.headers["Content-Length"], head.content) == (200, "3", b"")
+    assert ask(served, "GET", "/fine/").status_code == 404
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE", "X"):
+        refused = ask(served, method, "/fine")
+        assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")
+
+
+def test_broken_page(served: Listener, capfd: pytest.CaptureFixture[str]) -> None:
+    """A defect behind one page hangs its client, or ends the listener, or nobody hears of it."""
+    configure_logs()
+    assert ask(served, "GET", "/broken").status_code == 500
+    assert ask(served, "GET", "/fine").status_code == 200
+    (told,) = logs_of(capfd.readouterr().err)
+    assert (told["event"], told["path"]) == ("telemetry_failed", "/broken")
+    assert "ZeroDivisionError" in told["exception"]
+
+
+@pytest.mark.parametrize(
+    "sent", [b"", b"\x16\x03\x01\x00", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"]
+)
+def test_nonsense(served: Listener, sent: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+    """A port scanner fills the log with tracebacks, or ends the listener."""
+    with socket.create_connection(served.address, timeout=10) as client:
+        client.sendall(sent)
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(1000):
+            pass
+    assert ask(served, "GET", "/fine").status_code == 200
+    assert capfd.readouterr().err == ""
+
+
+def test_slow_clients_do_not_keep_others_out(
+    served: Listener, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Connections that say nothing keep a probe waiting until the process is killed for it."""
+    with ExitStack() as stack:
+        slow = [
+            stack.enter_context(socket.create_connection(served.address, timeout=10))
+            for _ in range(2 * MOST)
+        ]
+        for client in slow:
+            client.sendall(b"GET /fi")
+        assert ask(served, "GET", "/fine").status_code == 200
+        ended = slow[0].recv(1000)
+        assert ended == b""
+    assert capfd.readouterr().err == ""
+
+
+def test_no_connection_lasts(monkeypatch: pytest.MonkeyPatch, served: Listener) -> None:
+    """A client that sends a byte now and then has a thread of ours for ever."""
+    monkeypatch.setattr(listener, "PATIENCE", 0.3)
+    with socket.create_connection(served.address, timeout=10) as client:
+        gone = threading.Event()
+
+        def drip() -> None:
+            while not gone.wait(0.05):
+                try:
+                    client.sendall(b"x")
+                except OSError:
+                    gone.set()
+
+        dripping = threading.Thread(target=drip)
+        dripping.start()
+        until(gone.is_set, "the connection has been ended")
+        dripping.join()
+
+
+def test_scrapes_while_stopping(tenancy: Tenancy) -> None:
+    """A scrape at the wrong moment ends in a traceback, or keeps the process from ending."""
+    tenancy.populate(5)
+    listening(tenancy)
+    with tenancy.start() as running:
+        running.wait_for("swept", count=5)
+        scraper = Scraper(running)
+        over = threading.Event()
+
+        def scrape() -> None:
+            while not over.is_set():
+                try:
+                    scraper.get("/metrics")
+                except requests.RequestException:
+                    over.set()
+
+        scraping = [threading.Thread(target=scrape) for _ in range(4)]
+        for thread in scraping:
+            thread.start()
+        assert running.stop() == 0
+        over.set()
+        for thread in scraping:
+            thread.join()
+    assert "Traceback" not in running.errors
+    assert not running.events("telemetry_failed")
+
+
+def test_address_in_use(tenancy: Tenancy) -> None:
+    """A port that is taken is passed over, and probes ask somebody else's process."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        tenancy.configure(f'[telemetry]\nlisten = "{address}"\n')
+        running = tenancy.once(status=2)
+    (failed,) = running.logs
+    for words in (str(tenancy.config), "telemetry.listen", address, "in use"):
+        assert words in failed["error"]
+    assert tenancy.console.requests == []
+
+
+@pytest.mark.parametrize("host", ["192.0.2.7", "no-such-host.invalid", "a" * 70])
+def test_addresses_of_others(host: str) -> None:
+    """An address that is not ours ends in a traceback."""
+    with pytest.raises(ConfigError, match=r"^there: cannot listen on .+: \w+"):
+        Listener(Address(host, 0), {}, "there")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "::1", "::"])
+def test_addresses(host: str) -> None:
+    """An address that can be configured cannot be reached, by IPv6 or by the machine itself."""
+    try:
+        one = Listener(Address(host, 0), {"/": lambda _: Reply(200, b"")}, "x")
+    except ConfigError as error:
+        pytest.skip(str(error))
+    try:
+        assert requests.get(f"http://{one.address.from_here}/", timeout=10).status_code == 200
+        if host == "::":
+            url = f"http://127.0.0.1:{one.address.port}/"
+            assert requests.get(url, timeout=10).status_code == 200
+    finally:
+        one.close()
+
+
+def test_nothing_listens_unless_asked(tenancy: Tenancy) -> None:
+    """A port is open that nobody asked for."""
+    tenancy.populate(1)
+    with tenancy.start() as running:
+        running.wait_for("swept", count=5)
+        assert running.events("listening") == []
+        assert listening_sockets(running.process.pid) == 0
+        assert running.stop() == 0
+    assert TOKEN not in running.errors
+
+
+def listening_sockets(pid: int) -> int:
+    """How many TCP sockets of a process listen."""
+    inodes = set()
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        try:
+            target = str(link.readlink())
+        except OSError:
+            continue
+        if target.startswith("socket:["):
+            inodes.add(target[8:-1])
+    listening_state, found = "0A", 0
+    for table in ("tcp", "tcp6"):
+        path = Path(f"/proc/{pid}/net/{table}")
+        for line in path.read_text().splitlines()[1:] if path.exists() else []:
+            fields = line.split()
+            found += fields[3] == listening_state and fields[9] in inodes
+    return found
