@@ -17,6 +17,9 @@ from prometheus_client import ProcessCollector
 from sentinelone_source import config, errors
 from sentinelone_source.cli import commands
 from sentinelone_source.config import load_settings
+from sentinelone_source.demo.dce.faults import Order
+from sentinelone_source.demo.dce.server import Azure
+from sentinelone_source.demo.dce.show import surroundings
 from sentinelone_source.handover.waits import Waits
 from sentinelone_source.mapping import schema
 from sentinelone_source.mapping.columns import TYPES
@@ -111,6 +114,17 @@ def test_environment_variables() -> None:
     read = set(re.findall(r'environ(?:\.get\(|\[)"([A-Z_]+)"', source))
     assert read
     assert read <= set(re.findall(r"`([A-Z_]+)`", section("configuration.md", "Environment")))
+
+
+def test_loopback_azure(tmp_path: Path) -> None:
+    """What `demo dce` prints, or the keys of its faults, are not what the documentation shows."""
+    text = section("commands.md", "demo dce")
+    ports = {"listen": ("127.0.0.1", 8690), "listen_tls": ("127.0.0.1", 8691)}
+    azure = Azure([], **ports, ca_file=tmp_path / "ca.pem")
+    [block] = code_blocks(text, "sh")
+    assert block.strip() == surroundings(azure).replace(str(tmp_path), "/tmp")
+    for field in msgspec.structs.fields(Order):
+        assert f"`{field.name}`" in text
 
 
 def test_exit_statuses() -> None:

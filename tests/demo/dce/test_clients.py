@@ -164,6 +164,21 @@ def test_certificate(secure: Azure) -> None:
     assert "PRIVATE" not in secure.ca_file.read_text()
 
 
+def test_ipv6(tmp_path: Path) -> None:
+    """A pod with IPv6 alone cannot use it."""
+    try:
+        with Azure([], listen=("::1", 0), listen_tls=("::1", 0)) as azure:
+            for door in (azure.plain, azure.tls):
+                assert door is not None
+                url = f"{door.scheme}://[::1]:{door.port}/summary"
+                assert requests.get(url, verify=str(azure.ca_file), timeout=5).status_code == 200
+            assert azure.plain.url == f"http://[::1]:{azure.plain.port}"
+    except OSError as error:
+        if isinstance(error, requests.RequestException):
+            raise
+        pytest.skip(f"no IPv6 here: {error}")
+
+
 def test_certificate_where_it_was_asked_for(tmp_path: Path) -> None:
     """A process cannot be told beforehand which file to trust."""
     file = tmp_path / "ca.pem"

@@ -76,7 +76,8 @@ class Door:
     @property
     def url(self) -> str:
         """Scheme, host and port; the certificate is for localhost, too."""
-        host = "localhost" if self._tls or self.host in _EVERYWHERE else self.host
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        host = "localhost" if self._tls or self.host in _EVERYWHERE else host
         return f"{self.scheme}://{host}:{self.port}"
 
     def open(self) -> None:
@@ -84,8 +85,7 @@ class Door:
         if self._server is not None:
             return
         self.closing.clear()
-        self._server = _Server((self.host, self.port), _Handler)
-        self._server.door = self
+        self._server = _Server(self)
         self.port = self._server.server_port
         if self._tls:
             self._server.socket = self._tls.wrap_socket(
@@ -105,7 +105,11 @@ class Door:
 
 
 class _Server(Listener):
-    door: Door
+    def __init__(self, door: Door) -> None:
+        self.door = door
+        if ":" in door.host:
+            self.address_family = socket.AF_INET6
+        super().__init__((door.host, door.port), _Handler)
 
 
 class _Handler(BaseHTTPRequestHandler):

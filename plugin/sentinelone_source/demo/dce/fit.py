@@ -18,12 +18,10 @@ MAX_VALUE: Final = 65_536
 OLDEST: Final = timedelta(days=2)
 NEWEST: Final = timedelta(days=1)
 _TIME: Final = "TimeGenerated"
-_SHORT: Final = MAX_VALUE // 4
-"""So many characters are never more than MAX_VALUE bytes."""
 
 
-def fitted(row: Row, stream: Stream, losses: Losses, *, keep_times: bool) -> Row:
-    """The row as the table would show it.
+def fitted(row: Row, stream: Stream, losses: Losses, *, keep_times: bool) -> bytes:
+    """The row as the table would show it, as JSON.
 
     Args:
         row: as it came.
@@ -39,22 +37,27 @@ def fitted(row: Row, stream: Stream, losses: Losses, *, keep_times: bool) -> Row
             continue
         if value is not None and not TAKES[kind](value):
             losses.misfits[stream.table, name] += 1
-        short = _cut(value)
-        if short is not value:
-            losses.truncated[stream.table, name] += 1
-        kept[name] = short
+        kept[name] = value
     now = datetime.now(UTC)
     if _TIME in stream.columns and not _is_near(kept.get(_TIME), now):
         losses.times[stream.table] += 1
         if not keep_times:
             kept[_TIME] = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return kept
+    line = msgspec.json.encode(kept)
+    # no value is longer than the whole row
+    return line if len(line) <= MAX_VALUE else msgspec.json.encode(_short(kept, stream, losses))
+
+
+def _short(row: Row, stream: Stream, losses: Losses) -> Row:
+    short = {name: _cut(value) for name, value in row.items()}
+    for name, value in short.items():
+        if value is not row[name]:
+            losses.truncated[stream.table, name] += 1
+    return short
 
 
 def _cut(value: Any) -> Any:
     if isinstance(value, str):
-        if len(value) <= _SHORT:
-            return value
         encoded = value.encode()
     elif isinstance(value, dict | list):
         encoded = msgspec.json.encode(value)

@@ -88,8 +88,8 @@ class Ingestion:
             losses.objects[stream.name] += 1
         for element in elements:
             if isinstance(element, dict):
-                row = fitted(element, stream, losses, keep_times=self._behaviour.keep_times)
-                lines.append(msgspec.json.encode(row))
+                keep_times = self._behaviour.keep_times
+                lines.append(fitted(element, stream, losses, keep_times=keep_times))
             else:
                 losses.elements[stream.name] += 1
         self._received.add(stream.table, lines, losses)

@@ -48,6 +48,12 @@ def surroundings(azure: Azure) -> str:
         "IDENTITY_HEADER": known.identity_header,
     }
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    if azure.ca_file:
+        trusted = shlex.quote(str(azure.ca_file))
+        lines += [
+            "# so that sentinelone-source trusts it, too:",
+            f"# export SSL_CERT_FILE={trusted}",
+        ]
     lines += ["# instead of the secret, managed identity as in App Service:"]
     lines += [f"# export {name}={shlex.quote(value)}" for name, value in managed.items()]
     if azure.tls is None:
