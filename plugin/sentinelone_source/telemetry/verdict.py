@@ -69,4 +69,6 @@ def judged(seen: Glance, max_age: float, now: float) -> Verdict:
             what = "swept" if swept is not None else "settled anything in its first sweep"
             said = f"{console}/{mapping}: last {what} {now - last:.0f} s ago"
             return Verdict(False, f"{said}; {max_age:.0f} s are allowed")
-    return Verdict(True, f"{len(seen.swept)} feeds, each swept within {max_age:.0f} s")
+    number = len(seen.swept)
+    feeds = f"{number} feeds, each" if number > 1 else "1 feed,"
+    return Verdict(True, f"{feeds} swept within {max_age:.0f} s")
