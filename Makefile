@@ -3,12 +3,15 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test check unit wheel-test format bench clean
+.PHONY: run test test-shippers check unit wheel-test format bench clean
 
 run: $(VENV)/.ready  ## the poller against the built-in demo console, rows on stdout
 	@$(BIN)/sentinelone-source demo
 
-test: check unit wheel-test  ## everything CI runs
+test: check unit wheel-test  ## everything that needs nothing but Python
+
+test-shippers: $(VENV)/.ready  ## with the real Fluent Bit, Vector and podman, where they are
+	$(BIN)/pytest -m shippers
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
@@ -16,10 +19,10 @@ check: $(VENV)/.ready
 	$(BIN)/mypy
 
 unit: $(VENV)/.ready
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto -m "not shippers"
 
 wheel-test: $(VENV)/.wheel  ## the same tests against the installed wheel, the source tree out of the way
-	$(VENV)/wheel/bin/pytest -n auto -m "not slow"
+	$(VENV)/wheel/bin/pytest -n auto -m "not slow and not shippers"
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+OTHERS = frozenset({"fluent_bit", "vector", "podman"})
+"""Fixtures that need a program which is not ours; what uses one is for `make test-shippers`."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if OTHERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("shippers")
+
+
 @pytest.fixture
 def tenancy(tmp_path: Path) -> Iterator[Tenancy]:
     """An empty tenant with a console, and a folder to run the program in."""
