@@ -1,0 +1,228 @@
+"""Rows by HTTP through Vector to Azure: the real Vector where there is one, and its stand-in."""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sentinelone_source.demo.dce import faults
+from sentinelone_source.demo.dce.server import Azure
+from shippers.vector_run import PASSWORD, STAND_IN, USER, Vector, adapted, binary
+from support.living import living
+from support.tenancy import NAMES, TABLES
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.processes import Running
+    from support.tenancy import Tenancy
+
+LIMIT = 1_048_576
+PAGE = 8
+
+
+@pytest.fixture
+def azure() -> Iterator[Azure]:
+    """Azure on loopback."""
+    with Azure(listen_tls=None, keep_times=True) as azure:
+        yield azure
+
+
+@pytest.fixture(params=["stand-in", "vector"])
+def vector(
+    request: pytest.FixtureRequest, tenancy: Tenancy, azure: Azure, tmp_path: Path
+) -> Iterator[Vector]:
+    """A Vector that has started with our file."""
+    program = STAND_IN if request.param == "stand-in" else binary()
+    if program is None:
+        pytest.skip("no Vector: set VECTOR to its path, or put vector on PATH")
+    document = adapted("http", tmp_path, azure, tenancy.config)
+    with Vector(program, document, tmp_path, azure) as vector:
+        yield vector
+
+
+def canonical(rows: list[dict[str, Any]]) -> Counter[str]:
+    """Rows as comparable text, with how often they came."""
+    return Counter(json.dumps(row, sort_keys=True) for row in rows)
+
+
+def shown(tenancy: Tenancy) -> dict[str, Counter[str]]:
+    """What should arrive, by table."""
+    rows: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES.values()}
+    for line in tenancy.shown():
+        row = json.loads(line)
+        rows[row.pop("_table")].append(row)
+    return {table: canonical(found) for table, found in rows.items()}
+
+
+def arrived(azure: Azure) -> dict[str, Counter[str]]:
+    """What has arrived, by table."""
+    return {table: canonical(list(rows)) for table, rows in azure.rows.items()}
+
+
+def nothing_is_missing(tenancy: Tenancy, azure: Azure) -> bool:
+    """Whether every row of the console is in its table."""
+    there = arrived(azure)
+    return all(rows.keys() <= there[table].keys() for table, rows in shown(tenancy).items())
+
+
+def nothing_else_came(azure: Azure) -> None:
+    assert not any(azure.losses.plain().values()), azure.losses.plain()
+    assert all(request.wire <= LIMIT for request in azure.requests)
+
+
+def run(tenancy: Tenancy, vector: Vector) -> Running:
+    """The source, handing over to Vector."""
+    return tenancy.start("--to", vector.url)
+
+
+def test_every_row_arrives_as_it_was_made(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
+    """A column changed, added or lost on the way through Vector, or a row twice."""
+    tenancy.populate(40)
+    tenancy.once("--to", vector.url)
+    assert arrived(azure) == shown(tenancy)
+    nothing_else_came(azure)
+    assert vector.unrouted == []
+
+
+def test_pages_larger_than_a_request(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
+    """A page that must be split is lost, or sent too large for Azure."""
+    tenancy.world.populate(threats=300, over=timedelta(hours=1))
+    tenancy.once("--to", vector.url)
+    assert arrived(azure) == shown(tenancy)
+    nothing_else_came(azure)
+    assert {request.status for request in azure.requests} == {204}
+
+
+def test_azure_is_away(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
+    """Rows that Vector gave up on, with 400, are taken for delivered."""
+    tenancy.populate(20)
+    azure.plain.close()
+    with run(tenancy, vector) as running:
+        until(lambda: "Contents failed to deliver to sink" in running.errors, "a 400")
+        assert not any(azure.received.counts().values())
+        azure.plain.open()
+        until(lambda: nothing_is_missing(tenancy, azure), "every row")
+        assert running.stop() == 0
+    assert not (tenancy.state / "dead-letters.ndjson").exists()
+    nothing_else_came(azure)
+
+
+def test_no_token(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
+    """Rows that Vector dropped for want of a token are taken for delivered."""
+    tenancy.populate(10)
+    azure.faults.add(faults.refuse("token", 400, times=30))
+    with run(tenancy, vector) as running:
+        until(lambda: "Contents failed to deliver to sink" in running.errors, "a 400")
+        azure.faults.clear()
+        until(lambda: nothing_is_missing(tenancy, azure), "every row")
+        assert running.stop() == 0
+    assert not (tenancy.state / "dead-letters.ndjson").exists()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
+def test_failures_that_pass(tenancy: Tenancy, azure: Azure, vector: Vector, status: int) -> None:
+    """A failure of Azure that passes costs rows, or makes dead letters."""
+    tenancy.populate(5)
+    azure.faults.add(faults.refuse("ingestion", status, times=8))
+    with run(tenancy, vector) as running:
+        until(lambda: nothing_is_missing(tenancy, azure), "every row")
+        assert running.stop() == 0
+    assert not (tenancy.state / "dead-letters.ndjson").exists()
+    nothing_else_came(azure)
+
+
+def test_a_table_without_a_sink(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
+    """Rows of a user's own table are acknowledged, and nowhere."""
+    tenancy.populate(3)
+    (tenancy.folder / "mappings/other.toml").write_text(OTHER)
+    tenancy.once("--to", vector.url)
+    assert {row["_table"] for row in vector.unrouted} == {"Other_CL"}
+    assert all(row.keys() == {"_table", "TimeGenerated", "Id"} for row in vector.unrouted)
+    assert len(vector.unrouted) == len(tenancy.world.all("groups"))
+
+
+OTHER = """
+table = "Other_CL"
+stream = "Custom-Other_CL"
+[request]
+path = "groups"
+records = "$.data"
+[walk]
+id = "$.id"
+position = "$.updatedAt"
+filter = "updatedAt__gte"
+sort_by = "updatedAt"
+[columns]
+TimeGenerated = { path = "$.updatedAt", type = "datetime" }
+Id = "$.id"
+"""
+
+
+def test_listener_with_a_password(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
+    """A listener's password that one of the two understands in another way."""
+    vector.kill()
+    source = vector.document["sources"]["sentinelone"]
+    source["auth"] = {
+        "strategy": "basic",
+        "username": USER,
+        "password": "SECRET[azure.listener]",
+    }
+    vector.start()
+    tenancy.populate(3)
+    with run(tenancy, vector) as running:
+        until(lambda: "401" in running.errors, "a 401")
+        assert not any(azure.received.counts().values())
+    (tenancy.folder / "password").write_text(PASSWORD + "\n")
+    known = f'[handover]\nusername = "{USER}"\npassword_file = "password"'
+    tenancy.config.write_text(tenancy.config.read_text().replace("[handover]", known))
+    tenancy.once("--to", vector.url)
+    assert arrived(azure) == shown(tenancy)
+
+
+@pytest.mark.parametrize(("kills", "seed"), [(3, 1), pytest.param(20, 2, marks=pytest.mark.slow)])
+def test_vector_is_killed(
+    tenancy: Tenancy, azure: Azure, vector: Vector, kills: int, seed: int
+) -> None:
+    """What Vector had in memory when it was killed is lost."""
+    rng = random.Random(seed)
+    tenancy.populate(10)
+    tenancy.configure(page_size=PAGE)
+    with run(tenancy, vector) as running:
+        with living(tenancy.world):
+            for _ in range(kills):
+                threading.Event().wait(rng.uniform(0, 0.8))
+                vector.kill()
+                vector.start()
+        until(lambda: nothing_is_missing(tenancy, azure), "every row")
+        assert running.stop() == 0
+    assert not (tenancy.state / "dead-letters.ndjson").exists()
+    nothing_else_came(azure)
+
+
+@pytest.mark.parametrize(("kills", "seed"), [(3, 3), pytest.param(20, 4, marks=pytest.mark.slow)])
+def test_the_source_is_killed(
+    tenancy: Tenancy, azure: Azure, vector: Vector, kills: int, seed: int
+) -> None:
+    """A killed source loses the batch that was under way, or repeats more than that."""
+    rng = random.Random(seed)
+    tenancy.populate(10)
+    tenancy.configure(page_size=PAGE)
+    with living(tenancy.world):
+        for _ in range(kills):
+            with run(tenancy, vector) as running:
+                running.wait_for("started")
+                threading.Event().wait(rng.uniform(0, 0.8))
+    tenancy.once("--to", vector.url)
+    assert nothing_is_missing(tenancy, azure)
+    nothing_else_came(azure)
+    twice = sum(count - 1 for rows in arrived(azure).values() for count in rows.values())
+    assert twice <= kills * len(NAMES) * PAGE

@@ -1,0 +1,170 @@
+"""Vector, or its stand-in, in a process of its own, with our files made to fit loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any, Self
+
+import yaml
+
+from shippers.vector import ROOT, azure_sinks, load
+from support.processes import COMMAND, surroundings
+from support.waiting import LONG, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sentinelone_source.demo.dce.server import Azure
+    from shippers.vector import Document, Way
+
+STAND_IN = [sys.executable, str(ROOT / "tests/support/http_server.py")]
+USER, PASSWORD = "sentinelone", "s3cr3t-0f-the-l1stener"
+
+
+def binary() -> list[str] | None:
+    """`$VECTOR`, else `vector` on PATH; None if there is neither."""
+    program = os.environ.get("VECTOR") or shutil.which("vector")
+    return [program] if program else None
+
+
+def free_port() -> int:
+    """A port that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        number: int = probe.getsockname()[1]
+        return number
+
+
+def adapted(way: Way, folder: Path, azure: Azure, source_config: Path) -> Document:
+    """One of our files with other addresses, folders, identities and commands, and nothing else.
+
+    Args:
+        way: which file.
+        folder: for Vector's data and secrets; both are made here.
+        azure: where rows go.
+        source_config: the configuration that an `exec` source runs with.
+    """
+    document: Document = json.loads(json.dumps(load(way)))  # its sinks share nothing then
+    data, secrets = folder / "vector-data", folder / "secrets"
+    data.mkdir()
+    secrets.mkdir()
+    (secrets / "client_secret").write_text("unused\n")
+    (secrets / "listener").write_text(PASSWORD + "\n")
+    document["data_dir"] = str(data)
+    document["secret"]["azure"]["path"] = str(secrets)
+    document["api"]["address"] = f"127.0.0.1:{free_port()}"
+    document["sinks"]["metrics"]["address"] = f"127.0.0.1:{free_port()}"
+    document["sinks"]["unrouted"]["path"] = str(data / "unrouted.ndjson")
+    for sink in azure_sinks(document).values():
+        sink["endpoint"] = azure.plain.url
+        sink["dcr_immutable_id"] = azure.behaviour.dcr_id
+        sink["auth"] = {"azure_credential_kind": "managed_identity"}
+        sink["request"] |= {"retry_initial_backoff_secs": 1, "retry_max_duration_secs": 2}
+        if way == "http":
+            sink["request"]["retry_attempts"] = 1  # so that Vector gives up within the test
+    source = document["sources"]["sentinelone"]
+    if way == "http":
+        source["address"] = f"127.0.0.1:{free_port()}"
+    else:
+        source["command"] = [*COMMAND, "run", "--config", str(source_config), "--to", "stdout"]
+        source["streaming"]["respawn_interval_secs"] = 1
+    return document
+
+
+class Vector:
+    """Runs from `start` to `stop` or `kill`, as often as one likes; a context manager.
+
+    Args:
+        program: the command, without arguments.
+        document: its configuration.
+        folder: where it runs; the configuration and the log go there.
+        azure: whose managed identity it uses.
+    """
+
+    def __init__(self, program: list[str], document: Document, folder: Path, azure: Azure) -> None:
+        self.program = program
+        self.document = document
+        self.folder = folder
+        self.log = folder / "vector.log"
+        self.config = folder / "vector.yaml"
+        self.environ = {
+            "IDENTITY_ENDPOINT": azure.identity_endpoint,
+            "IDENTITY_HEADER": azure.behaviour.identity_header,
+            "PYTHONPATH": str(ROOT / "tests"),
+        }
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        """Where its `http_server` listens."""
+        return f"http://{self.document['sources']['sentinelone']['address']}/"
+
+    @property
+    def unrouted(self) -> list[dict[str, Any]]:
+        """What it kept, having no sink for it."""
+        kept = self.folder / "vector-data/unrouted.ndjson"
+        return [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
+
+    @property
+    def said(self) -> str:
+        """Its log; all lives in one file."""
+        return self.log.read_text()
+
+    def start(self) -> None:
+        """Returns when it listens, if it does."""
+        self.config.write_text(yaml.safe_dump(self.document, sort_keys=False))
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*self.program, "--config", str(self.config)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=self.folder,
+                env=surroundings(self.environ),
+            )
+        if "address" in self.document["sources"]["sentinelone"]:
+            until(self._listens, "a Vector that listens")
+
+    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+        """Another of its commands, to its end."""
+        return subprocess.run(
+            [*self.program, *map(str, arguments)],
+            cwd=self.folder,
+            env=surroundings(self.environ),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        process, self.process = self.process, None
+        if process is not None:
+            process.kill()
+            process.wait(LONG)
+
+    def stop(self) -> int:
+        """SIGTERM; gives the exit status, once everything that was under way is over."""
+        process, self.process = self.process, None
+        assert process is not None
+        process.send_signal(signal.SIGTERM)
+        return process.wait(LONG + 30)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def _listens(self) -> bool:
+        assert self.process is None or self.process.poll() is None, self.said[-3000:]
+        host, _, port = self.document["sources"]["sentinelone"]["address"].rpartition(":")
+        with socket.socket() as probe:
+            return probe.connect_ex((host, int(port))) == 0
