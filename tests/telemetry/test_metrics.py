@@ -161,6 +161,19 @@ def test_handover_wait(tenancy: Tenancy) -> None:
         assert scraper.scrape().total("handover_wait_seconds_total") >= before + 0.5
 
 
+def test_listener_of_the_shipper_is_away(tenancy: Tenancy) -> None:
+    """A shipper that is down is not seen, where rows are handed over by HTTP."""
+    tenancy.populate(3)
+    listening(tenancy)
+    with tenancy.start("--to", "http://127.0.0.1:9/", "--table", "groups") as running:
+        scraper = Scraper(running)
+        seen = scraper.until("handover_waiting_seconds", 1, feed="groups")
+        assert seen.total("rows_total") == 0
+        assert seen.total("behind_seconds") > 0
+        assert scraper.get("/healthz").status_code == 200
+        assert running.stop() == 0
+
+
 def test_token_expiry(tenancy: Tenancy) -> None:
     """A token runs out and nobody had been told."""
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=9)

@@ -31,7 +31,8 @@ class Waits:
 
     @property
     def waiting(self) -> dict[str, float]:
-        return {name: begins[0] for name, begins in self._going_on.items() if begins}
+        going_on = self._going_on.copy()  # another thread may ask
+        return {name: began for name, begins in going_on.items() for began in begins[:1]}
 
     @contextmanager
     def of(self, mapping: str) -> Iterator[None]:
