@@ -123,9 +123,7 @@ def dce(  # noqa: PLR0913 - its options
             )
             serve(azure)
         except OSError as error:
-            raise SourceError(
-                f"demo dce: {error.filename or 'its port'}: {error.strerror}"
-            ) from None
+            raise SourceError(f"demo dce: {error.filename}: {error.strerror}") from None
 
 
 @contextlib.contextmanager

@@ -213,7 +213,7 @@ def test_a_users_mapping(tmp_path: Path) -> None:
         (("--listen-tls", "127.0.0.1:99999"), "is no address"),
         (("--rows", "/nowhere/rows"), "/nowhere/rows"),
         (("--ca-file", "/nowhere/ca.pem"), "/nowhere/ca.pem"),
-        (("--listen", "203.0.113.1:0"), "demo dce: its port"),
+        (("--listen", "203.0.113.1:0"), "demo dce: 203.0.113.1:0: Cannot assign"),
     ],
 )
 def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:

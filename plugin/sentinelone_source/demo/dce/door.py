@@ -81,11 +81,19 @@ class Door:
         return f"{self.scheme}://{host}:{self.port}"
 
     def open(self) -> None:
-        """Returns when requests can come. Raises OSError when the port is taken."""
+        """Returns when requests can come.
+
+        Raises:
+            OSError: the port cannot be had; its `filename` is the address.
+        """
         if self._server is not None:
             return
         self.closing.clear()
-        self._server = _Server(self)
+        try:
+            self._server = _Server(self)
+        except OSError as error:
+            error.filename = f"{self.host}:{self.port}"
+            raise
         self.port = self._server.server_port
         if self._tls:
             self._server.socket = self._tls.wrap_socket(
