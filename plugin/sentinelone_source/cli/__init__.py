@@ -12,6 +12,7 @@ _COMMANDS = {
     "run": "poll for ever, or one sweep of every feed with --once",
     "map": "turn API records into rows, offline",
     "replay": "rows or dead letters to the Data Collection Rule, directly",
+    "broker": "a token endpoint on loopback, for Fluent Bit",
     "state": "look at the watermarks, and move them",
     "health": "exit status for a probe",
     "template": "what to deploy in Azure: tables, rule, role, alerts",

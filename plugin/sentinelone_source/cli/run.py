@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from sentinelone_source.cli.broker import serving
 from sentinelone_source.cli.options import config_option, table_option
 from sentinelone_source.config import check_destination, load_settings
 
@@ -18,7 +19,10 @@ from sentinelone_source.config import check_destination, load_settings
 @table_option
 @click.option("--once", is_flag=True, help="One sweep of every feed, then stop.")
 @click.option("--to", metavar="stdout|URL", help="Where rows go; overrides `[handover] to`.")
-def command(config: Path | None, tables: tuple[str, ...], once: bool, to: str | None) -> None:
+@click.option("--broker", is_flag=True, help="Give Fluent Bit tokens, too: `[azure.broker]`.")
+def command(
+    config: Path | None, tables: tuple[str, ...], once: bool, to: str | None, broker: bool
+) -> None:
     """Poll the consoles and hand rows over, until told to stop."""
     from sentinelone_source.assembly import assemble
     from sentinelone_source.telemetry.logs import configure_logs
@@ -29,6 +33,6 @@ def command(config: Path | None, tables: tuple[str, ...], once: bool, to: str | 
         check_destination(to, "--to")
         handover = msgspec.structs.replace(settings.handover, to=to)
         settings = msgspec.structs.replace(settings, handover=handover)
-    with assemble(settings, tables, once=once) as service:
+    with serving(settings, wanted=broker), assemble(settings, tables, once=once) as service:
         status = asyncio.run(service.run())
     sys.exit(status)

@@ -1,0 +1,103 @@
+"""A token that is always at hand: fetched in the background, and ahead of its end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Self
+
+import structlog
+
+from sentinelone_source.errors import SourceError, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sentinelone_source.azure.credential import Token
+
+LEAST_LIFE = 120.0
+"""Seconds that a token we give away is still valid; Fluent Bit refuses what ends within 67."""
+LEAST_WAIT = 30.0
+"""Seconds between two tokens at least: a platform may give the same one twice."""
+FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0
+"""Seconds until the next try after a failure, doubled for each further one."""
+
+_log = structlog.get_logger()
+
+
+class Supply:
+    """Keeps one token fresh, in a thread of its own; a context manager.
+
+    Whoever takes a token never waits for the network for longer than he says.
+
+    Args:
+        fetch: gets a token; told whether it must be a new one.
+    """
+
+    def __init__(self, fetch: Callable[[bool], Token]) -> None:
+        self._fetch = fetch
+        self._news = threading.Condition()
+        self._stopped = threading.Event()
+        self._token: Token | None = None
+        self._error: SourceError | None = None
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._run, daemon=True, name="tokens").start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+
+    def take(self, patience: float) -> Token:
+        """A token that is valid for a while yet.
+
+        Args:
+            patience: seconds to wait for the first one.
+
+        Raises:
+            SourceError: there is none, and why.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._good() or self._error is not None, patience)
+            if self._token is not None and self._good():
+                return self._token
+            raise self._error or Unavailable("no answer yet from where tokens come from")
+
+    def _good(self) -> bool:
+        return self._token is not None and self._token.expires_on - time.time() > LEAST_LIFE
+
+    def _run(self) -> None:
+        fresh, retry = False, FIRST_RETRY
+        while not self._stopped.is_set():
+            try:
+                token = self._fetch(fresh)
+            except SourceError as error:
+                self._failed(error, retry)
+                wait, retry = retry, min(2 * retry, LONGEST_RETRY)
+            except Exception:  # noqa: BLE001 - without this thread there are no tokens at all
+                _log.exception("token_failed", error="a defect of this program; please report it")
+                self._failed(Unavailable("a defect of this program"), retry)
+                wait = LONGEST_RETRY
+            else:
+                self._came(token)
+                wait, retry, fresh = _wait(token), FIRST_RETRY, True
+            self._stopped.wait(wait)
+
+    def _came(self, token: Token) -> None:
+        with self._news:
+            self._token, self._error = token, None
+            self._news.notify_all()
+
+    def _failed(self, error: SourceError, retry: float) -> None:
+        """Keep what we have; say so, loudly only when it will not do for much longer."""
+        with self._news:
+            self._error = error
+            self._news.notify_all()
+        _log.warning("token_failed", error=str(error), in_hand=self._good(), next_try=f"{retry:g}s")
+
+
+def _wait(token: Token) -> float:
+    """Seconds until a new token should be fetched: before a fifth of its life is left."""
+    now = time.time()
+    latest = token.expires_on - max(2 * LEAST_LIFE, (token.expires_on - now) / 5)
+    return max(min(token.refresh_on or latest, latest) - now, LEAST_WAIT)

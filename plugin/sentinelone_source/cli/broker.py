@@ -1,0 +1,47 @@
+"""`broker`: tokens for Fluent Bit, on loopback."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from pathlib import Path
+from threading import Event
+from typing import TYPE_CHECKING
+
+import click
+
+from sentinelone_source.cli.options import config_option
+from sentinelone_source.config import load_settings
+
+if TYPE_CHECKING:
+    from sentinelone_source.config import Settings
+
+
+@click.command("broker")
+@config_option
+def command(config: Path | None) -> None:
+    """A token endpoint on loopback: managed or workload identity for Fluent Bit.
+
+    Point Fluent Bit's `auth_url` at it. `run --broker` does the same beside the poller.
+    """
+    from sentinelone_source.telemetry.logs import configure_logs
+
+    configure_logs()
+    settings = load_settings(config)
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    with serving(settings):
+        stop.wait()
+
+
+def serving(
+    settings: Settings, *, wanted: bool = True
+) -> contextlib.AbstractContextManager[str | None]:
+    """The broker of a configuration, until the end of the `with`; nothing if it is not wanted."""
+    if not wanted:
+        return contextlib.nullcontext()
+    from sentinelone_source.azure.broker import brokering
+    from sentinelone_source.config.azure import azure_settings
+
+    return brokering(azure_settings(settings))
