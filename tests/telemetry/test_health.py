@@ -79,6 +79,12 @@ def test_something_else_listens(tenancy: Tenancy) -> None:
     assert "answers 404" in health(tenancy, status=1)
 
 
+def test_host_that_cannot_be(tenancy: Tenancy) -> None:
+    """A host name that no resolver takes ends in a traceback."""
+    tenancy.configure(f'[telemetry]\nlisten = "{"a" * 70}:9464"\n')
+    assert "no answer" in health(tenancy, status=1)
+
+
 def test_looks_at_the_state(tenancy: Tenancy) -> None:
     """Without a listener nothing can be said, or what is said is wrong."""
     tenancy.populate(2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,9 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from sentinelone_source.demo import faults
+from sentinelone_source.feed.counts import Counts
+from sentinelone_source.telemetry.metrics import COLUMNS
+from sentinelone_source.telemetry.metrics import RECORDS as RECORDS_SHOWN
 from support.scraping import Scraper, listening
 from support.tenancy import NAMES, TABLES, TOKEN, table_of
 from support.waiting import until
@@ -47,6 +51,11 @@ def test_records_add_up(tenancy: Tenancy) -> None:
         assert {name: seen.total(f"{name}_total", **here) for name in RECORDS} == told
         assert seen.total("pages_total", **here) == line["pages"]
     assert sum(seen.total(f"{name}_total", feed="agents") for name in RECORDS) == 30
+
+
+def test_everything_counted_is_shown() -> None:
+    """A new count of the feeds that no metric shows."""
+    assert {field.name for field in fields(Counts)} == RECORDS_SHOWN.keys() | COLUMNS.keys()
 
 
 def test_columns_are_told_apart(tenancy: Tenancy) -> None:

@@ -13,6 +13,7 @@ import pytest
 import requests
 
 from sentinelone_source.config.listen import Address
+from sentinelone_source.console.expiry import DETAILS
 from sentinelone_source.demo import faults
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.telemetry import listener
@@ -76,11 +77,23 @@ def test_ready_for_a_role_without_permissions(tenancy: Tenancy) -> None:
         assert (answer.status_code, answer.json()["status"]) == (200, "ready")
 
 
+def test_unknown_endpoints_are_no_answer(tenancy: Tenancy) -> None:
+    """A console that knows neither the paths nor us makes us ready."""
+    listening(tenancy)
+    unknown = '{"errors":[{"code":4040010,"title":"Not Found"}]}'
+    tenancy.console.faults.add(
+        *[faults.status(name, 404, unknown, times=None) for name in (*NAMES, DETAILS)]
+    )
+    with tenancy.start() as running:
+        running.wait_for("feed_not_understood", count=5)
+        assert Scraper(running).get("/readyz").status_code == 503
+
+
 def test_login_page_is_no_answer(tenancy: Tenancy) -> None:
     """Whatever answers 200 in front of the console makes us ready."""
     listening(tenancy)
     tenancy.console.faults.add(*[faults.login_page(name, times=None) for name in NAMES])
-    tenancy.console.faults.add(faults.forbidden("users/api-token-details", html=True, times=None))
+    tenancy.console.faults.add(faults.forbidden(DETAILS, html=True, times=None))
     with tenancy.start() as running:
         running.wait_for("retry", count=5)
         assert Scraper(running).get("/readyz").status_code == 503

@@ -92,7 +92,8 @@ class Console:
             if isinstance(error, Throttled):
                 limit.close(error.retry_after or 0.0)
             self._count(endpoint, error.http_status)
-            self.answered |= isinstance(error, FeedRefused | BadRequest | CursorLost)
+            knows_us = isinstance(error, FeedRefused | BadRequest | CursorLost)
+            self.answered |= knows_us and error.http_status != 404  # which anybody may get
             raise
         self._count(endpoint, 200)
         self.answered = True

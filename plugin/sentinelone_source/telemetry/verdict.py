@@ -30,13 +30,14 @@ def ask(address: Address) -> Verdict:
     try:
         connection.request("GET", "/healthz")
         answer = connection.getresponse()
-        said = answer.read(1000).decode("utf-8", "replace").strip()
-    except (OSError, http.client.HTTPException) as error:
+        said = " ".join(answer.read(1000).decode("utf-8", "replace").split())
+    except (OSError, UnicodeError, http.client.HTTPException) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         return Verdict(False, f"no answer from {address.from_here}: {reason}")
     finally:
         connection.close()
-    return Verdict(answer.status == 200, f"{address.from_here} answers {answer.status}: {said}")
+    healthy = answer.status == 200 and '"alive"' in said  # another's 200 is not ours
+    return Verdict(healthy, f"{address.from_here} answers {answer.status}: {said[:200]}")
 
 
 def look(folder: Path, matters: Callable[[str, str], bool], max_age: float) -> Verdict:
