@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import random
 import threading
-from collections import Counter
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from sentinelone_source.demo.dce import faults
 from sentinelone_source.demo.dce.server import Azure
+from shippers.vector_compare import arrived, nothing_else_came, nothing_is_missing, shown
 from shippers.vector_run import PASSWORD, STAND_IN, USER, Vector, adapted, binary
 from support.living import living
-from support.tenancy import NAMES, TABLES
+from support.tenancy import NAMES
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from support.processes import Running
     from support.tenancy import Tenancy
 
-LIMIT = 1_048_576
 PAGE = 8
 
 
@@ -47,36 +45,6 @@ def vector(
     document = adapted("http", tmp_path, azure, tenancy.config)
     with Vector(program, document, tmp_path, azure) as vector:
         yield vector
-
-
-def canonical(rows: list[dict[str, Any]]) -> Counter[str]:
-    """Rows as comparable text, with how often they came."""
-    return Counter(json.dumps(row, sort_keys=True) for row in rows)
-
-
-def shown(tenancy: Tenancy) -> dict[str, Counter[str]]:
-    """What should arrive, by table."""
-    rows: dict[str, list[dict[str, Any]]] = {table: [] for table in TABLES.values()}
-    for line in tenancy.shown():
-        row = json.loads(line)
-        rows[row.pop("_table")].append(row)
-    return {table: canonical(found) for table, found in rows.items()}
-
-
-def arrived(azure: Azure) -> dict[str, Counter[str]]:
-    """What has arrived, by table."""
-    return {table: canonical(list(rows)) for table, rows in azure.rows.items()}
-
-
-def nothing_is_missing(tenancy: Tenancy, azure: Azure) -> bool:
-    """Whether every row of the console is in its table."""
-    there = arrived(azure)
-    return all(rows.keys() <= there[table].keys() for table, rows in shown(tenancy).items())
-
-
-def nothing_else_came(azure: Azure) -> None:
-    assert not any(azure.losses.plain().values()), azure.losses.plain()
-    assert all(request.wire <= LIMIT for request in azure.requests)
 
 
 def run(tenancy: Tenancy, vector: Vector) -> Running:

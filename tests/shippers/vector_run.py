@@ -58,6 +58,7 @@ def adapted(way: Way, folder: Path, azure: Azure, source_config: Path) -> Docume
     (secrets / "listener").write_text(PASSWORD + "\n")
     document["data_dir"] = str(data)
     document["secret"]["azure"]["path"] = str(secrets)
+    document["healthchecks"] = {"enabled": False}  # they would take the faults meant for rows
     document["api"]["address"] = f"127.0.0.1:{free_port()}"
     document["sinks"]["metrics"]["address"] = f"127.0.0.1:{free_port()}"
     document["sinks"]["unrouted"]["path"] = str(data / "unrouted.ndjson")
@@ -74,6 +75,8 @@ def adapted(way: Way, folder: Path, azure: Azure, source_config: Path) -> Docume
     else:
         source["command"] = [*COMMAND, "run", "--config", str(source_config), "--to", "stdout"]
         source["streaming"]["respawn_interval_secs"] = 1
+        for sink in azure_sinks(document).values():
+            sink["batch"]["timeout_secs"] = 0.5
     return document
 
 

@@ -30,6 +30,7 @@ from support.vector_sinks import AzureSink, LineSink
 from support.waiting import until
 
 _GZIP: Final = 31
+_MANAGED: Final = {"azure_credential_kind": "managed_identity"}
 _CONFIG: Final = 78
 """Exit status of a configuration that is wrong."""
 
@@ -139,7 +140,10 @@ def build(document: dict[str, Any]) -> tuple[dict[str, Any], Router]:
 
 def run(path: Path) -> None:
     """Until SIGTERM."""
-    source, route = build(load(path))
+    document = load(path)
+    for sink in document["sinks"].values():
+        assert sink.get("auth", _MANAGED) == _MANAGED, "the stand-in knows no other identity"
+    source, route = build(document)
     stopping = Event()
     if source["type"] == "exec":
         program = Exec(source, route, stopping)

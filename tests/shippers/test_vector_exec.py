@@ -1,0 +1,87 @@
+"""Vector runs the source itself: the real Vector where there is one, and its stand-in."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sentinelone_source.demo.dce.server import Azure
+from shippers.vector_compare import arrived, nothing_else_came, nothing_is_missing, shown
+from shippers.vector_run import STAND_IN, Vector, adapted, binary
+from support.living import living
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from support.tenancy import Tenancy
+
+
+@pytest.fixture
+def azure() -> Iterator[Azure]:
+    """Azure on loopback."""
+    with Azure(listen_tls=None, keep_times=True) as azure:
+        yield azure
+
+
+@pytest.fixture(params=["stand-in", "vector"])
+def vector(
+    request: pytest.FixtureRequest, tenancy: Tenancy, azure: Azure, tmp_path: Path
+) -> Iterator[Vector]:
+    """A Vector with our file, not started yet."""
+    program = STAND_IN if request.param == "stand-in" else binary()
+    if program is None:
+        pytest.skip("no Vector: set VECTOR to its path, or put vector on PATH")
+    vector = Vector(program, adapted("exec", tmp_path, azure, tenancy.config), tmp_path, azure)
+    yield vector
+    vector.kill()
+
+
+def test_rows_arrive_and_the_log_does_not(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
+    """A line of the log in a table, or a column that Vector added."""
+    tenancy.populate(30)
+    with vector:
+        until(lambda: arrived(azure) == shown(tenancy), "every row, once")
+        until(lambda: '"event":"swept"' in vector.said, "the log")
+        assert vector.stop() == 0
+    assert arrived(azure) == shown(tenancy)
+    assert '"event":"stopped"' in vector.said
+    assert vector.unrouted == []
+    nothing_else_came(azure)
+
+
+def test_azure_is_away(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
+    """Rows that wait for Azure are dropped."""
+    tenancy.populate(30)
+    azure.plain.close()
+    with vector:
+        until(lambda: '"event":"swept"' in vector.said, "rows in the buffer")
+        azure.plain.open()
+        until(lambda: nothing_is_missing(tenancy, azure), "every row")
+        assert vector.stop() == 0
+    nothing_else_came(azure)
+
+
+@pytest.mark.parametrize(("kills", "seed"), [(2, 1), pytest.param(20, 2, marks=pytest.mark.slow)])
+def test_vector_is_killed(
+    tenancy: Tenancy, azure: Azure, vector: Vector, kills: int, seed: int
+) -> None:
+    """What `settle` can bring back after a crash of Vector does not come back."""
+    rng = random.Random(seed)
+    tenancy.populate(10)
+    tenancy.configure(page_size=8, settle="60s")
+    with living(tenancy.world):
+        for _ in range(kills):
+            vector.start()
+            lives = vector.said.count('"event":"started"')
+            until(lambda: vector.said.count('"event":"started"') > lives, "a source")  # noqa: B023
+            threading.Event().wait(rng.uniform(0, 1))
+            vector.kill()
+    with vector:
+        until(lambda: nothing_is_missing(tenancy, azure), "every row")
+        assert vector.stop() == 0
+    nothing_else_came(azure)

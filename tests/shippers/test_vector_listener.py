@@ -1,0 +1,142 @@
+"""What a listener of Vector answers, and when: the real Vector where there is one, its stand-in."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from sentinelone_source.demo.dce import faults
+from sentinelone_source.demo.dce.server import Azure
+from shippers.vector_run import PASSWORD, STAND_IN, USER, Vector, adapted, binary
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+NOW = datetime.now(UTC).isoformat()
+TABLE = "SentinelOneGroups_CL"
+ROW = {"_table": TABLE, "TimeGenerated": NOW, "Id": "7", "Name": "Größe 🗂"}
+
+
+@pytest.fixture
+def azure() -> Iterator[Azure]:
+    """Azure on loopback."""
+    with Azure(listen_tls=None, keep_times=True) as azure:
+        yield azure
+
+
+@pytest.fixture(params=["stand-in", "vector"])
+def vector(request: pytest.FixtureRequest, azure: Azure, tmp_path: Path) -> Iterator[Vector]:
+    """A Vector that listens."""
+    program = STAND_IN if request.param == "stand-in" else binary()
+    if program is None:
+        pytest.skip("no Vector: set VECTOR to its path, or put vector on PATH")
+    document = adapted("http", tmp_path, azure, tmp_path)
+    with Vector(program, document, tmp_path, azure) as vector:
+        yield vector
+
+
+def post(vector: Vector, *rows: Any, **how: Any) -> requests.Response:
+    """A batch, as the source sends one."""
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
+    headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    request: dict[str, Any] = {"data": gzip.compress(lines), "headers": headers, "timeout": 100}
+    return requests.post(vector.url + "sentinelone.groups.1f", **{**request, **how})
+
+
+def test_accepted_when_azure_has_it(azure: Azure, vector: Vector) -> None:
+    """A batch is acknowledged while Azure has not got it yet."""
+    azure.faults.add(faults.hang(f"Custom-{TABLE}", 30))
+    answers: list[int] = []
+    sender = threading.Thread(target=lambda: answers.append(post(vector, ROW, ROW).status_code))
+    sender.start()
+    sender.join(2)
+    assert answers == []
+    azure.plain.close()  # ends the silence; what was sent into it must be sent again
+    azure.plain.open()
+    sender.join(60)
+    assert answers == [200]
+    assert len(azure.rows[TABLE]) == 2
+    assert azure.rows[TABLE][0] == {k: v for k, v in ROW.items() if k != "_table"}
+
+
+@pytest.mark.parametrize("path", ["", "a", "sentinelone.threats.0123", "a/b/c"])
+def test_every_path(azure: Azure, vector: Vector, path: str) -> None:
+    """A path that a batch is sent to and nobody listens at."""
+    answer = requests.post(vector.url + path, json.dumps(ROW).encode(), timeout=100)
+    assert answer.status_code == 200
+    until(lambda: len(azure.rows[TABLE]) == 1, "the row")
+
+
+@pytest.mark.parametrize("status", [400, 413])
+def test_refused_by_azure(azure: Azure, vector: Vector, status: int) -> None:
+    """A batch that Azure refuses is acknowledged, or tried again and again by Vector."""
+    azure.faults.add(faults.refuse(f"Custom-{TABLE}", status, times=1))
+    answer = post(vector, ROW)
+    assert answer.status_code == 400
+    assert answer.json()["message"] == "Contents failed to deliver to sink"
+    assert len([one for one in azure.requests if one.stream == f"Custom-{TABLE}"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "status"),
+    [
+        (b'{"_table":"SentinelOneGroups_CL"}\n{"broken', "identity", 400),
+        (b"7\n", "identity", 400),
+        (b"not gzip", "gzip", 422),
+        (b"{}", "compress", 415),
+        (b"", "identity", 200),
+        (b"\n\n", "identity", 200),
+    ],
+)
+def test_bodies(azure: Azure, vector: Vector, body: bytes, encoding: str, status: int) -> None:
+    """A body that cannot be read is taken in part."""
+    answer = post(vector, data=body, headers={"Content-Encoding": encoding})
+    assert answer.status_code == status
+    assert len(azure.rows[TABLE]) == 0
+
+
+def test_get_is_no_batch(vector: Vector) -> None:
+    """A request that is no POST is taken for a batch."""
+    assert requests.get(vector.url, timeout=10).status_code in (404, 405)
+
+
+def test_password(azure: Azure, vector: Vector) -> None:
+    """A listener with a password lets others in."""
+    vector.kill()
+    vector.document["sources"]["sentinelone"]["auth"] = {
+        "strategy": "basic",
+        "username": USER,
+        "password": "SECRET[azure.listener]",
+    }
+    vector.start()
+    assert post(vector, ROW).status_code == 401
+    assert post(vector, ROW, auth=(USER, "other")).status_code == 401
+    assert post(vector, ROW, auth=(USER, PASSWORD)).status_code == 200
+    assert len(azure.rows[TABLE]) == 1
+
+
+def test_stopping_answers_what_is_under_way(azure: Azure, vector: Vector) -> None:
+    """A Vector that is stopped drops a batch that it had begun, and acknowledges it."""
+    azure.faults.add(faults.refuse(f"Custom-{TABLE}", 503, times=1))
+    answers: list[int] = []
+
+    def send() -> None:
+        try:
+            answers.append(post(vector, ROW).status_code)
+        except requests.RequestException:
+            answers.append(0)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    until(lambda: azure.requests, "a first try")
+    assert vector.stop() == 0
+    sender.join(60)
+    assert answers != [200] or len(azure.rows[TABLE]) == 1

@@ -1,0 +1,84 @@
+"""Vector's own word about our files: `vector validate` and `vector test`."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shippers.vector import FOLDER, ROOT, WAYS, text
+from shippers.vector_run import STAND_IN, binary
+from support.processes import surroundings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = [f"{way}.{form}" for way in WAYS for form in ("yaml", "toml")]
+
+
+@pytest.fixture(params=["stand-in", "vector"])
+def program(request: pytest.FixtureRequest) -> list[str]:
+    """A command that understands `validate` and `test`."""
+    found = STAND_IN if request.param == "stand-in" else binary()
+    if found is None:
+        pytest.skip("no Vector: set VECTOR to its path, or put vector on PATH")
+    return found
+
+
+def status(program: list[str], *arguments: object) -> tuple[int, str]:
+    """The exit status of a command, and what it said."""
+    done = subprocess.run(
+        [*program, *map(str, arguments)],
+        env=surroundings({"PYTHONPATH": str(ROOT / "tests")}),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def with_secrets(name: str, folder: Path) -> Path:
+    """A copy of a file whose secrets are there."""
+    (folder / "client_secret").write_text("s3cr3t\n")
+    copied = folder / name
+    copied.write_text(text(name).replace("/etc/vector/secrets", str(folder)))
+    return copied
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_validate(program: list[str], name: str) -> None:
+    """A file that Vector refuses, or has doubts about."""
+    code, said = status(program, "validate", "--no-environment", "--deny-warnings", FOLDER / name)
+    assert code == 0, said
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_validate_refuses(program: list[str], name: str, tmp_path: Path) -> None:
+    """A program that finds everything right."""
+    broken = tmp_path / name
+    broken.write_text(text(name).replace("tables", "table", 1))
+    code, said = status(program, "validate", "--no-environment", "--deny-warnings", broken)
+    assert code == 78, said
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_vector_test(program: list[str], name: str, tmp_path: Path) -> None:
+    """A route that Vector itself finds going elsewhere."""
+    if program == STAND_IN:
+        pytest.importorskip("pyvrl", reason="no wheel of pyVRL for this Python")
+    tests = FOLDER / f"tests-{name.partition('.')[0]}.yaml"
+    code, said = status(program, "test", with_secrets(name, tmp_path), tests)
+    assert code == 0, said
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_vector_test_fails(program: list[str], name: str, tmp_path: Path) -> None:
+    """Tests that pass whatever the routes say."""
+    if program == STAND_IN:
+        pytest.importorskip("pyvrl", reason="no wheel of pyVRL for this Python")
+    spoiled = with_secrets(name, tmp_path)
+    spoiled.write_text(spoiled.read_text().replace('"SentinelOneAlerts_CL"', '"Alerts_CL"', 1))
+    tests = FOLDER / f"tests-{name.partition('.')[0]}.yaml"
+    code, said = status(program, "test", spoiled, tests)
+    assert code != 0, said
