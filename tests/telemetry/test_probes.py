@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -16,6 +17,7 @@ from sentinelone_source.config.listen import Address
 from sentinelone_source.console.expiry import DETAILS
 from sentinelone_source.demo import faults
 from sentinelone_source.errors import ConfigError
+from sentinelone_source.telemetry import health as healthiness
 from sentinelone_source.telemetry import listener
 from sentinelone_source.telemetry.health import STALE, Health, Heartbeat
 from sentinelone_source.telemetry.listener import MOST, Listener, Reply
@@ -99,7 +101,7 @@ def test_login_page_is_no_answer(tenancy: Tenancy) -> None:
         assert Scraper(running).get("/readyz").status_code == 503
 
 
-def test_stuck_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stuck_loop() -> None:
     """A process that does nothing any more is left alone."""
     heartbeat = Heartbeat()
     health = Health(heartbeat, [])
@@ -108,6 +110,23 @@ def test_stuck_loop(monkeypatch: pytest.MonkeyPatch) -> None:
     reply = health.live("")
     assert reply.status == 503
     assert json.loads(reply.body)["reason"] == "the event loop has not turned for 41 s"
+
+
+def test_loop_that_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever blocks the event loop goes unnoticed, or is held against it for ever."""
+    monkeypatch.setattr(healthiness, "STALE", 0.5)
+    monkeypatch.setattr(healthiness, "BEAT", 0.01)
+    heartbeat = Heartbeat()
+    health = Health(heartbeat, [])
+
+    async def blocked() -> None:
+        beating = asyncio.create_task(heartbeat.run())
+        until(lambda: health.live("").status == 503, "a stuck loop")  # nothing else runs meanwhile
+        while health.live("").status != 200:
+            await asyncio.sleep(0.01)
+        beating.cancel()
+
+    asyncio.run(blocked())
 
 
 def test_unknown_pages_and_methods(served: Listener) -> None:

@@ -72,4 +72,4 @@ def judged(seen: Glance, max_age: float, now: float) -> Verdict:
             return Verdict(False, f"{said}; {max_age:.0f} s are allowed")
     number = len(seen.swept)
     feeds = f"{number} feeds, each" if number > 1 else "1 feed,"
-    return Verdict(True, f"{feeds} swept within {max_age:.0f} s")
+    return Verdict(True, f"{feeds} swept or begun within {max_age:.0f} s")
