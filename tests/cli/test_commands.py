@@ -23,7 +23,13 @@ if TYPE_CHECKING:
     from support.tenancy import Tenancy
 
 COMMANDS = ("run", "map", "state", "template", "demo")
-SUBCOMMANDS = (("state", "show"), ("state", "rewind"), ("state", "reset"), ("demo", "console"))
+SUBCOMMANDS = (
+    ("state", "show"),
+    ("state", "rewind"),
+    ("state", "reset"),
+    ("demo", "console"),
+    ("demo", "dce"),
+)
 HEAVY = {"requests", "msgspec", "sqlite3", "asyncio", "tomli", "jsonpath_ng", "msal", "azure"}
 IMPORTED = """
 import sys
