@@ -10,7 +10,7 @@ import pytest
 
 from sentinelone_source.demo.dce.server import Azure
 from shippers.vector_compare import arrived, nothing_else_came, nothing_is_missing, shown
-from shippers.vector_run import STAND_IN, Vector, adapted, binary
+from shippers.vector_run import PROGRAMS, Vector, adapted, command
 from support.living import living
 from support.waiting import until
 
@@ -28,14 +28,12 @@ def azure() -> Iterator[Azure]:
         yield azure
 
 
-@pytest.fixture(params=["stand-in", "vector"])
+@pytest.fixture(params=PROGRAMS)
 def vector(
     request: pytest.FixtureRequest, tenancy: Tenancy, azure: Azure, tmp_path: Path
 ) -> Iterator[Vector]:
     """A Vector with our file, not started yet."""
-    program = STAND_IN if request.param == "stand-in" else binary()
-    if program is None:
-        pytest.skip("no Vector: set VECTOR to its path, or put vector on PATH")
+    program = command(request.param)
     vector = Vector(program, adapted("exec", tmp_path, azure, tenancy.config), tmp_path, azure)
     yield vector
     vector.kill()

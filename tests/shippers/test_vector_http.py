@@ -12,7 +12,7 @@ import pytest
 from sentinelone_source.demo.dce import faults
 from sentinelone_source.demo.dce.server import Azure
 from shippers.vector_compare import arrived, nothing_else_came, nothing_is_missing, shown
-from shippers.vector_run import PASSWORD, STAND_IN, USER, Vector, adapted, binary
+from shippers.vector_run import PASSWORD, PROGRAMS, USER, Vector, adapted, command
 from support.living import living
 from support.tenancy import NAMES
 from support.waiting import until
@@ -34,14 +34,12 @@ def azure() -> Iterator[Azure]:
         yield azure
 
 
-@pytest.fixture(params=["stand-in", "vector"])
+@pytest.fixture(params=PROGRAMS)
 def vector(
     request: pytest.FixtureRequest, tenancy: Tenancy, azure: Azure, tmp_path: Path
 ) -> Iterator[Vector]:
     """A Vector that has started with our file."""
-    program = STAND_IN if request.param == "stand-in" else binary()
-    if program is None:
-        pytest.skip("no Vector: set VECTOR to its path, or put vector on PATH")
+    program = command(request.param)
     document = adapted("http", tmp_path, azure, tenancy.config)
     with Vector(program, document, tmp_path, azure) as vector:
         yield vector

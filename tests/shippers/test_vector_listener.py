@@ -13,7 +13,7 @@ import requests
 
 from sentinelone_source.demo.dce import faults
 from sentinelone_source.demo.dce.server import Azure
-from shippers.vector_run import PASSWORD, STAND_IN, USER, Vector, adapted, binary
+from shippers.vector_run import PASSWORD, PROGRAMS, USER, Vector, adapted, command
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -32,12 +32,10 @@ def azure() -> Iterator[Azure]:
         yield azure
 
 
-@pytest.fixture(params=["stand-in", "vector"])
+@pytest.fixture(params=PROGRAMS)
 def vector(request: pytest.FixtureRequest, azure: Azure, tmp_path: Path) -> Iterator[Vector]:
     """A Vector that listens."""
-    program = STAND_IN if request.param == "stand-in" else binary()
-    if program is None:
-        pytest.skip("no Vector: set VECTOR to its path, or put vector on PATH")
+    program = command(request.param)
     document = adapted("http", tmp_path, azure, tmp_path)
     with Vector(program, document, tmp_path, azure) as vector:
         yield vector

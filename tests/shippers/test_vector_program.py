@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shippers.vector import FOLDER, ROOT, WAYS, text
-from shippers.vector_run import STAND_IN, binary
+from shippers.vector_run import PROGRAMS, STAND_IN, command
 from support.processes import surroundings
 
 if TYPE_CHECKING:
@@ -17,13 +17,10 @@ if TYPE_CHECKING:
 FILES = [f"{way}.{form}" for way in WAYS for form in ("yaml", "toml")]
 
 
-@pytest.fixture(params=["stand-in", "vector"])
+@pytest.fixture(params=PROGRAMS)
 def program(request: pytest.FixtureRequest) -> list[str]:
     """A command that understands `validate` and `test`."""
-    found = STAND_IN if request.param == "stand-in" else binary()
-    if found is None:
-        pytest.skip("no Vector: set VECTOR to its path, or put vector on PATH")
-    return found
+    return command(request.param)
 
 
 def status(program: list[str], *arguments: object) -> tuple[int, str]:

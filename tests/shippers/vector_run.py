@@ -11,6 +11,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any, Self
 
+import pytest
 import yaml
 
 from shippers.vector import ROOT, azure_sinks, load
@@ -27,10 +28,18 @@ STAND_IN = [sys.executable, str(ROOT / "tests/support/http_server.py")]
 USER, PASSWORD = "sentinelone", "s3cr3t-0f-the-l1stener"
 
 
-def binary() -> list[str] | None:
-    """`$VECTOR`, else `vector` on PATH; None if there is neither."""
-    program = os.environ.get("VECTOR") or shutil.which("vector")
-    return [program] if program else None
+PROGRAMS = ["stand-in", pytest.param("vector", marks=pytest.mark.shippers)]
+"""What tests take as their Vector."""
+
+
+def command(program: str) -> list[str]:
+    """The stand-in, or `$VECTOR`, else `vector` on PATH; without one the test is skipped."""
+    if program == "stand-in":
+        return STAND_IN
+    found = os.environ.get("VECTOR") or shutil.which("vector")
+    if not found:
+        pytest.skip("no Vector: set VECTOR to its path, or put vector on PATH")
+    return [found]
 
 
 def free_port() -> int:
