@@ -242,7 +242,8 @@ def test_formats(tenancy: Tenancy) -> None:
         assert answer.headers["Content-Type"].startswith("application/openmetrics-text")
         names = {family.name for family in text_string_to_metric_families(answer.text)}
         assert {"sentinelone_source_rows", "sentinelone_source_build"} <= names
-        plain = scraper.get("/metrics")
+        plain = scraper.get("/metrics", Accept="application/openmetrics-text;version=new")
+        assert plain.headers["Content-Type"] == scraper.get("/metrics").headers["Content-Type"]
         assert plain.headers["Content-Type"].startswith("text/plain; version=0.0.4")
         assert "sentinelone_source_build_info{" in plain.text
         assert "process_resident_memory_bytes" in plain.text

@@ -159,7 +159,10 @@ class Exposition:
 
     def page(self, accept: str) -> Reply:
         """Prometheus text, or OpenMetrics if that is asked for."""
-        encode, content_type = choose_encoder(accept)
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is none
+            encode, content_type = choose_encoder("")
         return Reply(200, encode(self._registry), content_type)
 
 
