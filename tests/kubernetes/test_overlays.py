@@ -1,0 +1,130 @@
+"""Every overlay as kubectl renders it: everything in it resolves, and nothing is too open."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from kubernetes import hardening, references, settings
+from kubernetes.overlays import DEPLOY, OVERLAYS, configmap, raw, rendered
+from kubernetes.settings import container_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kubernetes.kubelite.manifest import Manifest
+
+    Check = Callable[[Manifest], Iterator[str]]
+
+ROOT = Path(__file__).parents[2]
+VERSIONS = ("1.29", "1.32", "1.37")
+CHECKS: list[Check] = [
+    references.volumes,
+    references.data,
+    references.ports,
+    references.names,
+    hardening.single,
+    hardening.pod,
+    hardening.each_container,
+    hardening.secrets,
+    hardening.order,
+    hardening.network,
+    settings.source,
+    settings.listener,
+    settings.variables,
+    settings.storage,
+    settings.programs,
+    settings.broker,
+]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_schemas(overlay: str, version: str) -> None:
+    """A cluster of this version refuses the overlay, or ignores a key that is misspelt."""
+    for one in rendered(overlay).objects:
+        kubernetes_validate.validate(one, version, strict=True)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_schemas_without_kubectl(version: str) -> None:
+    """The same of what is rendered from, where there is no kubectl to render it."""
+    for one in raw():
+        kubernetes_validate.validate(one, version, strict=True)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: f"{check.__module__}.{check.__name__}")
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_checks(overlay: str, check: Check) -> None:
+    """Something is missing that is pointed at, or something is open that should not be."""
+    assert list(check(rendered(overlay))) == []
+
+
+@pytest.mark.parametrize("overlay", OVERLAYS)
+def test_same_shipper_configuration(overlay: str) -> None:
+    """The pod's shipper does something else than the configuration that is tested with it."""
+    shipped = configmap(rendered(overlay), "shipper")
+    if overlay.startswith("fluent-bit"):
+        for name in ("http.yaml", "secret-file-http.yaml"):
+            assert shipped[name] == (ROOT / "fluent-bit" / name).read_text()
+        return
+    ours, theirs = (
+        yaml.safe_load(text)
+        for text in (shipped["vector.yaml"], (ROOT / "vector/http.yaml").read_text())
+    )
+    if overlay == "vector-workload-identity":
+        theirs.pop("secret")
+        for one in (ours, theirs):
+            for sink in one["sinks"].values():
+                sink.pop("auth", None)
+    assert ours == theirs
+
+
+def test_workload_identity_of_vector() -> None:
+    """Vector asks for a client secret that the pod does not have."""
+    sinks = yaml.safe_load(
+        configmap(rendered("vector-workload-identity"), "shipper")["vector.yaml"]
+    )
+    kinds = [one["auth"] for one in sinks["sinks"].values() if "auth" in one]
+    assert kinds == [{"azure_credential_kind": "workload_identity"}] * 5
+
+
+@pytest.mark.parametrize("overlay", [name for name in OVERLAYS if name.startswith("vector")])
+def test_additional_sink_of_vector(overlay: str) -> None:
+    """Vector refuses to start: pod.yaml names a component that is not there, or is there twice."""
+    shipped = configmap(rendered(overlay), "shipper")
+    main, more = (yaml.safe_load(shipped[name]) for name in ("vector.yaml", "pod.yaml"))
+    assert set(more) == {"sinks"}
+    assert not set(more["sinks"]) & set(main["sinks"])
+    shipper = container_of(rendered(overlay), "shipper")
+    assert shipper is not None
+    [port] = [one["containerPort"] for one in shipper["ports"]]
+    for sink in more["sinks"].values():
+        assert set(sink["inputs"]) <= {*main["sources"], *main["transforms"]}
+        assert sink["address"] == f"0.0.0.0:{port}"
+
+
+def test_versions_of_shippers() -> None:
+    """A shipper too old for its configuration: rows are lost, or it does not start."""
+    found = {}
+    for name in ("fluent-bit", "vector"):
+        shipper = container_of(rendered(f"{name}-client-secret"), "shipper")
+        assert shipper is not None
+        numbers = re.search(r":(\d+)\.(\d+)", shipper["image"])
+        assert numbers is not None
+        found[name] = tuple(map(int, numbers.groups()))
+    assert found["fluent-bit"] >= (5, 1)
+    assert found["vector"] >= (0, 58)
+
+
+def test_every_file_is_used() -> None:
+    """A file that nobody renders, and so nobody checks."""
+    texts = [path.read_text() for path in DEPLOY.rglob("kustomization.yaml")]
+    for path in DEPLOY.rglob("*"):
+        if path.is_file() and path.name != "kustomization.yaml" and path.parent.name != "charts":
+            assert any(path.name in text for text in texts), path
