@@ -1,0 +1,191 @@
+"""The workflows: nothing that changes under us, no rights, no foreign text in a shell."""
+
+from __future__ import annotations
+
+import copy
+import re
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / ".github/workflows").glob("*.y*ml"))
+PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
+IMAGE = re.compile(r"[\w./-]+(:\d+\.\d+\.\d+[\w.-]*|@sha256:[0-9a-f]{64})")
+EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}")
+Workflow = dict[Any, Any]
+
+
+def load(path: Path) -> Workflow:
+    """A workflow; YAML reads its `on` as a boolean."""
+    document: Workflow = yaml.safe_load(path.read_text())
+    document["on"] = document.pop(True)
+    return document
+
+
+def steps(workflow: Workflow) -> Iterator[dict[str, Any]]:
+    """The steps of all jobs."""
+    for job in workflow["jobs"].values():
+        yield from job["steps"]
+
+
+def problems(workflow: Workflow) -> list[str]:
+    """Everything that is wrong, in sentences."""
+    return [*_rights(workflow), *_foreign(workflow), *_shells(workflow), *_targets(workflow)]
+
+
+def _rights(workflow: Workflow) -> Iterator[str]:
+    if workflow.get("permissions") != {"contents": "read"}:
+        yield "permissions: more than to read"
+    if "pull_request_target" in workflow["on"] or "workflow_run" in workflow["on"]:
+        yield "on: others' code with our rights"
+    for name, job in workflow["jobs"].items():
+        if "permissions" in job:
+            yield f"{name}: permissions of its own"
+        if "timeout-minutes" not in job:
+            yield f"{name}: runs for ever"
+        if workflow.get("defaults") != {"run": {"shell": "bash"}}:
+            yield "defaults: a shell in which a failing pipe is none"
+        if job["runs-on"].endswith("latest"):
+            yield f"{name}: on whatever is the latest"
+    for step in steps(workflow):
+        is_checkout = step.get("uses", "").startswith("actions/checkout@")
+        if is_checkout and step.get("with", {}).get("persist-credentials") is not False:
+            yield "checkout: leaves its token behind"
+
+
+def _foreign(workflow: Workflow) -> Iterator[str]:
+    for step in steps(workflow):
+        if "uses" in step and not PINNED.fullmatch(step["uses"]):
+            yield f"{step['uses']}: not pinned to a commit"
+    for name, job in workflow["jobs"].items():
+        containers = [job["container"]] if "container" in job else []
+        for container in [*containers, *job.get("services", {}).values()]:
+            if not IMAGE.fullmatch(container["image"]):
+                yield f"{name}: {container['image']} may be another one tomorrow"
+
+
+def _shells(workflow: Workflow) -> Iterator[str]:
+    for step in steps(workflow):
+        for expression in EXPRESSION.findall(step.get("run", "")):
+            yield f"run: {expression.strip()} is put into a shell"
+    for expression in EXPRESSION.findall(yaml.safe_dump(workflow)):
+        if not re.fullmatch(r"\s*(matrix\.\w+|github\.ref)\s*", expression):
+            yield f"{expression.strip()}: not known to be harmless"
+
+
+def _targets(workflow: Workflow) -> Iterator[str]:
+    known = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for step in steps(workflow):
+        for line in step.get("run", "").splitlines():
+            words = shlex.split(line, comments=True) if "make " in line else []
+            if "make" in words and "install" not in words:
+                target = words[words.index("make") + 1]
+                if target not in known:
+                    yield f"make {target}: no such target"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_nothing_is_wrong(path: Path) -> None:
+    """An action that may change, a right nobody needs, a way into a shell, a target that is gone."""
+    assert problems(load(path)) == []
+
+
+def test_what_runs() -> None:
+    """A Python, or a make target, that no workflow tries any more."""
+    loaded = [load(path) for path in FILES]
+    said = " ".join(step.get("run", "") for workflow in loaded for step in steps(workflow))
+    assert {"make test", "make unit", "make test-shippers"} <= {
+        " ".join(found) for found in re.findall(r"\b(make) ([\w-]+)", said)
+    }
+    assert "--resolution lowest-direct" in said
+    [pythons] = [
+        job["strategy"]["matrix"]["python"]
+        for workflow in loaded
+        for job in workflow["jobs"].values()
+        if "python" in job.get("strategy", {}).get("matrix", {})
+    ]
+    project = (ROOT / "pyproject.toml").read_text()
+    assert pythons == re.findall(r"Python :: (3\.\d+)", project)
+
+
+def test_versions_stand_beside_their_commits() -> None:
+    """A commit of which nobody knows what it is, or two versions of one action."""
+    found: dict[str, set[str]] = {}
+    for path in FILES:
+        for line in path.read_text().splitlines():
+            if "uses:" in line:
+                pinned = re.search(r"uses: (\S+)@(\w+) # (v\d+\.\d+\.\d+)$", line)
+                assert pinned, line
+                found.setdefault(pinned[1], set()).add(f"{pinned[2]} {pinned[3]}")
+    assert all(len(versions) == 1 for versions in found.values()), found
+
+
+def first_uses(workflow: Workflow) -> dict[str, Any]:
+    return next(step for step in steps(workflow) if "uses" in step)
+
+
+def unpin(workflow: Workflow) -> None:
+    first_uses(workflow)["uses"] = "actions/checkout@v7"
+
+
+def keep_token(workflow: Workflow) -> None:
+    del first_uses(workflow)["with"]
+
+
+def write(workflow: Workflow) -> None:
+    workflow["permissions"] = "write-all"
+
+
+def write_in_a_job(workflow: Workflow) -> None:
+    next(iter(workflow["jobs"].values()))["permissions"] = {"contents": "write"}
+
+
+def inject(workflow: Workflow) -> None:
+    job = next(iter(workflow["jobs"].values()))
+    job["steps"].append({"run": "echo ${{ github.event.pull_request.title }}"})
+
+
+def inject_by_environment(workflow: Workflow) -> None:
+    job = next(iter(workflow["jobs"].values()))
+    job["env"] = {"TITLE": "${{ github.event.pull_request.title }}"}
+
+
+def others_code(workflow: Workflow) -> None:
+    workflow["on"]["pull_request_target"] = None
+
+
+def no_such_target(workflow: Workflow) -> None:
+    next(iter(workflow["jobs"].values()))["steps"].append({"run": "make tests"})
+
+
+def latest(workflow: Workflow) -> None:
+    next(iter(workflow["jobs"].values()))["container"] = {"image": "docker.io/debian:latest"}
+
+
+SPOILED = [
+    unpin,
+    keep_token,
+    write,
+    write_in_a_job,
+    inject,
+    inject_by_environment,
+    others_code,
+    no_such_target,
+    latest,
+]
+
+
+@pytest.mark.parametrize("spoil", SPOILED)
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_mistakes_are_seen(path: Path, spoil: Callable[[Workflow], None]) -> None:
+    """A check that lets everything pass."""
+    workflow = copy.deepcopy(load(path))
+    spoil(workflow)
+    assert problems(workflow)
