@@ -93,7 +93,7 @@ def _targets(workflow: Workflow) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_nothing_is_wrong(path: Path) -> None:
-    """An action that may change, a right nobody needs, a way into a shell, a target that is gone."""
+    """An action that may change, a right too many, a way into a shell, a target that is gone."""
     assert problems(load(path)) == []
 
 
