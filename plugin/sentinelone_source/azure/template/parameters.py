@@ -65,31 +65,29 @@ ROLE_ID = Said(
 
 def outputs() -> tuple[Output, ...]:
     """What `[azure]` of config.toml wants to know."""
-    endpoint = ENDPOINT.value
     answer = f"reference({RULE_ID.arm}, '{RULE_VERSION}')"
-    other = f"reference({endpoint.arm}, '{RULE_VERSION}').logsIngestion.endpoint"
     exported = "azapi_resource.rule.output.properties"
+    tenant = Said("tenant().tenantId", "tenant().tenantId", "data.azapi_client_config.me.tenant_id")
+    immutable = Said(
+        f"{answer}.immutableId", "rule.properties.immutableId", f"{exported}.immutableId"
+    )
     return (
-        Output(
-            "tenant_id",
-            "The Entra tenant.",
-            Said("tenant().tenantId", "tenant().tenantId", "data.azapi_client_config.me.tenant_id"),
-        ),
-        Output(
-            "endpoint",
-            "The logs ingestion endpoint.",
-            Said(
-                f"if(empty({endpoint.arm}), {answer}.endpoints.logsIngestion, {other})",
-                f"empty({endpoint.bicep}) ? rule.properties.endpoints.logsIngestion : "
-                f"reference({endpoint.bicep}, '{RULE_VERSION}').logsIngestion.endpoint",
-                f'{endpoint.terraform} == "" ? {exported}.endpoints.logsIngestion : '
-                "data.azapi_resource.endpoint[0].output.properties.logsIngestion.endpoint",
-            ),
-        ),
-        Output(
-            "dcr_immutable_id",
-            "What the rule is called in the ingestion URL.",
-            Said(f"{answer}.immutableId", "rule.properties.immutableId", f"{exported}.immutableId"),
-        ),
+        Output("tenant_id", "The Entra tenant.", tenant),
+        Output("endpoint", "The logs ingestion endpoint.", _ingestion(answer, exported)),
+        Output("dcr_immutable_id", "What the rule is called in the ingestion URL.", immutable),
         Output("dcr_resource_id", "The rule; doctor compares it with the mappings.", RULE_ID),
+    )
+
+
+def _ingestion(answer: str, exported: str) -> Said:
+    """The rule's own endpoint, unless another one was named."""
+    other = ENDPOINT.value
+    member = "logsIngestion.endpoint"
+    named = f"reference({other.arm}, '{RULE_VERSION}').{member}"
+    return Said(
+        f"if(empty({other.arm}), {answer}.endpoints.logsIngestion, {named})",
+        f"empty({other.bicep}) ? rule.properties.endpoints.logsIngestion : "
+        f"reference({other.bicep}, '{RULE_VERSION}').{member}",
+        f'{other.terraform} == "" ? {exported}.endpoints.logsIngestion : '
+        f"data.azapi_resource.endpoint[0].output.properties.{member}",
     )

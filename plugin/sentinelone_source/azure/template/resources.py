@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.azure.template.model import (
     Deployment,
@@ -111,7 +111,6 @@ def _parser(text: str, after: str) -> Resource:
 
 
 def _rule(tables: tuple[Table, ...], after: tuple[str, ...]) -> Resource:
-    endpoint = ENDPOINT.value
     return Resource(
         key="rule",
         type="Microsoft.Insights/dataCollectionRules",
@@ -122,32 +121,36 @@ def _rule(tables: tuple[Table, ...], after: tuple[str, ...]) -> Resource:
         members={"kind": "Direct"},
         properties={
             "description": "SentinelOne rows, from sentinelone-source",
-            "dataCollectionEndpointId": Said(
-                f"if(empty({endpoint.arm}), null(), {endpoint.arm})",
-                f"empty({endpoint.bicep}) ? null : {endpoint.bicep}",
-                f'{endpoint.terraform} == "" ? null : {endpoint.terraform}',
-            ),
+            "dataCollectionEndpointId": _endpoint(),
             "streamDeclarations": {
                 table.stream: {"columns": [column.in_stream for column in table.columns]}
                 for table in tables
             },
             "destinations": {
-                "logAnalytics": [
-                    {"name": "workspace", "workspaceResourceId": WORKSPACE.value},
-                ]
+                "logAnalytics": [{"name": "workspace", "workspaceResourceId": WORKSPACE.value}]
             },
-            "dataFlows": [
-                {
-                    "streams": [table.stream],
-                    "destinations": ["workspace"],
-                    "transformKql": "source",
-                    "outputStream": f"Custom-{table.name}",
-                }
-                for table in tables
-            ],
+            "dataFlows": [_flow(table) for table in tables],
         },
         after=after,
         exports=("properties.immutableId", "properties.endpoints.logsIngestion"),
+    )
+
+
+def _flow(table: Table) -> dict[str, Any]:
+    return {
+        "streams": [table.stream],
+        "destinations": ["workspace"],
+        "transformKql": "source",
+        "outputStream": f"Custom-{table.name}",
+    }
+
+
+def _endpoint() -> Said:
+    value = ENDPOINT.value
+    return Said(
+        f"if(empty({value.arm}), null(), {value.arm})",
+        f"empty({value.bicep}) ? null : {value.bicep}",
+        f'{value.terraform} == "" ? null : {value.terraform}',
     )
 
 

@@ -15,6 +15,8 @@ from sentinelone_source.azure.template.parameters import (
     WORKSPACE,
 )
 
+_CRITERIA = "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria"
+
 
 def sender() -> Resource:
     """The role that lets the sender send, on this rule alone."""
@@ -74,7 +76,7 @@ def alerts() -> list[Resource]:
 
 
 def _alert(key: str, description: str, metric: str, aggregation: str) -> Resource:
-    suffix, name, actions = key.replace("_", "-"), RULE_NAME.value, ACTIONS.value
+    suffix, name = key.replace("_", "-"), RULE_NAME.value
     return Resource(
         key=key,
         type="Microsoft.Insights/metricAlerts",
@@ -95,17 +97,22 @@ def _alert(key: str, description: str, metric: str, aggregation: str) -> Resourc
             "evaluationFrequency": "PT5M",
             "windowSize": "PT15M",
             "criteria": {
-                "odata.type": "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria",
+                "odata.type": _CRITERIA,
                 "allOf": [_criterion(suffix, metric, aggregation)],
             },
-            "actions": Said(
-                f"if(empty({actions.arm}), createArray(), "
-                f"createArray(createObject('actionGroupId', {actions.arm})))",
-                f"empty({actions.bicep}) ? [] : [{{ actionGroupId: {actions.bicep} }}]",
-                f"[for id in compact([{actions.terraform}]) : {{ actionGroupId = id }}]",
-            ),
+            "actions": _actions(),
         },
         after=("rule",),
+    )
+
+
+def _actions() -> Said:
+    group = ACTIONS.value
+    return Said(
+        f"if(empty({group.arm}), createArray(), "
+        f"createArray(createObject('actionGroupId', {group.arm})))",
+        f"empty({group.bicep}) ? [] : [{{ actionGroupId: {group.bicep} }}]",
+        f"[for id in compact([{group.terraform}]) : {{ actionGroupId = id }}]",
     )
 
 
