@@ -1,0 +1,128 @@
+"""The page about Vector and the files it speaks of say the same."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from sentinelone_source.config import load_settings
+from sentinelone_source.mapping.files import load_mappings
+from shippers.test_vector_files import VERSIONS, validator
+from shippers.vector import ROOT, azure_sinks, load, only_source, problems, text
+from shippers.vector_vrl import holds
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PAGE = (ROOT / "docs/vector.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+
+
+def merged(block: str) -> dict[str, Any]:
+    """`http.yaml` with a block of the page put into it, as a reader would."""
+    document = copy.deepcopy(load("http"))
+    anchored = block.replace("<<: *dcr\n", "<<: {}\n")
+    _put(document, yaml.safe_load(anchored))
+    for sink in document["sinks"].values():
+        if "type" not in sink:
+            sink |= {**document["sinks"]["sentinel_activities"], **sink}
+    return document
+
+
+def _put(into: dict[str, Any], what: dict[str, Any]) -> None:
+    for key, value in what.items():
+        if isinstance(value, dict) and key in into:
+            _put(into[key], value)
+        else:
+            into[key] = value
+
+
+ADDED = [block for block in blocks("yaml") if re.match(r"sources|transforms", block)]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("block", ADDED)
+def test_what_is_added(block: str, version: str) -> None:
+    """A block of the page that Vector refuses."""
+    assert [e.message for e in validator(version).iter_errors(merged(block))] == []
+
+
+def test_a_table_of_your_own() -> None:
+    """The page's example of a further table loses its rows."""
+    [block] = [block for block in ADDED if "transforms" in block]
+    mappings = list(load_mappings().values())
+    new = dataclasses.replace(
+        mappings[0],
+        name="risks",
+        table="SentinelOneRisks_CL",
+        stream="Custom-SentinelOneRisks_CL",
+    )
+    assert problems(merged(block), [*mappings, new]) == []
+
+
+def test_a_listener_that_wants_a_token() -> None:
+    """The page's condition lets nobody in, or everybody."""
+    pytest.importorskip("pyvrl", reason="no wheel of pyVRL for this Python")
+    [block] = [block for block in ADDED if "custom" in block]
+    condition = only_source(merged(block))["auth"]["source"]
+    condition = condition.replace("SECRET[azure.listener_token]", "0f")
+    assert holds(condition, {"headers": {"authorization": "Bearer 0f"}})
+    assert not holds(condition, {"headers": {"authorization": "Bearer 0e"}})
+    assert not holds(condition, {"headers": {}})
+
+
+def test_what_is_to_be_changed() -> None:
+    """The page shows other lines than the file has."""
+    [block] = [block for block in blocks("yaml") if "endpoint:" in block]
+    lines = [line.split(" #")[0].rstrip() for line in text("http.yaml").splitlines()]
+    assert all(line in lines for line in block.splitlines())
+
+
+def test_configuration(tmp_path: Path) -> None:
+    """The page's config.toml does not work when it is copied."""
+    whole, with_password = blocks("toml")
+    path = tmp_path / "config.toml"
+    path.write_text(whole)
+    settings = load_settings(path, {})
+    address = only_source(load("http"))["address"]
+    assert settings.handover.to == f"http://{address}/"
+    path.write_text(whole.partition("[handover]")[0] + with_password)
+    assert load_settings(path, {}).handover.username == "sentinelone"
+
+
+def test_settings_and_their_reasons() -> None:
+    """A setting that the page explains and no file has."""
+    files = text("http.yaml") + text("exec.yaml")
+    table = PAGE.partition("## What is in the files, and why")[2].partition("\n\n`Retry-After`")[0]
+    rows = re.findall(r"^\| (.*?) \|", table, flags=re.MULTILINE)[2:]
+    names = [name for row in rows for name in re.findall(r"`([^`]+)`", row)]
+    assert len(names) > 8
+    for name in names:
+        key, _, value = name.partition(": ")
+        for part in key.split("."):
+            assert part in files or part == "max_length", name
+        assert value in files, name
+
+
+def test_metrics_are_of_components_that_exist() -> None:
+    """An alert that never fires, since no component is called so."""
+    components = {
+        name
+        for way in ("http", "exec")
+        for kind in ("sources", "sinks")
+        for name in load(way)[kind]
+    }
+    patterns = re.findall(r'component_id=~?"([^"]+)"', PAGE)
+    assert patterns
+    assert all(any(re.fullmatch(p, name) for name in components) for p in patterns)
+    for way in ("http", "exec"):
+        assert all(name.startswith("sentinel_") for name in azure_sinks(load(way)))
