@@ -5,25 +5,19 @@ from __future__ import annotations
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.config.azure import CLOUDS, Identity
 from sentinelone_source.demo.dce.faults import hang, refuse, reset
 from sentinelone_source.errors import ConfigError, Unavailable
-from support.cloud import SECRET
+from support.cloud import SECRET, certificate
 from support.processes import surroundings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from support.cloud import Cloud
 
 SCOPE = "https://monitor.azure.com/.default"
@@ -83,27 +77,6 @@ def test_secret_of_the_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch
     settings = cloud.settings()
     assert SECRET not in repr(settings)
     assert Credential(settings).token(SCOPE).value
-
-
-def certificate(path: Path, *, key: bool = True, own: bool = True) -> None:
-    """A PEM file with a certificate, its key, or both."""
-    private = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "app")])
-    now = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=9))
-        .sign(private, hashes.SHA256())
-    )
-    form = serialization.Encoding.PEM
-    plain = serialization.NoEncryption()
-    data = private.private_bytes(form, serialization.PrivateFormat.PKCS8, plain) if key else b""
-    path.write_bytes(data + (built.public_bytes(form) if own else b""))
 
 
 def test_certificate(cloud: Cloud) -> None:

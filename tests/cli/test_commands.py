@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cli.conftest import Call
     from support.tenancy import Tenancy
 
-COMMANDS = ("run", "map", "state", "template", "demo")
+COMMANDS = ("run", "map", "doctor", "replay", "broker", "state", "template", "demo")
 SUBCOMMANDS = (
     ("state", "show"),
     ("state", "rewind"),

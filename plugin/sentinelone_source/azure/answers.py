@@ -17,6 +17,15 @@ _ADVICE = {
 }
 
 
+def parted(error: SourceError) -> tuple[str, str]:
+    """What happened, and what to do about it, of an error of this room."""
+    said = str(error)
+    for advice in _ADVICE.values():
+        if said.endswith(f": {advice}"):
+            return said.removesuffix(f": {advice}"), advice
+    return said, ""
+
+
 class TokenRefused(SourceError):
     """HTTP 401: the token is not accepted; a new one may be."""
 

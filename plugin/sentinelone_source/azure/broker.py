@@ -122,8 +122,7 @@ def brokering(azure: AzureSettings) -> Iterator[str]:
 
     supply = Supply(fetch)
     server = _listen(azure, Broker(azure, supply))
-    host = f"[{azure.broker_host}]" if ":" in azure.broker_host else azure.broker_host
-    url = f"http://{host}:{server.server_address[1]}/token"
+    url = f"http://{azure.broker._replace(port=server.server_address[1])}/token"
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True, name="broker")
     with supply:
         thread.start()
@@ -143,7 +142,7 @@ def brokering(azure: AzureSettings) -> Iterator[str]:
 
 def _listen(azure: AzureSettings, broker: Broker) -> ThreadingHTTPServer:
     class Server(ThreadingHTTPServer):
-        address_family = socket.AF_INET6 if ":" in azure.broker_host else socket.AF_INET
+        address_family = socket.AF_INET6 if ":" in azure.broker.host else socket.AF_INET
         daemon_threads = True
 
         def handle_error(self, request: Any, client_address: Any) -> None:
@@ -153,11 +152,10 @@ def _listen(azure: AzureSettings, broker: Broker) -> ThreadingHTTPServer:
         answers = broker
 
     try:
-        return Server((azure.broker_host, azure.broker_port), Handler)
+        return Server((azure.broker.host, azure.broker.port), Handler)
     except OSError as error:
         raise ConfigError(
-            f"{azure.source}: azure.broker.listen: {azure.broker_host}:{azure.broker_port}: "
-            f"{error.strerror}"
+            f"{azure.source}: azure.broker.listen: {azure.broker}: {error.strerror}"
         ) from None
 
 

@@ -11,6 +11,7 @@ from sentinelone_source import __version__
 _COMMANDS = {
     "run": "poll for ever, or one sweep of every feed with --once",
     "map": "turn API records into rows, offline",
+    "doctor": "look at everything between the consoles and the workspace",
     "replay": "rows or dead letters to the Data Collection Rule, directly",
     "broker": "a token endpoint on loopback, for Fluent Bit",
     "state": "look at the watermarks, and move them",

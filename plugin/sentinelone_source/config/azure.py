@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from sentinelone_source.config.consoles import is_loopback, split_url
+from sentinelone_source.config.listen import Address, read_address
 from sentinelone_source.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ class AzureSettings:
     source: str
     identity: Identity
     cloud_name: str
+    cloud: Cloud
     authority: str
+    broker: Address
     tenant_id: str = ""
     client_id: str = ""
     secret_file: Path | None = None
@@ -94,10 +96,7 @@ class AzureSettings:
     endpoint: str = ""
     dcr_immutable_id: str = ""
     dcr_resource_id: str = ""
-    broker_host: str = "127.0.0.1"
-    broker_port: int = 8688
     broker_secret_file: Path | None = None
-    cloud: Cloud = field(default=CLOUDS["public"])
 
     def need(self, *keys: str) -> None:
         """Raise ConfigError naming all of these keys, and the identity's, that are empty."""
@@ -120,7 +119,7 @@ def azure_settings(settings: Settings, environ: Dict[str, str] = os.environ) -> 
     """
     azure, where = settings.azure, settings.source
     here = Path(settings.source).parent if settings.source != "environment" else Path()
-    host, port = _listen(azure.broker.listen, f"{where}: azure.broker.listen")
+    broker = _listen(azure.broker.listen, f"{where}: azure.broker.listen")
     if azure.client_secret_file and azure.certificate_file:
         raise ConfigError(f"{where}: azure: give either client_secret_file or certificate_file")
     authority = _authority(environ.get("AZURE_AUTHORITY_HOST", ""))
@@ -140,8 +139,7 @@ def azure_settings(settings: Settings, environ: Dict[str, str] = os.environ) -> 
             endpoint=_endpoint(azure.endpoint, f"{where}: azure.endpoint"),
             dcr_immutable_id=azure.dcr_immutable_id,
             dcr_resource_id=azure.dcr_resource_id.rstrip("/"),
-            broker_host=host,
-            broker_port=port,
+            broker=broker,
             broker_secret_file=_path(here, azure.broker.secret_file),
             cloud=CLOUDS[cloud_name],
         )
@@ -215,16 +213,13 @@ def _endpoint(text: str, where: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _listen(text: str, where: str) -> tuple[str, int]:
-    try:
-        parts = urlsplit(f"//{text}")
-        host, port = parts.hostname or "", parts.port
-    except ValueError:
-        host, port = "", None
-    if not host or port is None or parts.path:
-        raise ConfigError(f"{where}: {text!r} is no address and port; as 127.0.0.1:8688")
-    if not is_loopback(host):
+def _listen(text: str, where: str) -> Address:
+    address = read_address(text, where)
+    if address is None:
+        raise ConfigError(f"{where}: is empty; it takes an address and port, as 127.0.0.1:8688")
+    if not is_loopback(address.host):
         raise ConfigError(
-            f"{where}: {host} can be reached from elsewhere; tokens are for loopback addresses only"
+            f"{where}: {address.host} can be reached from elsewhere; tokens are for loopback "
+            "addresses only"
         )
-    return host, port
+    return address

@@ -1,0 +1,77 @@
+"""Mapping against stream declaration and table: what would be lost, and what waits in vain."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from sentinelone_source.azure.template.tables import TYPES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping as Dict
+
+    from sentinelone_source.mapping.model import Mapping
+
+_SHOWN = 8
+_TABLE, _STREAM = 0, 1
+
+
+class Drift(NamedTuple):
+    """How two lists of columns differ.
+
+    Attributes:
+        missing: columns of the mapping that the other side does not have: their values are lost.
+        retyped: columns of another type, as `Name (string, not int)`.
+        extra: columns that no row fills.
+    """
+
+    missing: list[str]
+    retyped: list[str]
+    extra: list[str]
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether rows lose something."""
+        return bool(self.missing or self.retyped)
+
+    def __str__(self) -> str:
+        parts = [
+            (self.missing, "missing"),
+            (self.retyped, "of another type"),
+            (self.extra, "that no row fills"),
+        ]
+        return "; ".join(f"{len(some)} {what}: {_listed(some)}" for some, what in parts if some)
+
+
+def against_stream(mapping: Mapping, declared: Dict[str, str]) -> Drift:
+    """Of a mapping and its stream's declaration; columns by name, with their types."""
+    return _compare(mapping, declared, _STREAM)
+
+
+def against_table(mapping: Mapping, columns: Dict[str, str]) -> Drift:
+    """Of a mapping and its table."""
+    return _compare(mapping, columns, _TABLE)
+
+
+def _compare(mapping: Mapping, there: Dict[str, str], side: int) -> Drift:
+    wanted = {column.name: TYPES[column.type][side] for column in mapping.columns}
+    retyped = [
+        f"{name} ({there[name]}, not {kind})"
+        for name, kind in wanted.items()
+        if name in there and not _same(there[name], kind)
+    ]
+    return Drift(
+        [name for name in wanted if name not in there],
+        retyped,
+        [name for name in there if name not in wanted],
+    )
+
+
+def _same(there: str, wanted: str) -> bool:
+    """Whether two types hold the same; a table may know a guid where we send its text."""
+    there = {"bool": "boolean", "guid": "string"}.get(there.lower(), there.lower())
+    return there == wanted.lower()
+
+
+def _listed(names: list[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(names[:_SHOWN]) + (f" and {more} more" if more > 0 else "")

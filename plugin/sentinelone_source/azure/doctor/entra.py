@@ -1,0 +1,89 @@
+"""Checks of who we are for Azure."""
+
+from __future__ import annotations
+
+import base64
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sentinelone_source.azure.doctor.checks import expiry, failed, ok, warning
+from sentinelone_source.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sentinelone_source.azure.credential import Credential, Token
+    from sentinelone_source.azure.doctor.checks import Check
+    from sentinelone_source.config.azure import AzureSettings
+
+
+class _Claims(msgspec.Struct):
+    aud: str | list[str] = ""
+    appid: str = ""
+    azp: str = ""
+    tid: str = ""
+
+
+def identity(azure: AzureSettings, credential: Credential) -> Iterator[Check]:
+    """The token of Entra ID, for whom it is, and the certificate that gets it."""
+    if azure.certificate_file is not None:
+        yield certificate(azure.certificate_file)
+    name = "Entra token"
+    try:
+        token = credential.token(azure.cloud.scope)
+    except SourceError as error:
+        yield failed(name, error, "correct [azure]; see docs/configuration.md for each identity")
+        return
+    yield audience(name, azure, token)
+
+
+def audience(name: str, azure: AzureSettings, token: Token) -> Check:
+    """Whether a token is meant for this cloud's ingestion."""
+    minutes = (token.expires_on - time.time()) / 60
+    known = f"by {azure.identity.value}, valid for {minutes:.0f} minutes"
+    claims = _claims(token.value)
+    if claims is None:
+        return ok(name, f"{known}; it cannot be looked into")
+    wanted = azure.cloud.resource
+    found = claims.aud if isinstance(claims.aud, str) else ", ".join(claims.aud)
+    who = claims.appid or claims.azp
+    if found.startswith("https://") and found.rstrip("/") != wanted:
+        return failed(name, f"{known}, but for {found} and not for {wanted}", "check azure.cloud")
+    if azure.tenant_id and claims.tid and "." not in azure.tenant_id:
+        other = claims.tid.lower() != azure.tenant_id.lower()
+        if other:
+            return warning(name, f"{known}, of tenant {claims.tid} and not {azure.tenant_id}")
+    return ok(name, f"{known}, for {found}" + (f", as application {who}" if who else ""))
+
+
+def certificate(path: Path) -> Check:
+    """When our own certificate ends."""
+    from cryptography import x509
+
+    name = "certificate"
+    try:
+        end = x509.load_pem_x509_certificate(_first(path.read_bytes())).not_valid_after_utc
+    except OSError as error:
+        return failed(name, f"{path}: cannot be read: {error.strerror}")
+    except ValueError:
+        return failed(name, f"{path}: holds no certificate that can be read")
+    return expiry(name, end.timestamp(), str(path), "make a new one and register it")
+
+
+def _first(pem: bytes) -> bytes:
+    start = pem.find(b"-----BEGIN CERTIFICATE-----")
+    return pem[start:] if start >= 0 else b""
+
+
+def _claims(token: str) -> _Claims | None:
+    parts = token.split(".")
+    if len(parts) != 3:
+        return None
+    try:
+        data = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+        return msgspec.json.decode(data, type=_Claims)
+    except (ValueError, msgspec.DecodeError, RecursionError):
+        return None

@@ -1,0 +1,91 @@
+"""Azure's side as a whole, in the order in which one thing needs the other."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sentinelone_source.azure.credential import Credential
+from sentinelone_source.azure.doctor import entra, ingestion
+from sentinelone_source.azure.doctor.checks import failed, skipped
+from sentinelone_source.azure.doctor.manager import Manager
+from sentinelone_source.azure.doctor.rule import rule
+from sentinelone_source.azure.web import Web
+from sentinelone_source.config import Azure
+from sentinelone_source.config.azure import azure_settings
+from sentinelone_source.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sentinelone_source.azure.doctor.checks import Check
+    from sentinelone_source.config import Settings
+    from sentinelone_source.config.azure import AzureSettings
+    from sentinelone_source.mapping.model import Mapping
+
+
+def examine(
+    settings: Settings, mappings: Sequence[Mapping], *, send_test: bool, manager: str = ""
+) -> Iterator[Check]:
+    """Every check of Azure's side; what needs something that failed is skipped.
+
+    Args:
+        settings: the configuration.
+        mappings: the tables.
+        send_test: deliver one marked row.
+        manager: another address of the Resource Manager than the cloud's.
+    """
+    bare = msgspec.structs.replace(settings.azure, broker=Azure().broker)
+    if bare == Azure() and not os.environ.get("AZURE_CLIENT_ID"):
+        yield skipped("azure", "[azure] is empty", "fill it in, and doctor looks at Azure as well")
+        return
+    try:
+        azure = azure_settings(settings)
+        us = _Us(azure, Credential(azure), Web())
+    except ConfigError as error:
+        yield failed("azure", error)
+        return
+    for check in entra.identity(azure, us.credential):
+        us.has_token = check.status != "failed"
+        yield check
+    yield from _sending(us, mappings, send_test=send_test)
+    if us.has_token:
+        yield from rule(azure, Manager(azure.cloud, us.credential, us.web, manager), mappings)
+    else:
+        yield skipped("rule", "there is no token to ask with")
+
+
+@dataclass
+class _Us:
+    """Who asks, and how."""
+
+    azure: AzureSettings
+    credential: Credential
+    web: Web
+    has_token: bool = True
+
+
+def _sending(us: _Us, mappings: Sequence[Mapping], *, send_test: bool) -> Iterator[Check]:
+    azure = us.azure
+    missing = [key for key in ("endpoint", "dcr_immutable_id") if not getattr(azure, key)]
+    if missing:
+        yield skipped("streams", f"azure.{' and azure.'.join(missing)}: empty")
+        return
+    reached = ingestion.endpoint(azure, us.web)
+    yield reached
+    if not us.has_token or reached.status == "failed":
+        yield skipped("streams", "not asked, since a check before failed")
+        return
+    from sentinelone_source.azure.ingestion import Ingestion
+
+    client = Ingestion(azure, us.credential)
+    healthy = True
+    for check in ingestion.streams(client, mappings):
+        healthy &= check.status != "failed"
+        yield check
+    if send_test:
+        yield ingestion.send_test(client, mappings, healthy=healthy)
+    client.close()

@@ -1,0 +1,97 @@
+"""Checks of where rows go: the endpoint, and each stream of the rule."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import msgspec
+import requests
+
+from sentinelone_source.azure.answers import parted
+from sentinelone_source.azure.doctor.checks import failed, ok, skipped, warning
+from sentinelone_source.azure.web import reason
+from sentinelone_source.config import is_loopback
+from sentinelone_source.errors import SourceError, Throttled
+from sentinelone_source.times import SECOND, to_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sentinelone_source.azure.doctor.checks import Check
+    from sentinelone_source.azure.ingestion import Ingestion
+    from sentinelone_source.azure.web import Web
+    from sentinelone_source.config.azure import AzureSettings
+    from sentinelone_source.mapping.model import Mapping
+
+MARK = "sentinelone-source doctor"
+
+
+def endpoint(azure: AzureSettings, web: Web) -> Check:
+    """Whether the ingestion endpoint can be reached, and belongs to the cloud."""
+    name = "ingestion endpoint"
+    try:
+        with web.get(azure.endpoint, allow_redirects=False, stream=True):
+            pass
+    except (requests.RequestException, OSError) as error:
+        found = f"{azure.endpoint}: {reason(error)}"
+        return failed(name, found, "check azure.endpoint, the proxy, and the firewall")
+    host = urlsplit(azure.endpoint).hostname or ""
+    if not (host.endswith(azure.cloud.ingestion) or is_loopback(host)):
+        found = f"{azure.endpoint} answers, but does not end in {azure.cloud.ingestion}"
+        return warning(name, found, "check azure.endpoint and azure.cloud")
+    return ok(name, f"{azure.endpoint} answers")
+
+
+def streams(ingestion: Ingestion, mappings: Iterable[Mapping]) -> Iterator[Check]:
+    """Whether each stream takes rows of ours: a request with none of them says so."""
+    said = ""
+    for mapping in mappings:
+        name = f"stream {mapping.stream}"
+        try:
+            ingestion.send(mapping.stream, [])
+        except Throttled as error:
+            yield warning(name, error, "the rule gets more than Azure allows; ask again later")
+        except SourceError as error:
+            found, advice = parted(error)
+            if advice and advice == said:
+                yield failed(name, f"{found.partition(',')[0]}, as above")
+                continue
+            said = advice
+            yield failed(name, found, advice)
+        else:
+            yield ok(name, "takes rows of ours")
+
+
+def send_test(ingestion: Ingestion, mappings: Iterable[Mapping], *, healthy: bool) -> Check:
+    """Deliver one marked row, to the first table that has a text column for the mark.
+
+    Args:
+        ingestion: where it goes.
+        mappings: the tables.
+        healthy: whether everything before was as it should be.
+    """
+    name = "test row"
+    if not healthy:
+        return skipped(name, "not sent, since a check before it failed")
+    chosen = next((pair for pair in map(_marked, mappings) if pair[1]), None)
+    if chosen is None:
+        return skipped(name, "no table has a column for a mark")
+    mapping, column = chosen
+    mark = f"{MARK} {uuid.uuid4()}"
+    row = {"TimeGenerated": to_iso(round(time.time() * SECOND)), column: mark}
+    try:
+        ingestion.send(mapping.stream, [msgspec.json.encode(row)])
+    except SourceError as error:
+        return failed(name, *parted(error))
+    query = f'{mapping.table} | where {column} == "{mark}"'
+    return ok(name, f"Azure took it; within a quarter of an hour this finds it: {query}")
+
+
+def _marked(mapping: Mapping) -> tuple[Mapping, str]:
+    """A text column that a mark does no harm in; empty if there is none."""
+    texts = [column.name for column in mapping.columns if column.type == "string"]
+    likely = [name for name in texts if name.endswith("Description")]
+    return mapping, next(iter([*likely, *texts]), "")

@@ -1,0 +1,76 @@
+"""Azure's Resource Manager, asked for what is deployed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+import requests
+
+from sentinelone_source.azure.web import reason
+from sentinelone_source.errors import SourceError
+
+if TYPE_CHECKING:
+    from sentinelone_source.azure.credential import Credential
+    from sentinelone_source.azure.web import Web
+    from sentinelone_source.config.azure import Cloud
+
+T = TypeVar("T")
+
+
+class NotAllowed(SourceError):
+    """Our identity may not read this; nothing is known of it then."""
+
+
+class Missing(SourceError):
+    """There is no such resource."""
+
+
+class Manager:
+    """Reads resources.
+
+    Args:
+        cloud: whose Resource Manager.
+        credential: who we are.
+        web: the connection.
+        base: another address than the cloud's.
+    """
+
+    def __init__(self, cloud: Cloud, credential: Credential, web: Web, base: str = "") -> None:
+        self._base = base or cloud.manager
+        self._scope = f"{cloud.manager}/.default"
+        self._credential = credential
+        self._web = web
+
+    def get(self, resource: str, version: str, into: type[T]) -> T:
+        """A resource, by its id.
+
+        Args:
+            resource: its id, `/subscriptions/...`.
+            version: of the API.
+            into: what of it is wanted.
+
+        Raises:
+            NotAllowed, Missing: 401 and 403, 404.
+            SourceError: no answer, or one that cannot be understood.
+        """
+        token = self._credential.token(self._scope)
+        try:
+            answer = self._web.get(
+                f"{self._base}{resource}",
+                params={"api-version": version},
+                headers={"Authorization": f"Bearer {token.value}"},
+                allow_redirects=False,
+            )
+        except (requests.RequestException, OSError) as error:
+            raise SourceError(f"{self._base}: {reason(error)}") from None
+        if answer.status_code in (401, 403):
+            raise NotAllowed(f"HTTP {answer.status_code}: our identity may not read it")
+        if answer.status_code == 404:
+            raise Missing("HTTP 404: there is none of this name")
+        try:
+            if answer.status_code == 200:
+                return msgspec.json.decode(answer.content, type=into)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            pass
+        raise SourceError(f"{self._base}: HTTP {answer.status_code}, and no answer that we know")

@@ -1,0 +1,146 @@
+"""Checks of SentinelOne's side, and of the shipper that rows go to."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from sentinelone_source.azure.doctor.checks import expiry, failed, ok, skipped, warning
+from sentinelone_source.certificates import trusted
+from sentinelone_source.console.expiry import DETAILS, claimed_expiry, told_expiry
+from sentinelone_source.console.permissions import permission
+from sentinelone_source.console.session import Session
+from sentinelone_source.errors import (
+    BadRequest,
+    ConfigError,
+    FeedRefused,
+    Refused,
+    SourceError,
+    Throttled,
+)
+from sentinelone_source.times import SECOND, to_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sentinelone_source.azure.doctor.checks import Check
+    from sentinelone_source.config import Console, Handover
+    from sentinelone_source.mapping.model import Mapping
+
+CLOCK = 120.0
+"""Seconds that two clocks may differ before it is worth a word."""
+_PATIENCE = 5.0
+_RENEW = "make a new API token for the service user and put it in the token's place"
+_ELSEWHERE = "check url, proxy and ca_file of this console"
+
+
+def console(settings: Console, mappings: Iterable[Mapping]) -> Iterator[Check]:
+    """A console: whether it answers, its token, its clock, and the endpoint of each feed.
+
+    Args:
+        settings: the console's.
+        mappings: of the feeds that are enabled.
+    """
+    name = f"console {settings.name}"
+    try:
+        session = Session(settings)
+        session.token.value()
+    except ConfigError as error:
+        yield failed(name, error, "see token_file, token_env and ca_file of this console")
+        return
+    reached = False
+    for mapping in mappings:
+        feed = f"feed {settings.name}/{mapping.name}"
+        clock, trouble = None, None
+        try:
+            clock = session.get(mapping.request.path, _query(mapping)).clock
+        except (FeedRefused, BadRequest, Throttled) as error:  # the token is good for something
+            trouble = error
+        except SourceError as error:
+            advice = _RENEW if isinstance(error, Refused) else _ELSEWHERE
+            yield failed(feed if reached else name, error, advice)
+            yield skipped(f"{name} feeds", "no more of them asked")
+            return
+        if not reached:
+            reached = True
+            yield _clock(name, settings.url, clock, said=trouble is None)
+            yield _token(name, session)
+        yield (
+            _trouble(feed, mapping, trouble)
+            if trouble
+            else ok(feed, f"{mapping.request.path} may be read")
+        )
+
+
+def _query(mapping: Mapping) -> dict[str, str]:
+    """One record of what the feed asks for: an unknown parameter shows as well."""
+    walk = mapping.walk
+    return {
+        **mapping.request.params,
+        "limit": "1",
+        "sortBy": walk.sort_by,
+        "sortOrder": "asc",
+        "skipCount": "true",
+        walk.filter: to_iso(round((time.time() - 60) * SECOND)),
+    }
+
+
+def _trouble(feed: str, mapping: Mapping, error: SourceError) -> Check:
+    if isinstance(error, FeedRefused):
+        wanted = permission(mapping.request.path)
+        return failed(feed, error, f"give the token's role the permission {wanted}")
+    if isinstance(error, BadRequest):
+        return failed(feed, error, "correct [request] and [walk] of this table's mapping")
+    return warning(feed, error, "something else uses up this token's limit; ask again later")
+
+
+def _clock(name: str, url: str, clock: int | None, *, said: bool) -> Check:
+    if clock is None:
+        found = f"{url} answers"
+        return warning(name, f"{found}, but does not say the time") if said else ok(name, found)
+    ahead = clock / SECOND - time.time()
+    if abs(ahead) < CLOCK:
+        return ok(name, f"{url} answers; clocks agree")
+    how = "ahead of" if ahead > 0 else "behind"
+    found = f"{url} answers; its clock is {abs(ahead):.0f} s {how} ours"
+    return warning(name, found, "set this machine's clock, by NTP")
+
+
+def _token(name: str, session: Session) -> Check:
+    at = claimed_expiry(token := session.token.value())
+    if at is None:
+        try:
+            at = told_expiry(session.post(DETAILS, {"data": {"apiToken": token}}))
+        except SourceError:
+            at = None  # not every console knows the question
+    return expiry(f"{name} token", at, f"{session.token} is accepted", _RENEW)
+
+
+def shipper(handover: Handover) -> Check:
+    """Whether somebody listens where rows are handed over."""
+    name = "shipper"
+    if handover.to == "stdout":
+        return skipped(name, "rows go to stdout: whoever starts `run` reads them")
+    parts = urlsplit(handover.to)
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        verify = trusted(handover.ca_file, "handover.ca_file")
+        with socket.create_connection((parts.hostname or "", port), _PATIENCE) as plain:
+            if parts.scheme == "https":
+                authorities = verify if isinstance(verify, str) else None
+                with ssl.create_default_context(cafile=authorities).wrap_socket(
+                    plain, server_hostname=parts.hostname
+                ):
+                    pass
+    except ConfigError as error:
+        return failed(name, error)
+    except ssl.SSLError as error:
+        found = f"{handover.to}: TLS: {error.reason or error.strerror}"
+        return failed(name, found, "see handover.ca_file")
+    except OSError as error:
+        found = f"{handover.to}: {error.strerror or 'no answer'}"
+        return failed(name, found, "start the shipper, or correct handover.to")
+    return ok(name, f"{handover.to} listens; no row was sent to it")

@@ -1,0 +1,114 @@
+"""A Resource Manager on loopback: documents by path, for what is deployed."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, Self
+
+from sentinelone_source.azure.template.tables import TYPES
+from sentinelone_source.mapping.files import load_mappings
+
+if TYPE_CHECKING:
+    from sentinelone_source.mapping.model import Mapping
+
+GROUP = "/subscriptions/s/resourceGroups/g/providers"
+RULE = f"{GROUP}/Microsoft.Insights/dataCollectionRules/dcr"
+WORKSPACE = f"{GROUP}/Microsoft.OperationalInsights/workspaces/law"
+LOG = f"{RULE}/providers/Microsoft.Insights/diagnosticSettings"
+
+
+class Manager:
+    """Answers GET from `documents`: by path, a status and what is said with it.
+
+    Args:
+        immutable_id: of the rule that is deployed, as the built-in mappings need it.
+    """
+
+    def __init__(self, immutable_id: str) -> None:
+        mappings = list(load_mappings().values())
+        self.documents: dict[str, tuple[int, Any]] = {
+            RULE: (200, rule(immutable_id, mappings)),
+            LOG: (200, {"value": [{"name": "errors"}]}),
+        }
+        for mapping in mappings:
+            self.documents[table_path(mapping.table)] = (200, table(mapping))
+        self.authorizations: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            answers = self
+
+            def do_GET(self) -> None:
+                self.answers.authorizations.append(self.headers["Authorization"])
+                assert "api-version=" in self.path
+                found = self.answers.documents.get(self.path.partition("?")[0])
+                status, document = found or (404, {})
+                body = json.dumps(document).encode()
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                """Silence."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """The rule's properties, to be changed."""
+        properties: dict[str, Any] = self.documents[RULE][1]["properties"]
+        return properties
+
+    def columns(self, table: str) -> list[dict[str, str]]:
+        """A table's columns, to be changed."""
+        found: list[dict[str, str]] = self.documents[table_path(table)][1]["properties"]["schema"][
+            "columns"
+        ]
+        return found
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def table_path(table: str) -> str:
+    """Where a table is found."""
+    return f"{WORKSPACE}/tables/{table}"
+
+
+def rule(immutable_id: str, mappings: list[Mapping]) -> dict[str, Any]:
+    """A rule as the template deploys it."""
+    return {
+        "kind": "Direct",
+        "properties": {
+            "immutableId": immutable_id,
+            "endpoints": None,
+            "streamDeclarations": {m.stream: {"columns": _columns(m, 1)} for m in mappings},
+            "dataFlows": [
+                {
+                    "streams": [m.stream],
+                    "destinations": ["law"],
+                    "transformKql": "source",
+                    "outputStream": f"Custom-{m.table}",
+                }
+                for m in mappings
+            ],
+            "destinations": {"logAnalytics": [{"name": "law", "workspaceResourceId": WORKSPACE}]},
+        },
+    }
+
+
+def table(mapping: Mapping) -> dict[str, Any]:
+    """A table as the template deploys it."""
+    return {"properties": {"plan": "Analytics", "schema": {"columns": _columns(mapping, 0)}}}
+
+
+def _columns(mapping: Mapping, side: int) -> list[dict[str, str]]:
+    return [{"name": c.name, "type": TYPES[c.type][side]} for c in mapping.columns]
