@@ -33,6 +33,7 @@ class Podman:
     """Runs podman commands; nothing outside the folder is read or changed."""
 
     def __init__(self, folder: Path, driver: str = "overlay") -> None:
+        self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         containers, storage = folder / "containers.conf", folder / "storage.conf"
         # crun refuses machines with both kinds of cgroups
@@ -67,3 +68,9 @@ class Podman:
             env=self._environ,
             **{"timeout": 240, **how},
         )
+
+    def remove(self) -> None:
+        """Every container, every image."""
+        self("rm", "--all", "--force", "--time=0", check=False)
+        subprocess.run(["umount", self._folder / "store/overlay"], check=False, capture_output=True)
+        shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,0 +1,104 @@
+"""The podman of this machine and the images of the pod; who needs what is not there is skipped."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kubernetes.kubelite import roots
+from kubernetes.kubelite.images import built, fetched, imported
+from kubernetes.kubelite.podman import Podman, PodmanError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[2]
+LOCKS = [ROOT / "deploy/requirements" / name for name in ("azure.txt", "build.txt")]
+BASES = {
+    "PYTHON_BUILD": "localhost/python-build:test",
+    "PYTHON_RUNTIME": "localhost/python-runtime:test",
+}
+
+
+@pytest.fixture(scope="session")
+def podman(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Podman]:
+    """One that can run a container of this machine's Python."""
+    if os.geteuid() or not all(map(shutil.which, ("podman", "unshare", "ldd"))):
+        pytest.skip("needs root, podman, unshare and ldd")
+    folder = tmp_path_factory.mktemp("podman")
+    reasons = []
+    for driver in ("overlay", "vfs"):
+        candidate = Podman(folder / driver, driver)
+        try:
+            imported(candidate, "python-runtime", folder / f"roots-{driver}", roots.python_root)
+            run = ("run", "--rm", "--network=none", BASES["PYTHON_RUNTIME"], "/usr/bin/python3")
+            candidate(*run, "-c", "")
+        except PodmanError as error:
+            reasons.append(f"{driver}: {error}")
+            continue
+        yield candidate
+        candidate.remove()
+        return
+    pytest.skip(f"podman cannot run containers here: {'; '.join(reasons)}")
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What deploy/requirements names."""
+    folder = tmp_path_factory.mktemp("wheels")
+    if trouble := fetched(sys.executable, LOCKS, folder):
+        pytest.skip(f"no wheels for the image: {trouble}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def image(podman: Podman, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Ours, from deploy/Dockerfile."""
+    imported(podman, "python-build", tmp_path_factory.mktemp("roots"), roots.build_root)
+    tag = "localhost/sentinelone-source:test"
+    built(podman, ROOT, tag, {"EXTRAS": "azure", **BASES}, wheels)
+    return tag
+
+
+@pytest.fixture(scope="session")
+def stand_in(podman: Podman, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What stands in for Fluent Bit."""
+    return imported(podman, "stand-in", tmp_path_factory.mktemp("roots"), stand_in_root)
+
+
+@pytest.fixture(scope="session")
+def fluent_bit_image(podman: Podman, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Fluent Bit itself, where there is one."""
+    program = os.environ.get("FLUENT_BIT") or shutil.which("fluent-bit")
+    if program is None:
+        pytest.skip("no Fluent Bit: set FLUENT_BIT to its path, or put fluent-bit on PATH")
+    place = Path("/fluent-bit/bin/fluent-bit")
+    fill = partial(roots.program_root, program=Path(program), place=place)
+    return imported(podman, "fluent-bit", tmp_path_factory.mktemp("roots"), fill)
+
+
+@pytest.fixture(scope="session", params=["stand_in", "fluent_bit_image"])
+def shipper_image(request: pytest.FixtureRequest) -> str:
+    """Each of them."""
+    name = request.getfixturevalue(request.param)
+    assert isinstance(name, str)
+    return name
+
+
+def stand_in_root(folder: Path) -> None:
+    """Where the manifests look for Fluent Bit, a program that behaves like it."""
+    roots.python_root(folder)
+    place = folder / "fluent-bit/bin"
+    place.mkdir(parents=True)
+    shutil.copy2(Path(__file__).with_name("stand_in.py"), place / "fluent-bit")
+    (place / "fluent-bit").chmod(0o755)
+    support = Path(__file__).parents[1] / "support"
+    (place / "support").mkdir()
+    for name in ("in_http.py", "in_http_server.py", "in_http_body.py"):
+        shutil.copy2(support / name, place / "support" / name)

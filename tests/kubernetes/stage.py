@@ -1,0 +1,134 @@
+"""A pod between a console and an Azure, all on a loopback device of their own."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from kubernetes.kubelite.network import Network
+from kubernetes.kubelite.pod import Pod
+from kubernetes.overlays import CLIENT_SECRET, TOKEN, configmap, copied
+from sentinelone_source.demo.dce.server import Azure
+from sentinelone_source.demo.server import Console
+from sentinelone_source.demo.world import World
+from support.tenancy import NAMES, lines
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kubernetes.kubelite.manifest import Manifest
+    from kubernetes.kubelite.podman import Podman
+
+Rows = set[bytes]
+FEEDS = """
+[feeds]
+interval = "200ms"
+start = "2h"
+[feeds.alerts]
+rescan_interval = "0s"
+"""
+
+
+class Stage:
+    """Console and Azure outlive pods; a context manager.
+
+    Args:
+        overlay: what is deployed.
+        folder: for volumes and the network.
+        images: by container.
+        delivers: whether the shipper sends rows on to Azure; else they are in its buffers.
+    """
+
+    def __init__(
+        self,
+        podman: Podman,
+        overlay: Manifest,
+        folder: Path,
+        images: dict[str, str],
+        *,
+        delivers: bool,
+    ) -> None:
+        self._podman = podman
+        self._folder = folder
+        self._images = images
+        self._delivers = delivers
+        self._stack = ExitStack()
+        self.world = World(seed=7)
+        self.console = Console(self.world, {TOKEN}, port=8081)
+        self.azure = Azure(
+            listen=("127.0.0.1", 8690),
+            listen_tls=("127.0.0.1", 8691),
+            ca_file=folder / "ca.pem",
+            client_secret=CLIENT_SECRET,
+            keep_times=True,
+        )
+        self.network = Network(folder / "network")
+        self.manifest = self._configured(overlay)
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self.network)
+        for one in (self.console, self.azure):
+            self.network.inside(one.start)
+            self._stack.callback(one.stop)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def pod(self) -> Pod:
+        """A new pod on the volumes of the one before; a context manager."""
+        return Pod(self._podman, self.network, self.manifest, self._folder, self._images)
+
+    def arrived(self) -> list[bytes]:
+        """Every row that came through, in a form that can be compared."""
+        if self._delivers:
+            return [
+                comparable(row, table) for table, rows in self.azure.rows.items() for row in rows
+            ]
+        file = self._folder / "claims" / "data-sentinelone-source-0" / "buffers/rows.ndjson"
+        if not file.exists():
+            return []
+        whole = file.read_bytes().rpartition(b"\n")[0]
+        return [comparable(msgspec.json.decode(line)) for line in whole.splitlines()]
+
+    def missing(self) -> Rows:
+        """Rows of records as the console shows them now that have not come through."""
+        shown = {
+            comparable(msgspec.json.decode(line))
+            for name in NAMES
+            for line in lines(name, self.world.all(name))
+        }
+        return shown - set(self.arrived())
+
+    def wait_until_complete(self) -> None:
+        """Returns when nothing is missing."""
+        until(lambda: not self.missing(), "all rows have come through")
+
+    def _configured(self, overlay: Manifest) -> Manifest:
+        manifest = copied(overlay)
+        config = configmap(manifest, "config")
+        url = "https://usea1-acme.sentinelone.net"
+        assert url in config["config.toml"]
+        config["config.toml"] = config["config.toml"].replace(url, self.console.url) + FEEDS
+        behaviour = self.azure.behaviour
+        authority = (self._folder / "ca.pem").read_text()
+        configmap(manifest, "shipper")["ca.pem"] = authority
+        configmap(manifest, "config")["ca.pem"] = authority
+        given = {
+            "DCE_URL": self.azure.endpoint,
+            "DCE_CA_FILE": "/etc/shipper/ca.pem",
+            "DCR_ID": behaviour.dcr_id,
+            "AZURE_TENANT_ID": behaviour.tenant_id,
+            "AZURE_CLIENT_ID": behaviour.client_id,
+            "AZURE_AUTH_URL": self.azure.token_url,
+        }
+        configmap(manifest, "azure").update(given)
+        return manifest
+
+
+def comparable(row: dict[str, Any], table: str = "") -> bytes:
+    """A row with its table, the same for the same values."""
+    return msgspec.json.encode(row | {"_table": row.get("_table", table)}, order="deterministic")

@@ -1,0 +1,75 @@
+"""The image: built here without a registry and without a network, and run as a pod runs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kubernetes.conftest import BASES, ROOT
+from kubernetes.kubelite.images import built
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kubernetes.kubelite.podman import Podman
+
+pytestmark = pytest.mark.slow
+LOCKED = (
+    "run",
+    "--rm",
+    "--network=none",
+    "--read-only",
+    "--read-only-tmpfs=false",
+    "--cap-drop=ALL",
+    "--security-opt=no-new-privileges",
+)
+LOOK = """
+import os, stat, sys
+from importlib.util import cache_from_source
+print(os.getuid(), os.getgid())
+print([name for name in ("sh", "dash", "bash", "pip", "pip3") for folder in os.get_exec_path()
+       if os.path.exists(os.path.join(folder, name))])
+import sentinelone_source.assembly, sentinelone_source.cli.run
+print(sorted(name for name, module in sys.modules.items()
+             if (getattr(module, "__file__", None) or "").endswith(".py")
+             and not os.path.exists(cache_from_source(module.__file__))))
+special = stat.S_ISUID | stat.S_ISGID
+print([path for folder, _, names in os.walk("/", onerror=None) for name in names
+       if not folder.startswith(("/proc", "/sys"))
+       and stat.S_ISREG((found := os.lstat(path := os.path.join(folder, name))).st_mode)
+       and (found.st_mode & special or found.st_uid == os.getuid())])
+"""
+
+
+def test_runs_without_rights(podman: Podman, image: str) -> None:
+    """The program needs root, a disk it can write to, a shell or a network to start."""
+    assert podman(*LOCKED, image, "--version").startswith("sentinelone-source ")
+    helped = podman(*LOCKED, image, "broker", "--help")
+    assert "loopback" in helped
+
+
+def test_runs_by_default(podman: Podman, image: str) -> None:
+    """A container without arguments does something else than poll."""
+    done = podman.run(*LOCKED, image)
+    assert done.returncode == 2
+    assert "console" in done.stderr
+
+
+def test_holds_no_more(podman: Podman, image: str) -> None:
+    """The image starts slowly for want of bytecode, or holds what an attacker would like."""
+    found = podman(*LOCKED, "--entrypoint=python3", image, "-c", LOOK).splitlines()
+    assert found == ["65532 65532", "[]", "[]", "[]"]
+
+
+def test_azure_is_optional(podman: Podman, image: str, wheels: Path) -> None:
+    """The default image carries Azure's libraries, which the poller does not use."""
+    plain = "localhost/sentinelone-source:plain"
+    built(podman, ROOT, plain, BASES, wheels)
+    absent = (
+        "import importlib.util as u; print([u.find_spec(n) for n in ('msal', 'azure.core')[:1]])"
+    )
+    assert podman(*LOCKED, "--entrypoint=python3", plain, "-c", absent).strip() == "[None]"
+    assert podman(*LOCKED, plain, "--version").startswith("sentinelone-source ")
+    again = built(podman, ROOT, f"{plain}-again", BASES, wheels)
+    assert again == podman("image", "inspect", plain, "--format={{.Id}}").strip()

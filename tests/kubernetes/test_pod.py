@@ -1,0 +1,159 @@
+"""The pod of the real manifests, with the real image, between a console and an Azure on loopback.
+
+What dies here dies by SIGKILL; what stops here stops as the kubelet stops it.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kubernetes.kubelite.network import POD
+from kubernetes.overlays import TOKEN, configmap, rendered
+from kubernetes.stage import Stage
+from support.living import living
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from kubernetes.kubelite.pod import Pod
+    from kubernetes.kubelite.podman import Podman
+
+pytestmark = pytest.mark.slow
+STAND_IN = "localhost/stand-in:test"
+NEW_TOKEN = "s3cr3t-0f-the-c0ns0le-2"
+
+
+@contextmanager
+def staged(podman: Podman, folder: Path, source: str, shipper: str) -> Iterator[Stage]:
+    """A tenant with a hundred records, and no pod yet."""
+    overlay = rendered("fluent-bit-client-secret")
+    images = {"source": source, "shipper": shipper}
+    with Stage(podman, overlay, folder, images, delivers=shipper != STAND_IN) as stage:
+        kinds = dict.fromkeys(("activities", "agents", "alerts", "groups", "threats"), 20)
+        stage.world.populate(over=timedelta(hours=1), **kinds)  # type: ignore[arg-type]
+        yield stage
+
+
+@pytest.fixture
+def stage(podman: Podman, image: str, shipper_image: str, tmp_path: Path) -> Iterator[Stage]:
+    """Once with each shipper."""
+    with staged(podman, tmp_path, image, shipper_image) as stage:
+        yield stage
+
+
+@pytest.fixture
+def simple(podman: Podman, image: str, stand_in: str, tmp_path: Path) -> Iterator[Stage]:
+    """Where the shipper does not matter."""
+    with staged(podman, tmp_path, image, stand_in) as stage:
+        yield stage
+
+
+def status(pod: Pod, name: str) -> dict[str, str]:
+    """What the kernel says of a container's first process."""
+    with open(f"/proc/{pod.pid(name)}/status") as file:  # noqa: PTH123 - no file of a folder
+        return dict(line.rstrip("\n").split(":\t", 1) for line in file if ":\t" in line)
+
+
+def test_runs(stage: Stage) -> None:
+    """The manifests do not run, or run with more rights than they say."""
+    with stage.pod() as pod:
+        stage.wait_until_complete()
+        assert pod.events == [
+            ("started", "shipper"),
+            ("up", "shipper"),
+            ("started", "source"),
+            ("up", "source"),
+        ]
+        until(pod.ready, "readiness")
+        for name in ("shipper", "source"):
+            assert pod.probe(name, "livenessProbe")
+            kernel = status(pod, name)
+            assert kernel["Uid"].split() == ["65532"] * 4
+            assert int(kernel["CapEff"], 16) == 0
+            assert (kernel["NoNewPrivs"], kernel["Seccomp"]) == ("1", "2")
+
+
+def test_ports(simple: Stage) -> None:
+    """Rows can be sent in from other pods, or metrics cannot be collected from them."""
+    with simple.pod() as pod:
+        until(pod.ready, "readiness")
+        assert simple.network.get(POD, 9464, "/metrics")[0] == 200
+        assert simple.network.get(POD, 2020, "/api/v1/uptime")[0] == 200
+        with pytest.raises(ConnectionRefusedError):
+            simple.network.connect(POD, 8687, 5.0)
+
+
+@pytest.mark.parametrize("name", ["source", "shipper"])
+def test_killed(stage: Stage, name: str) -> None:
+    """A container that dies takes rows with it, or stays dead."""
+    with living(stage.world), stage.pod() as pod:
+        for _ in range(5):
+            before = len(stage.arrived())
+            until(lambda least=before: len(stage.arrived()) > least, "more rows")  # type: ignore[misc]
+            pod.kill(name)
+        assert pod.restarts(name) == 5
+        until(lambda: pod.probe(name, "startupProbe"), f"{name} is up again")
+        stage.wait_until_complete()
+        until(pod.ready, "readiness")
+
+
+def test_stopped_and_resumed(stage: Stage) -> None:
+    """A pod that is replaced loses rows, or hands over again what was settled."""
+    with living(stage.world):
+        with stage.pod() as pod:
+            stage.wait_until_complete()
+            pod.stop()
+            assert [event for event in pod.events if event[0].startswith("stop")] == [
+                ("stopping", "source"),
+                ("stopped", "source"),
+                ("stopping", "shipper"),
+                ("stopped", "shipper"),
+            ]
+            assert (pod.status("source"), pod.status("shipper")) == (0, 0)
+        with stage.pod():
+            stage.wait_until_complete()
+    arrived = stage.arrived()
+    assert len(arrived) == len(set(arrived))
+
+
+def test_new_token(simple: Stage) -> None:
+    """A token that is rotated in the Secret needs a restart, or a refused one ends the pod."""
+    with living(simple.world), simple.pod() as pod:
+        simple.wait_until_complete()
+        simple.console.tokens.clear()
+        simple.console.tokens.add(NEW_TOKEN)
+        until(lambda: '"refused"' in pod.logs("source"), "a refusal")
+        assert pod.probe("source", "livenessProbe")
+        [secret] = simple.manifest.of("Secret")
+        secret["stringData"]["sentinelone-token"] = NEW_TOKEN
+        pod.volumes.refresh()
+        simple.wait_until_complete()
+        assert pod.restarts("source") == 0
+        assert not any(token in pod.logs("source") for token in (TOKEN, NEW_TOKEN))
+
+
+def test_own_mapping(simple: Stage) -> None:
+    """Mapping files that people put into their ConfigMap are not read, or stop the pod."""
+    columns = 'table = "SentinelOneGroups_CL"\n[columns]\nCreator = false\n'
+    name = "sentinelone-source-mappings"
+    simple.manifest.objects.append(
+        {"kind": "ConfigMap", "metadata": {"name": name}, "data": {"groups.toml": columns}}
+    )
+    with simple.pod():
+        until(lambda: any(b"Groups_CL" in row for row in simple.arrived()), "groups")
+    assert not any(b'"Creator"' in row for row in simple.arrived() if b"Groups_CL" in row)
+
+
+def test_wrong_configuration(simple: Stage) -> None:
+    """A mistake in config.toml leaves people to guess."""
+    configmap(simple.manifest, "config")["config.toml"] += "\n[handovr]\n"
+    [container] = simple.manifest.pod["spec"]["containers"]
+    container["startupProbe"]["failureThreshold"] = 3
+    with pytest.raises(AssertionError, match="handovr"), simple.pod():
+        pass
