@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source.azure.template.generator import generate
+from sentinelone_source.azure.template.generator import generate, parser_file
 from sentinelone_source.azure.template.tables import plan_tables
 
 if TYPE_CHECKING:
@@ -43,10 +43,13 @@ def module(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The template's variables, locals and expressions, without a provider."""
     if shutil.which("terraform") is None:
         pytest.skip("no terraform here")
-    text = generate(plan_tables(), "terraform")
+    text = generate(plan_tables(), "terraform", with_parser=True)
+    query = re.search(r"<<KQL\n.*?^KQL$", text, flags=re.MULTILINE | re.DOTALL)
+    assert query
     parts = re.findall(r"^(?:variable|locals).*?^}$", text, flags=re.MULTILINE | re.DOTALL)
     outputs = {
         "group": "local.resource_group_id",
+        "query": query[0],
         "days": expression(text, "retentionInDays"),
         "all_days": expression(text, "totalRetentionInDays"),
         "of_its_own": expression(text, "dataCollectionEndpointId"),
@@ -91,6 +94,7 @@ def test_defaults(module: Path) -> None:
     assert (found["actions"], found["assignments"]) == ([], 0)
     assert found["alert"] == "dcr-sentinelone-rows-dropped"
     assert found["endpoint"] == "https://own"
+    assert found["query"] == parser_file().read_text()
 
 
 def test_everything_said(module: Path) -> None:

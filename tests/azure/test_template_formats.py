@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from sentinelone_source.azure.template.generator import WRITERS, generate
+from sentinelone_source.azure.template.resources import describe
 from sentinelone_source.azure.template.tables import plan_tables
 from support.templates import EXPRESSION, Parsed, Template, parse
 
@@ -181,6 +183,27 @@ def test_the_parser_is_installed_as_it_is(language: str) -> None:
     properties = function.body["properties"]
     assert properties["query"] == (ROOT / "deploy/azure/SentinelOne.kql").read_text()
     assert (properties["functionAlias"], function.body["etag"]) == ("SentinelOne", "*")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "query",
+    [
+        "T | where A == 'it''s' and B == \"q\" // \\d ${x} %{y}\n| take 1\n",
+        "T // no line end, \\ and 'quotes'\n| take 1",
+        "T // three ''' quotes\n| take 1\n",
+        "T // ${one} \\line 'only'",
+        "[T] | take 1\n",
+        "T\n  KQL\n| take 1\n",
+        "KQL\n| take 1\n",
+    ],
+)
+def test_any_text_comes_through(language: str, query: str) -> None:
+    """A query with quotes, braces or backslashes is another one once it is deployed."""
+    deployment = describe(plan_tables(), only="tables", parser=query)
+    function = replace(deployment, resources=(replace(deployment.resources[-1], after=()),))
+    [found] = parse(language, WRITERS[language](function, "")).resources
+    assert found.body["properties"]["query"] == query
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

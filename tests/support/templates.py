@@ -11,6 +11,7 @@ import hcl2
 from pycep import BicepParser
 
 EXPRESSION = "<expression>"
+_ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 _BLOCK = {"__is_block__", "__comments__"}
 
 
@@ -134,9 +135,11 @@ def _literal(value: Any, symbols: set[str]) -> Any:
 
 
 def _string(value: str, symbols: set[str]) -> str:
-    if value in symbols or "${" in value:
+    if value in symbols or ("\n" not in value and re.search(r"(?<!\\)\$\{", value)):
         return EXPRESSION
-    return value if "\n" in value else re.sub(r"\\(.)", r"\1", value)
+    if "\n" in value:
+        return value
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), value)
 
 
 def _terraform(text: str) -> Template:

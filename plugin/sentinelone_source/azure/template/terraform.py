@@ -154,6 +154,6 @@ def _key(key: str) -> str:
 def _text(text: str) -> str:
     """A string; text with line ends as a heredoc, where that is possible."""
     escaped = text.replace("${", "$${").replace("%{", "%%{")
-    if text.endswith("\n") and "\nKQL\n" not in text:
+    if text.endswith("\n") and all(line.strip() != "KQL" for line in text.splitlines()):
         return f"<<KQL\n{escaped}KQL"
     return json.dumps(escaped, ensure_ascii=False)
