@@ -23,15 +23,23 @@ TOKEN = "demo-token"  # noqa: S105 - of a console that only this machine can rea
 @config_option
 @click.option("--seconds", default=10.0, show_default=True, help="How long to poll.")
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same world.")
+@click.option("--pipeline", is_flag=True, help="The whole way, to a loopback endpoint of Azure.")
 @click.pass_context
-def command(ctx: click.Context, config: Path | None, seconds: float, seed: int) -> None:
+def command(
+    ctx: click.Context, config: Path | None, seconds: float, seed: int, *, pipeline: bool
+) -> None:
     """A living console on loopback and the poller against it: rows on stdout, then a summary.
+
+    With --pipeline, through a shipper that is installed, else through `replay`, to a Data
+    Collection Endpoint on loopback.
 
     Of a configuration only `[mappings]` is used.
     """
     if ctx.invoked_subcommand is None:
-        from sentinelone_source.demo.show import show
-
+        if pipeline:
+            from sentinelone_source.demo.pipeline.show import show
+        else:
+            from sentinelone_source.demo.show import show
         mappings = load_settings(config).mappings_path
         sys.exit(show(seconds, seed, TOKEN, mappings))
 
