@@ -183,7 +183,7 @@ def test_mapping_keys_and_types() -> None:
         assert f"| `{test}` |" in text
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/mappings.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/mappings.md", "docs/content.md"])
 def test_mapping_examples(page: str, tmp_path: Path) -> None:
     """An example of a mapping file that does not work when it is copied."""
     blocks = [b for b in code_blocks((ROOT / page).read_text(), "toml") if "table =" in b]

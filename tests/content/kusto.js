@@ -1,0 +1,36 @@
+// Checks KQL as Kusto's own language service reads it. Takes JSON on stdin: {tables: {name: {column: type}},
+// functions: {name: body}, queries: {name: text}}; gives {name: {errors: [text], columns: {name: type}}}.
+require("@kusto/language-service-next/bridge.js");
+require("@kusto/language-service-next");
+
+const { KustoCode, GlobalState, Symbols } = Kusto.Language;
+
+function list(items) {
+  const found = [];
+  for (const each = Bridge.getEnumerator(items); each.moveNext(); ) found.push(each.Current);
+  return found;
+}
+
+function table([name, columns]) {
+  const types = Object.entries(columns).map(([column, type]) => `['${column}']:${type}`);
+  return Symbols.TableSymbol.From(`(${types.join(",")})`).WithName(name);
+}
+
+function check(text, globals) {
+  const code = KustoCode.ParseAndAnalyze(text, globals);
+  const columns = code.ResultType && code.ResultType.Columns ? list(code.ResultType.Columns) : [];
+  const errors = list(code.GetDiagnostics()).filter((one) => one.Severity === "Error");
+  return {
+    errors: errors.map((one) => `${one.Code} ${one.Message} (${text.substr(one.Start, one.Length)})`),
+    columns: Object.fromEntries(columns.map((column) => [column.Name, column.Type.Name])),
+  };
+}
+
+const asked = JSON.parse(require("fs").readFileSync(0, "utf8"));
+const functions = Object.entries(asked.functions || {}).map(
+  ([name, body]) => new Symbols.FunctionSymbol.$ctor16(name, "()", body, null),
+);
+const database = new Symbols.DatabaseSymbol.ctor("workspace", [...Object.entries(asked.tables).map(table), ...functions]);
+const globals = GlobalState.Default.WithDatabase(database);
+const answers = Object.entries(asked.queries).map(([name, text]) => [name, check(text, globals)]);
+console.log(JSON.stringify(Object.fromEntries(answers)));
