@@ -5,15 +5,17 @@ from __future__ import annotations
 import copy
 import dataclasses
 import re
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from sentinelone_source.config import load_settings
+from sentinelone_source.demo.dce.behaviour import Behaviour
 from sentinelone_source.mapping.files import load_mappings
 from shippers.test_vector_files import VERSIONS, validator
-from shippers.vector import ROOT, azure_sinks, load, only_source, problems, text
+from shippers.vector import FOLDER, ROOT, azure_sinks, load, only_source, problems, text
 from shippers.vector_vrl import holds
 
 if TYPE_CHECKING:
@@ -126,3 +128,24 @@ def test_metrics_are_of_components_that_exist() -> None:
     assert all(any(re.fullmatch(p, name) for name in components) for p in patterns)
     for way in ("http", "exec"):
         assert all(name.startswith("sentinel_") for name in azure_sinks(load(way)))
+
+
+def test_a_first_try(tmp_path: Path) -> None:
+    """What the page types makes another file than what is meant, or none at all."""
+    [block] = [block for block in blocks("console") if "$ sed " in block]
+    typed = block.partition("$ sed ")[2].partition("\n$ ")[0]
+    subprocess.run(["sh", "-c", f"sed {typed}"], cwd=_room(tmp_path), check=True)
+    document = yaml.safe_load((tmp_path / "try.yaml").read_text())
+    wanted = copy.deepcopy(load("http"))
+    wanted["data_dir"] = f"{tmp_path}/data"
+    wanted["sinks"]["unrouted"]["path"] = f"{tmp_path}/data/unrouted.ndjson"
+    for sink in azure_sinks(wanted).values():
+        sink["endpoint"] = "http://127.0.0.1:8690"
+        sink["dcr_immutable_id"] = Behaviour().dcr_id
+        sink["auth"] = {"azure_credential_kind": "managed_identity"}
+    assert document == wanted
+
+
+def _room(folder: Path) -> Path:
+    (folder / "vector").symlink_to(FOLDER)
+    return folder
