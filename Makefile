@@ -37,7 +37,7 @@ $(VENV)/.ready: pyproject.toml
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[azure,dev]'
 	@touch $@
 
-$(VENV)/.wheel: $(VENV)/.ready $(shell find plugin mappings -type f -not -name '*.pyc')
+$(VENV)/.wheel: $(VENV)/.ready $(shell find plugin mappings fluent-bit vector deploy/azure -type f -not -name '*.pyc')
 	@rm -rf $(VENV)/dist && $(BIN)/hatchling build -t wheel -d $(VENV)/dist > /dev/null
 	@$(PYTHON) -m venv $(VENV)/wheel
 	@$(VENV)/wheel/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(VENV)/dist/*.whl
