@@ -188,6 +188,7 @@ def test_console_that_refuses(
     broken = {name for name, check in found.items() if check["status"] == "failed"}
     assert broken == {failed}
     assert said in found[failed]["advice"]
+    assert ("feed acme/threats" in found) is failed.startswith("feed")
 
 
 def test_all_feeds_forbidden(

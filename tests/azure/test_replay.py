@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-import resource
 import signal
 import subprocess
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from sentinelone_source.azure.credential import Credential
+from sentinelone_source.azure.ingestion import Ingestion
+from sentinelone_source.azure.replay import replay as module
+from sentinelone_source.azure.replay.progress import Progress
+from sentinelone_source.azure.replay.refused import Refused
+from sentinelone_source.azure.replay.rows import Reader
 from sentinelone_source.demo.dce.faults import hang, lose_answer, refuse, reset, throttle
 from sentinelone_source.demo.world import World
+from sentinelone_source.errors import SourceError
 from sentinelone_source.handover.deadletters import DeadLetters
+from sentinelone_source.mapping.files import load_mappings
 from support.processes import COMMAND, logs_of, surroundings
 from support.tenancy import NAMES, TABLES, lines
 from support.waiting import until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from sentinelone_source.demo.faults import Fault
     from support.cloud import Cloud
 
@@ -304,6 +311,50 @@ def test_dry_run(cloud: Cloud) -> None:
     assert {path.name for path in set(cloud.folder.iterdir()) - before} == {"stderr-0"}
 
 
+def test_refused_into_itself(cloud: Cloud) -> None:
+    """A replay that writes into the file that it reads never ends."""
+    (cloud.folder / "rows.ndjson").write_text("nonsense\n")
+    cloud.call("replay", "rows.ndjson", "--refused", "./rows.ndjson", status=2)
+
+
+def test_place_that_cannot_be_kept(cloud: Cloud) -> None:
+    """Rows are sent, and then it turns out that nobody will know that they were."""
+    plain(cloud.folder / "rows.ndjson", 3)
+    (cloud.folder / "rows.ndjson.replay-state.new").mkdir()
+    running = cloud.call("replay", "rows.ndjson", status=1)
+    assert "rows.ndjson.replay-state: cannot be written" in running.errors
+    assert not cloud.azure.requests
+
+
+def test_plain_http_on_loopback(cloud: Cloud) -> None:
+    """An endpoint of one's own, without TLS, cannot be tried."""
+    plain(cloud.folder / "rows.ndjson", 3)
+    cloud.configure(endpoint=cloud.azure.plain.url)
+    cloud.call("replay", "rows.ndjson")
+    assert arrived(cloud) == Counter("012")
+
+
+def test_azure_stays_away(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A replay hangs for ever when Azure is gone, or does not say how to go on."""
+    monkeypatch.setattr(module, "PATIENCE", 0.3)
+    monkeypatch.setattr(module, "FIRST_WAIT", 0.05)
+    plain(cloud.folder / "rows.ndjson", 3)
+    monkeypatch.chdir(cloud.folder)
+    settings = cloud.settings()
+    cloud.azure.faults.add(reset("ingestion", times=None))
+    ingestion = Ingestion(settings, Credential(settings))
+    progress = Progress(cloud.folder / "rows.ndjson", "dcr", restart=False, keep=True)
+    refused = Refused(cloud.folder / "refused")
+    reader = Reader(load_mappings())
+    job = module.Replay("rows.ndjson", reader, ingestion, progress, refused, lambda _: None)
+    again = pytest.raises(SourceError, match=r"given up\. The same command goes on from here")
+    with (cloud.folder / "rows.ndjson").open("rb") as file, again:
+        asyncio.run(job.run(file))
+    ingestion.close()
+    assert refused.count == 0
+    assert progress.place.offset == 0
+
+
 def test_standard_input(cloud: Cloud) -> None:
     """Rows cannot come through a pipe."""
     plain(cloud.folder / "rows.ndjson", 7)
@@ -378,11 +429,13 @@ def test_killed(cloud: Cloud) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here")
 def test_memory(cloud: Cloud) -> None:
     """A file of gigabytes takes gigabytes of memory."""
-    plain(cloud.folder / "rows.ndjson", 200_000, size=1000)
-    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    running = cloud.call("replay", "rows.ndjson")
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    assert replayed(running)["rows"][THREATS] == 200_000
-    assert peak == before or peak < 100_000  # KiB; the file has 220,000
+    plain(cloud.folder / "rows.ndjson", 100_000, size=1000)
+    cloud.azure.faults.add(hang("ingestion", 60, after=100))
+    with cloud.start("replay", "rows.ndjson") as running:
+        until(lambda: len(cloud.azure.requests) >= 100)
+        status = Path(f"/proc/{running.process.pid}/status").read_text()
+    (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    assert int(peak) < 90_000  # KiB; the file has 107,000

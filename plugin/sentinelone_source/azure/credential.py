@@ -132,7 +132,7 @@ class Credential:
         except SourceError:
             raise
         except (requests.RequestException, OSError) as error:
-            raise Unavailable(f"{self._place}: {reason(error)}") from None
+            raise Unavailable(f"{self._place}: {reason(error)}{self._elsewhere}") from None
         except ValueError as error:
             if self._source.web.status in (408, 429):
                 raise Unavailable(f"{self._place}: HTTP {self._source.web.status}") from None
@@ -147,6 +147,13 @@ class Credential:
     def _place(self) -> str:
         who = self._azure.identity
         return who.value if who is Identity.MANAGED else f"Entra ID ({who.value})"
+
+    @property
+    def _elsewhere(self) -> str:
+        """A managed identity is what remains when nothing else is configured."""
+        if self._azure.identity is not Identity.MANAGED:
+            return ""
+        return "; outside of Azure, client_secret_file or certificate_file is needed"
 
 
 def need_packages() -> None:

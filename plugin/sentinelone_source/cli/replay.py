@@ -73,6 +73,12 @@ class _Order:
         self.path = None if name == "-" else Path(name)
         if self.path is not None and not self.path.is_file():
             raise ConfigError(f"{name}: no such file")
+        if (
+            refused is not None
+            and self.path is not None
+            and refused.resolve() == self.path.resolve()
+        ):
+            raise ConfigError(f"--refused: {refused}: is what is to be replayed; name another file")
         kept = refused or Path(("replay" if name == "-" else name) + SUFFIX)
         self.refused = Refused(None if dry_run else kept)
         self.progress = Progress(self.path, target, restart=restart, keep=not dry_run)

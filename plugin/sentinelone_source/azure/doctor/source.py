@@ -34,6 +34,7 @@ CLOCK = 120.0
 """Seconds that two clocks may differ before it is worth a word."""
 _PATIENCE = 5.0
 _RENEW = "make a new API token for the service user and put it in the token's place"
+_ABOUT_THE_FEED = (FeedRefused, BadRequest, Throttled)
 _ELSEWHERE = "check url, proxy and ca_file of this console"
 
 
@@ -53,26 +54,24 @@ def console(settings: Console, mappings: Iterable[Mapping]) -> Iterator[Check]:
         return
     reached = False
     for mapping in mappings:
-        feed = f"feed {settings.name}/{mapping.name}"
-        clock, trouble = None, None
-        try:
-            clock = session.get(mapping.request.path, _query(mapping)).clock
-        except (FeedRefused, BadRequest, Throttled) as error:  # the token is good for something
-            trouble = error
-        except SourceError as error:
-            advice = _RENEW if isinstance(error, Refused) else _ELSEWHERE
-            yield failed(feed if reached else name, error, advice)
-            yield skipped(f"{name} feeds", "no more of them asked")
+        clock, trouble = _asked(session, mapping)
+        if trouble and not reached and not isinstance(trouble, _ABOUT_THE_FEED):
+            yield failed(name, trouble, _RENEW if isinstance(trouble, Refused) else _ELSEWHERE)
+            yield skipped(f"{name} feeds", "not asked")
             return
         if not reached:
             reached = True
             yield _clock(name, settings.url, clock, said=trouble is None)
             yield _token(name, session)
-        yield (
-            _trouble(feed, mapping, trouble)
-            if trouble
-            else ok(feed, f"{mapping.request.path} may be read")
-        )
+        yield _feed(f"feed {settings.name}/{mapping.name}", mapping, trouble)
+
+
+def _asked(session: Session, mapping: Mapping) -> tuple[int | None, SourceError | None]:
+    """The console's clock, and what it objects to."""
+    try:
+        return session.get(mapping.request.path, _query(mapping)).clock, None
+    except SourceError as error:
+        return None, error
 
 
 def _query(mapping: Mapping) -> dict[str, str]:
@@ -88,13 +87,17 @@ def _query(mapping: Mapping) -> dict[str, str]:
     }
 
 
-def _trouble(feed: str, mapping: Mapping, error: SourceError) -> Check:
+def _feed(feed: str, mapping: Mapping, error: SourceError | None) -> Check:
+    path = mapping.request.path
+    if error is None:
+        return ok(feed, f"{path} may be read")
     if isinstance(error, FeedRefused):
-        wanted = permission(mapping.request.path)
-        return failed(feed, error, f"give the token's role the permission {wanted}")
+        return failed(feed, error, f"give the token's role the permission {permission(path)}")
     if isinstance(error, BadRequest):
         return failed(feed, error, "correct [request] and [walk] of this table's mapping")
-    return warning(feed, error, "something else uses up this token's limit; ask again later")
+    if isinstance(error, Throttled):
+        return warning(feed, error, "something else uses up this token's limit; ask again later")
+    return failed(feed, error, _RENEW if isinstance(error, Refused) else _ELSEWHERE)
 
 
 def _clock(name: str, url: str, clock: int | None, *, said: bool) -> Check:

@@ -53,6 +53,7 @@ class Progress:
         self.place = Place(target)
         if self._path is not None and self._path.exists() and not restart:
             self._go_on(self._path, target)
+        self._save()  # that it cannot be kept is known before anything is sent
 
     def line(self, table: str, count: int) -> None:
         """So many more lines of a table are dealt with."""

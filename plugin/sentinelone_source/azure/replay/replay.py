@@ -31,6 +31,7 @@ PATIENCE = 600.0
 """Seconds that an endpoint may stay away before the replay ends."""
 STOP_PATIENCE = 20.0
 """Seconds that a request on its way may take when we are told to stop."""
+GOES_ON = "The same command goes on from here"
 
 _log = structlog.get_logger()
 
@@ -123,7 +124,7 @@ class Replay:
         self.account.dropped += sum(item.row is None and not item.reason for item in items)
         self.progress.line(table, len(items))
         if self._stopping:
-            raise Stopped(f"{self.name}: stopped; the same command goes on from here")
+            raise Stopped(f"{self.name}: stopped. {GOES_ON}")
 
     async def _send(self, table: str, items: list[Item]) -> None:
         """Send rows; when they are refused for what they are, find out which."""
@@ -152,13 +153,16 @@ class Replay:
                 self._on_its_way = False
                 self.account.requests += 1
 
-        await insist(
-            attempt,
-            self._worth_another_try,
-            first=FIRST_WAIT,
-            longest=LONGEST_WAIT,
-            patience=PATIENCE,
-        )
+        try:
+            await insist(
+                attempt,
+                self._worth_another_try,
+                first=FIRST_WAIT,
+                longest=LONGEST_WAIT,
+                patience=PATIENCE,
+            )
+        except Retriable as error:
+            raise SourceError(f"{error}; given up. {GOES_ON}") from None
 
     def _worth_another_try(self, error: Exception) -> bool | float:
         if not isinstance(error, Retriable) or self._stopping:
@@ -208,7 +212,7 @@ async def until_stopped(replay: Replay, file: BinaryIO) -> None:
     try:
         await task
     except asyncio.CancelledError:
-        raise Stopped(f"{replay.name}: stopped; the same command goes on from here") from None
+        raise Stopped(f"{replay.name}: stopped. {GOES_ON}") from None
 
 
 def _batches(items: list[Item]) -> Iterator[list[Item]]:
