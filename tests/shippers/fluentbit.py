@@ -104,3 +104,18 @@ class FluentBit:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+
+
+def changed(name: str, folder: Path, changes: Mapping[str, str]) -> Path:
+    """A copy of a shipped configuration in which each of these texts is another one.
+
+    Raises:
+        AssertionError: a text is not there.
+    """
+    text = (SHIPPED / name).read_text()
+    for old, new in changes.items():
+        assert old in text, f"{name} has no {old!r}"
+        text = text.replace(old, new)
+    copy = folder / name
+    copy.write_text(text)
+    return copy

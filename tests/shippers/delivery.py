@@ -1,0 +1,167 @@
+"""A tenant, a loopback Azure, and a shipped configuration of Fluent Bit between them."""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from collections import Counter
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from sentinelone_source.demo.dce.server import Azure
+from shippers.fluentbit import SHIPPED, FluentBit, changed, free_port
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sentinelone_source.demo.world import World
+    from support.tenancy import Tenancy
+
+QUICK = {
+    "grace: 25": "grace: 3",
+    "scheduler.base: 5": "scheduler.base: 1",
+    "scheduler.cap: 60": "scheduler.cap: 2",
+}
+"""Changes for tests in which something is refused: the same, with shorter waits."""
+EXEC = QUICK | {"interval_sec: 5 ": "interval_sec: 1 ", "interval_sec: 5\n": "interval_sec: 1\n"}
+"""The same for exec.yaml, whose pollers start sooner, too."""
+PATIENT = 120.0
+
+
+class Delivery:
+    """Azure and a Fluent Bit that delivers to it, from `start` to the end of the `with`.
+
+    Args:
+        program: the Fluent Bit.
+        tenancy: its configuration is the source's.
+        name: `http.yaml`, `exec.yaml` or another shipped file.
+        changes: texts of that file to be replaced, if any; else it is the shipped file itself.
+        environ: more of what the file asks for.
+    """
+
+    def __init__(
+        self,
+        program: str,
+        tenancy: Tenancy,
+        name: str = "http.yaml",
+        changes: Mapping[str, str] | None = None,
+        **environ: str,
+    ) -> None:
+        self.tenancy = tenancy
+        self.folder = tenancy.folder
+        self.azure = Azure(keep_times=True)
+        self.azure.start()
+        self.port, metrics = free_port(), free_port()
+        config = changed(name, self.folder, changes) if changes else SHIPPED / name
+        behaviour = self.azure.behaviour
+        known = {
+            "AZURE_TENANT_ID": behaviour.tenant_id,
+            "AZURE_CLIENT_ID": behaviour.client_id,
+            "AZURE_CLIENT_SECRET": behaviour.client_secret,
+            "AZURE_AUTH_URL": self.azure.token_url,
+            "DCE_URL": self.azure.endpoint,
+            "DCE_CA_FILE": str(self.azure.ca_file),
+            "DCR_ID": behaviour.dcr_id,
+            "FLUENT_BIT_STORAGE": str(self.folder / "buffers"),
+            "FLUENT_BIT_PORT": str(self.port),
+            "FLUENT_BIT_HTTP_PORT": str(metrics),
+            "SENTINELONE_SOURCE_PROGRAM": f"{sys.executable} -m sentinelone_source",
+            "SENTINELONE_SOURCE_CONFIG": str(tenancy.config),
+            "SENTINELONE_SOURCE_STATE": str(self.folder / "states"),
+        }
+        listens = metrics if "exec" in name else self.port
+        self.shipper = FluentBit(program, config, self.folder, known | environ, listens)
+
+    @property
+    def url(self) -> str:
+        """Where the source hands over."""
+        return f"http://127.0.0.1:{self.port}/"
+
+    def __enter__(self) -> Self:
+        self.shipper.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shipper.kill()
+        self.azure.stop()
+
+    def arrived(self) -> Counter[str]:
+        """Every row that Azure has, as text, with how often it came."""
+        return Counter(
+            text_of(table, row) for table, rows in self.azure.rows.items() for row in rows
+        )
+
+    def number(self) -> int:
+        """Of rows that have arrived, however often."""
+        return sum(self.azure.received.counts().values())
+
+    def expect(self, rows: set[str] | None = None, limit: float = PATIENT) -> Counter[str]:
+        """Wait until all of these rows have arrived; gives all that have."""
+        wanted = shown(self.tenancy) if rows is None else rows
+        until(lambda: self.number() >= len(wanted) and wanted <= self.arrived().keys(), limit=limit)
+        return self.arrived()
+
+    def check_requests(self) -> None:
+        """Nothing that Azure would have refused, cut or dropped was sent to it."""
+        requests = self.azure.requests
+        assert requests
+        assert max(request.wire for request in requests) <= 1_048_576
+        assert {request.encoding for request in requests} == {"gzip"}
+        lost = {name: counts for name, counts in self.azure.losses.plain().items() if counts}
+        assert lost == {}
+
+    def pollers(self) -> list[int]:
+        """The processes that Fluent Bit runs."""
+        assert self.shipper.process is not None
+        tasks = Path(f"/proc/{self.shipper.process.pid}/task").glob("*/children")
+        return [int(pid) for task in tasks for pid in task.read_text().split()]
+
+
+def text_of(table: str, row: Mapping[str, Any]) -> str:
+    """A row in one way of writing, to be compared: values exactly, members in any order."""
+    return table + msgspec.json.encode(row, order="deterministic").decode()
+
+
+def rows_of(lines: set[bytes]) -> set[str]:
+    """The rows that lines of the source are to become in Azure."""
+    decoded = [msgspec.json.decode(line) for line in lines]
+    return {text_of(row.pop("_table"), row) for row in decoded}
+
+
+def shown(tenancy: Tenancy) -> set[str]:
+    """The rows of all records as the console shows them now."""
+    return rows_of(tenancy.shown())
+
+
+@contextmanager
+def living(world: World, tick: float = 0.05) -> Iterator[None]:
+    """Things happen on the console for as long as this lasts."""
+    over = threading.Event()
+
+    def live() -> None:
+        while not over.wait(tick):
+            world.tick()
+
+    life = threading.Thread(target=live)
+    life.start()
+    try:
+        yield
+    finally:
+        over.set()
+        life.join()
+
+
+def pause(rng: random.Random, most: float) -> None:
+    """Some time, so that what comes next comes at any moment."""
+    threading.Event().wait(rng.uniform(0, most))
+
+
+def without_state(tenancy: Tenancy, **over: Any) -> None:
+    """Configure the source as exec.yaml wants it: each poller's state is in the environment."""
+    tenancy.configure(**over)
+    tenancy.config.write_text(tenancy.config.read_text().replace('path = "state"\n', ""))

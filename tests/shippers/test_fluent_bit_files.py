@@ -1,0 +1,140 @@
+"""The shipped configurations of Fluent Bit against the mappings; no Fluent Bit is needed."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from sentinelone_source.mapping.files import load_mappings
+from shippers.fluentbit import SHIPPED
+
+if TYPE_CHECKING:
+    from sentinelone_source.mapping.model import Mapping
+
+FILES = ("http.yaml", "exec.yaml")
+EVICTS = ("storage.total_limit_size", "mem_buf_limit", "emitter_mem_buf_limit")
+REQUIRED = {
+    "compress": True,
+    "net.io_timeout": "60s",
+    "retry_limit": "no_limits",
+    "time_generated": True,
+    "time_key": "TimeGenerated",
+    "tls.verify": True,
+    "workers": 1,
+    "tenant_id": "${AZURE_TENANT_ID}",
+    "client_id": "${AZURE_CLIENT_ID}",
+    "client_secret": "${AZURE_CLIENT_SECRET}",
+    "auth_url": "${AZURE_AUTH_URL:-}",
+    "dce_url": "${DCE_URL}",
+    "dcr_id": "${DCR_ID}",
+    "tls.ca_file": "${DCE_CA_FILE:-}",
+}
+
+
+def parsed(name: str) -> dict[str, Any]:
+    """A shipped file."""
+    document: dict[str, Any] = yaml.safe_load((SHIPPED / name).read_text())
+    return document
+
+
+def to_azure(name: str) -> list[dict[str, Any]]:
+    """Its outputs to Azure."""
+    outputs = parsed(name)["pipeline"]["outputs"]
+    return [output for output in outputs if output["name"] == "azure_logs_ingestion"]
+
+
+def mappings() -> dict[str, Mapping]:
+    """The built-in ones."""
+    return load_mappings()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_an_output_for_every_mapping(name: str) -> None:
+    """A new mapping has no output, and its rows end in a file or nowhere."""
+    star = ".*" if name == "http.yaml" else ""
+    wanted = {f"sentinelone.{mapping}{star}": one.table for mapping, one in mappings().items()}
+    assert {output["match"]: output["table_name"] for output in to_azure(name)} == wanted
+    assert [output["alias"] for output in to_azure(name)] == sorted(mappings())
+
+
+def test_streams_are_the_tables() -> None:
+    """A mapping's stream is not the one that Fluent Bit makes of the table's name."""
+    assert all(one.stream == f"Custom-{one.table}" for one in mappings().values())
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_every_output_needs(name: str) -> None:
+    """An output drops rows after one retry, hangs for ever, or sends more than Azure takes."""
+    for output in to_azure(name):
+        assert REQUIRED.items() <= output.items(), output["alias"]
+        [step] = output["processors"]["logs"]
+        assert step == {"name": "record_modifier", "remove_key": "_table"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_nothing_that_throws_rows_away(name: str) -> None:
+    """An option that evicts, discards or acknowledges too early has come in."""
+    text = re.sub(r"#.*", "", (SHIPPED / name).read_text())
+    assert not [option for option in EVICTS if option in text.lower()]
+    document = parsed(name)
+    assert document["service"]["storage.checksum"] is False
+    for source in document["pipeline"]["inputs"]:
+        assert source["storage.type"] == "filesystem"
+        assert "http_server.workers" not in source
+        if source["name"] == "http":
+            assert "threaded" not in source
+            assert source["storage.pause_on_chunks_overlimit"] is True
+            assert source["listen"] == "127.0.0.1"
+        else:
+            assert source["threaded"] is True
+            assert "storage.pause_on_chunks_overlimit" not in source
+
+
+def test_rows_without_an_output_are_kept() -> None:
+    """The file for rows of unknown tables takes those of known ones, or leaves out others."""
+    [kept] = [one for one in parsed("http.yaml")["pipeline"]["outputs"] if one["name"] == "file"]
+    takes = re.compile(kept["match_regex"])
+    for name in mappings():
+        assert not takes.match(f"sentinelone.{name}.a1.2")
+    for tag in ("http.0", "sentinelone.other.1", "sentinelone.threatsx.1", "threats", "x"):
+        found = takes.match(tag)
+        assert found is not None
+        assert found.end() > 0  # Fluent Bit takes an empty match for none
+
+
+def test_a_poller_for_every_mapping() -> None:
+    """A table is not polled, or two pollers share a state, or one's rows go to another table."""
+    inputs = parsed("exec.yaml")["pipeline"]["inputs"]
+    assert [one["tag"] for one in inputs] == [f"sentinelone.{name}" for name in sorted(mappings())]
+    for one, name in zip(inputs, sorted(mappings()), strict=True):
+        words = one["command"].split()
+        assert words[:5] == ["exec", "setpriv", "--pdeathsig", "KILL", "env"]
+        assert words[5].startswith("SENTINELONE_SOURCE_STATE=")
+        assert words[5].endswith(f"/{name}")
+        assert words[-5:] == ["run", "--table", name, "--to", "stdout"]
+        assert one["parser"] == parsed("exec.yaml")["parsers"][0]["name"]
+        assert one["buf_size"] == "1M"
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_variables_are_explained(name: str) -> None:
+    """A variable that a configuration asks for is not named where one looks for it."""
+    text = (SHIPPED / name).read_text()
+    head = text[: text.index("\nservice:")]
+    asked = set(re.findall(r"\$\{(\w+)", re.sub(r"#.*", "", text)))
+    explained = set(re.findall(r"[A-Z][A-Z_]+[A-Z]", head))
+    assert asked <= explained
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_secret_from_a_file(name: str) -> None:
+    """The way with a secret in a file starts another configuration, or sets another variable."""
+    wrapper = parsed(f"secret-file-{name}")
+    assert wrapper["includes"] == [name]
+    [variable] = wrapper["env"]
+    assert variable["name"] == "AZURE_CLIENT_SECRET"
+    assert variable["uri"].startswith("file:///")
+    assert wrapper.keys() == {"includes", "env"}

@@ -1,0 +1,228 @@
+"""Console to Azure through the real Fluent Bit, handed over by HTTP."""
+
+from __future__ import annotations
+
+import signal
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+import requests
+import yaml
+
+from sentinelone_source.demo.dce import faults
+from shippers.delivery import QUICK, Delivery, living, rows_of, shown
+from shippers.fluentbit import SHIPPED, changed
+from support.tenancy import NAMES, TABLES, lines
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sentinelone_source.demo.world import World
+    from support.tenancy import Tenancy
+
+pytestmark = pytest.mark.shippers
+STREAMS = {name: f"Custom-{table}" for name, table in TABLES.items()}
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Objects in objects, so many levels."""
+    return {"a": nested(depth - 1)} if depth > 1 else {"a": "end"}
+
+
+def hard(world: World) -> None:
+    """Records whose values shippers like to spoil."""
+    threat = world.new_threat()
+    info = threat["threatInfo"]
+    info["threatName"] = "ü ß 漢 😀 👩‍👩‍👧 \u2028\u2029 \"'\\/ \t\x1f\x7f"
+    info["filePath"] = "C:\\a\0b"
+    info["commandLineArguments"] = "x" * 65_536
+    info["fileSize"] = 2**63 - 1
+    info["big"] = [2**53 + 1, -(2**63), 2**64 - 1, 0.1, 1e21, -0.0, 1e308]
+    threat["indicators"] = [nested(31), {"": None, "a.b": [], " c": {}}]
+    info["deep"] = nested(30)
+    world.insert("threats", threat)
+    activity = world.new_activity()
+    activity["data"] = {"text": "\0 😀", "n": 2**53 + 1, "more": ["é"] * 9000}
+    world.insert("activities", activity)
+
+
+def test_every_value_of_every_table(fluent_bit: str, tenancy: Tenancy) -> None:
+    """A table does not arrive, or a value arrives as another one."""
+    tenancy.populate(150)
+    hard(tenancy.world)
+    with Delivery(fluent_bit, tenancy) as delivery:
+        tenancy.once("--to", delivery.url)
+        arrived = delivery.expect()
+        assert arrived.keys() == shown(tenancy)
+        assert set(arrived.values()) == {1}
+        assert delivery.azure.received.counts().keys() == set(TABLES.values())
+        delivery.check_requests()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_records_of_the_mappings_own_cases(
+    fluent_bit: str, tenancy: Tenancy, name: str, tmp_path: Path
+) -> None:
+    """A row that a mapping's test vouches for is spoiled on its way."""
+    folder = SHIPPED.parent / "tests" / "mapping" / "cases" / name
+    made = set(
+        lines(name, [msgspec.json.decode(p.read_bytes())["record"] for p in folder.iterdir()])
+    )
+    with Delivery(fluent_bit, tenancy) as delivery:
+        answer = requests.post(
+            f"{delivery.url}sentinelone.{name}.1",
+            b"\n".join(made),
+            headers={"Content-Type": "application/json"},
+            timeout=30,
+        )
+        assert answer.status_code == 201
+        assert delivery.expect(rows_of(made)).keys() == rows_of(made)
+
+
+def test_large_batches(fluent_bit: str, tenancy: Tenancy) -> None:
+    """A request is longer than Azure takes, and is refused for ever."""
+    tenancy.populate(1200)
+    with Delivery(fluent_bit, tenancy) as delivery:
+        tenancy.once("--to", delivery.url)
+        assert delivery.expect().keys() == shown(tenancy)
+        assert max(request.plain for request in delivery.azure.requests) <= 1_048_576
+        delivery.check_requests()
+
+
+def test_azure_is_away(fluent_bit: str, tenancy: Tenancy) -> None:
+    """The source waits for Azure, or what was handed over meanwhile is lost."""
+    tenancy.populate(100)
+    with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
+        delivery.azure.stop()
+        tenancy.once("--to", delivery.url)
+        assert delivery.shipper.stop() == 0
+        delivery.shipper.start()
+        tenancy.world.new_threat()
+        tenancy.once("--to", delivery.url)
+        delivery.azure.start()
+        assert delivery.expect().keys() == shown(tenancy)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 429, 500, 503])
+def test_refusals(fluent_bit: str, tenancy: Tenancy, status: int) -> None:
+    """Rows are dropped because Azure refused them once, or in a storm."""
+    tenancy.populate(10)
+    with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
+        times = 25 if status == 429 else 6
+        delivery.azure.faults.add(faults.refuse("ingestion", status, 1, times=times))
+        tenancy.once("--to", delivery.url)
+        assert delivery.expect().keys() == shown(tenancy)
+        counted = [request.status for request in delivery.azure.requests].count(status)
+        assert counted == times
+
+
+def test_token_endpoint_refuses(fluent_bit: str, tenancy: Tenancy) -> None:
+    """Rows are dropped while no token can be had."""
+    tenancy.populate(10)
+    with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
+        delivery.azure.faults.add(faults.refuse("token", 503, times=12))
+        tenancy.once("--to", delivery.url)
+        assert delivery.expect().keys() == shown(tenancy)
+
+
+def test_token_endpoint_hangs(fluent_bit: str, tenancy: Tenancy) -> None:
+    """One hanging request for a token stops every table and the hand-over, or costs rows."""
+    tenancy.populate(10)
+    with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
+        delivery.azure.faults.add(faults.hang("token", 3600))
+        tenancy.once("--to", delivery.url)
+        until(lambda: sorted(delivery.azure.received.counts().values())[1] > 0)
+        tenancy.world.new_activity()
+        tenancy.once("--to", delivery.url)
+        assert not all(delivery.azure.received.counts().values())
+        delivery.shipper.kill()  # nothing else brings that output back
+        delivery.shipper.start()
+        assert delivery.expect().keys() == shown(tenancy)
+
+
+def test_azure_hangs(fluent_bit: str, tenancy: Tenancy) -> None:
+    """An endpoint that never answers holds rows for ever: `net.io_timeout` has no effect."""
+    tenancy.populate(10)
+    changes = QUICK | {"net.io_timeout: 60s": "net.io_timeout: 2s"}
+    with Delivery(fluent_bit, tenancy, changes=changes) as delivery:
+        delivery.azure.faults.add(faults.hang("ingestion", 3600, times=5))
+        tenancy.once("--to", delivery.url)
+        assert delivery.expect().keys() == shown(tenancy)
+
+
+def test_buffers_are_full(fluent_bit: str, tenancy: Tenancy) -> None:
+    """A full Fluent Bit takes rows and loses them, or never takes any again."""
+    tenancy.populate(40)
+    tenancy.configure(page_size=10)
+    changes = QUICK | {"storage.max_chunks_up: 512": "storage.max_chunks_up: 6"}
+    with Delivery(fluent_bit, tenancy, changes=changes) as delivery:
+        delivery.azure.stop()
+        with tenancy.start("--to", delivery.url) as running:
+            running.wait_for("handover_waits")
+            delivery.azure.start()
+            delivery.expect()
+            assert running.stop() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_stopped_or_reloaded_under_load(fluent_bit: str, tenancy: Tenancy, number: int) -> None:
+    """A restart in good order, or a reload of the configuration, costs rows."""
+    tenancy.populate(50)
+    with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
+        with living(tenancy.world, 0.01), tenancy.start("--to", delivery.url) as running:
+            for _ in range(4):
+                before = delivery.number()
+                until(lambda before=before: delivery.number() > before)
+                if number == signal.SIGTERM:
+                    assert delivery.shipper.stop() == 0
+                    delivery.shipper.start()
+                else:
+                    delivery.shipper.reload()
+            assert running.stop() == 0
+        tenancy.once("--to", delivery.url)
+        delivery.expect()
+
+
+def test_a_table_without_an_output(fluent_bit: str, tenancy: Tenancy) -> None:
+    """Rows of a new mapping vanish behind a 201."""
+    with Delivery(fluent_bit, tenancy) as delivery:
+        body = b'{"_table":"Other_CL","n":1}\n'
+        head = {"Content-Type": "application/json"}
+        for tag in ("sentinelone.other.1", "threats", "sentinelone.threatsx.1"):
+            requests.post(delivery.url + tag, body, headers=head, timeout=30).raise_for_status()
+        kept = delivery.folder / "buffers" / "unrouted.ndjson"
+        until(lambda: kept.exists() and kept.read_bytes() == 3 * body)
+
+
+def test_secret_from_a_file(fluent_bit: str, tenancy: Tenancy) -> None:
+    """A client secret in a file is not found, or its line end is taken for a part of it."""
+    tenancy.populate(3)
+    changed("http.yaml", tenancy.folder, {})
+    secret = tenancy.folder / "client-secret"
+    changes = {"file:///run/secrets/azure/client-secret": f"file://{secret}"}
+    with_file = Delivery(
+        fluent_bit, tenancy, "secret-file-http.yaml", changes, AZURE_CLIENT_SECRET=""
+    )
+    secret.write_text(with_file.azure.behaviour.client_secret + "\n")
+    with with_file as delivery:
+        tenancy.once("--to", delivery.url)
+        assert delivery.expect().keys() == shown(tenancy)
+
+
+def test_changed_copies_differ_in_nothing_else() -> None:
+    """The tests run another configuration than the one that users get."""
+    shipped = yaml.safe_load((SHIPPED / "http.yaml").read_text())
+    text = (SHIPPED / "http.yaml").read_text()
+    for old, new in QUICK.items():
+        text = text.replace(old, new)
+    copy = yaml.safe_load(text)
+    for name, (was, now) in {
+        "grace": (25, 3),
+        "scheduler.base": (5, 1),
+        "scheduler.cap": (60, 2),
+    }.items():
+        assert shipped["service"].pop(name) == was
+        assert copy["service"].pop(name) == now
+    assert copy == shipped

@@ -1,0 +1,84 @@
+"""SIGKILL of Fluent Bit and of the source at any moment, while the tenant lives on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shippers.delivery import EXEC, QUICK, Delivery, living, pause, shown, without_state
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from collections import Counter
+
+    from support.processes import Running
+    from support.tenancy import Tenancy
+
+pytestmark = [pytest.mark.shippers, pytest.mark.timeout(500)]
+KILLS = [pytest.param(3, 5), pytest.param(20, 6, marks=pytest.mark.slow)]
+
+
+def report(what: str, kills: int, missing: int, arrived: Counter[str]) -> None:
+    """The figures, for those who run with --log-cli-level=info."""
+    again = sum(arrived.values()) - len(arrived)
+    figures = f"{kills} kills, {len(arrived)} rows, {missing} missing, {again} twice"
+    logging.getLogger(__name__).info("%s: %s", what, figures)
+
+
+@pytest.mark.parametrize(("kills", "seed"), KILLS)
+@pytest.mark.parametrize("victim", ["Fluent Bit", "the source", "both"])
+def test_over_http(fluent_bit: str, tenancy: Tenancy, victim: str, kills: int, seed: int) -> None:
+    """A row that was handed over, or should have been, never arrives."""
+    tenancy.populate(300)
+    tenancy.configure(page_size=50)
+    rng = random.Random(seed)
+    with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
+        source: Running = tenancy.start("--to", delivery.url)
+        with living(tenancy.world, 0.01):
+            for _ in range(kills):
+                pause(rng, 1.0)
+                if victim != "the source":
+                    delivery.shipper.kill()
+                if victim != "Fluent Bit":
+                    source.process.kill()
+                    source.__exit__()
+                    source = tenancy.start("--to", delivery.url)
+                if victim != "the source":
+                    pause(rng, 0.5)
+                    delivery.shipper.start()
+        assert source.stop() == 0
+        source.__exit__()
+        tenancy.once("--to", delivery.url)
+        arrived = delivery.expect()
+        report(f"http, {victim}", kills, len(shown(tenancy) - arrived.keys()), arrived)
+        delivery.check_requests()
+
+
+@pytest.mark.parametrize(("kills", "seed"), KILLS)
+@pytest.mark.parametrize("victim", ["Fluent Bit", "a poller"])
+def test_over_exec(fluent_bit: str, tenancy: Tenancy, victim: str, kills: int, seed: int) -> None:
+    """A row is lost although it was written so late that `settle` could bring it back."""
+    tenancy.populate(300)
+    without_state(tenancy, page_size=50, settle="30s")
+    rng = random.Random(seed)
+    with Delivery(fluent_bit, tenancy, "exec.yaml", EXEC) as delivery:
+        with living(tenancy.world, 0.01):
+            for _ in range(kills):
+                until(lambda: len(delivery.pollers()) == 5)
+                pause(rng, 2.0)
+                if victim == "a poller":
+                    for poller in rng.sample(delivery.pollers(), 2):
+                        with suppress(ProcessLookupError):
+                            os.kill(poller, signal.SIGKILL)
+                else:
+                    delivery.shipper.kill()
+                    delivery.shipper.start()
+        arrived = delivery.expect()
+        report(f"exec, {victim}", kills, len(shown(tenancy) - arrived.keys()), arrived)
+        delivery.check_requests()
