@@ -38,11 +38,14 @@ class Workspace:
 
     def __init__(self, story: Story, mappings: Path, parser: str, without: frozenset[str]) -> None:
         self._now = story.now
-        self._connection = duckdb_kql.connect()
+        self._connection = duckdb_kql.connect(config={"threads": 1})
         for name, mapping in load_mappings(mappings).items():
             if mapping.table not in without:
                 self._fill(mapping, mapper_rows(mapping, story.records[name]))
+        self._schema = json.dumps(tables_of(self._connection))
         self._run("SentinelOne()", f"function SentinelOne() {{\n{parser}\n}}").create("Parsed")
+        self._show("100 years")
+        self._schema = json.dumps(tables_of(self._connection))
 
     def _fill(self, mapping: Mapping, rows: list[dict[str, Any]]) -> None:
         columns = [f'"{c.name}" {_ENGINE.get(c.type, "VARCHAR")}' for c in mapping.columns]
@@ -57,18 +60,18 @@ class Workspace:
 
     def ask(self, query: str, lookback: str | None = None) -> list[dict[str, Any]]:
         """The answer to KQL over `SentinelOne`, of the last hours or days only."""
-        since = f"INTERVAL {_DAYS[lookback]}" if lookback else "INTERVAL 100 years"
-        self._connection.execute(
-            'CREATE OR REPLACE TABLE "SentinelOne" AS '
-            f"SELECT * FROM Parsed WHERE TimeGenerated > ?::TIMESTAMP - {since}",
-            [self._now.replace(tzinfo=None)],
-        )
+        self._show(_DAYS[lookback] if lookback else "100 years")
         answer = self._run(query)
         return [dict(zip(answer.columns, row, strict=True)) for row in answer.fetchall()]
 
+    def _show(self, last: str) -> None:
+        self._connection.execute(
+            'CREATE OR REPLACE VIEW "SentinelOne" AS SELECT * FROM Parsed '
+            f"WHERE TimeGenerated > '{self._now:%F %T}'::TIMESTAMP - INTERVAL {last}"
+        )
+
     def _run(self, query: str, *functions: str) -> DuckDBPyRelation:
-        schema = json.dumps(tables_of(self._connection))
-        sql = _translate(query, schema, self._now, functions)
+        sql = _translate(query, self._schema, self._now, functions)
         return self._connection.sql(sql, params=sql.parameters or None)
 
 
