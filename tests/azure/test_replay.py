@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
+import os
+import pty
 import signal
 import subprocess
 from collections import Counter
@@ -346,7 +349,7 @@ def test_azure_stays_away(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None
     progress = Progress(cloud.folder / "rows.ndjson", "dcr", restart=False, keep=True)
     refused = Refused(cloud.folder / "refused")
     reader = Reader(load_mappings())
-    job = module.Replay("rows.ndjson", reader, ingestion, progress, refused, lambda _: None)
+    job = module.Replay("rows.ndjson", reader, ingestion, progress, refused)
     again = pytest.raises(SourceError, match=r"given up\. The same command goes on from here")
     with (cloud.folder / "rows.ndjson").open("rb") as file, again:
         asyncio.run(job.run(file))
@@ -370,6 +373,54 @@ def test_standard_input(cloud: Cloud) -> None:
     assert logs_of(done.stderr.decode())[0]["event"] == "incomplete_line"
     assert arrived(cloud) == Counter("0123456")
     assert not list(cloud.folder.glob("*replay-state"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_at_a_silent_pipe(cloud: Cloud, number: int) -> None:
+    """A replay of a pipe that says nothing cannot be stopped, or dies of it."""
+    command = [*COMMAND, "replay", "--config", str(cloud.config), "-"]
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    environ = surroundings(cloud.environ)
+    with subprocess.Popen(command, cwd=cloud.folder, env=environ, **pipes) as process:
+        assert process.stdin is not None
+        process.stdin.write(f'{{"_table":"{THREATS}","ThreatName":"1"}}\n'.encode() * 20_000)
+        process.stdin.flush()
+        until(lambda: cloud.azure.rows[THREATS])
+        process.send_signal(number)
+        assert process.wait(60) == 1
+        assert process.stderr is not None
+        assert b"nothing is remembered of standard input" in process.stderr.read()
+
+
+def test_two_at_once(cloud: Cloud) -> None:
+    """Two replays of one file send everything twice."""
+    plain(cloud.folder / "rows.ndjson", 3)
+    cloud.azure.faults.add(hang("ingestion", 60))
+    with cloud.start("replay", "rows.ndjson"):
+        until(lambda: cloud.azure.token_requests)
+        cloud.call("replay", "rows.ndjson", status=4)
+
+
+def test_progress_on_a_terminal(cloud: Cloud) -> None:
+    """Whoever waits for a large file sees nothing."""
+    plain(cloud.folder / "rows.ndjson", 3000)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "replay", "--config", str(cloud.config), "rows.ndjson"],
+        cwd=cloud.folder,
+        env=surroundings(cloud.environ),
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # a terminal whose other end is closed
+        while data := os.read(ours, 65_536):
+            shown += data
+    os.close(ours)
+    assert process.wait(60) == 0
+    assert b"rows.ndjson  [###" in shown
+    assert b"100%" in shown
+    assert b"replayed" in shown.split(b"100%")[-1].splitlines()[-1]
 
 
 def test_no_such_file(cloud: Cloud) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +15,7 @@ import click
 
 from sentinelone_source.cli.options import config_option
 from sentinelone_source.config import load_settings
-from sentinelone_source.errors import ConfigError, SourceError
+from sentinelone_source.errors import ConfigError, SourceError, StateLocked
 
 if TYPE_CHECKING:
     from sentinelone_source.azure.ingestion import Ingestion
@@ -87,21 +89,27 @@ class _Order:
         """Replay the file; gives how many lines were refused."""
         from sentinelone_source.azure.replay.replay import Replay, until_stopped
 
-        with self._open() as file, self._bar() as advance:
-            replay = Replay(self.name, reader, ingestion, self.progress, self.refused, advance)
-            asyncio.run(until_stopped(replay, file))
+        with self._open() as file:
+            replay = Replay(self.name, reader, ingestion, self.progress, self.refused)
+            try:
+                with self._bar() as replay.advance:
+                    asyncio.run(until_stopped(replay, file))
+            finally:
+                replay.say()
         return self.refused.count
 
     @contextlib.contextmanager
     def _open(self) -> Iterator[BinaryIO]:
         if self.path is None:
-            yield sys.stdin.buffer
+            # not sys.stdin: its end waits for a thread that may read from it for ever
+            yield os.fdopen(0, "rb", closefd=False)
             return
         try:
             file = self.path.open("rb")
         except OSError as error:
             raise ConfigError(f"{self.path}: cannot be read: {error.strerror}") from None
         with file:
+            _lock(file, self.path)
             file.seek(self.progress.place.offset)
             yield file
 
@@ -114,6 +122,16 @@ class _Order:
         length = self.path.stat().st_size - self.progress.place.offset
         with click.progressbar(length=length, label=self.name, file=sys.stderr) as bar:
             yield bar.update
+
+
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Two replays of one file would send everything twice."""
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StateLocked(f"{path}: another process replays it") from None
+    except OSError:
+        return  # a file system without locks
 
 
 @contextlib.contextmanager

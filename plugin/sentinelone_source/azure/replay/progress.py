@@ -55,6 +55,13 @@ class Progress:
             self._go_on(self._path, target)
         self._save()  # that it cannot be kept is known before anything is sent
 
+    @property
+    def remark(self) -> str:
+        """What to say to someone whose replay ended early."""
+        if self._path is None:
+            return "What was read and not sent is lost; nothing is remembered of standard input"
+        return "The same command goes on from here"
+
     def line(self, table: str, count: int) -> None:
         """So many more lines of a table are dealt with."""
         self.place.done[table] = self.place.done.get(table, 0) + count

@@ -31,8 +31,6 @@ PATIENCE = 600.0
 """Seconds that an endpoint may stay away before the replay ends."""
 STOP_PATIENCE = 20.0
 """Seconds that a request on its way may take when we are told to stop."""
-GOES_ON = "The same command goes on from here"
-
 _log = structlog.get_logger()
 
 
@@ -44,12 +42,14 @@ class Account:
         rows: delivered, by table.
         dropped: records that the mapping drops.
         wire: bytes sent.
+        began: when, by the monotonic clock.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
     dropped: int = 0
     requests: int = 0
     wire: int = 0
+    began: float = field(default_factory=time.monotonic)
 
 
 @dataclass
@@ -70,7 +70,7 @@ class Replay:
     ingestion: Ingestion | None
     progress: Progress
     refused: Refused
-    advance: Callable[[int], None]
+    advance: Callable[[int], None] = lambda _: None
     account: Account = field(default_factory=Account)
     _on_its_way: bool = False
     _stopping: bool = False
@@ -86,17 +86,13 @@ class Replay:
             ConfigError: Azure will not take anything of it as things are configured.
             SourceError: it stayed away for too long, or refuses us; or we were told to stop.
         """
-        began = time.monotonic()
         offset = self.progress.place.offset
         coming = windows(file, self.name, offset)
-        try:
-            while window := await in_thread(next, coming, None):
-                await self._window(window.lines)
-                self.progress.window(window.end)
-                self.advance(window.end - offset)
-                offset = window.end
-        finally:
-            self._say(time.monotonic() - began)
+        while window := await in_thread(next, coming, None):
+            await self._window(window.lines)
+            self.progress.window(window.end)
+            self.advance(window.end - offset)
+            offset = window.end
 
     def stop(self, task: asyncio.Task[None]) -> None:
         """End soon: at once while waiting, else when the request on its way is answered."""
@@ -124,7 +120,7 @@ class Replay:
         self.account.dropped += sum(item.row is None and not item.reason for item in items)
         self.progress.line(table, len(items))
         if self._stopping:
-            raise Stopped(f"{self.name}: stopped. {GOES_ON}")
+            raise Stopped(f"{self.name}: stopped. {self.progress.remark}")
 
     async def _send(self, table: str, items: list[Item]) -> None:
         """Send rows; when they are refused for what they are, find out which."""
@@ -162,7 +158,7 @@ class Replay:
                 patience=PATIENCE,
             )
         except Retriable as error:
-            raise SourceError(f"{error}; given up. {GOES_ON}") from None
+            raise SourceError(f"{error}; given up. {self.progress.remark}") from None
 
     def _worth_another_try(self, error: Exception) -> bool | float:
         if not isinstance(error, Retriable) or self._stopping:
@@ -180,7 +176,8 @@ class Replay:
                 "puts the time of arrival in its place; CreatedAt and UpdatedAt keep theirs",
             )
 
-    def _say(self, seconds: float) -> None:
+    def say(self) -> None:
+        """What became of the file, as a line of the log."""
         account = self.account
         _log.info(
             "replayed",
@@ -192,7 +189,7 @@ class Replay:
             old=self.reader.displaced,
             requests=account.requests,
             bytes=account.wire,
-            seconds=round(seconds, 1),
+            seconds=round(time.monotonic() - account.began, 1),
         )
 
 
@@ -212,7 +209,7 @@ async def until_stopped(replay: Replay, file: BinaryIO) -> None:
     try:
         await task
     except asyncio.CancelledError:
-        raise Stopped(f"{replay.name}: stopped. {GOES_ON}") from None
+        raise Stopped(f"{replay.name}: stopped. {replay.progress.remark}") from None
 
 
 def _batches(items: list[Item]) -> Iterator[list[Item]]:

@@ -1,0 +1,76 @@
+"""Which way requests to Azure go, and whose certificates they trust."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sentinelone_source.azure.credential import Credential
+from sentinelone_source.azure.ingestion import Ingestion
+from sentinelone_source.azure.web import proxies
+from sentinelone_source.errors import ConfigError, Unavailable
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.cloud import Cloud
+
+STREAM = "Custom-SentinelOneThreats_CL"
+
+
+@pytest.mark.parametrize(
+    ("url", "proxied"),
+    [
+        ("https://login.microsoftonline.com/x", True),
+        ("https://acme.westeurope-1.ingest.monitor.azure.com", True),
+        ("https://inside.example/x", False),
+        ("http://169.254.169.254/metadata/identity/oauth2/token", False),
+        ("http://127.0.0.1:41741/msi/token", False),
+        ("http://localhost:40342/metadata", False),
+    ],
+)
+def test_proxies(monkeypatch: pytest.MonkeyPatch, url: str, proxied: bool) -> None:
+    """A managed identity is asked for through a proxy, or Azure past the only way out."""
+    for name in ("HTTPS_PROXY", "HTTP_PROXY"):
+        monkeypatch.setenv(name, "http://proxy.example:3128")
+    monkeypatch.setenv("NO_PROXY", "inside.example")
+    assert bool(proxies(url).get("https")) is proxied
+
+
+@pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
+def test_certificates_of_the_environment(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Azure behind a company's own certificates cannot be reached."""
+    monkeypatch.delenv("SSL_CERT_FILE")
+    monkeypatch.setenv(variable, str(cloud.azure.ca_file))
+    settings = cloud.settings()
+    assert Ingestion(settings, Credential(settings)).send(STREAM, [])
+
+
+def test_certificates_that_are_not_there(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bundle that was not mounted is a stack trace."""
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
+    with pytest.raises(ConfigError, match=r"SSL_CERT_FILE: /nowhere\.pem: no such file"):
+        Credential(cloud.settings())
+
+
+def test_endpoint_with_a_foreign_certificate(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows and a token are sent to whoever stands in between."""
+    settings = cloud.settings()
+    credential = Credential(settings)
+    credential.token(settings.cloud.scope)
+    monkeypatch.delenv("SSL_CERT_FILE")
+    with pytest.raises(Unavailable, match="TLS: "):
+        Ingestion(settings, credential).send(STREAM, [b"{}"])
+    assert not cloud.azure.requests
+
+
+def test_netrc_is_ignored(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The token gives way to a password that somebody keeps for this host."""
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine localhost login me password mine\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    settings = cloud.settings()
+    assert Ingestion(settings, Credential(settings)).send(STREAM, [])
