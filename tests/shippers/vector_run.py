@@ -108,8 +108,9 @@ class Vector:
         self.environ = {
             "IDENTITY_ENDPOINT": azure.identity_endpoint,
             "IDENTITY_HEADER": azure.behaviour.identity_header,
-            "PYTHONPATH": str(ROOT / "tests"),
         }
+        if program == STAND_IN:
+            self.environ["PYTHONPATH"] = str(ROOT / "tests")
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -142,17 +143,6 @@ class Vector:
             )
         if "address" in self.document["sources"]["sentinelone"]:
             until(self._listens, "a Vector that listens")
-
-    def run(self, *arguments: object) -> subprocess.CompletedProcess[str]:
-        """Another of its commands, to its end."""
-        return subprocess.run(
-            [*self.program, *map(str, arguments)],
-            cwd=self.folder,
-            env=surroundings(self.environ),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
 
     def kill(self) -> None:
         """SIGKILL."""
