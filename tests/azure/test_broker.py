@@ -156,6 +156,19 @@ def test_wrong_requests(cloud: Cloud, how: dict[str, str], status: int, error: s
         assert ask(url)[0] == 200
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [("evil.example:80", 400), ("[", 400), ("localhost:1", 200), ("[::1]:8688", 200)],
+)
+def test_by_another_name(cloud: Cloud, host: str, status: int) -> None:
+    """A web page that calls loopback by its own name reads a token."""
+    with broker(cloud) as url:
+        headers = {"Host": host, "Content-Type": "application/x-www-form-urlencoded"}
+        answer = requests.post(url, data=FORM, headers=headers, timeout=30)
+    assert answer.status_code == status
+    assert ("access_token" in answer.text) is (status == 200)
+
+
 def test_entra_hangs(cloud: Cloud) -> None:
     """Fluent Bit, which stands still while it waits for a token, stands still for ever."""
     cloud.azure.faults.add(hang("discovery", 20))

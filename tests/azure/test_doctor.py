@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -31,7 +33,6 @@ from support.tenancy import NAMES, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from sentinelone_source.azure.doctor.checks import Check
     from support.cloud import Cloud
@@ -518,3 +519,32 @@ def test_rule_that_cannot_be_read(cloud: Cloud, manager: Manager, answer: int, s
     """An identity that may only send, as it should be, is called broken."""
     manager.documents[RULE] = (answer, {"properties": 7})
     assert deployed(cloud, manager)["rule"].status == status
+
+
+def documented() -> set[str]:
+    """The checks that the page names."""
+    page = Path(__file__).parents[2] / "docs" / "doctor.md"
+    table = page.read_text().partition("## The checks")[2].partition("## What")[0]
+    return set(re.findall(r"^\| `([^`]+)` \|", table, flags=re.MULTILINE))
+
+
+def test_every_check_is_documented(
+    cloud: Cloud, configure: Callable[..., None], manager: Manager
+) -> None:
+    """A line of the report that its reader cannot look up, or a check that is gone."""
+    certificate(cloud.folder / "app.pem")
+    configure(client_secret_file=None, certificate_file="app.pem")
+    names = set(asked(cloud, "--send-test"))
+    configure(dcr_resource_id=RULE)
+    names |= deployed(cloud, manager).keys()
+    cloud.configure(tenant_id=None)
+    names |= deployed(cloud, manager).keys()
+    kinds = {
+        re.sub(r"Custom-\w+$", "STREAM", re.sub(r"acme/\w+", "NAME/FEED", name))
+        .replace("acme", "NAME")
+        .replace("table SentinelOne", "table TABLE ")
+        .split("TABLE ")[0]
+        for name in names
+    }
+    kinds = {kind + "TABLE" if kind == "table " else kind for kind in kinds}
+    assert kinds == documented()

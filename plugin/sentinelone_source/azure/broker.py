@@ -14,13 +14,14 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import structlog
 
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.supply import Supply
+from sentinelone_source.config import is_loopback
 from sentinelone_source.errors import ConfigError, SourceError
 from sentinelone_source.secrets_on_disk import SecretFile
 
@@ -159,6 +160,14 @@ def _listen(azure: AzureSettings, broker: Broker) -> ThreadingHTTPServer:
         ) from None
 
 
+def _is_ours(host: str) -> bool:
+    """Whether we were asked for by a loopback address; a browser may come by another's name."""
+    try:
+        return not host or is_loopback(urlsplit(f"//{host}").hostname or "")
+    except ValueError:
+        return False
+
+
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     timeout = _IDLE
@@ -166,6 +175,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         length = self.headers.get("Content-Length", "")
+        if not _is_ours(self.headers.get("Host", "")):
+            self.close_connection = True
+            self._say(_error(400, "invalid_request", "Host is no loopback address"))
+            return
         if not length.isdecimal() or int(length) > _LONGEST_BODY:
             self.close_connection = True
             self._say(_error(400, "invalid_request", "a form of at most 64 KiB is wanted"))
