@@ -449,6 +449,13 @@ def more_columns(manager: Manager) -> None:
     manager.columns(THREATS).append({"name": "Own", "type": "string"})
 
 
+def standard_columns(manager: Manager) -> None:
+    columns = manager.columns(THREATS)
+    schema = manager.documents[table_path(THREATS)][1]["properties"]["schema"]
+    schema["standardColumns"] = [{"name": "TenantId", "type": "guid"}, columns.pop(0)]
+    assert schema["standardColumns"][1]["name"] == "TimeGenerated"
+
+
 def other_plan(manager: Manager) -> None:
     manager.documents[table_path(THREATS)][1]["properties"]["plan"] = "Basic"
 
@@ -486,6 +493,7 @@ def no_table_reader(manager: Manager) -> None:
         (drop_stream, f"declaration Custom-{THREATS}", "failed", "no such stream"),
         (drop_flow, f"declaration Custom-{THREATS}", "failed", "no data flow"),
         (more_columns, f"table {THREATS}", "ok", "1 that no row fills: Own"),
+        (standard_columns, f"table {THREATS}", "ok", "columns, all that rows have"),
         (other_plan, f"table {THREATS}", "warning", "Basic"),
         (transform, f"declaration Custom-{THREATS}", "warning", "transforms"),
         (elsewhere, f"declaration Custom-{THREATS}", "warning", "Custom-Other_CL"),

@@ -66,6 +66,7 @@ class _Rule(msgspec.Struct):
 
 class _Schema(msgspec.Struct, rename="camel"):
     columns: list[_Column] = []
+    standard_columns: list[_Column] = []  # those that Azure adds; TimeGenerated may be among them
 
 
 class _TableProperties(msgspec.Struct):
@@ -153,8 +154,11 @@ def _table(mapping: Mapping, found: _Properties, manager: Manager) -> Check:
         return skipped(name, error, "give our identity the role Reader on the workspace")
     except SourceError as error:
         return skipped(name, error)
-    columns = {one.name: one.type for one in table.schema.columns}
-    check = _drifted(name, against_table(mapping, columns), len(columns))
+    own = {one.name: one.type for one in table.schema.columns}
+    standard = {one.name: one.type for one in table.schema.standard_columns}
+    drift = against_table(mapping, standard | own)
+    drift = drift._replace(extra=[column for column in drift.extra if column not in standard])
+    check = _drifted(name, drift, len(own))
     if check.status == "ok" and table.plan not in ("", "Analytics"):
         advice = "Microsoft Sentinel's analytic rules need the plan Analytics"
         return warning(name, f"its plan is {table.plan}", advice)
