@@ -16,7 +16,9 @@ from kubernetes.kubelite.images import built, fetched, imported
 from kubernetes.kubelite.podman import Podman, PodmanError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    Build = Callable[..., str]
 
 ROOT = Path(__file__).parents[2]
 LOCKS = [ROOT / "deploy/requirements" / name for name in ("azure.txt", "build.txt")]
@@ -58,12 +60,28 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def image(podman: Podman, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """Ours, from deploy/Dockerfile."""
+def build(podman: Podman, wheels: Path, tmp_path_factory: pytest.TempPathFactory) -> Build:
+    """Makes deploy/Dockerfile's image under a name; gives its id."""
     imported(podman, "python-build", tmp_path_factory.mktemp("roots"), roots.build_root)
-    tag = "localhost/sentinelone-source:test"
-    built(podman, ROOT, tag, {"EXTRAS": "azure", **BASES}, wheels)
-    return tag
+
+    def build(tag: str, extras: str = "base") -> str:
+        return built(podman, ROOT, tag, {"EXTRAS": extras, **BASES}, wheels)
+
+    return build
+
+
+@pytest.fixture(scope="session")
+def image(build: Build) -> str:
+    """Ours, as it is by default."""
+    build("localhost/sentinelone-source:test")
+    return "localhost/sentinelone-source:test"
+
+
+@pytest.fixture(scope="session")
+def azure_image(build: Build) -> str:
+    """Ours, with what the broker needs."""
+    build("localhost/sentinelone-source:azure", "azure")
+    return "localhost/sentinelone-source:azure"
 
 
 @pytest.fixture(scope="session")

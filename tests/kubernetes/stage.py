@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
+from kubernetes.kubelite.manifest import containers
 from kubernetes.kubelite.network import Network
 from kubernetes.kubelite.pod import Pod
 from kubernetes.overlays import CLIENT_SECRET, TOKEN, configmap, copied
@@ -132,3 +133,27 @@ class Stage:
 def comparable(row: dict[str, Any], table: str = "") -> bytes:
     """A row with its table, the same for the same values."""
     return msgspec.json.encode(row | {"_table": row.get("_table", table)}, order="deterministic")
+
+
+def with_identity(stage: Stage) -> None:
+    """Do what the webhook of Azure's workload identity does with a pod that asks for it."""
+    template = stage.manifest.pod
+    metadata, volumes = template["metadata"], template["spec"]["volumes"]
+    assert metadata["labels"]["azure.workload.identity/use"] == "true"
+    token = {"serviceAccountToken": {"path": "token", "audience": "api://AzureADTokenExchange"}}
+    volumes.append({"name": "identity", "projected": {"sources": [token]}})
+    given = {
+        "AZURE_CLIENT_ID": stage.azure.behaviour.client_id,
+        "AZURE_TENANT_ID": stage.azure.behaviour.tenant_id,
+        "AZURE_FEDERATED_TOKEN_FILE": "/run/secrets/identity/token",
+        "AZURE_AUTHORITY_HOST": stage.azure.authority,
+        "SSL_CERT_FILE": "/etc/sentinelone-source/ca.pem",
+    }
+    skipped = metadata["annotations"]["azure.workload.identity/skip-containers"].split(";")
+    for container in containers(template):
+        if container["name"] not in skipped:
+            environ = [{"name": name, "value": value} for name, value in given.items()]
+            container["env"] = [*container.get("env", []), *environ]
+            container["volumeMounts"].append(
+                {"name": "identity", "mountPath": "/run/secrets/identity", "readOnly": True}
+            )

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kubernetes.kubelite.network import POD
-from kubernetes.overlays import TOKEN, configmap, rendered
-from kubernetes.stage import Stage
+from kubernetes.overlays import BROKER_SECRET, TOKEN, configmap, rendered
+from kubernetes.stage import Stage, with_identity
 from support.living import living
 from support.waiting import until
 
@@ -30,11 +30,17 @@ NEW_TOKEN = "s3cr3t-0f-the-c0ns0le-2"
 
 
 @contextmanager
-def staged(podman: Podman, folder: Path, source: str, shipper: str) -> Iterator[Stage]:
+def staged(
+    podman: Podman,
+    folder: Path,
+    source: str,
+    shipper: str,
+    overlay: str = "fluent-bit-client-secret",
+) -> Iterator[Stage]:
     """A tenant with a hundred records, and no pod yet."""
-    overlay = rendered("fluent-bit-client-secret")
-    images = {"source": source, "shipper": shipper}
-    with Stage(podman, overlay, folder, images, delivers=shipper != STAND_IN) as stage:
+    images = {"source": source, "broker": source, "shipper": shipper}
+    manifest, delivers = rendered(overlay), shipper != STAND_IN
+    with Stage(podman, manifest, folder, images, delivers=delivers) as stage:
         kinds = dict.fromkeys(("activities", "agents", "alerts", "groups", "threats"), 20)
         stage.world.populate(over=timedelta(hours=1), **kinds)  # type: ignore[arg-type]
         yield stage
@@ -157,3 +163,23 @@ def test_wrong_configuration(simple: Stage) -> None:
     container["startupProbe"]["failureThreshold"] = 3
     with pytest.raises(AssertionError, match="handovr"), simple.pod():
         pass
+
+
+def test_workload_identity(
+    podman: Podman, azure_image: str, shipper_image: str, tmp_path: Path
+) -> None:
+    """Fluent Bit gets no token without a client secret, or whoever asks the broker gets one."""
+    overlay = "fluent-bit-workload-identity"
+    with staged(podman, tmp_path, azure_image, shipper_image, overlay) as stage:
+        with_identity(stage)
+        with stage.pod() as pod:
+            stage.wait_until_complete()
+            for secret, wanted in ((BROKER_SECRET, 200), ("another", 401)):
+                form = f"grant_type=client_credentials&client_id=x&client_secret={secret}"
+                answer = stage.network.request("POST", ("127.0.0.1", 8688), "/token", form)
+                assert answer[0] == wanted, (answer, pod.logs("broker"))
+            pod.stop()
+            assert pod.events[0] == ("started", "broker")
+            assert pod.events[-1] == ("stopped", "broker")
+            assert pod.status("broker") == 0
+        assert {one.credential for one in stage.azure.token_requests} == {"assertion"}

@@ -52,15 +52,31 @@ class Network:
         return self.inside(lambda: socket.create_connection((host, port), timeout))
 
     def get(self, host: str, port: int, path: str, timeout: float = 5.0) -> tuple[int, bytes]:
-        """Status and body of one HTTP request inside.
+        """Status and body of an answer to a GET inside.
 
         Raises:
             OSError: no answer.
         """
+        return self.request("GET", (host, port), path, None, timeout)
+
+    def request(
+        self,
+        method: str,
+        address: tuple[str, int],
+        path: str,
+        body: str | None,
+        timeout: float = 5.0,
+    ) -> tuple[int, bytes]:
+        """Status and body of an answer to a request inside.
+
+        Raises:
+            OSError: no answer.
+        """
+        host, port = address
         with closing(http.client.HTTPConnection(host, port, timeout=timeout)) as connection:
             connection.sock = self.connect(host, port, timeout)
             try:
-                connection.request("GET", path)
+                connection.request(method, path, body)
                 answer = connection.getresponse()
                 return answer.status, answer.read()
             except http.client.HTTPException as error:
