@@ -21,7 +21,7 @@ from sentinelone_source.telemetry.logs import configure_logs
 TICK = 0.5
 """Seconds between two things that happen on the demo console."""
 
-_CONFIG = """
+CONFIG = """
 [state]
 path = "state"
 [[consoles]]
@@ -62,7 +62,7 @@ def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
     world = new_world(seed)
     with tempfile.TemporaryDirectory() as folder, Console(world, {token}) as console:
         config = Path(folder, "config.toml")
-        config.write_text(_CONFIG.format(url=console.url))
+        config.write_text(CONFIG.format(url=console.url))
         Path(folder, "token").write_text(token)
         settings = msgspec.structs.replace(load_settings(config), mappings_path=mappings)
         with assemble(settings, (), once=False) as service:

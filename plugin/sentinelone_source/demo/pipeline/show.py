@@ -20,7 +20,7 @@ from sentinelone_source.demo.dce.streams import built_in_streams
 from sentinelone_source.demo.pipeline.shippers import Shipper, installed, running
 from sentinelone_source.demo.pipeline.surroundings import surroundings
 from sentinelone_source.demo.server import Console
-from sentinelone_source.demo.show import TICK, new_world
+from sentinelone_source.demo.show import CONFIG, TICK, new_world
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError, SourceError
 
 if TYPE_CHECKING:
@@ -31,18 +31,7 @@ if TYPE_CHECKING:
 STILL = 20.0
 """Seconds without a new row after which no more is waited for."""
 _COMMAND = [sys.executable, "-m", "sentinelone_source"]
-_CONFIG = """
-[state]
-path = "state"
-[[consoles]]
-name = "demo"
-url = "{url}"
-token_file = "token"
-[feeds]
-interval = "1s"
-start = "1h"
-[feeds.alerts]
-rescan_interval = "2s"
+_AZURE = """
 [azure]
 endpoint = "{endpoint}"
 dcr_immutable_id = "{dcr}"
@@ -75,9 +64,8 @@ def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
         Console(world, {token}) as console,
     ):
         folder = Path(name)
-        config = _CONFIG.format(
-            url=console.url, endpoint=azure.endpoint, dcr=azure.behaviour.dcr_id
-        )
+        config = CONFIG.format(url=console.url)
+        config += _AZURE.format(endpoint=azure.endpoint, dcr=azure.behaviour.dcr_id)
         if mappings is not None:
             config += (
                 f"[mappings]\npath = {msgspec.json.encode(str(mappings.resolve())).decode()}\n"
