@@ -3,7 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: run test test-shippers check unit wheel-test format bench clean
+# `make kusto` and `make test-shippers` add what needs more than that.
+.PHONY: run test test-shippers kusto check unit wheel-test format bench clean
 
 run: $(VENV)/.ready  ## the poller against the built-in demo console, rows on stdout
 	@$(BIN)/sentinelone-source demo
@@ -23,6 +24,9 @@ unit: $(VENV)/.ready
 
 wheel-test: $(VENV)/.wheel  ## the same tests against the installed wheel, the source tree out of the way
 	$(VENV)/wheel/bin/pytest -n auto -m "not slow and not shippers"
+
+kusto: $(VENV)/.ready  ## Microsoft's KQL language service, which some tests of deploy/azure use; needs npm
+	npm install --silent --no-fund --no-audit --prefix $(VENV) @kusto/language-service-next@12
 
 format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
