@@ -1,0 +1,135 @@
+"""The values for the official charts: keys that the charts have, and one poller only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from kubernetes.kubelite.manifest import Manifest, Object
+from kubernetes.overlays import DEPLOY, raw
+
+CHARTS = DEPLOY / "charts"
+ROOT = Path(__file__).parents[2]
+NAMES = ("fluent-bit", "vector")
+KNOWN = {
+    "fluent-bit": """affinity annotations args autoscaling command config daemonSetVolumeMounts
+        daemonSetVolumes dashboards dnsConfig dnsPolicy env envFrom envWithTpl existingConfigMap
+        extraContainers extraPorts extraVolumeMounts extraVolumes flush fullnameOverride
+        hostAliases hostNetwork hotReload image imagePullSecrets ingress initContainers kind labels
+        lifecycle livenessProbe logLevel luaScripts metricsPort minReadySeconds nameOverride
+        networkPolicy nodeSelector openShift podAnnotations podDisruptionBudget podLabels
+        podSecurityContext podSecurityPolicy priorityClassName prometheusRule rbac readinessProbe
+        replicaCount resources securityContext service serviceAccount serviceMonitor
+        terminationGracePeriodSeconds testFramework tolerations updateStrategy volumeMounts""",
+    "vector": """affinity args autoscaling command commonLabels containerPorts customConfig
+        daemonSet dataDir defaultVolumeMounts defaultVolumes dnsConfig dnsPolicy env envFrom
+        existingConfigMaps extraContainers extraObjects extraVolumeMounts extraVolumes
+        fullnameOverride haproxy hostAliases image ingress initContainers lifecycle livenessProbe
+        logLevel minReadySeconds nameOverride nodeSelector persistence podAnnotations
+        podDisruptionBudget podHostNetwork podLabels podManagementPolicy podMonitor
+        podPriorityClassName podSecurityContext psp rbac readinessProbe replicas resources role
+        rollWorkload rollWorkloadExtraObjects rollWorkloadSecrets secrets securityContext service
+        serviceAccount serviceHeadless shareProcessNamespace startupProbe statefulSet
+        terminationGracePeriodSeconds tolerations topologySpreadConstraints updateStrategy
+        workloadResourceAnnotations""",
+}
+"""The keys of fluent/fluent-bit 0.58.1 and vector/vector 0.57.0; others are ignored in silence."""
+
+
+def values(name: str) -> dict[str, Any]:
+    """What is given to a chart."""
+    read = yaml.safe_load((CHARTS / f"{name}.yaml").read_text())
+    assert isinstance(read, dict)
+    return read
+
+
+def base() -> Object:
+    """The pod of the base."""
+    [one] = [one for one in raw() if one["kind"] == "StatefulSet"]
+    spec = one["spec"]["template"]["spec"]
+    assert isinstance(spec, dict)
+    return spec
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_keys(name: str) -> None:
+    """A value that the chart does not know: it is ignored, and nobody is told."""
+    assert set(values(name)) <= set(KNOWN[name].split())
+
+
+def test_one_poller() -> None:
+    """Every node polls, or an update has two pollers for a while: every row comes several times."""
+    fluent_bit, vector = map(values, NAMES)
+    assert fluent_bit["kind"] == "Deployment"
+    assert fluent_bit["replicaCount"] == 1
+    assert fluent_bit["updateStrategy"] == {"type": "Recreate"}
+    assert vector["role"] == "Aggregator"
+    assert vector["replicas"] == 1
+    assert vector["persistence"]["accessModes"] == ["ReadWriteOncePod"]
+    for one in (fluent_bit, vector):
+        assert one["autoscaling"] == {"enabled": False}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_source(name: str) -> None:
+    """The poller beside a chart's shipper is another one than the tested one."""
+    [beside] = values(name)["extraContainers"]
+    [source] = base()["containers"]
+    renamed = [
+        one | ({"name": "config"} if one["name"] == "source-config" else {})
+        for one in beside["volumeMounts"]
+    ]
+    assert beside | {"image": source["image"], "volumeMounts": renamed} == source
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_volumes(name: str) -> None:
+    """A mount without its volume: the pod never starts."""
+    given = values(name)
+    brought = {"config", "data"} if name == "vector" else {"config"}  # by the chart itself
+    known = {one["name"] for one in given["extraVolumes"]}
+    assert not known & brought
+    mounts = [*given["extraVolumeMounts"], *given["extraContainers"][0]["volumeMounts"]]
+    assert {one["name"] for one in mounts} | brought == known | brought
+    named = {one["name"]: one for one in base()["volumes"]}
+    for one in given["extraVolumes"]:
+        if one["name"] in named:
+            assert one == named[one["name"]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_hardening(name: str) -> None:
+    """The chart's shipper may do more than the base's."""
+    given = values(name)
+    assert given["podSecurityContext"] == base()["securityContext"]
+    [shipper] = base()["initContainers"]
+    assert given["securityContext"] == shipper["securityContext"]
+    assert given["resources"] == shipper["resources"]
+    assert given["rbac"] == {"create": False}
+    assert given["terminationGracePeriodSeconds"] == base()["terminationGracePeriodSeconds"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_same_shipper(name: str) -> None:
+    """A chart's shipper is another version than the overlay's, or starts with another file."""
+    given = values(name)
+    patch = yaml.safe_load((DEPLOY / name / "shipper.yaml").read_text())
+    [shipper] = patch["spec"]["template"]["spec"]["initContainers"]
+    assert f"{given['image']['repository']}:{given['image']['tag']}" == shipper["image"]
+    wanted = [word.rpartition("/")[2] for word in shipper["args"] if word.endswith(".yaml")]
+    assert [word.rpartition("/")[2] for word in given["args"] if word.endswith(".yaml")] == wanted
+    for probe in ("livenessProbe",):
+        assert given[probe]["httpGet"]["path"] == shipper[probe]["httpGet"]["path"]
+
+
+@pytest.mark.parametrize("version", ["1.29", "1.37"])
+def test_claim(version: str) -> None:
+    """The claim that the chart of Fluent Bit needs is refused, or has another name."""
+    [claim] = Manifest.parse((CHARTS / "claim.yaml").read_text()).objects
+    kubernetes_validate.validate(claim, version, strict=True)
+    data = next(one for one in values("fluent-bit")["extraVolumes"] if one["name"] == "data")
+    assert data["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
