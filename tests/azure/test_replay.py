@@ -274,6 +274,22 @@ def test_dead_letters(cloud: Cloud) -> None:
     assert [row["Name"] for row in cloud.azure.rows[TABLES["groups"]]][1:] == ["unfit"]
 
 
+def test_refused_once(cloud: Cloud) -> None:
+    """A replay that has to be repeated refuses the same record again each time."""
+    letters = DeadLetters(cloud.folder)
+    for moment in ("never", "2026-01-01T00:00:00Z"):
+        record = f'{{"id":"1","updatedAt":"{moment}"}}'.encode()
+        letters.add("acme", TABLES["groups"], "why", record)
+    cloud.azure.behaviour.has_role = False
+    refused = cloud.folder / "dead-letters.ndjson.refused.ndjson"
+    for _ in range(2):
+        cloud.call("replay", "dead-letters.ndjson", status=1)
+        assert not refused.exists()
+    cloud.azure.behaviour.has_role = True
+    cloud.call("replay", "dead-letters.ndjson", status=1)
+    assert len(refused.read_text().splitlines()) == 1
+
+
 def test_records_that_the_mapping_drops(cloud: Cloud) -> None:
     """A record that nobody wants any more is refused for ever."""
     (cloud.folder / "mappings").mkdir()
@@ -459,7 +475,7 @@ def test_stopping_within_a_request(cloud: Cloud) -> None:
 
 
 def test_killed(cloud: Cloud) -> None:
-    """After a crash something is missing, or more than one request comes again."""
+    """After a crash something is missing, or more than one batch comes again."""
     made = written(cloud.folder / "rows.ndjson", 1200)
     kills = 0
     for after in (2, 9, 5):

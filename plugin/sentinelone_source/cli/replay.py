@@ -68,31 +68,30 @@ class _Order:
     def __init__(
         self, name: str, refused: Path | None, target: str, restart: bool, dry_run: bool
     ) -> None:
-        from sentinelone_source.azure.replay.progress import Progress
         from sentinelone_source.azure.replay.refused import SUFFIX, Refused
 
         self.name = "standard input" if name == "-" else name
         self.path = None if name == "-" else Path(name)
         if self.path is not None and not self.path.is_file():
             raise ConfigError(f"{name}: no such file")
-        if (
-            refused is not None
-            and self.path is not None
-            and refused.resolve() == self.path.resolve()
-        ):
-            raise ConfigError(f"--refused: {refused}: is what is to be replayed; name another file")
         kept = refused or Path(("replay" if name == "-" else name) + SUFFIX)
+        if self.path is not None and kept.resolve() == self.path.resolve():
+            raise ConfigError(f"--refused: {kept}: is what is to be replayed; name another file")
         self.refused = Refused(None if dry_run else kept)
-        self.progress = Progress(self.path, target, restart=restart, keep=not dry_run)
+        self._target, self._restart, self._keep = target, restart, not dry_run
 
     def carry_out(self, reader: Reader, ingestion: Ingestion | None) -> int:
         """Replay the file; gives how many lines were refused."""
+        from sentinelone_source.azure.replay.progress import Progress
         from sentinelone_source.azure.replay.replay import Replay, until_stopped
 
         with self._open() as file:
-            replay = Replay(self.name, reader, ingestion, self.progress, self.refused)
+            progress = Progress(self.path, self._target, restart=self._restart, keep=self._keep)
+            if self.path is not None:
+                file.seek(progress.place.offset)
+            replay = Replay(self.name, reader, ingestion, progress, self.refused)
             try:
-                with self._bar() as replay.advance:
+                with self._bar(progress.place.offset) as replay.advance:
                     asyncio.run(until_stopped(replay, file))
             finally:
                 replay.say()
@@ -110,16 +109,15 @@ class _Order:
             raise ConfigError(f"{self.path}: cannot be read: {error.strerror}") from None
         with file:
             _lock(file, self.path)
-            file.seek(self.progress.place.offset)
             yield file
 
     @contextlib.contextmanager
-    def _bar(self) -> Iterator[Callable[[int], None]]:
+    def _bar(self, offset: int) -> Iterator[Callable[[int], None]]:
         """Progress, where somebody looks."""
         if self.path is None or not sys.stderr.isatty():
             yield lambda _: None
             return
-        length = self.path.stat().st_size - self.progress.place.offset
+        length = self.path.stat().st_size - offset
         with click.progressbar(length=length, label=self.name, file=sys.stderr) as bar:
             yield bar.update
 

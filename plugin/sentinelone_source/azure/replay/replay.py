@@ -113,10 +113,10 @@ class Replay:
 
     async def _deliver(self, table: str, items: list[Item]) -> None:
         """Deal with lines of one table, and remember it."""
-        self.refused.add([(item, item.reason) for item in items if item.reason])
         rows = [item for item in items if item.row is not None]
         if rows:
             await self._send(table, rows)
+        self.refused.add([(item, item.reason) for item in items if item.reason])
         self.account.dropped += sum(item.row is None and not item.reason for item in items)
         self.progress.line(table, len(items))
         if self._stopping:
