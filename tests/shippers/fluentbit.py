@@ -80,11 +80,12 @@ class FluentBit:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
     def kill(self) -> None:
-        """SIGKILL."""
+        """SIGKILL; returns when those that it ran have gone, too: they hold its ports."""
         process, self.process = self.process, None
         if process is not None:
             process.kill()
             process.wait(LONG)
+            until(lambda: not self.listens(), f"nobody left on port {self.port}")
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """SIGTERM, or another; gives the exit status."""

@@ -138,3 +138,35 @@ def test_secret_from_a_file(name: str) -> None:
     assert variable["name"] == "AZURE_CLIENT_SECRET"
     assert variable["uri"].startswith("file:///")
     assert wrapper.keys() == {"includes", "env"}
+
+
+DOCUMENTED = (SHIPPED.parent / "docs" / "fluent-bit.md").read_text()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_documented_variables(name: str) -> None:
+    """A variable, or its default, is not what the documentation says."""
+    text = re.sub(r"#.*", "", (SHIPPED / name).read_text())
+    rows = re.findall(r"^\| (`[A-Z][^|]*) \|([^|]*)\|", DOCUMENTED, flags=re.MULTILINE)
+    defaults: dict[str, str] = {}
+    for variables, default in rows:
+        named = re.findall(r"`(\w+)`", variables)
+        given = re.findall(r"`([^`]+)`", default)
+        defaults |= dict(zip(named, given + [""] * len(named), strict=False))
+    for variable, default in re.findall(r"\$\{(\w+)(?::-([^}]*))?\}", text):
+        assert defaults[variable] == default, variable
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_documented_options(name: str) -> None:
+    """An option is set, and nobody says why."""
+    document = parsed(name)
+    plain = {"name", "alias", "match", "tag", "file", "format", "path", "processors", "port"}
+    plain |= {"tenant_id", "client_id", "client_secret", "dce_url", "dcr_id", "auth_url"}
+    plain |= {"table_name", "tls.verify", "tls.ca_file", "command", "storage.metrics"}
+    plain |= {"http_server", "http_listen", "http_port", "storage.backlog.mem_limit"}
+    used = set(document["service"])
+    for part in ("inputs", "outputs"):
+        used |= {option for one in document["pipeline"][part] for option in one}
+    missing = {option for option in used - plain if f"`{option}" not in DOCUMENTED}
+    assert missing == set()

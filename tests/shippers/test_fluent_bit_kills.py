@@ -6,7 +6,7 @@ import logging
 import os
 import random
 import signal
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,22 +38,27 @@ def test_over_http(fluent_bit: str, tenancy: Tenancy, victim: str, kills: int, s
     tenancy.populate(300)
     tenancy.configure(page_size=50)
     rng = random.Random(seed)
-    with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
-        source: Running = tenancy.start("--to", delivery.url)
+    with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery, ExitStack() as sources:
+
+        def source() -> Running:
+            return sources.enter_context(tenancy.start("--to", delivery.url))
+
+        running = source()
         with living(tenancy.world, 0.01):
             for _ in range(kills):
+                if rng.random() < 0.7:
+                    running.wait_for("started")
                 pause(rng, 1.0)
                 if victim != "the source":
                     delivery.shipper.kill()
                 if victim != "Fluent Bit":
-                    source.process.kill()
-                    source.__exit__()
-                    source = tenancy.start("--to", delivery.url)
+                    running.process.kill()
+                    running = source()
                 if victim != "the source":
                     pause(rng, 0.5)
                     delivery.shipper.start()
-        assert source.stop() == 0
-        source.__exit__()
+        running.wait_for("started")
+        assert running.stop() == 0
         tenancy.once("--to", delivery.url)
         arrived = delivery.expect()
         report(f"http, {victim}", kills, len(shown(tenancy) - arrived.keys()), arrived)

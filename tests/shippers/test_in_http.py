@@ -96,7 +96,7 @@ def real(tmp_path_factory: pytest.TempPathFactory, fluent_bit: str) -> Iterator[
         yield listener
 
 
-@pytest.fixture(params=["stand-in", "real"])
+@pytest.fixture(params=["stand-in", pytest.param("real", marks=pytest.mark.shippers)])
 def listener(request: pytest.FixtureRequest) -> Iterator[Listener]:
     """One after the other."""
     if request.param == "real":
