@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from kubernetes.conftest import Build
     from kubernetes.kubelite.podman import Podman
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.shippers
 LOCKED = (
     "run",
     "--rm",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kubernetes.kubelite.pod import Pod
     from kubernetes.kubelite.podman import Podman
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.shippers
 STAND_IN = "localhost/stand-in:test"
 NEW_TOKEN = "s3cr3t-0f-the-c0ns0le-2"
 
