@@ -179,7 +179,7 @@ def test_refusing_everything_is_not_the_lines_fault(shipper: InHttp) -> None:
     """A full disk, which is a 400, turns good rows into dead letters."""
     shipper.script = [status("", 400, times=17)]
     assert bounded(hand_over(way_to(shipper), "threats", lines(0, 4))) == []
-    assert sorted(numbers(shipper)) == list(range(4))  # one may be overtaken, to see who is at fault
+    assert sorted(numbers(shipper)) == list(range(4))  # one may have been let through first
 
 
 def test_full_disk(shipper: InHttp) -> None:

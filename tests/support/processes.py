@@ -121,7 +121,8 @@ class Running:
 
 def surroundings(environ: dict[str, str] | None = None) -> dict[str, str]:
     """This environment without what the program itself would read, and with what is given."""
-    ours = ("SENTINELONE_", "SSL_CERT_", "REQUESTS_CA_", "HTTP_PROXY", "HTTPS_PROXY", "AZURE_")
+    others = ("SSL_CERT_", "REQUESTS_CA_", "HTTP_PROXY", "HTTPS_PROXY", "AZURE_", "IDENTITY_")
+    ours = ("SENTINELONE_", *others)
     clean = {key: value for key, value in os.environ.items() if not key.upper().startswith(ours)}
     return clean | (environ or {})
 
