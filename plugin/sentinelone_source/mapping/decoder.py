@@ -16,6 +16,10 @@ from sentinelone_source.mapping.trie import Node, Use
 
 Decode = Callable[[Any], Any]
 
+ABSENT = msgspec.Raw(b"null")
+"""What a raw field holds where the record has no such member. Read as JSON it is null; only
+jsonpath-ng tells the two apart."""
+
 _TYPES: dict[Use, Any] = {
     Use.TEXT: str | int | float | bool | None,
     Use.NUMBER: int | float | None,
@@ -31,7 +35,7 @@ class Part:
     node: Node
     decode: Decode
     absent: msgspec.Struct
-    """Stands in where the part is missing or null: every field is None."""
+    """Stands in where the part is missing or null: no field has a value."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def build_decoders(root: Node) -> Decoders:
     structs: dict[tuple[str, ...], type[msgspec.Struct]] = {}
     for node in reversed(list(root.parents())):
         fields = [
-            (child.name, _type(child, structs), None)
+            (child.name, _type(child, structs), ABSENT if child.use is Use.RAW else None)
             for child in sorted(node.children.values(), key=lambda child: child.members)
         ]
         renames = {child.name: name for name, child in node.children.items()}

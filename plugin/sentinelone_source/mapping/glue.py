@@ -10,7 +10,7 @@ from __future__ import annotations
 import builtins
 import keyword
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -40,6 +40,7 @@ _TOOLS: dict[str, Any] = {
     "as_number": msgspec.json.Decoder(int | float | None).decode,
     "as_text": msgspec.json.Decoder(str | int | float | bool | None).decode,
     "dynamic": values.dynamic,
+    "dynamics": values.dynamics,
     "fingerprint": fingerprint,
     "first": values.first,
     "iso": datetime.fromisoformat,
@@ -88,6 +89,7 @@ def write_glue(mapping: Mapping, root: Node, decoders: Decoders, row: type) -> G
     writer.parts()
     writer.drops(mapping)
     writer.walk(mapping)
+    writer.dynamics(mapping)
     variables = [writer.column(column) for column in mapping.columns]
     writer.row(variables)
     return glue
@@ -99,6 +101,7 @@ class _Writer:
         self._root = root
         self._decoders = decoders
         self._checked: set[str] = set()
+        self._done: dict[str, str] = {}
         self._taken = {*TAKEN, *(node.name for node in root.parents())}
 
     def _add(self, line: str) -> None:
@@ -120,7 +123,7 @@ class _Writer:
                 self._add(f"{name} = {value} or {absent}")
             else:
                 decode = self._global(f"as_{name}", part.decode)
-                self._add(f"{name} = {value} and {decode}({value}) or {absent}")
+                self._add(f"{name} = {decode}({value}) or {absent}")
 
     def drops(self, mapping: Mapping) -> None:
         """Leave at once where every condition of a `[[drop]]` holds."""
@@ -154,12 +157,30 @@ class _Writer:
         if mapping.walk.position.plain:
             self._checked.add(self._value(mapping.walk.position.members, Use.TEXT))
 
-    def column(self, column: Column) -> str:
-        """Compute one column's value; gives the variable it is in."""
-        name = column.name
+    def dynamics(self, mapping: Mapping) -> None:
+        """Compute all dynamic columns by one call, where there are several."""
+        columns = [one for one in mapping.columns if one.type == "dynamic" and inline(one)]
+        if len(columns) > 1:
+            self._done = {column.name: self._variable(column.name) for column in columns}
+            self._add(f"{', '.join(self._done.values())} = dynamics(")
+            self._wrap(self._raw(column.paths[0]) for column in columns)
+
+    def _wrap(self, arguments: Iterable[str]) -> None:
+        text = textwrap.wrap(", ".join(arguments), 80)
+        self._glue.lines += [" " * 12 + line for line in text]
+        self._add(")")
+
+    def _variable(self, name: str) -> str:
         while name in self._taken or keyword.iskeyword(name):
             name += "_"
         self._taken.add(name)
+        return name
+
+    def column(self, column: Column) -> str:
+        """Compute one column's value; gives the variable it is in."""
+        if column.name in self._done:
+            return self._done[column.name]
+        name = self._variable(column.name)
         self._add(f"{name} = {self._expression(column)}")
         if use_of(column) is not Use.TEXT or not inline(column):
             return name
@@ -178,9 +199,7 @@ class _Writer:
     def row(self, variables: list[str]) -> None:
         """Put the row together, its key and its position beside it."""
         self._add("row = Row(")
-        text = textwrap.wrap(", ".join(variables), 80)
-        self._glue.lines += [" " * 12 + line for line in text]
-        self._add(")")
+        self._wrap(variables)
         self._add('keys.append(f"{id}@{version}" if version else id)')
         self._add("positions.append(position)")
         self._add("rows.append(row)")
@@ -212,7 +231,7 @@ class _Writer:
         value = self._field(members)
         if self._root.at(members).use is use or use is Use.RAW:
             return value
-        return f"({value} and {_FROM_RAW[use]}({value}))"
+        return f"{_FROM_RAW[use]}({value})"
 
     def _raw(self, path: Path) -> str:
         return self._field(path.members)

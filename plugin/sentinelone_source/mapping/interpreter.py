@@ -20,6 +20,7 @@ from sentinelone_source.mapping.columns import (
     to_string,
     with_aliases,
 )
+from sentinelone_source.mapping.decoder import ABSENT
 from sentinelone_source.mapping.exact import UNREADABLE, decode
 from sentinelone_source.mapping.paths import Path, Unevaluable
 from sentinelone_source.mapping.values import mend_surrogates
@@ -147,12 +148,12 @@ def _identity(record: Any, path: Path) -> str | None:
 def on_raw(column: Column) -> Callable[..., Any]:
     """The column's value as a function of the raw JSON that each path's members lead to."""
 
-    def value(*raws: msgspec.Raw | None) -> Any:
+    def value(*raws: msgspec.Raw) -> Any:
         return column_value(column, map(find_in_raw, column.paths, raws))
 
     return value
 
 
-def find_in_raw(path: Path, raw: msgspec.Raw | None) -> list[Any]:
+def find_in_raw(path: Path, raw: msgspec.Raw) -> list[Any]:
     """All matches of a path, given the raw JSON that its members lead to."""
-    return [] if raw is None else path.find_below(decode(raw))
+    return [] if raw is ABSENT else path.find_below(decode(raw))

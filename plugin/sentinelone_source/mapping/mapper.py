@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _CURSOR = ("pagination", "nextCursor")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
-_SNIFFED = 4096
+_SNIFFED = 512
 _STRIDE = 32
 """Records built at once: enough to spread what a stride costs, few enough for the cache."""
 _SLICE = 32_768

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.mapping.columns import MAX_DEPTH, Misfit, deeper_than, to_json
-from sentinelone_source.mapping.decoder import item_decoder
+from sentinelone_source.mapping.decoder import ABSENT, item_decoder
 from sentinelone_source.mapping.exact import decode
 from sentinelone_source.mapping.paths import Unevaluable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     import msgspec
 
@@ -31,6 +31,7 @@ _ESCAPE = re.compile(
 # An escape of a character by its number; `C:\\users` holds the first two characters of one.
 _NUMBERED = re.compile(r"\\u[0-9a-fA-F]{4}").search
 _SURROGATE = re.compile(rb"\\u[dD]").search
+_ESCAPED = len("\\u0000")
 
 
 class Unusual(Exception):
@@ -58,10 +59,8 @@ def first(*values: Any) -> Any:
     return None
 
 
-def json_text(raw: msgspec.Raw | None) -> str | None:
+def json_text(raw: msgspec.Raw) -> str | None:
     """JSON as it came, as the text of a string column."""
-    if raw is None:
-        return None
     text = str(raw, "utf-8")
     if text == "null":
         return None
@@ -70,36 +69,50 @@ def json_text(raw: msgspec.Raw | None) -> str | None:
     return text
 
 
-def dynamic(raw: msgspec.Raw | None) -> msgspec.Raw | None:
+def dynamic(raw: msgspec.Raw) -> msgspec.Raw | None:
     """JSON as it came, for a dynamic column; raises Unusual where it has to be changed."""
-    if raw is None:
-        return None
     data = bytes(raw)
-    if data == b"null":
-        return None
     if not data.isascii():
         data.decode()
-    if b"\\" in data and _SURROGATE(data):
+    if _has_surrogate(data):
         raise Unusual
-    # Every level opens a bracket; what `replace` leaves is the fastest way to count them.
-    brackets = 2 * len(data) - len(data.replace(b"{", b"")) - len(data.replace(b"[", b""))
-    if brackets > MAX_DEPTH and deeper_than(decode(data), MAX_DEPTH):
+    if _brackets(data) > MAX_DEPTH and deeper_than(decode(data), MAX_DEPTH):
         raise Unusual
-    return raw
+    return raw if data != b"null" else None
 
 
-def gather(names: tuple[str, ...]) -> Callable[[msgspec.Raw | None], str | None]:
+def dynamics(*raws: msgspec.Raw) -> Sequence[msgspec.Raw | None]:
+    """`dynamic` of several values: what holds of all together need not be asked of each."""
+    data = b"".join(raws)
+    if not data.isascii():
+        data.decode()
+    if _has_surrogate(data) or _brackets(data) > MAX_DEPTH:
+        return [dynamic(raw) for raw in raws]
+    return [None if raw == ABSENT else raw for raw in raws]
+
+
+def _has_surrogate(data: bytes) -> bool:
+    """Whether there is an escape of a surrogate; looks from the first backslash to the last."""
+    first = data.find(b"\\")
+    return first >= 0 and _SURROGATE(data, first, data.rfind(b"\\") + _ESCAPED) is not None
+
+
+def _brackets(data: bytes) -> int:
+    """How many brackets open: no fewer than levels. What `replace` leaves is the fastest count."""
+    return 2 * len(data) - len(data.replace(b"{", b"")) - len(data.replace(b"[", b""))
+
+
+def gather(names: tuple[str, ...]) -> Callable[[msgspec.Raw], str | None]:
     """A function from a raw list to the JSON list of one member of its items, nulls left out."""
     decode_items = item_decoder(names)
 
-    def gathered(raw: msgspec.Raw | None) -> str | None:
-        items = decode_items(raw) if raw is not None else None
+    def gathered(raw: msgspec.Raw) -> str | None:
         texts: list[str] = []
-        for item in items or ():
+        for item in decode_items(raw) or ():
             value = item
             for _ in names:
                 value = value and value.value
-            text = json_text(value)
+            text = value and json_text(value)
             if text is not None:
                 texts.append(text)
         return f"[{','.join(texts)}]" if texts else None
