@@ -64,8 +64,8 @@ def build(podman: Podman, wheels: Path, tmp_path_factory: pytest.TempPathFactory
     """Makes deploy/Dockerfile's image under a name; gives its id."""
     imported(podman, "python-build", tmp_path_factory.mktemp("roots"), roots.build_root)
 
-    def build(tag: str, extras: str = "base") -> str:
-        return built(podman, ROOT, tag, {"EXTRAS": extras, **BASES}, wheels)
+    def build(tag: str, extras: str = "base", *, fresh: bool = False) -> str:
+        return built(podman, ROOT, tag, {"EXTRAS": extras, **BASES}, wheels, fresh=fresh)
 
     return build
 

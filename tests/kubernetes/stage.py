@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from typing import TYPE_CHECKING, Any, Self
+from functools import cache
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -83,24 +84,24 @@ class Stage:
         """A new pod on the volumes of the one before; a context manager."""
         return Pod(self._podman, self.network, self.manifest, self._folder, self._images)
 
-    def arrived(self) -> list[bytes]:
-        """Every row that came through, in a form that can be compared."""
+    def lines(self) -> list[tuple[str, bytes]]:
+        """Every row that came through, as it came; with its table where the row has none."""
         if self._delivers:
             return [
-                comparable(row, table) for table, rows in self.azure.rows.items() for row in rows
+                (table, line) for table, rows in self.azure.rows.items() for line in rows.lines[:]
             ]
-        file = self._folder / "claims" / "data-sentinelone-source-0" / "buffers/rows.ndjson"
-        if not file.exists():
-            return []
-        whole = file.read_bytes().rpartition(b"\n")[0]
-        return [comparable(msgspec.json.decode(line)) for line in whole.splitlines()]
+        file = self._folder / "claims/data-sentinelone-source-0/buffers/rows.ndjson"
+        whole = file.read_bytes().rpartition(b"\n")[0] if file.exists() else b""
+        return [("", line) for line in whole.splitlines()]
+
+    def arrived(self) -> list[bytes]:
+        """Every row that came through, in a form that can be compared."""
+        return [comparable(table, line) for table, line in self.lines()]
 
     def missing(self) -> Rows:
         """Rows of records as the console shows them now that have not come through."""
         shown = {
-            comparable(msgspec.json.decode(line))
-            for name in NAMES
-            for line in lines(name, self.world.all(name))
+            comparable("", line) for name in NAMES for line in lines(name, self.world.all(name))
         }
         return shown - set(self.arrived())
 
@@ -130,8 +131,10 @@ class Stage:
         return manifest
 
 
-def comparable(row: dict[str, Any], table: str = "") -> bytes:
+@cache
+def comparable(table: str, line: bytes) -> bytes:
     """A row with its table, the same for the same values."""
+    row = msgspec.json.decode(line)
     return msgspec.json.encode(row | {"_table": row.get("_table", table)}, order="deterministic")
 
 

@@ -27,14 +27,22 @@ def imported(podman: Podman, name: str, folder: Path, fill: Callable[[Path], Non
     return full
 
 
-def built(podman: Podman, context: Path, tag: str, arguments: dict[str, str], wheels: Path) -> str:
+def built(
+    podman: Podman,
+    context: Path,
+    tag: str,
+    arguments: dict[str, str],
+    wheels: Path,
+    *,
+    fresh: bool = False,
+) -> str:
     """The id of the image that deploy/Dockerfile makes, from wheels and without a network."""
     given = {"PIP_FIND_LINKS": "/offline", "PIP_NO_INDEX": "1", **arguments}
     podman(
         "build",
         "--quiet",
         "--pull=never",
-        "--no-cache",
+        *(["--no-cache"] if fresh else []),
         "--timestamp=0",
         "--isolation=oci",
         "--network=none",
