@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sentinelone_source.demo import faults
 from support.processes import COMMAND, logs_of, surroundings
 from support.waiting import until
 
@@ -51,6 +52,17 @@ def test_reader_goes_while_nothing_happens(tenancy: Tenancy, settle: str) -> Non
     tenancy.configure(settle=settle, interval="200ms")
     with tenancy.start(reads=False) as running:
         running.wait_for("swept", count=5)
+        running.leave()
+        ended_for_want_of_a_reader(running)
+
+
+@pytest.mark.parametrize("settle", ["0s", "1h"])
+def test_reader_goes_while_the_console_is_away(tenancy: Tenancy, settle: str) -> None:
+    """The poller of a dead shipper holds the state for as long as the console does not answer."""
+    tenancy.configure(settle=settle)
+    tenancy.console.faults.add(faults.hang("*", 300, times=None))
+    with tenancy.start(reads=False) as running:
+        until(lambda: len(tenancy.console.requests) >= 5, "a request of every feed")
         running.leave()
         ended_for_want_of_a_reader(running)
 

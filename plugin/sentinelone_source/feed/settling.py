@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import deque
 from typing import NamedTuple, Protocol
 
 from sentinelone_source.feed.state import Page, Progress, State
+
+LOOK = 1.0
+"""Seconds between looks at whether the reader is still there."""
 
 
 class Reader(Protocol):
@@ -66,17 +70,22 @@ class Settling:
         self._wake.set()
 
     async def run(self) -> None:
-        """Settle pages as they become due, until cancelled."""
+        """Settle pages as they become due, until cancelled.
+
+        Raises:
+            ReaderGone: the reader has gone; noticed within a second, also when there are no rows.
+        """
         while True:
-            if not self._pages:
-                self._wake.clear()
-                await self._wake.wait()
-            await asyncio.sleep(max(0.0, self._pages[0].at - time.monotonic()))
             self._reader.check()
             now = time.monotonic()
             while self._pages and self._pages[0].at <= now:
                 self._state.settle([self._pages.popleft().page])
                 await asyncio.sleep(0)
+            self._wake.clear()
+            until_due = self._pages[0].at - time.monotonic() if self._pages else LOOK
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(LOOK, max(0.0, until_due))):
+                    await self._wake.wait()
 
     def settle_all(self) -> None:
         """Settle everything: the process stops in good order, or there is nothing to wait for."""
