@@ -149,7 +149,7 @@ def delivered(known: dict[str, str], rows: list[dict[str, Any]]) -> int:
         params={"api-version": "2023-01-01"},
         headers={"Authorization": f"Bearer {answer.json()['access_token']}"},
         json=rows,
-        verify=known["DCE_CA"] or None,
+        verify=known["DCE_CA_FILE"] or None,
         timeout=5,
     ).status_code
 
@@ -161,7 +161,7 @@ def test_command(tmp_path: Path, number: int) -> None:
     file, authority = tmp_path / "rows.ndjson", tmp_path / "ca.pem"
     with started(tmp_path, "--rows", file, "--ca-file", authority) as running:
         known = variables(running)
-        assert known["DCE_CA"] == str(authority)
+        assert known["DCE_CA_FILE"] == str(authority)
         assert known["DCE_URL"].startswith("https://localhost:")
         assert known["AZURE_AUTHORITY_HOST"] == known["DCE_URL"]
         assert delivered(known, sent) == 204
@@ -185,7 +185,7 @@ def test_command_without_tls(tmp_path: Path) -> None:
     with started(tmp_path, "--no-tls", "--rows", "-") as running:
         known = variables(running)
         assert known["DCE_URL"] == known["DCE_URL_PLAIN"]
-        assert known["DCE_CA"] == ""
+        assert known["DCE_CA_FILE"] == ""
         assert "without TLS (--no-tls)" in running.errors
         assert delivered(known, [row()]) == 204
         until(lambda: running.lines, "the row")

@@ -41,7 +41,7 @@ def surroundings(azure: Azure) -> str:
         "DCE_URL": azure.endpoint,
         "DCE_URL_PLAIN": azure.plain.url,
         "DCR_ID": known.dcr_id,
-        "DCE_CA": str(azure.ca_file or ""),
+        "DCE_CA_FILE": str(azure.ca_file or ""),
     }
     managed = {
         "IDENTITY_ENDPOINT": azure.identity_endpoint,
