@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import sys
@@ -107,6 +108,26 @@ def shipper_image(request: pytest.FixtureRequest) -> str:
     name = request.getfixturevalue(request.param)
     assert isinstance(name, str)
     return name
+
+
+@pytest.fixture(scope="session")
+def vector_stand_in(podman: Podman, image: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What stands in for Vector, on top of our image, whose packages it uses."""
+    folder = tmp_path_factory.mktemp("vector")
+    found = importlib.util.find_spec("yaml")
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    support = Path(__file__).parents[1] / "support"
+    shutil.copytree(found.submodule_search_locations[0], folder / "program/yaml")
+    shutil.copytree(support, folder / "program/support")
+    shutil.copy2(Path(__file__).with_name("stand_in_vector.py"), folder / "program")
+    program = '["/opt/sentinelone-source/bin/python3", "/program/stand_in_vector.py"]'
+    text = f"FROM {image}\nCOPY program /program\nENTRYPOINT {program}\nCMD []\n"
+    (folder / "Containerfile").write_text(text)
+    tag = "localhost/vector-stand-in:test"
+    how = ("--quiet", "--pull=never", "--network=none", f"--tag={tag}")
+    podman("build", *how, f"--file={folder / 'Containerfile'}", folder)
+    return tag
 
 
 def stand_in_root(folder: Path) -> None:

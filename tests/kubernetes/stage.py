@@ -127,8 +127,32 @@ class Stage:
             "AZURE_CLIENT_ID": behaviour.client_id,
             "AZURE_AUTH_URL": self.azure.token_url,
         }
-        configmap(manifest, "azure").update(given)
+        if "vector.yaml" in configmap(manifest, "shipper"):
+            self._point_vector(manifest)
+        else:
+            configmap(manifest, "azure").update(given)
         return manifest
+
+    def _point_vector(self, manifest: Manifest) -> None:
+        """Vector has no variables; and the stand-in knows only App Service's managed identity."""
+        data = configmap(manifest, "shipper")
+        behaviour = self.azure.behaviour
+        for old, new in (
+            (
+                "https://example-dce-a1b2.westeurope-1.ingest.monitor.azure.com",
+                self.azure.plain.url,
+            ),
+            ("dcr-00000000000000000000000000000000", behaviour.dcr_id),
+            ("workload_identity", "managed_identity"),
+        ):
+            assert old in data["vector.yaml"]
+            data["vector.yaml"] = data["vector.yaml"].replace(old, new)
+        given = {
+            "IDENTITY_ENDPOINT": self.azure.identity_endpoint,
+            "IDENTITY_HEADER": behaviour.identity_header,
+        }
+        [shipper] = manifest.pod["spec"]["initContainers"]
+        shipper["env"] = [{"name": name, "value": value} for name, value in given.items()]
 
 
 @cache

@@ -186,3 +186,23 @@ def test_workload_identity(
             assert pod.events[-1] == ("stopped", "broker")
             assert pod.status("broker") == 0
         assert {one.credential for one in stage.azure.token_requests} == {"assertion"}
+
+
+@pytest.mark.parametrize("name", ["source", "shipper"])
+def test_vector(
+    podman: Podman, image: str, vector_stand_in: str, tmp_path: Path, name: str
+) -> None:
+    """Vector's overlay does not run, loses rows when one side dies, or stops in another order."""
+    overlay = "vector-workload-identity"
+    with staged(podman, tmp_path, image, vector_stand_in, overlay) as stage, stage.pod() as pod:
+        with living(stage.world):
+            until(lambda: len(stage.lines()) > 50, "rows")
+            pod.kill(name)
+        stage.wait_until_complete()
+        until(pod.ready, "readiness")
+        assert stage.network.get(POD, 9599, "/metrics")[0] == 200
+        with pytest.raises(ConnectionRefusedError):
+            stage.network.connect(POD, 8687, 5.0)
+        pod.stop()
+        assert pod.events[-1] == ("stopped", "shipper")
+        assert (pod.status("source"), pod.status("shipper")) == (0, 0)
