@@ -120,6 +120,17 @@ def test_pretty_printed_pages(indent: int | str | None, newline: str) -> None:
         assert json.loads(line)["Json"] == wanted
 
 
+def test_only_a_page_with_other_values_is_looked_at_text_by_text() -> None:
+    """A number where text is wanted would be refused, or every page pay for the possibility."""
+    texts = mapper({"Text": "$.value", "Nested": "$.a.b"})
+    assert texts.open(page_of(record(value="a", a={"b": "c"}), record(value=None))).strict
+    assert "scalar" not in texts.code
+    for other in ({"value": 7}, {"a": {"b": 7}}):
+        page, rows = run(texts, page_of(record(value="a"), record(**other), record(a=None)))
+        assert not page.strict
+        assert [list(row.values())[2:] for row in rows] == [["a"], ["7"], []]
+
+
 def test_known_rows_are_not_handed_over_again() -> None:
     """Every look-back would hand over the same rows again."""
     versions = {"walk": {**document()["walk"], "version": "$.at"}}

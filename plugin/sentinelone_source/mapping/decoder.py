@@ -20,6 +20,7 @@ ABSENT = msgspec.Raw(b"null")
 """What a raw field holds where the record has no such member. Read as JSON it is null; only
 jsonpath-ng tells the two apart."""
 
+_TEXT = str | None
 _TYPES: dict[Use, Any] = {
     Use.TEXT: str | int | float | bool | None,
     Use.NUMBER: int | float | None,
@@ -51,12 +52,17 @@ class Decoders:
     parts: dict[tuple[str, ...], Part]
 
 
-def build_decoders(root: Node) -> Decoders:
-    """Make a struct for every node that has children."""
+def build_decoders(root: Node, strict: bool) -> Decoders:
+    """Make a struct for every node that has children.
+
+    Args:
+        root: the record.
+        strict: refuse a page with a value that is no text where plain text is wanted.
+    """
     structs: dict[tuple[str, ...], type[msgspec.Struct]] = {}
     for node in reversed(list(root.parents())):
         fields = [
-            (child.name, _type(child, structs), ABSENT if child.use is Use.RAW else None)
+            (child.name, _type(child, structs, strict), ABSENT if child.use is Use.RAW else None)
             for child in sorted(node.children.values(), key=lambda child: child.members)
         ]
         renames = {child.name: name for name, child in node.children.items()}
@@ -72,9 +78,11 @@ def build_decoders(root: Node) -> Decoders:
     return Decoders(record, parts)
 
 
-def _type(node: Node, structs: dict[tuple[str, ...], type[msgspec.Struct]]) -> Any:
+def _type(node: Node, structs: dict[tuple[str, ...], type[msgspec.Struct]], strict: bool) -> Any:
     if node.use is None:
         return structs[node.members] | None
+    if strict and node.plain_text:
+        return _TEXT
     return _TYPES[node.use]
 
 

@@ -12,6 +12,9 @@ from sentinelone_source.mapping.exact import UNREADABLE
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}:,]')
 
 
+CURSOR = ("pagination", "nextCursor")
+
+
 class Malformed(Exception):
     """The body is not a page: not JSON, or without the list of records."""
 

@@ -7,24 +7,16 @@ Whatever it raises concerns the record at hand: what it appended before stands.
 
 from __future__ import annotations
 
-import builtins
 import keyword
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from sentinelone_source.mapping import values
-from sentinelone_source.mapping.columns import fingerprint, to_int, to_long
-from sentinelone_source.mapping.interpreter import find_in_raw, on_raw
+from sentinelone_source.mapping.tools import TAKEN, TOOLS, WALK, first_in_raw, holds, uncommon
 from sentinelone_source.mapping.trie import Node, Use, inline, use_of
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.conditions import Condition
     from sentinelone_source.mapping.decoder import Decoders
     from sentinelone_source.mapping.model import Column, Mapping
     from sentinelone_source.mapping.paths import Path
@@ -32,28 +24,7 @@ if TYPE_CHECKING:
 Build = Callable[[Iterator[Any], Iterator[Any], list[Any], list[str], list[int]], None]
 """From typed records, and their raw JSON where a path needs all of it, to three lists."""
 
-_TOOLS: dict[str, Any] = {
-    "EPOCH": values.EPOCH,
-    "MICROSECOND": values.MICROSECOND,
-    "Unusual": values.Unusual,
-    "as_boolean": msgspec.json.Decoder(bool | None).decode,
-    "as_number": msgspec.json.Decoder(int | float | None).decode,
-    "as_text": msgspec.json.Decoder(str | int | float | bool | None).decode,
-    "dynamic": values.dynamic,
-    "dynamics": values.dynamics,
-    "fingerprint": fingerprint,
-    "first": values.first,
-    "iso": datetime.fromisoformat,
-    "json_text": values.json_text,
-    "scalar": values.scalar,
-    "to_int": to_int,
-    "to_long": to_long,
-}
 _FROM_RAW = {Use.TEXT: "as_text", Use.NUMBER: "as_number", Use.BOOLEAN: "as_boolean"}
-_WALK = ("id", "version", "position")
-_LOCALS = ("build", "record", "records", "raw", "raws", "row", "rows", "keys", "positions")
-TAKEN = frozenset({*_TOOLS, *_WALK, *_LOCALS, "Row", *dir(builtins)})
-"""Names that no part of a record and no column may take in the generated code."""
 
 
 @dataclass
@@ -61,7 +32,7 @@ class Glue:
     """The text of `build(...)`, and what the names in it stand for."""
 
     lines: list[str] = field(default_factory=list)
-    names: dict[str, Any] = field(default_factory=lambda: dict(_TOOLS))
+    names: dict[str, Any] = field(default_factory=lambda: dict(TOOLS))
 
     @property
     def code(self) -> str:
@@ -76,8 +47,8 @@ class Glue:
         return build
 
 
-def write_glue(mapping: Mapping, root: Node, decoders: Decoders, row: type) -> Glue:
-    """Write the row function of one mapping."""
+def write_glue(mapping: Mapping, root: Node, decoders: Decoders, row: type, strict: bool) -> Glue:
+    """Write the row function of one mapping; for `strict` see `build_decoders`."""
     glue = Glue()
     glue.names["Row"] = row
     glue.lines += [
@@ -85,7 +56,7 @@ def write_glue(mapping: Mapping, root: Node, decoders: Decoders, row: type) -> G
         f'    """Records of {mapping.request.path} as rows of {mapping.table}."""',
         "    for record in records:",
     ]
-    writer = _Writer(glue, root, decoders)
+    writer = _Writer(glue, root, decoders, strict)
     writer.parts()
     writer.drops(mapping)
     writer.walk(mapping)
@@ -96,10 +67,11 @@ def write_glue(mapping: Mapping, root: Node, decoders: Decoders, row: type) -> G
 
 
 class _Writer:
-    def __init__(self, glue: Glue, root: Node, decoders: Decoders) -> None:
+    def __init__(self, glue: Glue, root: Node, decoders: Decoders, strict: bool) -> None:
         self._glue = glue
         self._root = root
         self._decoders = decoders
+        self._strict = strict
         self._checked: set[str] = set()
         self._done: dict[str, str] = {}
         self._taken = {*TAKEN, *(node.name for node in root.parents())}
@@ -129,7 +101,7 @@ class _Writer:
         """Leave at once where every condition of a `[[drop]]` holds."""
         for number, drop in enumerate(mapping.drops, 1):
             tests = [
-                f"{self._global(f'drop_{number}_{place}', _holds(condition))}"
+                f"{self._global(f'drop_{number}_{place}', holds(condition))}"
                 f"({self._raw(condition.path)})"
                 for place, condition in enumerate(drop.conditions, 1)
             ]
@@ -139,19 +111,19 @@ class _Writer:
 
     def walk(self, mapping: Mapping) -> None:
         """What the walk needs: who the record is, which version of it, and where it stands."""
-        for name in _WALK:
+        for name in WALK:
             path = getattr(mapping.walk, name)
             if path is None:
                 self._add(f"{name} = None")
             elif path.plain:
                 self._add(f"{name} = {self._value(path.members, Use.TEXT)}")
             else:
-                find = self._global(f"find_{name}", _first_in_raw(path))
+                find = self._global(f"find_{name}", first_in_raw(path))
                 self._add(f"{name} = {find}({self._raw(path)})")
         self._add("if not id: raise Unusual")
-        self._as_text("id")
+        self._as_text("id", mapping.walk.id)
         if mapping.walk.version:
-            self._as_text("version")
+            self._as_text("version", mapping.walk.version)
         self._add('if position[10] != "T": raise Unusual')
         self._add("position = (iso(position) - EPOCH) // MICROSECOND")
         if mapping.walk.position.plain:
@@ -191,7 +163,7 @@ class _Writer:
                 self._add(f"if {name} is not None and not ({test}): raise Unusual")
                 self._checked.add(source)
         else:
-            self._as_text(name)
+            self._as_text(name, *column.paths)
         if column.redact:
             self._add(f"if {name} is not None: {name} = fingerprint({name})")
         return name
@@ -206,7 +178,7 @@ class _Writer:
 
     def _expression(self, column: Column) -> str:
         if not inline(column):
-            function = self._global(f"column_{column.name}", _uncommon(column))
+            function = self._global(f"column_{column.name}", uncommon(column))
             return f"{function}({', '.join(self._raw(path) for path in column.paths)})"
         fields = [self._value(path.members, use_of(column)) for path in column.paths]
         if len(fields) > 1:
@@ -217,8 +189,14 @@ class _Writer:
             return f"{fields[0]} if {fields[0]} is None else {function}({fields[0]})"
         return f"{function}({fields[0]})" if function else fields[0]
 
-    def _as_text(self, name: str) -> None:
+    def _as_text(self, name: str, *paths: Path) -> None:
+        if all(map(self._is_text, paths)):
+            return
         self._add(f"if {name}.__class__ is not str and {name} is not None: {name} = scalar({name})")
+
+    def _is_text(self, path: Path) -> bool:
+        """Whether the decoder has seen to it that the value is text, if there is one."""
+        return self._strict and path.plain and self._root.at(path.members).plain_text
 
     def _field(self, members: tuple[str, ...]) -> str:
         if not members:
@@ -235,19 +213,3 @@ class _Writer:
 
     def _raw(self, path: Path) -> str:
         return self._field(path.members)
-
-
-def _holds(condition: Condition) -> Callable[[Any], bool]:
-    find = partial(find_in_raw, condition.path)
-    return lambda raw: condition.meets(find, raw)
-
-
-def _first_in_raw(path: Path) -> Callable[[Any], Any]:
-    return lambda raw: next(iter(find_in_raw(path, raw)), None)
-
-
-def _uncommon(column: Column) -> Callable[..., Any]:
-    each = column.paths[0].each
-    if each is not None and len(column.paths) == 1 and column.type == "json" and not column.redact:
-        return values.gather(each)
-    return on_raw(column)

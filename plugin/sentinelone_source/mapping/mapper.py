@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from sentinelone_source.errors import Skippable
-from sentinelone_source.mapping.decoder import build_decoders
-from sentinelone_source.mapping.envelope import Envelope, Malformed
+from sentinelone_source.mapping.compiled import Compiled
+from sentinelone_source.mapping.envelope import CURSOR, Envelope, Malformed
 from sentinelone_source.mapping.exact import UNREADABLE
-from sentinelone_source.mapping.glue import TAKEN, write_glue
 from sentinelone_source.mapping.interpreter import Interpreted, Interpreter
 from sentinelone_source.mapping.lines import Batch, Piece, encode, pack, row_type
 from sentinelone_source.mapping.page import Dead, Known, Page, nothing_known
-from sentinelone_source.mapping.trie import build_trie
 from sentinelone_source.mapping.values import UNUSUAL, mend_surrogates
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
     from sentinelone_source.mapping.model import Mapping
 
-_CURSOR = ("pagination", "nextCursor")
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
 _SNIFFED = 512
 _STRIDE = 32
@@ -56,23 +54,23 @@ class Mapper:
 
     Attributes:
         mapping: what is carried out.
-        code: the generated row function, as text.
     """
 
     def __init__(self, mapping: Mapping) -> None:
         self.mapping = mapping
-        root = build_trie(mapping, TAKEN)
-        decoders = build_decoders(root)
-        row = row_type(mapping)
-        glue = write_glue(mapping, root, decoders, row)
-        self.code = glue.code
-        self._build = glue.compile()
-        self._wants_raw = bool(root.uses)
-        self._interpreter = Interpreter(mapping, row)
-        self._decode = msgspec.json.Decoder(decoders.record).decode
-        records = mapping.request.records.members
-        self._typed = Envelope(records, _CURSOR, decoders.record)
-        self._split = Envelope(records, _CURSOR, msgspec.Raw)
+        self._row = row_type(mapping)
+        self._strict = Compiled(mapping, self._row, strict=True)
+        self._interpreter = Interpreter(mapping, self._row)
+        self._split = Envelope(mapping.request.records.members, CURSOR, msgspec.Raw)
+
+    @property
+    def code(self) -> str:
+        """The generated row function, as text."""
+        return self._strict.code
+
+    @cached_property
+    def _tolerant(self) -> Compiled:
+        return Compiled(self.mapping, self._row, strict=False)
 
     def open(self, body: bytes) -> Page:
         """Decode a page as far as the mapping needs it.
@@ -81,13 +79,17 @@ class Mapper:
             Malformed: the body is not JSON, or holds no list of records.
         """
         body = _compact(body)
-        if not self._wants_raw:
+        if not self._strict.wants_raw:
             try:
-                return Page(body, *self._typed.open(body))
+                return Page(body, *self._strict.open(body), strict=True)
+            except (*UNREADABLE, RecursionError):
+                pass  # something is not text: take numbers and booleans too
+            try:
+                return Page(body, *self._tolerant.open(body))
             except (*UNREADABLE, RecursionError):
                 pass  # one record is not as expected: go through them one by one
         raws, cursor = self._open_raw(body)
-        return Page(body, [self._decode_or_none(raw) for raw in raws], cursor, raws)
+        return Page(body, [self._tolerant.decode(raw) for raw in raws], cursor, raws)
 
     def lines(self, page: Page, known: Known = nothing_known) -> Iterator[Batch]:
         """Make the page's rows, in batches of whole lines; the page keeps account."""
@@ -125,7 +127,7 @@ class Mapper:
         raws = iter(page.raws[start:stop] if page.raws else ())
         while start + len(made.rows) < stop:
             try:
-                self._build(records, raws, *made)
+                self._build(page, records, raws, *made)
             except UNUSUAL:
                 id_, version, position, row = self._interpret(page, start + len(made.rows))
                 made.keys.append(f"{id_}@{version}" if version else id_)
@@ -133,6 +135,9 @@ class Mapper:
                 made.rows.append(row)
         page.dropped += made.gaps - (len(page.dead) - buried)
         return made
+
+    def _build(self, page: Page, *lists: Any) -> None:
+        (self._strict if page.strict else self._tolerant).build(*lists)
 
     def _interpret(self, page: Page, place: int) -> Interpreted:
         try:
@@ -163,12 +168,6 @@ class Mapper:
         except RecursionError:
             raws, cursor = self._split.open_deep(body)
             return [_compact(raw) for raw in raws], cursor
-
-    def _decode_or_none(self, raw: Any) -> Any:
-        try:
-            return self._decode(raw)
-        except (*UNREADABLE, RecursionError):
-            return None
 
 
 def _compact(body: bytes) -> bytes:

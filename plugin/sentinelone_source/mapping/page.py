@@ -26,6 +26,7 @@ class Page:
         body: the page as JSON.
         records: typed records; None where a record is not as expected.
         raws: the records as JSON, once somebody needed them.
+        strict: where plain text is wanted, the records hold nothing else.
         cursor: where the next page begins; None after the last one.
         keys: of the rows made, what makes each unique: id, and version where there is one.
         positions: of the same rows, microseconds since 1970.
@@ -40,6 +41,7 @@ class Page:
     records: list[Any]
     cursor: str | None
     raws: list[Any] | None = None
+    strict: bool = False
     keys: list[str] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     suppressed: int = 0

@@ -46,6 +46,8 @@ class Node:
     members: tuple[str, ...] = ()
     children: dict[str, Node] = field(default_factory=dict)
     uses: set[Use] = field(default_factory=set)
+    apart: bool = False
+    """It is not decoded with the page, but from raw JSON of a node above it."""
 
     @property
     def use(self) -> Use | None:
@@ -53,6 +55,11 @@ class Node:
         if len(self.uses) == 1 and not self.children:
             return next(iter(self.uses))
         return Use.RAW if self.uses else None
+
+    @property
+    def plain_text(self) -> bool:
+        """It is wanted as text alone, and decoded with the page."""
+        return self.use is Use.TEXT and not self.apart
 
     def at(self, members: Iterable[str]) -> Node:
         """The node that member names lead to from here."""
@@ -123,6 +130,7 @@ def _name(node: Node, taken: set[str]) -> None:
         while name in used:
             name += "_"
         child.name = name
+        child.apart = node.apart or bool(node.uses)
         siblings.add(name)
         if child.children:
             taken.add(name)

@@ -1,0 +1,49 @@
+"""A mapping compiled: typed decoders, and the generated row function that fits them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from sentinelone_source.mapping.decoder import build_decoders
+from sentinelone_source.mapping.envelope import CURSOR, Envelope
+from sentinelone_source.mapping.exact import UNREADABLE
+from sentinelone_source.mapping.glue import write_glue
+from sentinelone_source.mapping.tools import TAKEN
+from sentinelone_source.mapping.trie import build_trie
+
+if TYPE_CHECKING:
+    from sentinelone_source.mapping.model import Mapping
+
+
+class Compiled:
+    """One of two ways through a page: strict, without a look at each text, or tolerant.
+
+    A strict decoder refuses a page with a number or boolean in a string column; the rows of one
+    that it takes need no test of each value. Tables that have such values in every record are
+    refused at the first one, which costs nothing.
+
+    Attributes:
+        code: the generated row function, as text.
+        build: the function itself.
+        open: gives a page's typed records and its cursor.
+        wants_raw: some path needs the record as JSON, so a page is taken apart first.
+    """
+
+    def __init__(self, mapping: Mapping, row: type[msgspec.Struct], strict: bool) -> None:
+        root = build_trie(mapping, TAKEN)
+        decoders = build_decoders(root, strict)
+        glue = write_glue(mapping, root, decoders, row, strict)
+        self.code = glue.code
+        self.build = glue.compile()
+        self.open = Envelope(mapping.request.records.members, CURSOR, decoders.record).open
+        self.wants_raw = bool(root.uses)
+        self._decode = msgspec.json.Decoder(decoders.record).decode
+
+    def decode(self, raw: Any) -> Any:
+        """One record; None where it is not as expected."""
+        try:
+            return self._decode(raw)
+        except (*UNREADABLE, RecursionError):
+            return None
