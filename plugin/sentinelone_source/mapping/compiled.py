@@ -21,8 +21,7 @@ class Compiled:
     """One of two ways through a page: strict, without a look at each text, or tolerant.
 
     A strict decoder refuses a page with a number or boolean in a string column; the rows of one
-    that it takes need no test of each value. Tables that have such values in every record are
-    refused at the first one, which costs nothing.
+    that it takes need no test of each value. After the first such page the tolerant one is used.
 
     Attributes:
         code: the generated row function, as text.

@@ -60,6 +60,7 @@ class Mapper:
         self.mapping = mapping
         self._row = row_type(mapping)
         self._strict = Compiled(mapping, self._row, strict=True)
+        self._texts_only = not self._strict.wants_raw
         self._interpreter = Interpreter(mapping, self._row)
         self._split = Envelope(mapping.request.records.members, CURSOR, msgspec.Raw)
 
@@ -79,15 +80,19 @@ class Mapper:
             Malformed: the body is not JSON, or holds no list of records.
         """
         body = _compact(body)
-        if not self._strict.wants_raw:
+        if self._texts_only:
             try:
                 return Page(body, *self._strict.open(body), strict=True)
             except (*UNREADABLE, RecursionError):
                 pass  # something is not text: take numbers and booleans too
+        if not self._strict.wants_raw:
             try:
-                return Page(body, *self._tolerant.open(body))
+                page = Page(body, *self._tolerant.open(body))
             except (*UNREADABLE, RecursionError):
                 pass  # one record is not as expected: go through them one by one
+            else:
+                self._texts_only = False  # or a number a page would have each decoded twice
+                return page
         raws, cursor = self._open_raw(body)
         return Page(body, [self._tolerant.decode(raw) for raw in raws], cursor, raws)
 
