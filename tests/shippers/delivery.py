@@ -6,7 +6,6 @@ import random
 import sys
 import threading
 from collections import Counter
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,9 +16,8 @@ from shippers.fluentbit import SHIPPED, FluentBit, changed, free_port
 from support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
-    from sentinelone_source.demo.world import World
     from support.tenancy import Tenancy
 
 QUICK = {
@@ -136,24 +134,6 @@ def rows_of(lines: set[bytes]) -> set[str]:
 def shown(tenancy: Tenancy) -> set[str]:
     """The rows of all records as the console shows them now."""
     return rows_of(tenancy.shown())
-
-
-@contextmanager
-def living(world: World, tick: float = 0.05) -> Iterator[None]:
-    """Things happen on the console for as long as this lasts."""
-    over = threading.Event()
-
-    def live() -> None:
-        while not over.wait(tick):
-            world.tick()
-
-    life = threading.Thread(target=live)
-    life.start()
-    try:
-        yield
-    finally:
-        over.set()
-        life.join()
 
 
 def pause(rng: random.Random, most: float) -> None:

@@ -11,8 +11,9 @@ import requests
 import yaml
 
 from sentinelone_source.demo.dce import faults
-from shippers.delivery import QUICK, Delivery, living, rows_of, shown
+from shippers.delivery import QUICK, Delivery, rows_of, shown
 from shippers.fluentbit import SHIPPED, changed
+from support.living import living
 from support.tenancy import NAMES, TABLES, lines
 from support.waiting import until
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shippers.delivery import EXEC, QUICK, Delivery, living, pause, shown, without_state
+from shippers.delivery import EXEC, QUICK, Delivery, pause, shown, without_state
+from support.living import living
 from support.waiting import until
 
 if TYPE_CHECKING:
