@@ -132,9 +132,9 @@ def _point(sink: dict[str, Any], azure: Azure, data: Path) -> None:
 
 def _shipped(name: str) -> Path:
     """A configuration that comes with the package: inside the wheel, or beside the source tree."""
-    package = Path(__file__).parents[2]
-    inside = package / name
-    return inside if inside.is_file() else package.parents[1] / name
+    here = Path(__file__).parent
+    inside = here / name
+    return inside if inside.is_file() else here.parents[3] / name
 
 
 def _wait(shipper: Shipper, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
