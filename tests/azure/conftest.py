@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sentinelone_source.demo.dce.server import Azure
+from sentinelone_source.demo.server import Console
+from sentinelone_source.demo.world import World
 from support.cloud import SECRET, Cloud
+from support.doctor import TOKEN
+from support.manager import RULE, Manager
+from support.tenancy import NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
 PREFIXES = ("AZURE_", "IDENTITY_", "MSI_", "IMDS_", "SSL_CERT", "REQUESTS_CA")
 
@@ -33,3 +39,52 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
         for name, value in cloud.environ.items():
             monkeypatch.setenv(name, value)
         yield cloud
+
+
+@pytest.fixture
+def console() -> Iterator[Console]:
+    """A console with a record of each kind."""
+    world = World(seed=7)
+    world.populate(**dict.fromkeys(NAMES, 1))
+    with Console(world, {TOKEN}) as running:
+        yield running
+
+
+@pytest.fixture
+def shipper() -> Iterator[str]:
+    """Somebody who listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+
+
+BEFORE = """
+[state]
+path = "state"
+[handover]
+to = "{to}"
+[[consoles]]
+name = "acme"
+url = "{url}"
+token_file = "token"
+{more}
+"""
+
+
+@pytest.fixture
+def configure(cloud: Cloud, console: Console, shipper: str) -> Callable[..., None]:
+    """Writes a configuration in which everything is right but what is given."""
+
+    def write(more: str = "", to: str = shipper, **over: Any) -> None:
+        (cloud.folder / "token").write_text(TOKEN)
+        cloud.configure(before=BEFORE.format(to=to, url=console.url, more=more), **over)
+
+    write()
+    return write
+
+
+@pytest.fixture
+def manager(cloud: Cloud) -> Iterator[Manager]:
+    """A Resource Manager that knows what the template deploys."""
+    cloud.configure(dcr_resource_id=RULE)
+    with Manager(cloud.azure.behaviour.dcr_id) as running:
+        yield running

@@ -306,6 +306,7 @@ pipeline:
 """
 
 
+@pytest.mark.shippers
 @pytest.mark.skipif(FLUENT_BIT is None, reason="no fluent-bit in $FLUENT_BIT or on PATH")
 @pytest.mark.parametrize("identity", ["secret", "managed"])
 def test_with_the_real_fluent_bit(

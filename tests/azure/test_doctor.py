@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import socket
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,88 +13,26 @@ import pytest
 
 from sentinelone_source.azure.credential import Token
 from sentinelone_source.azure.doctor import entra, source
-from sentinelone_source.azure.doctor.examine import examine
-from sentinelone_source.config import load_settings
 from sentinelone_source.demo import faults
 from sentinelone_source.demo.dce.faults import refuse
 from sentinelone_source.demo.server import Console
 from sentinelone_source.demo.world import World
 from sentinelone_source.feed.state import State
 from sentinelone_source.feed.storage import FILE
-from sentinelone_source.mapping.files import load_mappings
 from sentinelone_source.times import SECOND
 from support.certificates import Authority
 from support.cloud import certificate
-from support.manager import LOG, RULE, Manager, table_path
+from support.doctor import asked, but, deployed
+from support.manager import RULE, Manager
 from support.states import filled
 from support.tenancy import NAMES, TABLES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
-    from sentinelone_source.azure.doctor.checks import Check
     from support.cloud import Cloud
 
-TOKEN = "t0k3n-of-the-console"
 THREATS = TABLES["threats"]
-Found = dict[str, dict[str, str]]
-
-
-@pytest.fixture
-def console() -> Iterator[Console]:
-    """A console with a record of each kind."""
-    world = World(seed=7)
-    world.populate(**dict.fromkeys(NAMES, 1))
-    with Console(world, {TOKEN}) as running:
-        yield running
-
-
-@pytest.fixture
-def shipper() -> Iterator[str]:
-    """Somebody who listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
-
-
-BEFORE = """
-[state]
-path = "state"
-[handover]
-to = "{to}"
-[[consoles]]
-name = "acme"
-url = "{url}"
-token_file = "token"
-{more}
-"""
-
-
-@pytest.fixture
-def configure(cloud: Cloud, console: Console, shipper: str) -> Callable[..., None]:
-    """Writes a configuration in which everything is right but what is given."""
-
-    def write(more: str = "", to: str = shipper, **over: Any) -> None:
-        (cloud.folder / "token").write_text(TOKEN)
-        cloud.configure(before=BEFORE.format(to=to, url=console.url, more=more), **over)
-
-    write()
-    return write
-
-
-def asked(cloud: Cloud, *arguments: str, status: int = 0, **environ: str) -> Found:
-    """The checks of `doctor --json` by name; whatever they say, no secret is in it."""
-    running = cloud.call("doctor", "--json", *arguments, status=status, **environ)
-    assert running.errors == ""
-    assert TOKEN not in running.out.decode()
-    checks = [json.loads(line) for line in running.lines]
-    assert all({"check", "status", "found"} <= check.keys() for check in checks)
-    assert len({check["check"] for check in checks}) == len(checks)
-    return {check["check"]: check for check in checks}
-
-
-def but(found: Found, status: str = "ok") -> set[str]:
-    """The checks that did not come out like this."""
-    return {name for name, check in found.items() if check["status"] != status}
 
 
 def test_all_is_well(cloud: Cloud, configure: Callable[..., None]) -> None:
@@ -392,143 +328,6 @@ def test_without_the_extra(cloud: Cloud, configure: Callable[..., None]) -> None
     found = asked(cloud, status=1, PYTHONPATH=str(cloud.folder))
     assert "pip install 'sentinelone-source[azure]'" in found["azure"]["found"]
     assert but(found) == {"azure"}
-
-
-@pytest.fixture
-def manager(cloud: Cloud) -> Iterator[Manager]:
-    """A Resource Manager that knows what the template deploys."""
-    cloud.configure(dcr_resource_id=RULE)
-    with Manager(cloud.azure.behaviour.dcr_id) as running:
-        yield running
-
-
-def deployed(cloud: Cloud, manager: Manager) -> dict[str, Check]:
-    """The checks of Azure's side."""
-    settings = load_settings(cloud.config)
-    mappings = list(load_mappings().values())
-    found = examine(settings, mappings, send_test=False, manager=manager.url)
-    return {check.check: check for check in found}
-
-
-def test_no_drift(cloud: Cloud, manager: Manager) -> None:
-    """What the template deploys is called wrong, or the token that asks is not the Manager's."""
-    found = deployed(cloud, manager)
-    assert [name for name, check in found.items() if check.status != "ok"] == []
-    assert {f"table {table}" for table in TABLES.values()} <= found.keys()
-    assert {f"declaration Custom-{table}" for table in TABLES.values()} <= found.keys()
-    assert "error log" in found
-    asked_for = [request.resource for request in cloud.azure.token_requests]
-    assert asked_for == [
-        "https://monitor.azure.com/.default",
-        "https://management.azure.com/.default",
-    ]
-
-
-def drop_column(manager: Manager) -> None:
-    columns = manager.rule["streamDeclarations"][f"Custom-{THREATS}"]["columns"]
-    columns[:] = [column for column in columns if column["name"] != "ThreatName"]
-
-
-def retype_column(manager: Manager) -> None:
-    for column in manager.columns(THREATS):
-        if column["name"] == "ThreatName":
-            column["type"] = "int"
-
-
-def drop_table(manager: Manager) -> None:
-    del manager.documents[table_path(THREATS)]
-
-
-def drop_stream(manager: Manager) -> None:
-    del manager.rule["streamDeclarations"][f"Custom-{THREATS}"]
-
-
-def drop_flow(manager: Manager) -> None:
-    manager.rule["dataFlows"].pop()
-
-
-def more_columns(manager: Manager) -> None:
-    manager.columns(THREATS).append({"name": "Own", "type": "string"})
-
-
-def standard_columns(manager: Manager) -> None:
-    columns = manager.columns(THREATS)
-    schema = manager.documents[table_path(THREATS)][1]["properties"]["schema"]
-    schema["standardColumns"] = [{"name": "TenantId", "type": "guid"}, columns.pop(0)]
-    assert schema["standardColumns"][1]["name"] == "TimeGenerated"
-
-
-def other_plan(manager: Manager) -> None:
-    manager.documents[table_path(THREATS)][1]["properties"]["plan"] = "Basic"
-
-
-def transform(manager: Manager) -> None:
-    manager.rule["dataFlows"][-1]["transformKql"] = "source | where false"
-
-
-def elsewhere(manager: Manager) -> None:
-    manager.rule["dataFlows"][-1]["outputStream"] = "Custom-Other_CL"
-
-
-def other_rule(manager: Manager) -> None:
-    manager.rule["immutableId"] = "dcr-other"
-
-
-def other_endpoint(manager: Manager) -> None:
-    manager.rule["endpoints"] = {"logsIngestion": "https://other.ingest.monitor.azure.com"}
-
-
-def no_log(manager: Manager) -> None:
-    manager.documents[LOG] = (200, {"value": []})
-
-
-def no_table_reader(manager: Manager) -> None:
-    manager.documents[table_path(THREATS)] = (403, {})
-
-
-@pytest.mark.parametrize(
-    ("change", "check", "status", "said"),
-    [
-        (drop_column, f"declaration Custom-{THREATS}", "failed", "1 missing: ThreatName"),
-        (retype_column, f"table {THREATS}", "failed", "ThreatName (int, not string)"),
-        (drop_table, f"table {THREATS}", "failed", "no such table"),
-        (drop_stream, f"declaration Custom-{THREATS}", "failed", "no such stream"),
-        (drop_flow, f"declaration Custom-{THREATS}", "failed", "no data flow"),
-        (more_columns, f"table {THREATS}", "ok", "1 that no row fills: Own"),
-        (standard_columns, f"table {THREATS}", "ok", "columns, all that rows have"),
-        (other_plan, f"table {THREATS}", "warning", "Basic"),
-        (transform, f"declaration Custom-{THREATS}", "warning", "transforms"),
-        (elsewhere, f"declaration Custom-{THREATS}", "warning", "Custom-Other_CL"),
-        (other_rule, "rule", "failed", "dcr-other"),
-        (other_endpoint, "rule", "warning", "https://other"),
-        (no_log, "error log", "warning", "losses stay unseen"),
-        (no_table_reader, f"table {THREATS}", "skipped", "may not read"),
-    ],
-)
-def test_drift(
-    cloud: Cloud,
-    *,
-    manager: Manager,
-    change: Callable[[Manager], None],
-    check: str,
-    status: str,
-    said: str,
-) -> None:
-    """What Azure drops after its 204, since mapping and deployment differ, goes unseen."""
-    change(manager)
-    found = deployed(cloud, manager)
-    assert (found[check].status, said in found[check].found) == (status, True), found[check]
-    others = {name for name, one in found.items() if one.status not in ("ok", "skipped")}
-    assert others <= {check, f"table {THREATS}"}
-
-
-@pytest.mark.parametrize(
-    ("answer", "status"), [(403, "skipped"), (404, "failed"), (500, "skipped"), (200, "skipped")]
-)
-def test_rule_that_cannot_be_read(cloud: Cloud, manager: Manager, answer: int, status: str) -> None:
-    """An identity that may only send, as it should be, is called broken."""
-    manager.documents[RULE] = (answer, {"properties": 7})
-    assert deployed(cloud, manager)["rule"].status == status
 
 
 def documented() -> set[str]:

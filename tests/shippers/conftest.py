@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from sentinelone_source.demo.dce.server import Azure
 from shippers.fluentbit import binary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +20,10 @@ def fluent_bit() -> str:
     if program is None:
         pytest.skip("no Fluent Bit: set FLUENT_BIT to its path, or put fluent-bit on PATH")
     return program
+
+
+@pytest.fixture
+def azure() -> Iterator[Azure]:
+    """Azure on loopback, for a Vector: without TLS."""
+    with Azure(listen_tls=None, keep_times=True) as azure:
+        yield azure

@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from support.tenancy import Tenancy
 
 
-@pytest.fixture
-def azure() -> Iterator[Azure]:
-    """Azure on loopback."""
-    with Azure(listen_tls=None, keep_times=True) as azure:
-        yield azure
-
-
 @pytest.fixture(params=PROGRAMS)
 def vector(
     request: pytest.FixtureRequest, tenancy: Tenancy, azure: Azure, tmp_path: Path

@@ -25,13 +25,6 @@ TABLE = "SentinelOneGroups_CL"
 ROW = {"_table": TABLE, "TimeGenerated": NOW, "Id": "7", "Name": "Größe 🗂"}
 
 
-@pytest.fixture
-def azure() -> Iterator[Azure]:
-    """Azure on loopback."""
-    with Azure(listen_tls=None, keep_times=True) as azure:
-        yield azure
-
-
 @pytest.fixture(params=PROGRAMS)
 def vector(request: pytest.FixtureRequest, azure: Azure, tmp_path: Path) -> Iterator[Vector]:
     """A Vector that listens."""

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import socket
-import struct
-import sys
-from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Final
 
+from sentinelone_source.demo.listener import Listener, reset_when_closed
 from support.in_http_body import Reading, inflate, read, tag_of
 
 if TYPE_CHECKING:
     from support.in_http import InHttp
 
-_LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 _REASONS: Final = {201: "Created", 400: "Bad Request", 401: "Unauthorized"}
 
 
@@ -35,40 +31,16 @@ class Post:
     rows: int
 
 
-class Server(ThreadingHTTPServer):
-    """Knows its connections, so that it can end them."""
+class Server(Listener):
+    """Knows whom it plays, and refuses everybody while that is paused."""
 
     shipper: InHttp
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self, *arguments: Any) -> None:
-        self._connections: set[socket.socket] = set()
-        super().__init__(*arguments)
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002
         if self.shipper.paused:
-            request.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+            reset_when_closed(request)
             return False
-        self._connections.add(request)
         return True
-
-    def shutdown_request(self, request: Any) -> None:
-        self._connections.discard(request)
-        # a FIN before the close would spoil the RST that a zero linger asks for
-        if request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8) == _LINGER_ZERO:
-            self.close_request(request)
-        else:
-            super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
-
-    def disconnect(self) -> None:
-        for connection in list(self._connections):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -136,7 +108,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, code: int) -> None:
         if code == 0:
             self.close_connection = True
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+            reset_when_closed(self.connection)
         else:
             self._send(code, b"error: unable to process records\n" if code == 400 else b"")
 

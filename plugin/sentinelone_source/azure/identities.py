@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -23,7 +24,7 @@ _KEY = re.compile(
 )
 
 
-class Application:
+class Application(ABC):
     """An application of Entra ID, by secret, certificate or federated token."""
 
     def __init__(self, azure: AzureSettings) -> None:
@@ -34,9 +35,9 @@ class Application:
         """Another value whenever msal has to be set up again."""
         return None
 
+    @abstractmethod
     def secret(self) -> Any:
         """What msal calls `client_credential`."""
-        raise NotImplementedError
 
     def build(self) -> Any:
         """Set msal up; this asks the network."""

@@ -74,25 +74,24 @@ def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
         Path(folder, "token").write_text(token)
         way = shipper.name if shipper else "replay (no Fluent Bit or Vector is installed)"
         _say(f"console → sentinelone-source → {way} → Data Collection Endpoint, for {seconds:g} s")
-        through = _through if shipper else _past
-        handed_over = through(shipper, azure, folder, world, seconds)
+        if shipper:
+            handed_over = _through(shipper, azure, folder, world, seconds)
+        else:
+            handed_over = _past(azure, folder, world, seconds)
         arrived = sum(azure.received.counts().values())
     _say(f"{summary(azure)}\n{handed_over} rows were handed over, {arrived} arrived")
     return EXIT_OK if arrived >= handed_over else EXIT_FAILED
 
 
-def _through(
-    shipper: Shipper | None, azure: Azure, folder: Path, world: World, seconds: float
-) -> int:
+def _through(shipper: Shipper, azure: Azure, folder: Path, world: World, seconds: float) -> int:
     """Let a shipper deliver; gives the number of rows that it was handed."""
-    assert shipper is not None
     with running(shipper, azure, folder) as url:
         handed_over = _poll(azure, folder, world, seconds, url)
         _await(azure, handed_over)
     return handed_over
 
 
-def _past(_: Shipper | None, azure: Azure, folder: Path, world: World, seconds: float) -> int:
+def _past(azure: Azure, folder: Path, world: World, seconds: float) -> int:
     """Keep rows in a file, and replay it; gives the number of rows in it."""
     handed_over = _poll(azure, folder, world, seconds, "stdout")
     replay = [*_COMMAND, "replay", "rows.ndjson"]

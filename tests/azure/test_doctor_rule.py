@@ -1,0 +1,139 @@
+"""What the doctor says of the rule and the tables, held against the mappings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from support.doctor import deployed
+from support.manager import LOG, RULE, Manager, table_path
+from support.tenancy import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from support.cloud import Cloud
+
+THREATS = TABLES["threats"]
+
+
+def test_no_drift(cloud: Cloud, manager: Manager) -> None:
+    """What the template deploys is called wrong, or the token that asks is not the Manager's."""
+    found = deployed(cloud, manager)
+    assert [name for name, check in found.items() if check.status != "ok"] == []
+    assert {f"table {table}" for table in TABLES.values()} <= found.keys()
+    assert {f"declaration Custom-{table}" for table in TABLES.values()} <= found.keys()
+    assert "error log" in found
+    asked_for = [request.resource for request in cloud.azure.token_requests]
+    assert asked_for == [
+        "https://monitor.azure.com/.default",
+        "https://management.azure.com/.default",
+    ]
+
+
+def drop_column(manager: Manager) -> None:
+    columns = manager.rule["streamDeclarations"][f"Custom-{THREATS}"]["columns"]
+    columns[:] = [column for column in columns if column["name"] != "ThreatName"]
+
+
+def retype_column(manager: Manager) -> None:
+    for column in manager.columns(THREATS):
+        if column["name"] == "ThreatName":
+            column["type"] = "int"
+
+
+def drop_table(manager: Manager) -> None:
+    del manager.documents[table_path(THREATS)]
+
+
+def drop_stream(manager: Manager) -> None:
+    del manager.rule["streamDeclarations"][f"Custom-{THREATS}"]
+
+
+def drop_flow(manager: Manager) -> None:
+    manager.rule["dataFlows"].pop()
+
+
+def more_columns(manager: Manager) -> None:
+    manager.columns(THREATS).append({"name": "Own", "type": "string"})
+
+
+def standard_columns(manager: Manager) -> None:
+    columns = manager.columns(THREATS)
+    schema = manager.documents[table_path(THREATS)][1]["properties"]["schema"]
+    schema["standardColumns"] = [{"name": "TenantId", "type": "guid"}, columns.pop(0)]
+    assert schema["standardColumns"][1]["name"] == "TimeGenerated"
+
+
+def other_plan(manager: Manager) -> None:
+    manager.documents[table_path(THREATS)][1]["properties"]["plan"] = "Basic"
+
+
+def transform(manager: Manager) -> None:
+    manager.rule["dataFlows"][-1]["transformKql"] = "source | where false"
+
+
+def elsewhere(manager: Manager) -> None:
+    manager.rule["dataFlows"][-1]["outputStream"] = "Custom-Other_CL"
+
+
+def other_rule(manager: Manager) -> None:
+    manager.rule["immutableId"] = "dcr-other"
+
+
+def other_endpoint(manager: Manager) -> None:
+    manager.rule["endpoints"] = {"logsIngestion": "https://other.ingest.monitor.azure.com"}
+
+
+def no_log(manager: Manager) -> None:
+    manager.documents[LOG] = (200, {"value": []})
+
+
+def no_table_reader(manager: Manager) -> None:
+    manager.documents[table_path(THREATS)] = (403, {})
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "status", "said"),
+    [
+        (drop_column, f"declaration Custom-{THREATS}", "failed", "1 missing: ThreatName"),
+        (retype_column, f"table {THREATS}", "failed", "ThreatName (int, not string)"),
+        (drop_table, f"table {THREATS}", "failed", "no such table"),
+        (drop_stream, f"declaration Custom-{THREATS}", "failed", "no such stream"),
+        (drop_flow, f"declaration Custom-{THREATS}", "failed", "no data flow"),
+        (more_columns, f"table {THREATS}", "ok", "1 that no row fills: Own"),
+        (standard_columns, f"table {THREATS}", "ok", "columns, all that rows have"),
+        (other_plan, f"table {THREATS}", "warning", "Basic"),
+        (transform, f"declaration Custom-{THREATS}", "warning", "transforms"),
+        (elsewhere, f"declaration Custom-{THREATS}", "warning", "Custom-Other_CL"),
+        (other_rule, "rule", "failed", "dcr-other"),
+        (other_endpoint, "rule", "warning", "https://other"),
+        (no_log, "error log", "warning", "losses stay unseen"),
+        (no_table_reader, f"table {THREATS}", "skipped", "may not read"),
+    ],
+)
+def test_drift(
+    cloud: Cloud,
+    *,
+    manager: Manager,
+    change: Callable[[Manager], None],
+    check: str,
+    status: str,
+    said: str,
+) -> None:
+    """What Azure drops after its 204, since mapping and deployment differ, goes unseen."""
+    change(manager)
+    found = deployed(cloud, manager)
+    assert (found[check].status, said in found[check].found) == (status, True), found[check]
+    others = {name for name, one in found.items() if one.status not in ("ok", "skipped")}
+    assert others <= {check, f"table {THREATS}"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "status"), [(403, "skipped"), (404, "failed"), (500, "skipped"), (200, "skipped")]
+)
+def test_rule_that_cannot_be_read(cloud: Cloud, manager: Manager, answer: int, status: str) -> None:
+    """An identity that may only send, as it should be, is called broken."""
+    manager.documents[RULE] = (answer, {"properties": 7})
+    assert deployed(cloud, manager)["rule"].status == status

@@ -1,0 +1,157 @@
+"""Replays that are piped, watched, stopped and killed: nothing is missing, little comes twice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pty
+import signal
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sentinelone_source.demo.dce.faults import hang, throttle
+from support.processes import COMMAND, logs_of, surroundings
+from support.replays import THREATS, arrived, plain, replayed, written
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from support.cloud import Cloud
+
+
+def test_standard_input(cloud: Cloud) -> None:
+    """Rows cannot come through a pipe."""
+    plain(cloud.folder / "rows.ndjson", 7)
+    done = subprocess.run(
+        [*COMMAND, "replay", "--config", str(cloud.config), "-"],
+        input=(cloud.folder / "rows.ndjson").read_bytes() + b"nonsense",
+        cwd=cloud.folder,
+        env=surroundings(cloud.environ),
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert logs_of(done.stderr.decode())[0]["event"] == "incomplete_line"
+    assert arrived(cloud) == Counter("0123456")
+    assert not list(cloud.folder.glob("*replay-state"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_at_a_silent_pipe(cloud: Cloud, number: int) -> None:
+    """A replay of a pipe that says nothing cannot be stopped, or dies of it."""
+    command = [*COMMAND, "replay", "--config", str(cloud.config), "-"]
+    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    environ = surroundings(cloud.environ)
+    with subprocess.Popen(command, cwd=cloud.folder, env=environ, **pipes) as process:
+        assert process.stdin is not None
+        process.stdin.write(f'{{"_table":"{THREATS}","ThreatName":"1"}}\n'.encode() * 20_000)
+        process.stdin.flush()
+        until(lambda: cloud.azure.rows[THREATS])
+        process.send_signal(number)
+        assert process.wait(60) == 1
+        assert process.stderr is not None
+        assert b"nothing is remembered of standard input" in process.stderr.read()
+
+
+def test_two_at_once(cloud: Cloud) -> None:
+    """Two replays of one file send everything twice."""
+    plain(cloud.folder / "rows.ndjson", 3)
+    cloud.azure.faults.add(hang("ingestion", 60))
+    with cloud.start("replay", "rows.ndjson"):
+        until(lambda: cloud.azure.token_requests)
+        cloud.call("replay", "rows.ndjson", status=4)
+
+
+def test_progress_on_a_terminal(cloud: Cloud) -> None:
+    """Whoever waits for a large file sees nothing."""
+    plain(cloud.folder / "rows.ndjson", 3000)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, "replay", "--config", str(cloud.config), "rows.ndjson"],
+        cwd=cloud.folder,
+        env=surroundings(cloud.environ),
+        stderr=theirs,
+    )
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # a terminal whose other end is closed
+        while data := os.read(ours, 65_536):
+            shown += data
+    os.close(ours)
+    assert process.wait(60) == 0
+    assert b"rows.ndjson  [###" in shown
+    assert b"100%" in shown
+    assert b"replayed" in shown.split(b"100%")[-1].splitlines()[-1]
+
+
+def test_no_such_file(cloud: Cloud) -> None:
+    """A mistyped second name is found after the first file has been sent."""
+    plain(cloud.folder / "rows.ndjson", 3)
+    running = cloud.call("replay", "rows.ndjson", "nowhere.ndjson", status=2)
+    assert "nowhere.ndjson: no such file" in running.errors
+    assert not cloud.azure.requests
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stopping_while_it_waits(cloud: Cloud, number: int) -> None:
+    """Whoever stops a replay waits for Azure, or does not know how far it came."""
+    plain(cloud.folder / "rows.ndjson", 3000)
+    cloud.azure.faults.add(throttle("ingestion", retry_after=600, after=1))
+    with cloud.start("replay", "rows.ndjson") as running:
+        running.wait_for("retry")
+        assert running.stop(number) == 1
+        assert "goes on from here" in running.events("failed")[0]["error"]
+        assert replayed(running)["rows"][THREATS] == len(cloud.azure.rows[THREATS]) > 0
+    cloud.azure.faults.clear()
+    cloud.call("replay", "rows.ndjson")
+    assert arrived(cloud) == Counter(map(str, range(3000)))
+
+
+def test_stopping_within_a_request(cloud: Cloud) -> None:
+    """A request that is on its way when we are stopped is made again by the next replay."""
+    plain(cloud.folder / "rows.ndjson", 3000)
+    cloud.azure.faults.add(hang("ingestion", 2, after=1))
+    with cloud.start("replay", "rows.ndjson") as running:
+        until(lambda: cloud.azure.rows[THREATS])
+        assert running.stop() == 1
+    cloud.call("replay", "rows.ndjson")
+    assert set(arrived(cloud).values()) == {1}
+    assert len(arrived(cloud)) == 3000
+
+
+def test_killed(cloud: Cloud) -> None:
+    """After a crash something is missing, or more than one batch comes again."""
+    made = written(cloud.folder / "rows.ndjson", 1200)
+    kills = 0
+    for after in (2, 9, 5):
+        cloud.azure.faults.clear()
+        cloud.azure.faults.add(hang("ingestion", 1, after=after))
+        before = len(cloud.azure.requests)
+        with cloud.start("replay", "rows.ndjson") as running:
+            until(lambda before=before, after=after: len(cloud.azure.requests) >= before + after)
+            running.stop(signal.SIGKILL)
+            kills += 1
+    cloud.azure.faults.clear()
+    cloud.call("replay", "rows.ndjson")
+    rows = {json.dumps(row, sort_keys=True) for rows in cloud.azure.rows.values() for row in rows}
+    assert len(rows) == len(set(made))
+    total = sum(len(rows) for rows in cloud.azure.rows.values())
+    per_request = max(request.rows for request in cloud.azure.requests)
+    assert total - len(made) <= kills * per_request
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here")
+def test_memory(cloud: Cloud) -> None:
+    """A file of gigabytes takes gigabytes of memory."""
+    plain(cloud.folder / "rows.ndjson", 100_000, size=1000)
+    cloud.azure.faults.add(hang("ingestion", 60, after=100))
+    with cloud.start("replay", "rows.ndjson") as running:
+        until(lambda: len(cloud.azure.requests) >= 100)
+        status = Path(f"/proc/{running.process.pid}/status").read_text()
+    (peak,) = (line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))
+    assert int(peak) < 90_000  # KiB; the file has 107,000
