@@ -13,7 +13,7 @@ import pytest
 
 from sentinelone_source.errors import ReaderGone
 from sentinelone_source.handover.stdout import Stdout
-from support.waiting import until
+from support.waiting import LONG
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,8 +109,11 @@ def test_reader_goes_in_mid_write(pipe: tuple[int, int]) -> None:
 
 def test_patience(pipe: tuple[int, int]) -> None:
     """`run --once` waits for ever for a shipper that does not read."""
-    before = threading.active_count()
+    before = set(threading.enumerate())
     with pytest.raises(ReaderGone, match="nobody read for 0 seconds"):
         asyncio.run(Stdout(pipe[1], patience=0.2).give([b"x" * 1_000_000]))
+    started = set(threading.enumerate()) - before
+    (writer,) = (thread for thread in started if thread.name == "Stdout._write")
     os.close(pipe[0])
-    until(lambda: threading.active_count() == before, "the end of the writing thread")
+    writer.join(LONG)
+    assert not writer.is_alive()
