@@ -5,16 +5,24 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+from collections import deque
 from collections.abc import Callable
+from queue import SimpleQueue
 from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+_Call = Callable[[], Callable[[], None]]
+"""Does the work; what it gives tells the one who waits."""
+_Desk = SimpleQueue[_Call]
+_idle: deque[_Desk] = deque()
+"""Where threads without work wait for some, the latest last."""
+
 
 async def in_thread(function: Callable[..., T], *args: Any) -> T:
-    """Run a blocking call in a thread of its own.
+    """Run a blocking call in a thread, which is kept for the next one.
 
-    The thread is a daemon: a request that hangs does not keep the process from ending, as it would
+    The threads are daemons: a request that hangs does not keep the process from ending, as it would
     in the event loop's own executor.
     """
     loop = asyncio.get_running_loop()
@@ -28,16 +36,38 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
         else:
             future.set_result(result)  # type: ignore[arg-type]
 
-    def run() -> None:
+    def call() -> Callable[[], None]:
         result, error = None, None
         try:
             result = function(*args)
         except BaseException as caught:  # noqa: BLE001 - handed to the one who waits
             error = caught
-        with contextlib.suppress(RuntimeError):  # the loop has ended, nobody waits
-            loop.call_soon_threadsafe(deliver, result, error)
 
-    threading.Thread(
-        target=run, daemon=True, name=getattr(function, "__qualname__", "call")
-    ).start()
+        def tell() -> None:
+            with contextlib.suppress(RuntimeError):  # the loop has ended, nobody waits
+                loop.call_soon_threadsafe(deliver, result, error)
+
+        return tell
+
+    _hand_out(call)
     return await future
+
+
+def _hand_out(call: _Call) -> None:
+    try:
+        desk = _idle.pop()
+    except IndexError:
+        desk = SimpleQueue()
+        threading.Thread(target=_work, args=(desk,), daemon=True, name="in_thread").start()
+    desk.put(call)
+
+
+def _work(desk: _Desk) -> None:
+    while True:
+        _serve(desk)  # whose variables end with it: a page is not kept until the next call
+
+
+def _serve(desk: _Desk) -> None:
+    tell = desk.get()()
+    _idle.append(desk)  # before anyone is told, or the next call would start another thread
+    tell()

@@ -137,3 +137,29 @@ def test_file(tenancy: Tenancy) -> None:
             command, env=surroundings(), stdout=rows, stderr=subprocess.DEVNULL, check=True
         )
     assert set((tenancy.folder / "rows").read_bytes().splitlines()) == tenancy.shown()
+
+
+def test_waiting_feeds_ask_ahead(tenancy: Tenancy) -> None:
+    """A feed that waits for its turn lets the console wait as well, and catching up takes twice."""
+    tenancy.populate(60)
+    tenancy.configure(page_size=20, settle="1h")
+    with tenancy.start("--table", "threats", "--table", "agents", reads=False) as running:
+        following = until_each_is_followed(tenancy, "threats", "agents")
+        running.read_on()
+        running.wait_for("swept", count=2)
+    assert len(following) == 2
+    assert set(running.lines) == tenancy.shown(["threats", "agents"])
+
+
+def until_each_is_followed(tenancy: Tenancy, *endpoints: str) -> list[str]:
+    """The cursors of the second pages, one of each endpoint, once all of them are asked for."""
+
+    def followed() -> dict[str, str]:
+        return {
+            request.endpoint: request.query["cursor"][0]
+            for request in tenancy.console.requests
+            if "cursor" in request.query
+        }
+
+    until(lambda: followed().keys() == set(endpoints), "a second request of each feed")
+    return list(followed().values())

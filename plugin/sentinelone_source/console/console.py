@@ -177,10 +177,3 @@ class Console:
     def _count(self, endpoint: str, status: int | None) -> None:
         key = (endpoint, "none" if status is None else str(status))
         self.requests[key] = self.requests.get(key, 0) + 1
-
-
-def discard(task: asyncio.Task[Any] | None) -> None:
-    """Let go of a request that was made ahead and is not needed."""
-    if task is not None:
-        task.cancel()
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -35,10 +35,16 @@ class Walk:
         """
         if not cursor:
             return False
-        cursor = unquote(cursor)
-        mark = hash(cursor)
-        if mark in self._seen:
+        params = self.after(cursor)
+        if params is None:
             raise CursorLost(f"{self.endpoint}: the same cursor came twice")
-        self._seen.add(mark)
-        self.params = self._first | {"cursor": cursor}
+        self._seen.add(hash(params["cursor"]))
+        self.params = params
         return True
+
+    def after(self, cursor: str | None) -> dict[str, str] | None:
+        """The query that a cursor leads to; None at the end, or where it would lead in a circle."""
+        cursor = unquote(cursor or "")
+        if not cursor or hash(cursor) in self._seen:
+            return None
+        return self._first | {"cursor": cursor}

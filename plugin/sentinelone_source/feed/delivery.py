@@ -49,7 +49,7 @@ class Delivery:
     _turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     _next: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def turn(self, unpack: Callable[[], bytes]) -> Turn:
+    async def turn(self, unpack: Callable[[], bytes], look: Callable[[bytes], None]) -> Turn:
         """Wait for one's turn to decode a page and make its lines.
 
         One page at a time keeps the process small (a page of threats and its rows are 20 MiB); one
@@ -57,8 +57,10 @@ class Delivery:
 
         Args:
             unpack: gives the page's body; what it raises is raised here.
+            look: gets to see the body before its turn has come.
         """
         async with self._next:
             body = await in_thread(unpack)
+            look(body)
             await self._turn.acquire()
         return Turn(body, self._turn)

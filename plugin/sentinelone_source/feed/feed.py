@@ -9,7 +9,8 @@ from functools import partial
 
 import structlog
 
-from sentinelone_source.console.console import Console, discard
+from sentinelone_source.console.ahead import Ahead
+from sentinelone_source.console.console import Console
 from sentinelone_source.console.session import Answer
 from sentinelone_source.console.walk import Walk
 from sentinelone_source.errors import CursorLost, Unavailable
@@ -20,7 +21,7 @@ from sentinelone_source.feed.lag import OVERDUE, seconds_behind
 from sentinelone_source.feed.settling import Rows
 from sentinelone_source.feed.state import DEAD_POSITION
 from sentinelone_source.feed.sweep import Plan, Sweep
-from sentinelone_source.mapping.envelope import Malformed
+from sentinelone_source.mapping.envelope import Malformed, glimpse
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
 from sentinelone_source.times import SECOND, to_iso
@@ -46,7 +47,7 @@ class Feed:
         self.endpoint = mapper.mapping.request.path
         self.counts = Counts()
         self.in_hand: asyncio.Task[None] | None = None
-        self._ahead: asyncio.Task[Answer] | None = None
+        self._ahead = Ahead(partial(console.fetch, self.endpoint))
         self._mapper = mapper
         self._plan = plan
         self._delivery = delivery
@@ -110,32 +111,34 @@ class Feed:
         more = True
         try:
             while more:
-                ahead, self._ahead = self._ahead, None
+                ahead = self._ahead.take()
                 more = await self.console.ask(walk.endpoint, walk.params, take, ahead)
         finally:
-            discard(self._ahead)
-            self._ahead = None
+            self._ahead.drop()
 
     async def _take(self, sweep: Sweep, walk: Walk, answer: Answer) -> bool:
         """Hand a page over, while the next one is asked for; False when there is none."""
-        with await self._delivery.turn(answer.body) as turn:
+        if not sweep.began(answer.clock):
+            _log.warning("clock_went_back", console=self.console.name, feed=self.name)
+            walk.begin(self._query(sweep))
+            return True
+        with await self._delivery.turn(answer.body, partial(self._look_ahead, walk)) as turn:
             page = self._open(turn.body)
-            if not sweep.began(answer.clock):
-                _log.warning("clock_went_back", console=self.console.name, feed=self.name)
-                walk.begin(self._query(sweep))
-                return True
             more, lost = False, None
             try:
                 more = walk.follow(page.cursor)
             except CursorLost as error:
                 lost = error
-            if more:
-                self._ahead = asyncio.create_task(self.console.fetch(walk.endpoint, walk.params))
+            self._ahead.ask(walk.params if more else None)
             self.in_hand = asyncio.create_task(self._hand_over(sweep, page, turn))
             await asyncio.shield(self.in_hand)  # a page that has been begun is brought to its end
             if lost:
                 raise lost
             return more
+
+    def _look_ahead(self, walk: Walk, body: bytes) -> None:
+        """Ask for the next page before it is this one's turn, if it is easily seen which it is."""
+        self._ahead.ask(walk.after(glimpse(body)))
 
     def _query(self, sweep: Sweep) -> dict[str, str]:
         mapping = self._mapper.mapping
