@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sentinelone_source.mapping.model import Mapping
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
+_SPACE = re.compile(rb"\s")
 _SNIFFED = 512
 _STRIDE = 32
 """Records built at once: enough to spread what a stride costs, few enough for the cache."""
@@ -178,12 +179,10 @@ class Mapper:
 def _compact(body: bytes) -> bytes:
     """Take white space out of a page that has any; its head tells how it was written.
 
-    A line break anywhere counts: copied into a row, it would tear the line in two.
+    A line feed anywhere counts: copied into a row, it would tear the line in two.
     """
-    if b"\n" not in body and b"\r" not in body:
-        head = _STRING.sub(b"", body[:_SNIFFED])
-        if b" " not in head and b"\t" not in head:
-            return body
+    if b"\n" not in body and not _SPACE.search(_STRING.sub(b"", body[:_SNIFFED])):
+        return body
     try:
         return msgspec.json.format(body, indent=-1)
     except (msgspec.DecodeError, RecursionError):
