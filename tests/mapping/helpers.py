@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.page import nothing_known
 from sentinelone_source.mapping.schema import build
 
 if TYPE_CHECKING:
@@ -46,7 +45,7 @@ def record(**members: Any) -> dict[str, Any]:
 
 
 def run(
-    mapper: Mapper, body: bytes, known: Known = nothing_known
+    mapper: Mapper, body: bytes, known: Known | None = None
 ) -> tuple[Page, list[dict[str, Any]]]:
     """The page with its account, and its rows; checks what holds of every batch."""
     page = mapper.open(body)

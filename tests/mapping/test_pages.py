@@ -154,6 +154,17 @@ def test_known_rows_are_not_handed_over_again() -> None:
     assert len(asked[0][0]) == len(asked[0][1])
 
 
+def test_a_row_comes_once_in_a_page() -> None:
+    """A page that repeats a record makes a duplicate, though nothing crashed."""
+    records = [{**record(), "id": str(number)} for number in (1, 2, 1, *range(3, 60), 2, 59)]
+    test = mapper({"Id": "$.id"})
+    page, rows = run(test, page_of(*records), lambda _keys, _positions: set())
+    assert [row["Id"] for row in rows] == [str(number) for number in range(1, 60)]
+    assert (len(page.keys), len(page.positions), page.suppressed) == (59, 59, 3)
+    page, rows = run(test, page_of(*records))  # nobody keeps account of what was handed over
+    assert (len(rows), page.suppressed) == (62, 0)
+
+
 def test_rows_name_their_table_and_keep_the_mappings_order() -> None:
     """The shipper could not route the rows, and lines would differ from run to run."""
     columns = {"Zeta": "$.z", "Alpha": "$.a", "Class": "$.class"}

@@ -119,7 +119,7 @@ class Feed:
     async def _take(self, sweep: Sweep, walk: Walk, answer: Answer) -> bool:
         """Hand a page over, while the next one is asked for; False when there is none."""
         if not sweep.began(answer.clock):
-            _log.warning("clock_went_back", console=self.console.name, feed=self.name)
+            _log.warning("clocks_disagree", console=self.console.name, feed=self.name)
             walk.begin(self._query(sweep))
             return True
         with await self._delivery.turn(answer.body, partial(self._look_ahead, walk)) as turn:

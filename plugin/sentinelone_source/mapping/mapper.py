@@ -14,11 +14,11 @@ from sentinelone_source.mapping.envelope import CURSOR, Envelope, Malformed
 from sentinelone_source.mapping.exact import UNREADABLE
 from sentinelone_source.mapping.interpreter import Interpreted, Interpreter
 from sentinelone_source.mapping.lines import Batch, Piece, encode, pack, row_type
-from sentinelone_source.mapping.page import Dead, Known, Page, nothing_known
+from sentinelone_source.mapping.page import Dead, Known, Page
 from sentinelone_source.mapping.values import UNUSUAL, mend_surrogates
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sentinelone_source.mapping.model import Mapping
 
@@ -97,16 +97,23 @@ class Mapper:
         raws, cursor = self._open_raw(body)
         return Page(body, [self._tolerant.decode(raw) for raw in raws], cursor, raws)
 
-    def lines(self, page: Page, known: Known = nothing_known) -> Iterator[Batch]:
-        """Make the page's rows, in batches of whole lines; the page keeps account."""
+    def lines(self, page: Page, known: Known | None = None) -> Iterator[Batch]:
+        """Make the page's rows, in batches of whole lines; the page keeps account.
+
+        Args:
+            page: as it was opened.
+            known: tells duplicates; None makes a row of every record, however often it is there.
+        """
         return pack(self._pieces(page, known))
 
-    def _pieces(self, page: Page, known: Known) -> Iterator[Piece]:
+    def _pieces(self, page: Page, known: Known | None) -> Iterator[Piece]:
         """Go through a page in strides: rows are encoded while they are warm."""
         total = len(page.records)
+        seen: set[str] = set()
         for start in range(0, total, _STRIDE):
             made = self._rows(page, start, start + _STRIDE)
-            places = self._fresh(page, made, known(made.keys, made.positions))
+            places = _fresh(page, made, known, seen)
+            page.suppressed += len(made.rows) - made.gaps - len(places)
             if len(places) < len(made.rows):
                 made = made.only(places)
             page.keys += made.keys
@@ -115,14 +122,6 @@ class Mapper:
             yield from encode(made.rows, _SLICE * total // len(page.body), page.cut, too_long)
             for number in too_long:
                 self._bury(page, start + places[number], "the row is too long for a line")
-
-    def _fresh(self, page: Page, made: _Made, known: Container[str]) -> Sequence[int]:
-        """The places of rows that are to be handed over."""
-        if not known and not made.gaps:
-            return range(len(made.rows))
-        places = [n for n, key in enumerate(made.keys) if key and key not in known]
-        page.suppressed += len(made.rows) - made.gaps - len(places)
-        return places
 
     def _rows(self, page: Page, start: int, stop: int) -> _Made:
         """Build the rows of some records; what the generated code refuses is interpreted."""
@@ -174,6 +173,23 @@ class Mapper:
         except RecursionError:
             raws, cursor = self._split.open_deep(body)
             return [_compact(raw) for raw in raws], cursor
+
+
+def _fresh(page: Page, made: _Made, known: Known | None, seen: set[str]) -> Sequence[int]:
+    """The places of rows that are to be handed over; `seen` has the keys of the page so far."""
+    if known is None:
+        return [place for place, key in enumerate(made.keys) if key]
+    found, before = known(made.keys, made.positions), len(seen)
+    seen.update(made.keys)
+    if not found and not made.gaps and len(seen) == before + len(made.keys):
+        return range(len(made.rows))
+    taken = {"", *page.keys}
+    places = []
+    for place, key in enumerate(made.keys):
+        if key not in taken and key not in found:
+            taken.add(key)
+            places.append(place)
+    return places
 
 
 def _compact(body: bytes) -> bytes:

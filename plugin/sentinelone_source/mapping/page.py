@@ -30,7 +30,7 @@ class Page:
         cursor: where the next page begins; None after the last one.
         keys: of the rows made, what makes each unique: id, and version where there is one.
         positions: of the same rows, microseconds since 1970.
-        suppressed: rows not made, because they were handed over before.
+        suppressed: rows not made, because they were handed over before, or come twice in the page.
         dropped: records that a `[[drop]]` took out.
         dead: records that cannot become rows.
         misfits: by column, values that the column's type does not take.
@@ -49,8 +49,3 @@ class Page:
     dead: list[Dead] = field(default_factory=list)
     misfits: Counter[str] = field(default_factory=Counter)
     cut: Counter[str] = field(default_factory=Counter)
-
-
-def nothing_known(_keys: list[str], _positions: list[int]) -> Container[str]:
-    """For those who want every row."""
-    return ()
