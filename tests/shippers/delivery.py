@@ -6,6 +6,7 @@ import random
 import sys
 import threading
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -39,6 +40,7 @@ class Delivery:
         tenancy: its configuration is the source's.
         name: `http.yaml`, `exec.yaml` or another shipped file.
         changes: texts of that file to be replaced, if any; else it is the shipped file itself.
+        instead: a whole configuration in place of that file.
         environ: more of what the file asks for.
     """
 
@@ -48,6 +50,7 @@ class Delivery:
         tenancy: Tenancy,
         name: str = "http.yaml",
         changes: Mapping[str, str] | None = None,
+        instead: Path | None = None,
         **environ: str,
     ) -> None:
         self.tenancy = tenancy
@@ -55,7 +58,7 @@ class Delivery:
         self.azure = Azure(keep_times=True)
         self.azure.start()
         self.port, metrics = free_port(), free_port()
-        config = changed(name, self.folder, changes) if changes else SHIPPED / name
+        config = instead or (changed(name, self.folder, changes) if changes else SHIPPED / name)
         behaviour = self.azure.behaviour
         known = {
             "AZURE_TENANT_ID": behaviour.tenant_id,
@@ -97,6 +100,14 @@ class Delivery:
     def number(self) -> int:
         """Of rows that have arrived, however often."""
         return sum(self.azure.received.counts().values())
+
+    def stored(self) -> int:
+        """Bytes of rows that Fluent Bit has on disk."""
+        size = 0
+        for path in (self.folder / "buffers").rglob("*.flb"):
+            with suppress(FileNotFoundError):  # delivered meanwhile
+                size += path.stat().st_size
+        return size
 
     def expect(self, rows: set[str] | None = None, limit: float = PATIENT) -> Counter[str]:
         """Wait until all of these rows have arrived; gives all that have."""

@@ -44,18 +44,12 @@ def test_burst_while_azure_is_away(fluent_bit: str, tenancy: Tenancy) -> None:
         log = delivery.shipper.log
         for name in NAMES:
             until(lambda name=name: f'"feed":"{name}","kind"' in log.read_text())
-        until(lambda: stored(delivery) > 20_000_000)
+        until(lambda: delivery.stored() > 20_000_000)
         delivery.shipper.kill()
         delivery.azure.start()
         delivery.shipper.start()
         assert delivery.expect().keys() == shown(tenancy)
         delivery.check_requests()
-
-
-def stored(delivery: Delivery) -> int:
-    """Bytes of rows on disk."""
-    files = (delivery.folder / "buffers").rglob("*.flb")
-    return sum(path.stat().st_size for path in files)
 
 
 def test_a_poller_that_dies_comes_back(fluent_bit: str, tenancy: Tenancy) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from shippers.delivery import EXEC, QUICK, Delivery, pause, shown, without_state
 from support.living import living
-from support.waiting import until
+from support.waiting import settled, until
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -64,6 +64,26 @@ def test_over_http(fluent_bit: str, tenancy: Tenancy, victim: str, kills: int, s
         arrived = delivery.expect()
         report(f"http, {victim}", kills, len(shown(tenancy) - arrived.keys()), arrived)
         delivery.check_requests()
+
+
+@pytest.mark.parametrize(("kills", "seed"), KILLS)
+def test_over_exec_without_settle(fluent_bit: str, tenancy: Tenancy, kills: int, seed: int) -> None:
+    """What a kill takes is known by measurement only; or it takes what is written after it, too."""
+    tenancy.populate(300)
+    without_state(tenancy, page_size=50, settle="0s")
+    rng = random.Random(seed)
+    with Delivery(fluent_bit, tenancy, "exec.yaml", EXEC) as delivery:
+        with living(tenancy.world, 0.01):
+            for _ in range(kills):
+                until(lambda: len(delivery.pollers()) == 5)
+                pause(rng, 2.0)
+                delivery.shipper.kill()
+                delivery.shipper.start()
+        settled(delivery.number, 10.0)
+        arrived, before = delivery.arrived(), shown(tenancy)
+        report("exec without settle, Fluent Bit", kills, len(before - arrived.keys()), arrived)
+        tenancy.world.new_threat()
+        delivery.expect(shown(tenancy) - before)
 
 
 @pytest.mark.parametrize(("kills", "seed"), KILLS)

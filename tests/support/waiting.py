@@ -24,3 +24,18 @@ def until(
     while not met():
         assert time.monotonic() < end, f"{what} has not happened within {limit:g} seconds"
         time.sleep(0.01)
+
+
+def settled(value: Callable[[], object], quiet: float, limit: float = 180.0) -> None:
+    """Returns once a value has been the same for some seconds.
+
+    Raises:
+        AssertionError: it still changes.
+    """
+    end = time.monotonic() + limit
+    last, since = value(), time.monotonic()
+    while time.monotonic() < since + quiet:
+        assert time.monotonic() < end, f"still changing after {limit:g} seconds"
+        time.sleep(0.2)
+        if (now := value()) != last:
+            last, since = now, time.monotonic()
