@@ -19,6 +19,7 @@ ENVIRON = {
     "SENTINELONE_URL": "https://b.example/",
     "SENTINELONE_TOKEN": "t",
     "SENTINELONE_SOURCE_STATE": "/state/of/environ",
+    "SENTINELONE_SOURCE_LISTEN": "127.0.0.1:9464",
     "SENTINELONE_SOURCE_TO": "http://127.0.0.1:8687/",
 }
 
@@ -42,7 +43,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert settings.state_path == Path("/var/lib/sentinelone-source")
     assert (settings.handover.to, settings.settle) == ("stdout", 30.0)
     assert settings.mappings_path is None
-    assert settings.telemetry.listen == ""
+    assert settings.listen is None
     feed = settings.feed("alerts")
     assert (feed.enabled, feed.interval, feed.lookback) == (True, 60.0, 600.0)
     assert (feed.start_back, feed.start_at) == (86_400.0, None)
@@ -64,8 +65,9 @@ def test_environment_alone() -> None:
 def test_file_wins(tmp_path: Path) -> None:
     """A variable left over from an experiment changes what the file says."""
     text = CONSOLE + '[state]\npath="/of/file"\n[handover]\nto="stdout"\n'
-    settings = of(tmp_path, text, **ENVIRON)
+    settings = of(tmp_path, text + '[telemetry]\nlisten=""\n', **ENVIRON)
     assert [console.name for console in settings.consoles] == ["acme"]
+    assert settings.listen is None
     assert settings.state_path == Path("/of/file")
     assert settings.handover.to == "stdout"
 
@@ -76,6 +78,17 @@ def test_environment_fills(tmp_path: Path) -> None:
     assert settings.consoles[0].url == "https://b.example"
     assert settings.state_path == Path("/state/of/environ")
     assert (settings.handover.to, settings.settle) == ("http://127.0.0.1:8687/", 2.0)
+    assert settings.listen == ("127.0.0.1", 9464)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("SENTINELONE_SOURCE_TO", "stdoub"), ("SENTINELONE_SOURCE_LISTEN", "9464")],
+)
+def test_mistakes_in_the_environment(tmp_path: Path, variable: str, value: str) -> None:
+    """One looks for the mistake in a file that is right."""
+    with pytest.raises(ConfigError, match=f"environment: {variable}: '{value}'"):
+        of(tmp_path, CONSOLE, **{variable: value})
 
 
 def test_relative_paths(tmp_path: Path) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 from typing import TYPE_CHECKING
 
 import pytest
+import requests
 
 from sentinelone_source.demo.dce import faults
 from shippers.delivery import EXEC, Delivery, shown, without_state
+from shippers.fluentbit import free_port
 from support.tenancy import NAMES
 from support.waiting import until
 
@@ -50,6 +53,19 @@ def test_burst_while_azure_is_away(fluent_bit: str, tenancy: Tenancy) -> None:
         delivery.shipper.start()
         assert delivery.expect().keys() == shown(tenancy)
         delivery.check_requests()
+
+
+def test_every_poller_shows_its_metrics(fluent_bit: str, tenancy: Tenancy) -> None:
+    """Five pollers want one port, four of them end, and nobody sees how far each table is."""
+    tenancy.populate(3)
+    without_state(tenancy)
+    ports = {name: free_port() for name in NAMES}
+    listen = {f"{name.upper()}_LISTEN": f"127.0.0.1:{port}" for name, port in ports.items()}
+    with Delivery(fluent_bit, tenancy, "exec.yaml", **listen) as delivery:
+        delivery.expect()
+        for name, port in ports.items():
+            metrics = requests.get(f"http://127.0.0.1:{port}/metrics", timeout=60).text
+            assert set(re.findall(r'feed="(\w+)"', metrics)) == {name}
 
 
 def test_a_poller_that_dies_comes_back(fluent_bit: str, tenancy: Tenancy) -> None:

@@ -106,7 +106,7 @@ def test_rows_without_an_output_are_kept() -> None:
 
 
 def test_a_poller_for_every_mapping() -> None:
-    """A table is not polled, or two pollers share a state, or one's rows go to another table."""
+    """A table is not polled, two pollers share a state or a port, or rows go to another table."""
     inputs = parsed("exec.yaml")["pipeline"]["inputs"]
     assert [one["tag"] for one in inputs] == [f"sentinelone.{name}" for name in sorted(mappings())]
     for one, name in zip(inputs, sorted(mappings()), strict=True):
@@ -114,6 +114,7 @@ def test_a_poller_for_every_mapping() -> None:
         assert words[:5] == ["exec", "setpriv", "--pdeathsig", "KILL", "env"]
         assert words[5].startswith("SENTINELONE_SOURCE_STATE=")
         assert words[5].endswith(f"/{name}")
+        assert words[6] == f"SENTINELONE_SOURCE_LISTEN=${{{name.upper()}_LISTEN:-}}"
         assert words[-5:] == ["run", "--table", name, "--to", "stdout"]
         assert one["parser"] == parsed("exec.yaml")["parsers"][0]["name"]
         assert one["buf_size"] == "1M"

@@ -12,12 +12,11 @@ from sentinelone_source.errors import ConfigError
 
 
 def read_handover(handover: Handover, where: str, here: Path) -> Handover:
-    """Check the table; files are found from where the configuration is.
+    """Check the table, but for `to`; files are found from where the configuration is.
 
     Raises:
         ConfigError: naming the key.
     """
-    check_destination(handover.to, f"{where}: handover.to")
     if handover.token_file and (handover.username or handover.password_file):
         raise ConfigError(
             f"{where}: handover: give either token_file, or username and password_file"

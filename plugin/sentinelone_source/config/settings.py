@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping as Dict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from sentinelone_source.config.consoles import read_consoles
 from sentinelone_source.config.feeds import FeedSettings, read_duration, read_feed
-from sentinelone_source.config.file import Azure, Console, File, Handover, Telemetry
-from sentinelone_source.config.handover import read_handover
+from sentinelone_source.config.file import Azure, Console, File, Handover
+from sentinelone_source.config.handover import check_destination, read_handover
 from sentinelone_source.config.listen import Address, read_address
 from sentinelone_source.documents import convert, read_toml, unknown
 from sentinelone_source.errors import ConfigError
@@ -29,7 +29,6 @@ class Settings(msgspec.Struct, frozen=True):
     handover: Handover
     settle: float
     mappings_path: Path | None
-    telemetry: Telemetry
     listen: Address | None
     azure: Azure
     feeds: dict[str, Any]
@@ -37,6 +36,22 @@ class Settings(msgspec.Struct, frozen=True):
     def feed(self, name: str) -> FeedSettings:
         """The settings of one feed: its own table over `[feeds]`."""
         return read_feed(self.feeds, name, self.source)
+
+
+class _Values(NamedTuple):
+    """Finds a value in the file, else in the environment."""
+
+    document: dict[str, Any]
+    environ: Dict[str, str]
+    source: str
+
+    def __call__(self, key: str, variable: str, default: str) -> tuple[str, str]:
+        """The value, and where it is from; `default` is the file's, or stands for it."""
+        table, name = key.split(".")
+        value = self.environ.get(variable)
+        if value and name not in self.document.get(table, {}):
+            return value, f"environment: {variable}"
+        return default, f"{self.source}: {key}"
 
 
 def find_config(given: Path | None, environ: Dict[str, str] = os.environ) -> Path | None:
@@ -64,21 +79,20 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
     document = read_toml(path) if path else {}
     file = convert(document, File, where)
     here = path.parent if path else Path()
-    state = here / file.state.path
-    if "path" not in document.get("state", {}) and environ.get("SENTINELONE_SOURCE_STATE"):
-        state = Path(environ["SENTINELONE_SOURCE_STATE"])
-    handover = file.handover
-    if "to" not in document.get("handover", {}) and environ.get("SENTINELONE_SOURCE_TO"):
-        handover = msgspec.structs.replace(handover, to=environ["SENTINELONE_SOURCE_TO"])
+    value_of = _Values(document, environ, where)
+    state, _ = value_of("state.path", "SENTINELONE_SOURCE_STATE", str(here / file.state.path))
+    to, to_where = value_of("handover.to", "SENTINELONE_SOURCE_TO", file.handover.to)
+    check_destination(to, to_where)
+    listen = value_of("telemetry.listen", "SENTINELONE_SOURCE_LISTEN", file.telemetry.listen)
+    handover = msgspec.structs.replace(file.handover, to=to)
     settings = Settings(
         source=where,
-        state_path=state,
+        state_path=Path(state),
         consoles=read_consoles(file.consoles, environ, where, here),
         handover=read_handover(handover, where, here),
         settle=read_duration(handover.settle, f"{where}: handover.settle"),
         mappings_path=here / file.mappings.path if file.mappings.path else None,
-        telemetry=file.telemetry,
-        listen=read_address(file.telemetry.listen, f"{where}: telemetry.listen"),
+        listen=read_address(*listen),
         azure=file.azure,
         feeds=file.feeds,
     )
