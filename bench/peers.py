@@ -17,7 +17,7 @@ from bench.report import Goal, Row, compare
 from bench.rounds import BenchError, child, marginal, rounds
 
 ROUNDS = 3
-MORE = 10
+MORE = 30
 """Pages of the longer run."""
 
 _PARSERS = "[PARSER]\n    Name   json\n    Format json\n"
