@@ -9,12 +9,12 @@ import msgspec
 
 from sentinelone_source.mapping.exact import UNREADABLE
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}:,]')
-_PAGINATION = re.compile(rb'[{,]\s*"pagination"\s*:\s*(\{[^{}]*\})\s*\}\s*\Z')
-_TAIL = 2048
-"""Bytes of a page in which its pagination is looked for; cursors have some 200."""
-
 CURSOR = ("pagination", "nextCursor")
+
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}:,]')
+_LAST = re.compile(rb'[{,]\s*"%b"\s*:\s*(\{[^{}]*\})\s*\}\s*\Z' % CURSOR[0].encode())
+_TAIL = 2048
+"""Bytes of a page in which its cursor is looked for; the API's have some 200."""
 
 
 class Malformed(Exception):
@@ -77,9 +77,9 @@ def glimpse(body: bytes) -> str | None:
     Nothing is decoded but that end. No text within the page looks like it: there, the quotes are
     escaped, and what follows a record is more than two braces.
     """
-    found = _PAGINATION.search(body[-_TAIL:])
+    found = _LAST.search(body[-_TAIL:])
     try:
-        cursor = msgspec.json.decode(found[1])["nextCursor"] if found else None
+        cursor = msgspec.json.decode(found[1])[CURSOR[1]] if found else None
     except (*UNREADABLE, KeyError):
         return None
     return cursor if isinstance(cursor, str) else None
