@@ -77,9 +77,13 @@ def source(manifest: Manifest) -> Iterator[str]:
         yield f"the state in {settings.state_path} is not on the volume"
     if str(settings.mappings_path) not in {one["mountPath"] for one in container["volumeMounts"]}:
         yield f"no mappings in {settings.mappings_path}"
-    host, _, port = settings.telemetry.listen.rpartition(":")
-    if host != "0.0.0.0" or int(port) not in {one["containerPort"] for one in container["ports"]}:
-        yield f"probes do not reach {settings.telemetry.listen}"
+    ports = {one["containerPort"] for one in container["ports"]}
+    if (
+        settings.listen is None
+        or settings.listen.host != "0.0.0.0"
+        or settings.listen.port not in ports
+    ):
+        yield f"probes do not reach {settings.listen}"
 
 
 def listener(manifest: Manifest) -> Iterator[str]:
