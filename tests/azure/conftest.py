@@ -45,7 +45,8 @@ def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 def console() -> Iterator[Console]:
     """A console with a record of each kind."""
     world = World(seed=7)
-    world.populate(**dict.fromkeys(NAMES, 1))
+    kinds: dict[str, Any] = dict.fromkeys(NAMES, 1)
+    world.populate(**kinds)
     with Console(world, {TOKEN}) as running:
         yield running
 

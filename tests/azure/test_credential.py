@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
@@ -205,7 +205,7 @@ def test_foreign_certificate(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> N
         ({"cloud": "moon"}, "azure.cloud"),
     ],
 )
-def test_mistakes(cloud: Cloud, over: dict[str, str | None], said: str) -> None:
+def test_mistakes(cloud: Cloud, over: dict[str, Any], said: str) -> None:
     """A wrong key of `[azure]` is found only when a token is needed, or not explained."""
     cloud.configure(**over)
     with pytest.raises(ConfigError, match=said):

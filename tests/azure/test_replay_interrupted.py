@@ -9,8 +9,9 @@ import pty
 import signal
 import subprocess
 from collections import Counter
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -21,6 +22,11 @@ from support.waiting import until
 
 if TYPE_CHECKING:
     from support.cloud import Cloud
+
+
+def asked(cloud: Cloud, often: int) -> bool:
+    """Whether there have been so many requests."""
+    return len(cloud.azure.requests) >= often
 
 
 def test_standard_input(cloud: Cloud) -> None:
@@ -44,7 +50,7 @@ def test_standard_input(cloud: Cloud) -> None:
 def test_stopping_at_a_silent_pipe(cloud: Cloud, number: int) -> None:
     """A replay of a pipe that says nothing cannot be stopped, or dies of it."""
     command = [*COMMAND, "replay", "--config", str(cloud.config), "-"]
-    pipes = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
     environ = surroundings(cloud.environ)
     with subprocess.Popen(command, cwd=cloud.folder, env=environ, **pipes) as process:
         assert process.stdin is not None
@@ -132,7 +138,7 @@ def test_killed(cloud: Cloud) -> None:
         cloud.azure.faults.add(hang("ingestion", 1, after=after))
         before = len(cloud.azure.requests)
         with cloud.start("replay", "rows.ndjson") as running:
-            until(lambda before=before, after=after: len(cloud.azure.requests) >= before + after)
+            until(partial(asked, cloud, before + after))
             running.stop(signal.SIGKILL)
             kills += 1
     cloud.azure.faults.clear()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -51,7 +51,7 @@ def test_a_good_table() -> None:
         ({"stream": "Custom-"}, "must begin with Custom-"),
     ],
 )
-def test_names_of_tables_and_streams(change: dict[str, str], wanted: str) -> None:
+def test_names_of_tables_and_streams(change: dict[str, Any], wanted: str) -> None:
     """The deployment fails halfway for a name that could have been known to be wrong."""
     message = refusal(replace(THINGS, **change))
     assert message.startswith(f"things.toml: {change.get('name', 'Things_CL')}: ")

@@ -34,7 +34,9 @@ ActiveDirectory = false
 def documented(language: str, word: str) -> str:
     """The block of docs/content.md in a language that holds this word."""
     text = (ROOT / "docs/content.md").read_text()
-    blocks = re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    blocks: list[str] = re.findall(
+        rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL
+    )
     [block] = [block for block in blocks if word in block]
     return block
 

@@ -60,7 +60,12 @@ class Story:
 
     def rule_change(self, kind: int, rule: str, user: str, minutes: int, status: str) -> None:
         """A custom rule was made, deleted or switched, told as later consoles spell it."""
-        spelled = {"rulename": None, "ruleName": rule, "ruleQueryDetails": QUERY, "username": user}
+        spelled: dict[str, Any] = {
+            "rulename": None,
+            "ruleName": rule,
+            "ruleQueryDetails": QUERY,
+            "username": user,
+        }
         self.activity(kind, minutes, **spelled, status=status)
 
     def agent(self, host: str, minutes: int, **members: Any) -> None:

@@ -109,7 +109,8 @@ def test_checks(client: Any) -> None:
 def details(client: Any, body: str) -> requests.Response:
     """Asks when a token expires."""
     url = f"{client.console.url}/web/api/v2.1/users/api-token-details"
-    return client.session.post(url, data=body, timeout=5)
+    answer: requests.Response = client.session.post(url, data=body, timeout=5)
+    return answer
 
 
 def test_token_details(serve: Any) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from threading import Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from sentinelone_source.demo.moments import parse
 from sentinelone_source.demo.world import World
+
+if TYPE_CHECKING:
+    from sentinelone_source.demo.endpoints import Name
 
 NOON = datetime(2026, 3, 14, 12, 0, 0, 589_793, UTC)
 
@@ -70,9 +73,10 @@ def test_verdict(world: World) -> None:
         ("change_verdict", "alerts"),
     ],
 )
-def test_a_version_is_never_used_twice(world: World, change: str, endpoint: str) -> None:
+def test_a_version_is_never_used_twice(world: World, change: str, endpoint: Name) -> None:
     """Two changes within a moment would look like one."""
-    world.populate(**{endpoint: 1})
+    kinds: dict[str, Any] = {endpoint: 1}
+    world.populate(**kinds)
     versions = []
     for _ in range(30):
         record = getattr(world, change)()

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 import msgspec
@@ -112,6 +113,7 @@ def test_environment_variables() -> None:
     """A variable that the program reads and the documentation does not name."""
     source = "".join(path.read_text() for path in (ROOT / "plugin").rglob("*.py"))
     read = set(re.findall(r'environ(?:\.get\(|\[)"([A-Z_]+)"', source))
+    read |= set(re.findall(r'"(SENTINELONE_[A-Z_]+)"', source))
     assert read
     assert read <= set(re.findall(r"`([A-Z_]+)`", section("configuration.md", "Environment")))
 
@@ -119,7 +121,7 @@ def test_environment_variables() -> None:
 def test_loopback_azure(tmp_path: Path) -> None:
     """What `demo dce` prints, or the keys of its faults, are not what the documentation shows."""
     text = section("commands.md", "demo dce")
-    ports = {"listen": ("127.0.0.1", 8690), "listen_tls": ("127.0.0.1", 8691)}
+    ports: dict[str, Any] = {"listen": ("127.0.0.1", 8690), "listen_tls": ("127.0.0.1", 8691)}
     azure = Azure([], **ports, ca_file=tmp_path / "ca.pem")
     [block] = code_blocks(text, "sh")
     assert block.strip() == surroundings(azure).replace(str(tmp_path), "/tmp")

@@ -205,6 +205,7 @@ class Sweeps(RuleBasedStateMachine):
     def _first_promises(self, version: Version, begun: Begun) -> bool:
         if self.attempts[0].retreats != begun.retreats:
             return False
+        assert self.plan.start_back is not None
         skew = max(0, begun.now - begun.clock)
         bounds = [
             begun.clock - self.plan.start_back + (skew if skew <= LOOKBACK else 0),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sentinelone_source.feed.state import Progress
@@ -11,11 +13,11 @@ NOW = 1_000_000
 LOOKBACK = 600
 
 
-def plan(**over: int) -> Plan:
+def plan(**over: Any) -> Plan:
     return Plan(**{"lookback": LOOKBACK, **over})
 
 
-def after(signpost: int = NOW - 60, **over: int) -> Progress:
+def after(signpost: int = NOW - 60, **over: Any) -> Progress:
     """The progress that a complete sweep left behind, a minute ago."""
     known = {"watermark": signpost, "origin": 0, "signpost": signpost, "swept_at": signpost}
     return Progress(**{**known, **over})

@@ -238,7 +238,7 @@ def test_a_secret_that_changes(shipper: InHttp, kind: str, tmp_path: Path) -> No
     """A listener that asks who we are gets no answer, or never the new one; or the log tells it."""
     file = tmp_path / "secret"
     file.write_text("not it\n")
-    settings = {"token_file": str(file)}
+    settings: dict[str, Any] = {"token_file": str(file)}
     if kind == "basic":
         settings = {"username": "acme", "password_file": str(file)}
         shipper.basic = ("acme", SECRET)

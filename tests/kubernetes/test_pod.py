@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,6 +15,7 @@ from kubernetes.kubelite.network import POD
 from kubernetes.overlays import BROKER_SECRET, TOKEN, configmap, rendered
 from kubernetes.stage import Stage, with_identity
 from support.living import living
+from support.tenancy import NAMES
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ def staged(
     images = {"source": source, "broker": source, "shipper": shipper}
     manifest, delivers = rendered(overlay), shipper != STAND_IN
     with Stage(podman, manifest, folder, images, delivers=delivers) as stage:
-        kinds = dict.fromkeys(("activities", "agents", "alerts", "groups", "threats"), 20)
-        stage.world.populate(over=timedelta(hours=1), **kinds)  # type: ignore[arg-type]
+        kinds: dict[str, Any] = dict.fromkeys(NAMES, 20)
+        stage.world.populate(over=timedelta(hours=1), **kinds)
         yield stage
 
 

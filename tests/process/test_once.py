@@ -19,6 +19,7 @@ from support.processes import Running
 from support.tenancy import NAMES, TABLES, TOKEN, table_of
 
 if TYPE_CHECKING:
+    from sentinelone_source.demo.endpoints import Name
     from support.tenancy import Tenancy
 
 PERMISSIONS = {
@@ -71,7 +72,7 @@ def test_all_feeds_are_forbidden(tenancy: Tenancy) -> None:
 
 
 @pytest.mark.parametrize("name", ["alerts", "threats"])
-def test_one_feed_is_forbidden(tenancy: Tenancy, name: str) -> None:
+def test_one_feed_is_forbidden(tenancy: Tenancy, name: Name) -> None:
     """One missing permission stops the other feeds, or nobody learns which one is missing."""
     tenancy.populate(3)
     tenancy.console.behaviour.forbidden = {name}

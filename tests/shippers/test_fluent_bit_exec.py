@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -45,8 +45,8 @@ def test_burst_while_azure_is_away(fluent_bit: str, tenancy: Tenancy) -> None:
     with Delivery(fluent_bit, tenancy, "exec.yaml", EXEC) as delivery:
         delivery.azure.stop()
         log = delivery.shipper.log
-        for name in NAMES:
-            until(lambda name=name: f'"feed":"{name}","kind"' in log.read_text())
+        swept = [f'"feed":"{name}","kind"' for name in NAMES]
+        until(lambda: all(line in log.read_text() for line in swept))
         until(lambda: delivery.stored() > 20_000_000)
         delivery.shipper.kill()
         delivery.azure.start()
@@ -60,7 +60,9 @@ def test_every_poller_shows_its_metrics(fluent_bit: str, tenancy: Tenancy) -> No
     tenancy.populate(3)
     without_state(tenancy)
     ports = {name: free_port() for name in NAMES}
-    listen = {f"{name.upper()}_LISTEN": f"127.0.0.1:{port}" for name, port in ports.items()}
+    listen: dict[str, Any] = {
+        f"{name.upper()}_LISTEN": f"127.0.0.1:{port}" for name, port in ports.items()
+    }
     with Delivery(fluent_bit, tenancy, "exec.yaml", **listen) as delivery:
         delivery.expect()
         for name, port in ports.items():

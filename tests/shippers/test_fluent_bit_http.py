@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -167,6 +168,11 @@ def test_buffers_are_full(fluent_bit: str, tenancy: Tenancy) -> None:
             assert running.stop() == 0
 
 
+def grows(delivery: Delivery, number: int) -> bool:
+    """Whether there are more rows than these by now."""
+    return delivery.number() > number
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_stopped_or_reloaded_under_load(fluent_bit: str, tenancy: Tenancy, number: int) -> None:
     """A restart in good order, or a reload of the configuration, costs rows."""
@@ -174,8 +180,7 @@ def test_stopped_or_reloaded_under_load(fluent_bit: str, tenancy: Tenancy, numbe
     with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
         with living(tenancy.world, 0.01), tenancy.start("--to", delivery.url) as running:
             for _ in range(4):
-                before = delivery.number()
-                until(lambda before=before: delivery.number() > before)
+                until(partial(grows, delivery, delivery.number()))
                 if number == signal.SIGTERM:
                     assert delivery.shipper.stop() == 0
                     delivery.shipper.start()

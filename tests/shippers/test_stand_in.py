@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import socket
+from typing import Any
 
 import pytest
 import requests
 
-from support.in_http import InHttp, hang, lost_answer, reset, slow, status
+from support.in_http import Fault, InHttp, hang, lost_answer, reset, slow, status
 from support.waiting import until
 
 LINE = b'{"n":1}\n'
@@ -39,7 +40,7 @@ def test_script() -> None:
     [(reset(TAG), 0, 0), (lost_answer(TAG), 0, 1), (slow(TAG, 0.05), 201, 1)],
     ids=["reset", "lost_answer", "slow"],
 )
-def test_answers_that_do_not_come(fault: object, answer: int, stored: int) -> None:
+def test_answers_that_do_not_come(fault: Fault, answer: int, stored: int) -> None:
     """A batch that was stored is taken for one that was not, or the other way round."""
     with InHttp([fault]) as shipper:
         assert send(shipper) == answer
@@ -89,7 +90,7 @@ def test_disk_full() -> None:
         ({"basic": ("user", "word")}, "Basic dXNlcjpvdGhlcg==", 401),
     ],
 )
-def test_authentication(asked: dict[str, object], sent: str, answer: int) -> None:
+def test_authentication(asked: dict[str, Any], sent: str, answer: int) -> None:
     """A hand-over without its token passes our tests, and no guarded listener."""
     with InHttp(**asked) as shipper:
         assert send(shipper, Authorization=sent) == answer

@@ -13,6 +13,7 @@ from shippers.vector import WAYS, load, text
 from shippers.vector_vrl import holds, routed, run_test
 
 if TYPE_CHECKING:
+    from sentinelone_source.mapping.model import Mapping
     from shippers.vector import Document
 
 pytest.importorskip("pyvrl", reason="no wheel of pyVRL for this Python")
@@ -56,7 +57,7 @@ def test_every_output_is_tested(way: str) -> None:
 
 @pytest.mark.parametrize("mapping", load_mappings().values(), ids=lambda m: m.name)
 @pytest.mark.parametrize("way", WAYS)
-def test_rows_of_every_mapping(way: str, mapping: Document) -> None:
+def test_rows_of_every_mapping(way: str, mapping: Mapping) -> None:
     """Rows of a mapping that leave by no route, by two, or by another's."""
     row = {"_table": mapping.table, "stream": "stdout"}
     assert routed(load(way), row) == [f"tables.{mapping.name}"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import types
 from collections.abc import Iterator
-from enum import EnumMeta
+from enum import Enum
 from typing import Any, ForwardRef, Union, get_args, get_origin
 
 import azure.mgmt.loganalytics.models as log_analytics
@@ -18,7 +18,7 @@ MODELS = {
     "Microsoft.Insights/metricAlerts": monitor.MetricAlertResource,
 }
 # The libraries at hand have no models for these two; the members are those of the REST reference.
-PROPERTIES = {
+PROPERTIES: dict[str, dict[str, type]] = {
     "Microsoft.Authorization/roleAssignments": {
         "roleDefinitionId": str,
         "principalId": str,
@@ -146,9 +146,10 @@ def _annotated(annotation: Any, value: Any, place: str) -> Iterator[str]:
     if get_origin(annotation) in (Union, types.UnionType):
         kinds = [_resolved(part) for part in get_args(annotation) if part is not type(None)]
         # An enumeration beside `str` is what the service knows, not a wish.
-        enums = [kind for kind in kinds if isinstance(kind, EnumMeta)]
-        if enums and value not in {member.value for kind in enums for member in kind}:
-            yield f"{place}: {value!r} is none of {[m.value for kind in enums for m in kind]}"
+        enums = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum)]
+        known = [member.value for kind in enums for member in kind]
+        if enums and value not in known:
+            yield f"{place}: {value!r} is none of {known}"
         if not enums:
             yield from _annotated(kinds[0], value, place)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
@@ -71,6 +71,6 @@ class Scraper:
         return last
 
 
-def listening(tenancy: Tenancy, more: str = "", **over: object) -> None:
+def listening(tenancy: Tenancy, more: str = "", **over: Any) -> None:
     """Configure a tenancy's program to listen."""
     tenancy.configure(LISTEN + more, **over)

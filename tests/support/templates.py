@@ -78,7 +78,8 @@ def _arm(text: str) -> Template:
 
 
 def _last_name(expression: str) -> str:
-    return re.findall(r"'([^']+)'", expression)[-1]
+    name: str = re.findall(r"'([^']+)'", expression)[-1]
+    return name
 
 
 def _marked(value: Any) -> Any:

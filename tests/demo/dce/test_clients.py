@@ -129,7 +129,7 @@ def test_msal_with_managed_identity(
 def test_upload(secure: Azure) -> None:
     """Microsoft's client cannot deliver, or other rows than it was given arrive."""
     rng = random.Random(5)
-    sent = [row(ThreatName=rng.randbytes(900).hex()) for _ in range(1500)]
+    sent: list[Any] = [row(ThreatName=rng.randbytes(900).hex()) for _ in range(1500)]
     with uploader(secure) as client:
         client.upload(secure.behaviour.dcr_id, STREAM, sent)
     assert secure.rows[TABLE] == sent

@@ -58,7 +58,7 @@ def environment(manifest: Manifest, container: Object) -> dict[str, str]:
 
 def _reference(manifest: Manifest, wanted: Object) -> str:
     if "fieldRef" in wanted:
-        fields = {
+        fields: dict[str, str] = {
             "metadata.name": manifest.workload["metadata"]["name"] + "-0",
             "metadata.namespace": manifest.workload["metadata"].get("namespace", "default"),
             "status.podIP": POD,

@@ -69,7 +69,7 @@ class Volumes:
         return path.resolve()
 
     def _volume(self, volume: Object) -> Path:
-        path = self._folder / "volumes" / volume["name"]
+        path: Path = self._folder / "volumes" / volume["name"]
         if "emptyDir" in volume:
             self._empty(path, volume["emptyDir"] or {})
         elif "persistentVolumeClaim" in volume:
