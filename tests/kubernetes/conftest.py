@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+import sentinelone_source
 from kubernetes.kubelite import roots
 from kubernetes.kubelite.images import built, fetched, imported
 from kubernetes.kubelite.podman import Podman, PodmanError
@@ -141,3 +142,8 @@ def stand_in_root(folder: Path) -> None:
     (place / "support").mkdir()
     for name in ("in_http.py", "in_http_server.py", "in_http_body.py"):
         shutil.copy2(support / name, place / "support" / name)
+    package = Path(sentinelone_source.__file__).parent
+    for part in ("__init__.py", "demo/__init__.py", "demo/listener.py"):
+        copy = place / package.name / part
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(package / part, copy)
