@@ -66,6 +66,21 @@ def test_over_http(fluent_bit: str, tenancy: Tenancy, victim: str, kills: int, s
         delivery.check_requests()
 
 
+def live_through(kills: int, victim: str, delivery: Delivery, rng: random.Random) -> None:
+    """Kill Fluent Bit, or two of its pollers, again and again, while the tenant lives on."""
+    with living(delivery.tenancy.world, 0.01):
+        for _ in range(kills):
+            until(lambda: len(delivery.pollers()) == 5)
+            pause(rng, 2.0)
+            if victim == "a poller":
+                for poller in rng.sample(delivery.pollers(), 2):
+                    with suppress(ProcessLookupError):
+                        os.kill(poller, signal.SIGKILL)
+            else:
+                delivery.shipper.kill()
+                delivery.shipper.start()
+
+
 @pytest.mark.parametrize(("kills", "seed"), KILLS)
 def test_over_exec_without_settle(fluent_bit: str, tenancy: Tenancy, kills: int, seed: int) -> None:
     """What a kill takes is known by measurement only; or it takes what is written after it, too."""
@@ -73,12 +88,7 @@ def test_over_exec_without_settle(fluent_bit: str, tenancy: Tenancy, kills: int,
     without_state(tenancy, page_size=50, settle="0s")
     rng = random.Random(seed)
     with Delivery(fluent_bit, tenancy, "exec.yaml", EXEC) as delivery:
-        with living(tenancy.world, 0.01):
-            for _ in range(kills):
-                until(lambda: len(delivery.pollers()) == 5)
-                pause(rng, 2.0)
-                delivery.shipper.kill()
-                delivery.shipper.start()
+        live_through(kills, "Fluent Bit", delivery, rng)
         settled(delivery.number, 10.0)
         arrived, before = delivery.arrived(), shown(tenancy)
         report("exec without settle, Fluent Bit", kills, len(before - arrived.keys()), arrived)
@@ -94,17 +104,7 @@ def test_over_exec(fluent_bit: str, tenancy: Tenancy, victim: str, kills: int, s
     without_state(tenancy, page_size=50, settle="30s")
     rng = random.Random(seed)
     with Delivery(fluent_bit, tenancy, "exec.yaml", EXEC) as delivery:
-        with living(tenancy.world, 0.01):
-            for _ in range(kills):
-                until(lambda: len(delivery.pollers()) == 5)
-                pause(rng, 2.0)
-                if victim == "a poller":
-                    for poller in rng.sample(delivery.pollers(), 2):
-                        with suppress(ProcessLookupError):
-                            os.kill(poller, signal.SIGKILL)
-                else:
-                    delivery.shipper.kill()
-                    delivery.shipper.start()
+        live_through(kills, victim, delivery, rng)
         arrived = delivery.expect()
         report(f"exec, {victim}", kills, len(shown(tenancy) - arrived.keys()), arrived)
         delivery.check_requests()
