@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from sentinelone_source.azure.template.parameters import outputs
-from sentinelone_source.azure.template.resources import describe
-from sentinelone_source.azure.template.tables import plan_tables
 from sentinelone_source.cli.template import command
 from sentinelone_source.config import load_settings
+from sentinelone_source.template.parameters import outputs
+from sentinelone_source.template.resources import describe
+from sentinelone_source.template.tables import plan_tables
 
 PAGE = (Path(__file__).parents[2] / "docs/azure.md").read_text()
 DEPLOYMENT = describe(plan_tables(), parser="x")

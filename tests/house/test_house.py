@@ -33,6 +33,8 @@ MAY_KNOW = {
     "assembly": COMMON
     | {"config", "console", "mapping", "feed", "handover", "service", "telemetry"},
     "azure": COMMON | {"config", "console", "mapping"},
+    "template": COMMON | {"mapping"},
+    "doctor": COMMON | {"azure", "config", "console", "mapping", "template"},
     "demo": COMMON | {"config", "assembly", "service", "telemetry", "mapping"},
 }
 NETWORK = {"requests", "urllib3", "socket", "http", "ssl"}

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from sentinelone_source.azure.doctor.examine import examine
 from sentinelone_source.config import load_settings
+from sentinelone_source.doctor.examine import examine
 from sentinelone_source.mapping.files import load_mappings
 from support.manager import Manager
 
 if TYPE_CHECKING:
-    from sentinelone_source.azure.doctor.checks import Check
+    from sentinelone_source.doctor.checks import Check
     from support.cloud import Cloud
 
 TOKEN = "t0k3n-of-the-console"

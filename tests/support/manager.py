@@ -7,8 +7,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
-from sentinelone_source.azure.template.tables import TYPES
 from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.template.tables import TYPES
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.model import Mapping

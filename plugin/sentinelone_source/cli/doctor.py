@@ -18,8 +18,8 @@ from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError, StateEr
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sentinelone_source.azure.doctor.checks import Check
     from sentinelone_source.config import Settings
+    from sentinelone_source.doctor.checks import Check
     from sentinelone_source.mapping.model import Mapping
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "blue"}
@@ -45,8 +45,8 @@ def command(config: Path | None, as_json: bool, send_test: bool) -> None:
 
 
 def _checks(config: Path | None, send_test: bool) -> Iterator[Check]:
-    from sentinelone_source.azure.doctor import source
-    from sentinelone_source.azure.doctor.checks import failed, ok, skipped
+    from sentinelone_source.doctor import source
+    from sentinelone_source.doctor.checks import failed, ok, skipped
 
     try:
         settings = load_settings(config)
@@ -82,14 +82,14 @@ def _mappings(settings: Settings) -> list[Mapping]:
 
 
 def _azure(settings: Settings, mappings: list[Mapping], send_test: bool) -> Iterator[Check]:
-    from sentinelone_source.azure.doctor.examine import examine
+    from sentinelone_source.doctor.examine import examine
 
     return examine(settings, mappings, send_test=send_test)
 
 
 def _state(folder: Path) -> Check:
     """Whether the state can be kept, and read."""
-    from sentinelone_source.azure.doctor.checks import failed, ok, warning
+    from sentinelone_source.doctor.checks import failed, ok, warning
     from sentinelone_source.feed.glance import glance
     from sentinelone_source.feed.storage import FILE
 

@@ -12,8 +12,8 @@ from sentinelone_source.config import load_settings
 from sentinelone_source.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sentinelone_source.azure.template.model import Part
-    from sentinelone_source.azure.template.tables import Table
+    from sentinelone_source.template.model import Part
+    from sentinelone_source.template.tables import Table
 
 
 @click.command("template")
@@ -42,8 +42,8 @@ def command(
 
     It is made from the mappings, your own among them, and checked against what Azure takes.
     """
-    from sentinelone_source.azure.template.generator import generate
-    from sentinelone_source.azure.template.tables import plan_tables
+    from sentinelone_source.template.generator import generate
+    from sentinelone_source.template.tables import plan_tables
 
     if with_parser and only == "rule":
         raise ConfigError("--with-parser: the function belongs to the tables, not to --only rule")

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source.azure.template.generator import generate, parser_file
-from sentinelone_source.azure.template.tables import plan_tables
+from sentinelone_source.template.generator import generate, parser_file
+from sentinelone_source.template.tables import plan_tables
 
 if TYPE_CHECKING:
     from pathlib import Path

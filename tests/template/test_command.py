@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mapping.files import GOOD, write
-from sentinelone_source.azure.template.generator import generate
-from sentinelone_source.azure.template.tables import plan_tables
+from sentinelone_source.template.generator import generate
+from sentinelone_source.template.tables import plan_tables
 from support.processes import COMMAND, surroundings
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sentinelone_source.azure.doctor.checks import expiry, failed, ok, skipped, warning
 from sentinelone_source.certificates import trusted
 from sentinelone_source.console.expiry import DETAILS, claimed_expiry, told_expiry
 from sentinelone_source.console.permissions import permission
 from sentinelone_source.console.session import Session
+from sentinelone_source.doctor.checks import expiry, failed, ok, skipped, warning
 from sentinelone_source.errors import (
     BadRequest,
     ConfigError,
@@ -26,8 +26,8 @@ from sentinelone_source.times import SECOND, to_iso
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sentinelone_source.azure.doctor.checks import Check
     from sentinelone_source.config import Console, Handover
+    from sentinelone_source.doctor.checks import Check
     from sentinelone_source.mapping.model import Mapping
 
 CLOCK = 120.0

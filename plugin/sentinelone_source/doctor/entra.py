@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sentinelone_source.azure.doctor.checks import expiry, failed, ok, warning
+from sentinelone_source.doctor.checks import expiry, failed, ok, warning
 from sentinelone_source.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sentinelone_source.azure.credential import Credential, Token
-    from sentinelone_source.azure.doctor.checks import Check
     from sentinelone_source.config.azure import AzureSettings
+    from sentinelone_source.doctor.checks import Check
 
 
 class _Claims(msgspec.Struct):

@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from sentinelone_source.azure.template.generator import WRITERS, generate
-from sentinelone_source.azure.template.resources import describe
-from sentinelone_source.azure.template.tables import plan_tables
+from sentinelone_source.template.generator import WRITERS, generate
+from sentinelone_source.template.resources import describe
+from sentinelone_source.template.tables import plan_tables
 from support.templates import EXPRESSION, Parsed, Template, parse
 
 ROOT = Path(__file__).parents[2]

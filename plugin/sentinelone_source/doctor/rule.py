@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sentinelone_source.azure.doctor.checks import failed, ok, skipped, warning
-from sentinelone_source.azure.doctor.drift import against_stream, against_table
-from sentinelone_source.azure.doctor.manager import Manager, Missing, NotAllowed
+from sentinelone_source.doctor.checks import failed, ok, skipped, warning
+from sentinelone_source.doctor.drift import against_stream, against_table
+from sentinelone_source.doctor.manager import Manager, Missing, NotAllowed
 from sentinelone_source.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sentinelone_source.azure.doctor.checks import Check
-    from sentinelone_source.azure.doctor.drift import Drift
     from sentinelone_source.config.azure import AzureSettings
+    from sentinelone_source.doctor.checks import Check
+    from sentinelone_source.doctor.drift import Drift
     from sentinelone_source.mapping.model import Mapping
 
 _RULE, _TABLE, _LOG = "2023-03-11", "2022-10-01", "2021-05-01-preview"

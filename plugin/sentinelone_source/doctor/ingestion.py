@@ -11,19 +11,19 @@ import msgspec
 import requests
 
 from sentinelone_source.azure.answers import parted
-from sentinelone_source.azure.doctor.checks import failed, ok, skipped, warning
 from sentinelone_source.azure.web import reason
 from sentinelone_source.config import is_loopback
+from sentinelone_source.doctor.checks import failed, ok, skipped, warning
 from sentinelone_source.errors import SourceError, Throttled
 from sentinelone_source.times import SECOND, to_iso
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sentinelone_source.azure.doctor.checks import Check
     from sentinelone_source.azure.ingestion import Ingestion
     from sentinelone_source.azure.web import Web
     from sentinelone_source.config.azure import AzureSettings
+    from sentinelone_source.doctor.checks import Check
     from sentinelone_source.mapping.model import Mapping
 
 MARK = "sentinelone-source doctor"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sentinelone_source.azure.template.model import Resource, Said
-from sentinelone_source.azure.template.parameters import (
+from sentinelone_source.template.model import Resource, Said
+from sentinelone_source.template.parameters import (
     ACTIONS,
     ROLE_ID,
     RULE_ID,

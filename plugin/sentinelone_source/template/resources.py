@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.azure.template.model import (
+from sentinelone_source.template.model import (
     Deployment,
     Output,
     Parameter,
@@ -12,7 +12,7 @@ from sentinelone_source.azure.template.model import (
     Resource,
     Said,
 )
-from sentinelone_source.azure.template.parameters import (
+from sentinelone_source.template.parameters import (
     ACTIONS,
     ENDPOINT,
     GROUP,
@@ -25,12 +25,12 @@ from sentinelone_source.azure.template.parameters import (
     WORKSPACE,
     outputs,
 )
-from sentinelone_source.azure.template.watch import alerts, errors, sender
+from sentinelone_source.template.watch import alerts, errors, sender
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sentinelone_source.azure.template.tables import Table
+    from sentinelone_source.template.tables import Table
 
 
 def describe(

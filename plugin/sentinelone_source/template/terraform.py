@@ -10,10 +10,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.azure.template.model import Said
+from sentinelone_source.template.model import Said
 
 if TYPE_CHECKING:
-    from sentinelone_source.azure.template.model import Deployment, Output, Parameter, Resource
+    from sentinelone_source.template.model import Deployment, Output, Parameter, Resource
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _PROVIDER = """\

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source.azure.template.generator import generate
-from sentinelone_source.azure.template.tables import plan_tables
+from sentinelone_source.template.generator import generate
+from sentinelone_source.template.tables import plan_tables
 from support.azuremodels import mistakes
 
 if TYPE_CHECKING:

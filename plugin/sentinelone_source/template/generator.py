@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinelone_source.azure.template import arm, bicep, terraform
-from sentinelone_source.azure.template.resources import describe
-from sentinelone_source.azure.template.rules import check
+from sentinelone_source.template import arm, bicep, terraform
+from sentinelone_source.template.resources import describe
+from sentinelone_source.template.rules import check
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sentinelone_source.azure.template.model import Part
-    from sentinelone_source.azure.template.tables import Table
+    from sentinelone_source.template.model import Part
+    from sentinelone_source.template.tables import Table
 
 WRITERS = {"arm": arm.write, "bicep": bicep.write, "terraform": terraform.write}
 _COMMENT = "Made from the mappings by `sentinelone-source template`; make it again, do not edit it."
@@ -45,6 +45,5 @@ def generate(
 
 def parser_file() -> Path:
     """The function's KQL: inside the wheel, or beside the source tree."""
-    room = Path(__file__).parents[1]
-    inside = room / "SentinelOne.kql"
-    return inside if inside.is_file() else room.parents[2] / "deploy" / "azure" / inside.name
+    inside = Path(__file__).with_name("SentinelOne.kql")
+    return inside if inside.is_file() else inside.parents[3] / "deploy" / "azure" / inside.name

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.azure.template.model import Said
+from sentinelone_source.template.model import Said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sentinelone_source.azure.template.model import Deployment, Parameter, Resource
+    from sentinelone_source.template.model import Deployment, Parameter, Resource
 
 _WORKSPACE = """\
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' existing = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sentinelone_source.azure.template.model import Output, Parameter, Said
+from sentinelone_source.template.model import Output, Parameter, Said
 
 # Monitoring Metrics Publisher: the built-in role that may send to a rule.
 SENDER_ROLE = "3913510d-42f4-4e42-8a64-420c390055eb"

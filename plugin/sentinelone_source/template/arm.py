@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.azure.template.model import Said
+from sentinelone_source.template.model import Said
 
 if TYPE_CHECKING:
-    from sentinelone_source.azure.template.model import Deployment, Parameter, Resource
+    from sentinelone_source.template.model import Deployment, Parameter, Resource
 
 _SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
 _WORKSPACE = "variables('workspaceName')"

@@ -10,15 +10,15 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from sentinelone_source.azure.template.tables import TYPES
 from sentinelone_source.documents import unknown
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.schema import RESERVED
+from sentinelone_source.template.tables import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sentinelone_source.azure.template.tables import Column, Table
+    from sentinelone_source.template.tables import Column, Table
 
 MAX_STREAMS = 10
 MAX_COLUMNS = 500

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mapping.files import GOOD, write
-from sentinelone_source.azure.template.generator import generate
-from sentinelone_source.azure.template.rules import MAX_COLUMNS, MAX_STREAMS, check
-from sentinelone_source.azure.template.tables import TYPES, Column, Table, plan_tables
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping import columns
+from sentinelone_source.template.generator import generate
+from sentinelone_source.template.rules import MAX_COLUMNS, MAX_STREAMS, check
+from sentinelone_source.template.tables import TYPES, Column, Table, plan_tables
 from support.templates import parse
 
 if TYPE_CHECKING:

@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sentinelone_source.azure.credential import Credential
-from sentinelone_source.azure.doctor import entra, ingestion
-from sentinelone_source.azure.doctor.checks import failed, skipped
-from sentinelone_source.azure.doctor.manager import Manager
-from sentinelone_source.azure.doctor.rule import rule
 from sentinelone_source.azure.web import Web
 from sentinelone_source.config import Azure
 from sentinelone_source.config.azure import azure_settings
+from sentinelone_source.doctor import entra, ingestion
+from sentinelone_source.doctor.checks import failed, skipped
+from sentinelone_source.doctor.manager import Manager
+from sentinelone_source.doctor.rule import rule
 from sentinelone_source.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sentinelone_source.azure.doctor.checks import Check
     from sentinelone_source.config import Settings
     from sentinelone_source.config.azure import AzureSettings
+    from sentinelone_source.doctor.checks import Check
     from sentinelone_source.mapping.model import Mapping
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sentinelone_source.azure.template.tables import TYPES
+from sentinelone_source.template.tables import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dict

@@ -1,0 +1,71 @@
+"""A configuration in which everything is right, for the doctor's tests."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sentinelone_source.demo.server import Console
+from sentinelone_source.demo.world import World
+from support.cloud import Cloud
+from support.cloud_fixtures import cloud, plain_environment
+from support.doctor import TOKEN
+from support.manager import RULE, Manager
+from support.tenancy import NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["cloud", "plain_environment"]
+
+
+@pytest.fixture
+def console() -> Iterator[Console]:
+    """A console with a record of each kind."""
+    world = World(seed=7)
+    kinds: dict[str, Any] = dict.fromkeys(NAMES, 1)
+    world.populate(**kinds)
+    with Console(world, {TOKEN}) as running:
+        yield running
+
+
+@pytest.fixture
+def shipper() -> Iterator[str]:
+    """Somebody who listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+
+
+BEFORE = """
+[state]
+path = "state"
+[handover]
+to = "{to}"
+[[consoles]]
+name = "acme"
+url = "{url}"
+token_file = "token"
+{more}
+"""
+
+
+@pytest.fixture
+def configure(cloud: Cloud, console: Console, shipper: str) -> Callable[..., None]:
+    """Writes a configuration in which everything is right but what is given."""
+
+    def write(more: str = "", to: str = shipper, **over: Any) -> None:
+        (cloud.folder / "token").write_text(TOKEN)
+        cloud.configure(before=BEFORE.format(to=to, url=console.url, more=more), **over)
+
+    write()
+    return write
+
+
+@pytest.fixture
+def manager(cloud: Cloud) -> Iterator[Manager]:
+    """A Resource Manager that knows what the template deploys."""
+    cloud.configure(dcr_resource_id=RULE)
+    with Manager(cloud.azure.behaviour.dcr_id) as running:
+        yield running
