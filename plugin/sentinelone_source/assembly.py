@@ -45,6 +45,7 @@ def assemble(settings: Settings, tables: Sequence[str], *, once: bool) -> Iterat
             f"{settings.source}: no console; add [[consoles]] with name, url and token_file, "
             "or set SENTINELONE_URL and SENTINELONE_TOKEN"
         )
+    settings.refuse_placeholders()
     mappings = _selected(settings, tables)
     consoles = _consoles(settings, once)
     state = State(settings.state_path)

@@ -27,6 +27,9 @@ EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_LOCKED = 4
 
+AZURE_EXTRA = "install this program with its extra: pip install '.[azure]' in a clone of it"
+"""The way out where a package of Azure's is missing."""
+
 
 class SourceError(Exception):
     """Base of everything this package raises on purpose.

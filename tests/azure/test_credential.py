@@ -226,4 +226,4 @@ def test_without_the_extra(cloud: Cloud) -> None:
         check=False,
     )
     assert done.returncode == 2
-    assert "msal is not installed; pip install 'sentinelone-source[azure]'" in done.stderr
+    assert "msal is not installed; install this program with its extra" in done.stderr

@@ -21,13 +21,13 @@ def call(tmp_path: Path) -> Call:
     """Runs a command in an empty folder; fails unless it ends as expected."""
 
     def run(
-        *arguments: object, status: int = 0, given: bytes = b""
+        *arguments: object, status: int = 0, given: bytes = b"", **environ: str
     ) -> subprocess.CompletedProcess[bytes]:
         done = subprocess.run(
             [*COMMAND, *map(str, arguments)],
             input=given,
             cwd=tmp_path,
-            env=surroundings(),
+            env=surroundings(environ),
             capture_output=True,
             timeout=60,
             check=False,

@@ -14,7 +14,7 @@ from sentinelone_source import __version__
 from sentinelone_source.cli import commands
 from support.processes import logs_of, surroundings
 from support.tenancy import TABLES, TOKEN, table_of
-from support.waiting import until
+from support.waiting import LONG, until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,7 +114,10 @@ def test_demo(call: Call) -> None:
 
 
 def test_demo_console(tenancy: Tenancy) -> None:
-    """The console alone cannot be polled with what it prints."""
+    """The console alone is polled with what it prints, and a stop signal ends it with status 0.
+
+    A handler for SIGTERM is what lets it be process 1 of a container.
+    """
     reading, writing = os.pipe()
     command = [sys.executable, "-m", "sentinelone_source", "demo", "console", "--port", "0"]
     with (
@@ -134,6 +137,7 @@ def test_demo_console(tenancy: Tenancy) -> None:
             until(lambda: len(running.lines) >= 25, "rows of the demo console")
             assert running.stop() == 0
         console.terminate()
+        assert console.wait(LONG) == 0
 
 
 def test_status_of_a_refusal(call: Call) -> None:

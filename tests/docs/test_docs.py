@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 import msgspec
@@ -127,6 +128,33 @@ def test_loopback_azure(tmp_path: Path) -> None:
     assert block.strip() == surroundings(azure).replace(str(tmp_path), "/tmp")
     for field in msgspec.structs.fields(Order):
         assert f"`{field.name}`" in text
+
+
+PLACE = re.compile(r"""(?:\burl|endpoint|_URL)(?: ?= ?|: |=)["']?(https?://[^\s"'`]+)""")
+
+
+@pytest.mark.parametrize("folder", ["README.md", "docs", "deploy", "vector", "fluent-bit"])
+def test_placeholders(folder: str) -> None:
+    """Addresses that a user replaces are below `.invalid`, never a stranger's tenant."""
+    top = ROOT / folder
+    files = [top] if top.is_file() else [path for path in top.rglob("*") if path.is_file()]
+    texts = {path: path.read_text() for path in files}
+    assert [path for path, text in texts.items() if re.search(r"\w\.sentinelone\.net", text)] == []
+    found = {address for text in texts.values() for address in PLACE.findall(text)}
+    hosts = {address: urlsplit(address).hostname or "" for address in found if "..." not in address}
+    assert [one for one, host in hosts.items() if not _is_nobodys(host)] == []
+
+
+def _is_nobodys(host: str) -> bool:
+    return config.is_loopback(host) or host.endswith((".invalid", "…")) or "…" in host
+
+
+def test_installation() -> None:
+    """No page and no message installs by a name that nobody holds on PyPI."""
+    pages = [ROOT / "README.md", ROOT / "SECURITY.md", *DOCS.rglob("*.md")]
+    for path in [*pages, *(ROOT / "plugin").rglob("*.py"), *(ROOT / "deploy").rglob("*")]:
+        if path.is_file():
+            assert not re.search(r"pip3? install\s+['\"]?sentinelone", path.read_text()), path
 
 
 def test_exit_statuses() -> None:

@@ -326,7 +326,7 @@ def test_without_the_extra(cloud: Cloud, configure: Callable[..., None]) -> None
     """Who has no Azure packages cannot have the console looked at."""
     (cloud.folder / "msal.py").write_text("raise ImportError(name='msal')")
     found = asked(cloud, status=1, PYTHONPATH=str(cloud.folder))
-    assert "pip install 'sentinelone-source[azure]'" in found["azure"]["found"]
+    assert "pip install '.[azure]'" in found["azure"]["found"]
     assert but(found) == {"azure"}
 
 

@@ -112,7 +112,7 @@ class Stage:
     def _configured(self, overlay: Manifest) -> Manifest:
         manifest = copied(overlay)
         config = configmap(manifest, "config")
-        url = "https://usea1-acme.sentinelone.net"
+        url = "https://console.example.invalid"
         assert url in config["config.toml"]
         config["config.toml"] = config["config.toml"].replace(url, self.console.url) + FEEDS
         behaviour = self.azure.behaviour
@@ -139,7 +139,7 @@ class Stage:
         behaviour = self.azure.behaviour
         for old, new in (
             (
-                "https://example-dce-a1b2.westeurope-1.ingest.monitor.azure.com",
+                "https://dce.example.invalid",
                 self.azure.plain.url,
             ),
             ("dcr-00000000000000000000000000000000", behaviour.dcr_id),

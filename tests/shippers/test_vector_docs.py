@@ -134,8 +134,10 @@ def test_a_first_try(tmp_path: Path) -> None:
     """What the page types makes another file than what is meant, or none at all."""
     [block] = [block for block in blocks("console") if "$ sed " in block]
     typed = block.partition("$ sed ")[2].partition("\n$ ")[0]
-    subprocess.run(["sh", "-c", f"sed {typed}"], cwd=_room(tmp_path), check=True)
-    document = yaml.safe_load((tmp_path / "try.yaml").read_text())
+    data = tmp_path / "data"
+    data.mkdir()
+    subprocess.run(["sh", "-c", f"data={data}; sed {typed}"], cwd=_room(tmp_path), check=True)
+    document = yaml.safe_load((data / "try.yaml").read_text())
     wanted = copy.deepcopy(load("http"))
     wanted["data_dir"] = f"{tmp_path}/data"
     wanted["sinks"]["unrouted"]["path"] = f"{tmp_path}/data/unrouted.ndjson"

@@ -18,7 +18,7 @@ import requests
 from sentinelone_source.azure.identities import SOURCES
 from sentinelone_source.azure.web import reason
 from sentinelone_source.config.azure import Identity
-from sentinelone_source.errors import ConfigError, SourceError, Unavailable
+from sentinelone_source.errors import AZURE_EXTRA, ConfigError, SourceError, Unavailable
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, AccessTokenInfo
@@ -162,9 +162,7 @@ def need_packages() -> None:
         import_module("azure.monitor.ingestion")
         import_module("msal")
     except ImportError as error:
-        raise ConfigError(
-            f"{error.name} is not installed; pip install 'sentinelone-source[azure]' brings it"
-        ) from None
+        raise ConfigError(f"{error.name} is not installed; {AZURE_EXTRA}") from None
     for library in ("azure", "msal"):
         logging.getLogger(library).addHandler(logging.NullHandler())
 

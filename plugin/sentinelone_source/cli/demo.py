@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import signal
 import sys
-import time
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING, BinaryIO
 
 import click
@@ -50,23 +51,29 @@ def command(
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same world.")
 def console(port: int, token: str, seed: int) -> None:
     """The console alone, until interrupted; something happens on it twice a second."""
+    from sentinelone_source.demo.server import Console
     from sentinelone_source.demo.show import TICK, new_world
     from sentinelone_source.errors import SourceError
 
     world = new_world(seed)
-    from sentinelone_source.demo.server import Console
-
     try:
         server = Console(world, {token}, port=port)
         server.start()
     except OSError as error:
         raise SourceError(f"--port {port}: {error.strerror}") from None
     click.echo(f"SENTINELONE_URL={server.url} SENTINELONE_TOKEN={token}", err=True)
-    with contextlib.suppress(KeyboardInterrupt):
-        while True:
-            time.sleep(TICK)
-            world.tick()
+    stop = _stop_signal()
+    while not stop.wait(TICK):
+        world.tick()
     server.stop()
+
+
+def _stop_signal() -> Event:
+    """Set by SIGTERM and SIGINT; the kernel ignores both for a process 1 without a handler."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
 
 def _address(_: click.Context, parameter: click.Parameter, value: str) -> tuple[str, int]:

@@ -50,6 +50,7 @@ def _checks(config: Path | None, send_test: bool) -> Iterator[Check]:
 
     try:
         settings = load_settings(config)
+        settings.refuse_placeholders()
     except ConfigError as error:
         yield failed("configuration", error, "nothing else can be looked at before this is right")
         return

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinelone_source.config.consoles import is_loopback, split_url
+from sentinelone_source.config.consoles import is_loopback, refuse_placeholder, split_url
 from sentinelone_source.config.listen import Address, read_address
 from sentinelone_source.errors import ConfigError
 
@@ -191,6 +191,7 @@ def _authority(text: str) -> str:
         raise ConfigError(
             f"AZURE_AUTHORITY_HOST: {text!r} is no https address; as https://login.microsoftonline.com"
         )
+    refuse_placeholder(f"https://{parts.netloc}", "AZURE_AUTHORITY_HOST")
     return f"https://{parts.netloc}"
 
 
@@ -206,10 +207,11 @@ def _endpoint(text: str, where: str) -> str:
     parts = split_url(text if "://" in text else f"https://{text}")
     if parts is None:
         raise ConfigError(
-            f"{where}: {text!r} is no URL; as https://name-1234.westeurope-1.ingest.monitor.azure.com"
+            f"{where}: {text!r} is no URL; as https://NAME.REGION.ingest.monitor.azure.com"
         )
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ConfigError(f"{where}: plain http is for loopback addresses only; write https://")
+    refuse_placeholder(f"{parts.scheme}://{parts.netloc}", where)
     return f"{parts.scheme}://{parts.netloc}"
 
 

@@ -59,9 +59,7 @@ def _normal_console(console: Console, where: str, here: Path) -> Console:
     place = f"{where}: consoles.{console.name}: url"
     parts = split_url(console.url if "://" in console.url else f"https://{console.url}")
     if parts is None:
-        raise ConfigError(
-            f"{place}: {console.url!r} is no URL; as https://usea1-acme.sentinelone.net"
-        )
+        raise ConfigError(f"{place}: {console.url!r} is no URL; as https://console.example.invalid")
     if parts.username or parts.password:
         raise ConfigError(f"{place}: holds a user name or password; only the address is wanted")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
@@ -82,6 +80,17 @@ def split_url(text: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts if is_whole else None
+
+
+def is_placeholder(host: str) -> bool:
+    """Whether a host is below `.invalid`, where no host will ever be (RFC 2606)."""
+    return f".{host.rstrip('.').lower()}".endswith(".invalid")
+
+
+def refuse_placeholder(url: str, place: str) -> None:
+    """Raise ConfigError if the host of a URL still is an example's."""
+    if is_placeholder(urlsplit(url).hostname or ""):
+        raise ConfigError(f"{place}: {url} is a placeholder; write the real address")
 
 
 def is_loopback(host: str) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from sentinelone_source.config.consoles import is_loopback, split_url
+from sentinelone_source.config.consoles import is_loopback, refuse_placeholder, split_url
 from sentinelone_source.config.file import Handover
 from sentinelone_source.errors import ConfigError
 
@@ -50,6 +50,7 @@ def check_destination(to: str, where: str) -> None:
         raise ConfigError(f"{where}: {to!r}: nothing can stand behind the path")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ConfigError(f"{where}: plain http is for loopback addresses only")
+    refuse_placeholder(to, where)
 
 
 def _shown(to: str) -> str:

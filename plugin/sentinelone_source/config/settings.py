@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sentinelone_source.config.consoles import read_consoles
+from sentinelone_source.config.consoles import read_consoles, refuse_placeholder
 from sentinelone_source.config.feeds import FeedSettings, read_duration, read_feed
 from sentinelone_source.config.file import Azure, Console, File, Handover
 from sentinelone_source.config.handover import check_destination, read_handover
@@ -32,6 +32,19 @@ class Settings(msgspec.Struct, frozen=True):
     listen: Address | None
     azure: Azure
     feeds: dict[str, Any]
+    consoles_in_file: bool
+
+    def refuse_placeholders(self) -> None:
+        """Raise ConfigError naming a console whose address still is an example's.
+
+        For commands that ask consoles; others work before there is one.
+        """
+        for console in self.consoles:
+            for key in ("url", "proxy"):
+                place = f"{self.source}: consoles.{console.name}: {key}"
+                if not self.consoles_in_file:
+                    place = "environment: SENTINELONE_URL"
+                refuse_placeholder(getattr(console, key), place)
 
     def feed(self, name: str) -> FeedSettings:
         """The settings of one feed: its own table over `[feeds]`."""
@@ -95,6 +108,7 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
         listen=read_address(*listen),
         azure=file.azure,
         feeds=file.feeds,
+        consoles_in_file=bool(file.consoles),
     )
     read_feed(file.feeds, "", where)
     return settings

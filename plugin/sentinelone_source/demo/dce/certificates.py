@@ -9,16 +9,13 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from sentinelone_source.errors import ConfigError
+from sentinelone_source.errors import AZURE_EXTRA, ConfigError
 
 if TYPE_CHECKING:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec
 
-MISSING: Final = (
-    "TLS needs the package cryptography, which comes with the extra azure: "
-    "pip install 'sentinelone-source[azure]'"
-)
+MISSING: Final = f"TLS needs the package cryptography; {AZURE_EXTRA}"
 _LIFE: Final = timedelta(days=30)
 
 

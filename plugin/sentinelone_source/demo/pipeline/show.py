@@ -55,7 +55,7 @@ def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
         SourceError: the shipper, or the source, failed.
     """
     if not certificates.is_possible():
-        raise ConfigError("demo --pipeline: needs pip install 'sentinelone-source[azure]'")
+        raise ConfigError(f"demo --pipeline: {certificates.MISSING}")
     shipper, world = installed(), new_world(seed)
     streams = built_in_streams(mappings)
     with (
