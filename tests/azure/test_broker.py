@@ -16,10 +16,10 @@ from urllib.parse import quote_plus
 import pytest
 import requests
 
-from sentinelone_source.azure import supply as supplies
+from sentinelone_source.azure import token_refresher
 from sentinelone_source.azure.broker import admits, brokering
 from sentinelone_source.azure.credential import Token
-from sentinelone_source.azure.supply import Supply
+from sentinelone_source.azure.token_refresher import TokenRefresher
 from sentinelone_source.config.azure import CLOUDS
 from sentinelone_source.demo.dce.faults import hang, refuse
 from sentinelone_source.demo.server import Console
@@ -189,14 +189,10 @@ def test_entra_refuses(cloud: Cloud) -> None:
         until(lambda: ask(url)[0] == 200)
 
 
-@pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Seconds become hundredths."""
-    monkeypatch.setattr(supplies, "LEAST_WAIT", 0.02)
-    monkeypatch.setattr(supplies, "FIRST_RETRY", 0.01)
+SOON = {"least_wait": 0.02, "first_retry": 0.01}
 
 
-def test_refreshed_ahead(hurried: None) -> None:
+def test_refreshed_ahead() -> None:
     """A shipper gets a token that ends within the minute, or waits for a new one every hour."""
     made: list[Token] = []
 
@@ -205,13 +201,13 @@ def test_refreshed_ahead(hurried: None) -> None:
         made.append(Token(str(len(made)), int(time.time()) + 200, None))
         return made[-1]
 
-    with Supply(fetch) as supply:
-        assert supply.take(5).value
+    with TokenRefresher(fetch, **SOON) as refresher:
+        assert refresher.take(5).value
         until(lambda: len(made) > 3)
-        assert supply.take(5).expires_on - time.time() > supplies.LEAST_LIFE
+        assert refresher.take(5).expires_on - time.time() > token_refresher.LEAST_LIFE
 
 
-def test_entra_is_down_when_it_is_time(hurried: None) -> None:
+def test_entra_is_down_when_it_is_time() -> None:
     """An outage of Entra ID takes away a token that would last for another ten minutes."""
     calls: list[bool] = []
 
@@ -221,12 +217,12 @@ def test_entra_is_down_when_it_is_time(hurried: None) -> None:
             raise Unavailable("down")
         return Token("good", int(time.time()) + 230, None)
 
-    with Supply(fetch) as supply:
+    with TokenRefresher(fetch, **SOON) as refresher:
         until(lambda: len(calls) > 3)
-        assert supply.take(0).value == "good"
+        assert refresher.take(0).value == "good"
 
 
-def test_token_that_ends_soon(hurried: None) -> None:
+def test_token_that_ends_soon() -> None:
     """A token is given away that Fluent Bit does not take, or that ends on its way."""
 
     def fetch(fresh: bool) -> Token:
@@ -234,8 +230,11 @@ def test_token_that_ends_soon(hurried: None) -> None:
             raise ConfigError("no more")
         return Token("short", int(time.time()) + 60, None)
 
-    with Supply(fetch) as supply, pytest.raises(SourceError, match=r"no more|no answer yet"):
-        supply.take(0.5)
+    with (
+        TokenRefresher(fetch, **SOON) as refresher,
+        pytest.raises(SourceError, match=r"no more|no token yet"),
+    ):
+        refresher.take(0.5)
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8688", "[::]:8688", "10.1.2.3:1", "8688", "x:y"])

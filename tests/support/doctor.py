@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from sentinelone_source.config import load_settings
-from sentinelone_source.doctor.examine import examine
+from sentinelone_source.doctor.azure_checks import run_azure_checks
 from sentinelone_source.mapping.files import load_mappings
 from support.manager import Manager
 
@@ -38,5 +38,5 @@ def deployed(cloud: Cloud, manager: Manager) -> dict[str, Check]:
     """The checks of Azure's side."""
     settings = load_settings(cloud.config)
     mappings = list(load_mappings().values())
-    found = examine(settings, mappings, send_test=False, manager=manager.url)
+    found = run_azure_checks(settings, mappings, send_test=False, manager=manager.url)
     return {check.check: check for check in found}

@@ -20,7 +20,7 @@ import msgspec
 import structlog
 
 from sentinelone_source.azure.credential import Credential
-from sentinelone_source.azure.supply import Supply
+from sentinelone_source.azure.token_refresher import TokenRefresher
 from sentinelone_source.config import is_loopback
 from sentinelone_source.errors import ConfigError, SourceError
 from sentinelone_source.secrets_on_disk import SecretFile
@@ -49,18 +49,18 @@ class Broker:
 
     Args:
         azure: who we are, where to listen, and which secret to ask for.
-        supply: gives the tokens.
+        refresher: gives the tokens.
 
     Raises:
         ConfigError: the secret's file cannot be read.
     """
 
-    def __init__(self, azure: AzureSettings, supply: Supply) -> None:
+    def __init__(self, azure: AzureSettings, refresher: TokenRefresher) -> None:
         file = azure.broker_secret_file
         self._secret = SecretFile(file, "broker secret") if file else None
         if self._secret:
             self._secret.value()
-        self._supply = supply
+        self._refresher = refresher
         self._complained = 0.0
 
     def answer(self, body: bytes) -> _Answer:
@@ -75,7 +75,7 @@ class Broker:
         if _form(body).get("grant_type") != "client_credentials":
             return _error(400, "unsupported_grant_type", "only client_credentials is supported")
         try:
-            token = self._supply.take(PATIENCE)
+            token = self._refresher.take(PATIENCE)
         except SourceError as error:
             return _error(503, "temporarily_unavailable", str(error))
         left = int(token.expires_on - time.time())
@@ -121,11 +121,11 @@ def brokering(azure: AzureSettings) -> Iterator[str]:
     def fetch(fresh: bool) -> Token:
         return credential.token(azure.cloud.scope, fresh=fresh)
 
-    supply = Supply(fetch)
-    server = _listen(azure, Broker(azure, supply))
+    refresher = TokenRefresher(fetch)
+    server = _listen(azure, Broker(azure, refresher))
     url = f"http://{azure.broker._replace(port=server.server_address[1])}/token"
     thread = threading.Thread(target=server.serve_forever, args=(0.1,), daemon=True, name="broker")
-    with supply:
+    with refresher:
         thread.start()
         _log.info(
             "broker_started",

@@ -6,7 +6,7 @@ import gzip
 import io
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.azure.answers import TokenRefused, failure
+from sentinelone_source.azure.ingestion_errors import TokenRefused, failure
 from sentinelone_source.azure.web import TIMEOUT, certificates, proxies
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
 

@@ -83,9 +83,9 @@ def _mappings(settings: Settings) -> list[Mapping]:
 
 
 def _azure(settings: Settings, mappings: list[Mapping], send_test: bool) -> Iterator[Check]:
-    from sentinelone_source.doctor.examine import examine
+    from sentinelone_source.doctor.azure_checks import run_azure_checks
 
-    return examine(settings, mappings, send_test=send_test)
+    return run_azure_checks(settings, mappings, send_test=send_test)
 
 
 def _state(folder: Path) -> Check:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 import requests
 
-from sentinelone_source.azure.answers import parted
+from sentinelone_source.azure.ingestion_errors import split_advice
 from sentinelone_source.azure.web import reason
 from sentinelone_source.config import is_loopback
 from sentinelone_source.doctor.checks import failed, ok, skipped, warning
@@ -47,7 +47,7 @@ def endpoint(azure: AzureSettings, web: Web) -> Check:
 
 def streams(ingestion: Ingestion, mappings: Iterable[Mapping]) -> Iterator[Check]:
     """Whether each stream takes rows of ours: a request with none of them says so."""
-    said = ""
+    last_advice = ""
     for mapping in mappings:
         name = f"stream {mapping.stream}"
         try:
@@ -55,11 +55,11 @@ def streams(ingestion: Ingestion, mappings: Iterable[Mapping]) -> Iterator[Check
         except Throttled as error:
             yield warning(name, error, "the rule gets more than Azure allows; ask again later")
         except SourceError as error:
-            found, advice = parted(error)
-            if advice and advice == said:
+            found, advice = split_advice(error)
+            if advice and advice == last_advice:
                 yield failed(name, f"{found.partition(',')[0]}, as above")
                 continue
-            said = advice
+            last_advice = advice
             yield failed(name, found, advice)
         else:
             yield ok(name, "takes rows of ours")
@@ -85,7 +85,7 @@ def send_test(ingestion: Ingestion, mappings: Iterable[Mapping], *, healthy: boo
     try:
         ingestion.send(mapping.stream, [msgspec.json.encode(row)])
     except SourceError as error:
-        return failed(name, *parted(error))
+        return failed(name, *split_advice(error))
     query = f'{mapping.table} | where {column} == "{mark}"'
     return ok(name, f"Azure took it; within a quarter of an hour this finds it: {query}")
 

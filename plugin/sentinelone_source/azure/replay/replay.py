@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import structlog
 
-from sentinelone_source.azure.answers import Misunderstood, TooLong
+from sentinelone_source.azure.ingestion_errors import Misunderstood, TooLong
 from sentinelone_source.azure.replay.lines import WINDOW, windows
 from sentinelone_source.errors import Retriable, SourceError
 from sentinelone_source.retries import insist

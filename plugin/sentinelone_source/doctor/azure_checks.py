@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sentinelone_source.mapping.model import Mapping
 
 
-def examine(
+def run_azure_checks(
     settings: Settings, mappings: Sequence[Mapping], *, send_test: bool, manager: str = ""
 ) -> Iterator[Check]:
     """Every check of Azure's side; what needs something that failed is skipped.
@@ -44,22 +44,24 @@ def examine(
         return
     try:
         azure = azure_settings(settings)
-        us = _Us(azure, Credential(azure), Web())
+        context = AzureContext(azure, Credential(azure), Web())
     except ConfigError as error:
         yield failed("azure", error)
         return
-    for check in entra.identity(azure, us.credential):
-        us.has_token = check.status != "failed"
+    for check in entra.identity(azure, context.credential):
+        context.has_token = check.status != "failed"
         yield check
-    yield from _sending(us, mappings, send_test=send_test)
-    if us.has_token:
-        yield from rule(azure, Manager(azure.cloud, us.credential, us.web, manager), mappings)
+    yield from _sending(context, mappings, send_test=send_test)
+    if context.has_token:
+        yield from rule(
+            azure, Manager(azure.cloud, context.credential, context.web, manager), mappings
+        )
     else:
         yield skipped("rule", "there is no token to ask with")
 
 
 @dataclass
-class _Us:
+class AzureContext:
     """Who asks, and how."""
 
     azure: AzureSettings
@@ -68,20 +70,22 @@ class _Us:
     has_token: bool = True
 
 
-def _sending(us: _Us, mappings: Sequence[Mapping], *, send_test: bool) -> Iterator[Check]:
-    azure = us.azure
+def _sending(
+    context: AzureContext, mappings: Sequence[Mapping], *, send_test: bool
+) -> Iterator[Check]:
+    azure = context.azure
     missing = [key for key in ("endpoint", "dcr_immutable_id") if not getattr(azure, key)]
     if missing:
         yield skipped("streams", f"azure.{' and azure.'.join(missing)}: empty")
         return
-    reached = ingestion.endpoint(azure, us.web)
+    reached = ingestion.endpoint(azure, context.web)
     yield reached
-    if not us.has_token or reached.status == "failed":
+    if not context.has_token or reached.status == "failed":
         yield skipped("streams", "not asked, since a check before failed")
         return
     from sentinelone_source.azure.ingestion import Ingestion
 
-    client = Ingestion(azure, us.credential)
+    client = Ingestion(azure, context.credential)
     healthy = True
     for check in ingestion.streams(client, mappings):
         healthy &= check.status != "failed"

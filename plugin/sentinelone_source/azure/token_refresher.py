@@ -1,4 +1,4 @@
-"""A token that is always at hand: fetched in the background, and ahead of its end."""
+"""Fetches tokens in the background, each before the last one expires."""
 
 from __future__ import annotations
 
@@ -16,26 +16,36 @@ if TYPE_CHECKING:
     from sentinelone_source.azure.credential import Token
 
 LEAST_LIFE = 120.0
-"""Seconds that a token we give away is still valid; Fluent Bit refuses what ends within 67."""
+"""Seconds of validity that a token has left when it is handed out; Fluent Bit needs 67."""
 LEAST_WAIT = 30.0
-"""Seconds between two tokens at least: a platform may give the same one twice."""
+"""Seconds between two requests for a token: a platform may return the same one twice."""
 FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0
 """Seconds until the next try after a failure, doubled for each further one."""
 
 _log = structlog.get_logger()
 
 
-class Supply:
+class TokenRefresher:
     """Keeps one token fresh, in a thread of its own; a context manager.
 
-    Whoever takes a token never waits for the network for longer than he says.
+    A caller of `take` waits at most as long as it asks for.
 
     Args:
         fetch: gets a token; told whether it must be a new one.
+        least_wait: seconds between two tokens at least.
+        first_retry: seconds until the next try after a failure.
     """
 
-    def __init__(self, fetch: Callable[[bool], Token]) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[bool], Token],
+        *,
+        least_wait: float = LEAST_WAIT,
+        first_retry: float = FIRST_RETRY,
+    ) -> None:
         self._fetch = fetch
+        self._least_wait = least_wait
+        self._first_retry = first_retry
         self._news = threading.Condition()
         self._stopped = threading.Event()
         self._token: Token | None = None
@@ -61,13 +71,13 @@ class Supply:
             self._news.wait_for(lambda: self._good() or self._error is not None, patience)
             if self._token is not None and self._good():
                 return self._token
-            raise self._error or Unavailable("no answer yet from where tokens come from")
+            raise self._error or Unavailable("no token yet: the identity provider has not answered")
 
     def _good(self) -> bool:
         return self._token is not None and self._token.expires_on - time.time() > LEAST_LIFE
 
     def _run(self) -> None:
-        fresh, retry = False, FIRST_RETRY
+        fresh, retry = False, self._first_retry
         while not self._stopped.is_set():
             try:
                 token = self._fetch(fresh)
@@ -75,12 +85,12 @@ class Supply:
                 self._failed(error, retry)
                 wait, retry = retry, min(2 * retry, LONGEST_RETRY)
             except Exception:  # noqa: BLE001 - without this thread there are no tokens at all
-                _log.exception("token_failed", error="a defect of this program; please report it")
-                self._failed(Unavailable("a defect of this program"), retry)
+                _log.exception("token_failed", error="internal error, please report it")
+                self._failed(Unavailable("internal error"), retry)
                 wait = LONGEST_RETRY
             else:
                 self._came(token)
-                wait, retry, fresh = _wait(token), FIRST_RETRY, True
+                wait, retry, fresh = self._wait(token), self._first_retry, True
             self._stopped.wait(wait)
 
     def _came(self, token: Token) -> None:
@@ -89,15 +99,14 @@ class Supply:
             self._news.notify_all()
 
     def _failed(self, error: SourceError, retry: float) -> None:
-        """Keep what we have; say so, loudly only when it will not do for much longer."""
+        """Keep the last token and log the failure."""
         with self._news:
             self._error = error
             self._news.notify_all()
         _log.warning("token_failed", error=str(error), in_hand=self._good(), next_try=f"{retry:g}s")
 
-
-def _wait(token: Token) -> float:
-    """Seconds until a new token should be fetched: before a fifth of its life is left."""
-    now = time.time()
-    latest = token.expires_on - max(2 * LEAST_LIFE, (token.expires_on - now) / 5)
-    return max(min(token.refresh_on or latest, latest) - now, LEAST_WAIT)
+    def _wait(self, token: Token) -> float:
+        """Seconds until a new token should be fetched: before a fifth of its life is left."""
+        now = time.time()
+        latest = token.expires_on - max(2 * LEAST_LIFE, (token.expires_on - now) / 5)
+        return max(min(token.refresh_on or latest, latest) - now, self._least_wait)

@@ -17,7 +17,7 @@ _ADVICE = {
 }
 
 
-def parted(error: SourceError) -> tuple[str, str]:
+def split_advice(error: SourceError) -> tuple[str, str]:
     """What happened, and what to do about it, of an error of this room."""
     said = str(error)
     for advice in _ADVICE.values():
