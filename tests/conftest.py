@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.demo.server import Console
-from sentinelone_source.demo.world import World
+from doubles.console import Console
+from doubles.world import World
 from support.tenancy import TOKEN, Tenancy
 
 if TYPE_CHECKING:

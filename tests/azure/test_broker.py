@@ -16,14 +16,14 @@ from urllib.parse import quote_plus
 import pytest
 import requests
 
+from doubles.azure_faults import hang, refuse
+from doubles.console import Console
+from doubles.world import World
 from sentinelone_source.azure import token_refresher
 from sentinelone_source.azure.broker import admits, brokering
 from sentinelone_source.azure.credential import Token
 from sentinelone_source.azure.token_refresher import TokenRefresher
 from sentinelone_source.config.azure import CLOUDS
-from sentinelone_source.demo.dce.faults import hang, refuse
-from sentinelone_source.demo.server import Console
-from sentinelone_source.demo.world import World
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
 from support.tenancy import TOKEN
 from support.waiting import until

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
+from doubles.azure_faults import hang, refuse, reset
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.config.azure import CLOUDS, Identity
-from sentinelone_source.demo.dce.faults import hang, refuse, reset
 from sentinelone_source.errors import ConfigError, Unavailable
 from support.cloud import SECRET, certificate
 from support.processes import surroundings

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from doubles.azure_faults import lose_answer, refuse, reset, throttle
+from doubles.world import World
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.ingestion import Ingestion
 from sentinelone_source.azure.replay import replay as module
 from sentinelone_source.azure.replay.progress import Progress
 from sentinelone_source.azure.replay.refused import Refused
 from sentinelone_source.azure.replay.rows import Reader
-from sentinelone_source.demo.dce.faults import lose_answer, refuse, reset, throttle
-from sentinelone_source.demo.world import World
 from sentinelone_source.errors import SourceError
 from sentinelone_source.handover.deadletters import DeadLetters
 from sentinelone_source.mapping.files import load_mappings
@@ -26,7 +26,7 @@ from support.replays import THREATS, arrived, plain, replayed, written
 from support.tenancy import TABLES
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.faults import Fault
+    from doubles.azure_faults import Fault
     from support.cloud import Cloud
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source.demo.dce.faults import hang, throttle
+from doubles.azure_faults import hang, throttle
 from support.processes import COMMAND, logs_of, surroundings
 from support.replays import THREATS, arrived, plain, replayed, written
 from support.waiting import until

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.demo.world import World
+from doubles.world import World
 from support.processes import logs_of
 from support.tenancy import lines
 

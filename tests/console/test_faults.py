@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from doubles import faults
 from sentinelone_source.console import session
-from sentinelone_source.demo import faults
 from sentinelone_source.demo.answers import Answer, failure
 from sentinelone_source.times import SECOND, parse_moment
 

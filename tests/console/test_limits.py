@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from doubles import faults
+from doubles.console import Rate
 from sentinelone_source.config import load_settings
 from sentinelone_source.console.console import Console
 from sentinelone_source.console.limits import Limit, Limits
-from sentinelone_source.demo import faults
-from sentinelone_source.demo.api import Rate
 from sentinelone_source.errors import Throttled
 
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from doubles.console import Console
+from doubles.world import World
 from sentinelone_source.config import load_settings
 from sentinelone_source.console.session import Answer, Session
-from sentinelone_source.demo.server import Console
-from sentinelone_source.demo.world import World
 from sentinelone_source.errors import ConfigError, Unavailable
 from support.certificates import Authority
 from support.proxy import Proxy

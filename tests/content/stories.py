@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from doubles.world import World
 from sentinelone_source.demo.records import Records
-from sentinelone_source.demo.world import World
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
 CASES = Path(__file__).parents[1] / "mapping/cases"

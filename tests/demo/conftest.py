@@ -11,8 +11,8 @@ import msgspec
 import pytest
 import requests
 
-from sentinelone_source.demo.server import Console
-from sentinelone_source.demo.world import World
+from doubles.console import Console
+from doubles.world import World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
-from sentinelone_source.demo.api import Rate
+from doubles.console import Console, Rate
+from doubles.world import World
 from sentinelone_source.demo.endpoints import ENDPOINTS
-from sentinelone_source.demo.server import Console
-from sentinelone_source.demo.world import World
 
 TOKEN = "demo-token"
 

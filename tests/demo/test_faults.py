@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
 import requests
 
-from sentinelone_source.demo import faults
+from doubles import faults
+from doubles.console import Console
 from sentinelone_source.demo.answers import Answer
-from sentinelone_source.demo.server import Console
 
 JSON = "application/json"
 
@@ -71,22 +73,22 @@ def test_redirect_leads_to_the_log_in(serve: Any) -> None:
     assert answer.headers["Content-Type"].startswith("text/html")
 
 
-@pytest.mark.parametrize("after_bytes", [0, 100])
-def test_reset(many: Any, serve: Any, after_bytes: int) -> None:
+@pytest.mark.parametrize("sent", [0, 100])
+def test_reset(many: Any, serve: Any, sent: int) -> None:
     """The connection would end politely."""
-    client = serve([faults.reset("groups", after_bytes=after_bytes)])
+    client = serve([faults.reset("groups", sent=sent)])
     with pytest.raises(
         (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
     ) as caught:
         client.get("groups")
     assert "reset" in str(caught.value).lower()
-    assert client.console.requests[0].status == (200 if after_bytes else 0)
+    assert client.console.requests[0].status == (200 if sent else 0)
     assert client.get("groups").status_code == 200
 
 
 def test_close_within_the_body(many: Any, serve: Any) -> None:
     """A body shorter than announced would not occur."""
-    client = serve([faults.close("groups", after_bytes=50)])
+    client = serve([faults.close("groups", sent=50)])
     with pytest.raises(requests.exceptions.ChunkedEncodingError, match="IncompleteRead"):
         client.get("groups")
     assert client.get("groups").status_code == 200
@@ -197,3 +199,51 @@ def test_faults_before_authentication(world: Any) -> None:
         url = f"{console.url}/web/api/v2.1/groups"
         assert requests.get(url, timeout=5).status_code == 502
         assert requests.get(url, timeout=5).status_code == 401
+
+
+def test_dates(world: Any, serve: Any) -> None:
+    """A console says no time, or a wrong one, when the script says so."""
+    script = [faults.date("groups", None), faults.date("groups", timedelta(hours=-2))]
+    client = serve(script)
+    assert "Date" not in client.get("groups").headers
+    told = parsedate_to_datetime(client.get("groups").headers["Date"])
+    assert told == world.now().replace(microsecond=0) - timedelta(hours=2)
+
+
+def test_pages_that_are_too_large(many: Any, serve: Any) -> None:
+    """Only requests for more records than the script allows fail."""
+    client = serve([faults.fails_above("groups", 10)])
+    answers = [client.get("groups", limit=limit).status_code for limit in (11, 10, 1000)]
+    assert answers == [504, 200, 504]
+
+
+def test_filters_without_effect(many: Any, serve: Any) -> None:
+    """A filter is ignored when the script says so, and only the one that it names."""
+    client = serve([faults.ignores_filter("groups", "updatedAt__lt", times=1)])
+    never = {"updatedAt__lt": "1990-01-01T00:00:00Z"}
+    assert client.page("groups", **never)[0]
+    assert not client.page("groups", **never)[0]
+
+
+def test_records_that_change_all_the_time(many: Any, serve: Any) -> None:
+    """Every record that was changed longest ago has a new version in each answer."""
+    client = serve([faults.changes("groups", 10)])
+    first, second, third = (
+        {(r["id"], r["updatedAt"]) for r in client.walk("groups", limit=100)} for _ in "abc"
+    )
+    assert len(first & second) == 20
+    assert len(first & third) == 10
+
+
+@pytest.mark.parametrize("how", faults.ENCODINGS)
+def test_encodings(many: Any, serve: Any, how: str) -> None:
+    """Every encoding arrives as it was named, whatever the client accepts."""
+    client = serve([faults.encoded("groups", how)])
+    url = f"{client.console.url}/web/api/v2.1/groups"
+    with client.session.get(url, stream=True, timeout=5) as answer:
+        wire = answer.raw.read(decode_content=False)
+        said = answer.headers.get("Content-Encoding")
+    assert said == {"unknown": "br", "gzip that is none": "gzip"}.get(how, said)
+    first = {"gzip that is not said": b"\x1f\x8b", "byte order mark": b"\xef\xbb\xbf{"}
+    assert wire.startswith(first.get(how, wire[:2]))
+    assert client.get("groups").json()["data"]

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from doubles.world import World
 from sentinelone_source.demo.moments import parse
-from sentinelone_source.demo.world import World
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.endpoints import Name
+    from doubles.world import Name
 
 NOON = datetime(2026, 3, 14, 12, 0, 0, 589_793, UTC)
 

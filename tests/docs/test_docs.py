@@ -16,11 +16,11 @@ import tomli
 import yaml
 from prometheus_client import ProcessCollector
 
+from doubles.azure import Azure
 from sentinelone_source import config, errors
 from sentinelone_source.cli import commands
 from sentinelone_source.config import load_settings
 from sentinelone_source.demo.dce.faults import Order
-from sentinelone_source.demo.dce.server import Azure
 from sentinelone_source.demo.dce.show import surroundings
 from sentinelone_source.handover.waits import Waits
 from sentinelone_source.mapping import schema

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source.demo.server import Console
-from sentinelone_source.demo.world import World
+from doubles.console import Console
+from doubles.world import World
 from support.cloud import Cloud
 from support.cloud_fixtures import cloud, plain_environment
 from support.doctor import TOKEN

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from doubles import faults
+from doubles.azure_faults import refuse
+from doubles.console import Console
+from doubles.world import World
 from sentinelone_source.azure.credential import Token
-from sentinelone_source.demo import faults
-from sentinelone_source.demo.dce.faults import refuse
-from sentinelone_source.demo.server import Console
-from sentinelone_source.demo.world import World
 from sentinelone_source.doctor import entra, source
 from sentinelone_source.feed.state import State
 from sentinelone_source.feed.storage import FILE

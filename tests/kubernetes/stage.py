@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from doubles.azure import Azure
+from doubles.console import Console
+from doubles.world import World
 from kubernetes.kubelite.manifest import containers
 from kubernetes.kubelite.network import Network
 from kubernetes.kubelite.pod import Pod
 from kubernetes.overlays import CLIENT_SECRET, TOKEN, configmap, copied
-from sentinelone_source.demo.dce.server import Azure
-from sentinelone_source.demo.server import Console
-from sentinelone_source.demo.world import World
 from support.tenancy import NAMES, lines
 from support.waiting import until
 

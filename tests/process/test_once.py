@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from doubles import faults
 from sentinelone_source import assembly
 from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
 from sentinelone_source.console import console
-from sentinelone_source.demo import faults
 from sentinelone_source.telemetry.logs import configure_logs
 from support.processes import Running
 from support.tenancy import NAMES, TABLES, TOKEN, table_of
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.endpoints import Name
+    from doubles.world import Name
     from support.tenancy import Tenancy
 
 PERMISSIONS = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.demo import faults
+from doubles import faults
 from support.processes import COMMAND, logs_of, surroundings
 from support.waiting import until
 

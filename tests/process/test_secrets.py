@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.demo import faults
+from doubles import faults
 from support.tenancy import TOKEN
 from support.waiting import until
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.demo import faults
+from doubles import faults
 from support.tenancy import table_of
 from support.waiting import until
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.demo.dce.server import Azure
+from doubles.azure import Azure
 from shippers.fluentbit import binary
 
 if TYPE_CHECKING:

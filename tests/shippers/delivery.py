@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from sentinelone_source.demo.dce.server import Azure
+from doubles.azure import Azure
 from shippers.fluentbit import SHIPPED, FluentBit, changed, free_port
 from support.waiting import until
 

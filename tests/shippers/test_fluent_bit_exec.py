@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from sentinelone_source.demo.dce import faults
+from doubles import azure_faults as faults
 from shippers.delivery import EXEC, Delivery, shown, without_state
 from shippers.fluentbit import free_port
 from support.tenancy import NAMES

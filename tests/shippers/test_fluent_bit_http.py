@@ -11,7 +11,7 @@ import pytest
 import requests
 import yaml
 
-from sentinelone_source.demo.dce import faults
+from doubles import azure_faults as faults
 from shippers.delivery import QUICK, Delivery, rows_of, shown
 from shippers.fluentbit import SHIPPED, changed
 from support.living import living
@@ -21,7 +21,7 @@ from support.waiting import until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sentinelone_source.demo.world import World
+    from doubles.world import World
     from support.tenancy import Tenancy
 
 pytestmark = pytest.mark.shippers

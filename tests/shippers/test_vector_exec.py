@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.demo.dce.server import Azure
+from doubles.azure import Azure
 from shippers.vector_compare import arrived, nothing_else_came, nothing_is_missing, shown
 from shippers.vector_run import PROGRAMS, Vector, adapted, command
 from support.living import living

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.demo.dce import faults
-from sentinelone_source.demo.dce.server import Azure
+from doubles import azure_faults as faults
+from doubles.azure import Azure
 from shippers.vector_compare import arrived, nothing_else_came, nothing_is_missing, shown
 from shippers.vector_run import PASSWORD, PROGRAMS, USER, Vector, adapted, command
 from support.living import living

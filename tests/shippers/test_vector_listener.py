@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from sentinelone_source.demo.dce import faults
-from sentinelone_source.demo.dce.server import Azure
+from doubles import azure_faults as faults
+from doubles.azure import Azure
 from shippers.vector_run import PASSWORD, PROGRAMS, USER, Vector, adapted, command
 from support.waiting import until
 

@@ -10,7 +10,7 @@ from shippers.vector import AZURE_LIMIT
 from support.tenancy import TABLES
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.server import Azure
+    from doubles.azure import Azure
     from support.tenancy import Tenancy
 
 

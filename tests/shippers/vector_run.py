@@ -21,7 +21,7 @@ from support.waiting import LONG, until
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sentinelone_source.demo.dce.server import Azure
+    from doubles.azure import Azure
     from shippers.vector import Document, Way
 
 STAND_IN = [sys.executable, str(ROOT / "tests/support/http_server.py")]

@@ -16,8 +16,8 @@ from support.processes import Running
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from doubles.azure import Azure
     from sentinelone_source.config.azure import AzureSettings
-    from sentinelone_source.demo.dce.server import Azure
 
 SECRET = "s3cr3t&of+the%app/1"
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.demo.dce.server import Azure
+from doubles.azure import Azure
 from support.cloud import SECRET, Cloud
 
 if TYPE_CHECKING:

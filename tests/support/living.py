@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sentinelone_source.demo.world import World
+    from doubles.world import World
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.demo.world import World
+from doubles.world import World
 from support.tenancy import NAMES, lines
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sentinelone_source.demo.server import Console
-from sentinelone_source.demo.world import World
+from doubles.console import Console
+from doubles.world import World
 from sentinelone_source.mapping.files import load_mappings
 from sentinelone_source.mapping.mapper import Mapper
 from support.processes import Running
@@ -17,7 +17,7 @@ from support.processes import Running
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sentinelone_source.demo.endpoints import Name
+    from doubles.world import Name
 
 TOKEN = "s3cr3t-0f-the-c0ns0le"
 NAMES: tuple[Name, ...] = ("activities", "agents", "alerts", "groups", "threats")

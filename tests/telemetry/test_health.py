@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.demo import faults
+from doubles import faults
 from sentinelone_source.feed.glance import Glance
 from sentinelone_source.telemetry.verdict import judged
 from support.processes import Running

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
-from sentinelone_source.demo import faults
+from doubles import faults
 from sentinelone_source.feed.counts import Counts
 from sentinelone_source.telemetry.metrics import COLUMNS
 from sentinelone_source.telemetry.metrics import RECORDS as RECORDS_SHOWN

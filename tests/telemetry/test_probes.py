@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
+from doubles import faults
 from sentinelone_source.config.listen import Address
 from sentinelone_source.console.expiry import DETAILS
-from sentinelone_source.demo import faults
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.telemetry import health as healthiness
 from sentinelone_source.telemetry import listener

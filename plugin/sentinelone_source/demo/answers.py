@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -16,12 +16,22 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Status, body and what describes it; `Date` and the like are added on the way out."""
+    """Status, body and what describes it; `Date` and the like are added on the way out.
+
+    Attributes:
+        dated: whether a `Date` is added.
+        ending: what becomes of the connection: it is kept, ends with FIN, or with RST.
+        sent: with another ending than `keep`, how many bytes of the body are sent before it. A
+            reset with 0 comes before any byte of the answer.
+    """
 
     status: int
     body: bytes = b""
     content_type: str | None = JSON
     headers: Headers = ()
+    dated: bool = True
+    ending: Literal["keep", "close", "reset"] = "keep"
+    sent: int = 0
 
 
 def data(value: object) -> Answer:

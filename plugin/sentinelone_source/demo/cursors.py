@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import msgspec
 
@@ -48,10 +48,10 @@ def pack(endpoint: Endpoint, sort: str, order: str, key: Key) -> str:
     return quote(base64.b64encode(padded).decode(), safe="")
 
 
-def unpack(encoded: str, endpoint: Endpoint, *, strict: bool) -> Cursor:
-    """Reads a cursor as it arrives after query decoding; a lenient console decodes it again."""
+def unpack(encoded: str, endpoint: Endpoint) -> Cursor:
+    """Reads a cursor as it arrives after query decoding."""
     try:
-        raw = base64.b64decode(encoded if strict else unquote(encoded), validate=True)
+        raw = base64.b64decode(encoded, validate=True)
         cursor = msgspec.json.decode(raw, type=Cursor)
     except (binascii.Error, msgspec.DecodeError, ValueError) as error:
         raise InvalidCursorError from error

@@ -17,11 +17,10 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
-from . import answers
-from .answers import Answer
-
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from .answers import Answer
 
 Requests = Literal["any", "cursor", "first"]
 
@@ -48,28 +47,13 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
-class BrokenJson:
-    """A complete HTTP answer with the first half of its JSON."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenGzip:
-    """A complete HTTP answer with the first half of its gzip stream."""
-
-
-@dataclass(frozen=True, slots=True)
 class Hang:
     """Silence for so many seconds, then the API's answer."""
 
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class RepeatCursor:
-    """The API's page, but `nextCursor` is the cursor that was sent."""
-
-
-Effect = Say | Reset | Close | BrokenJson | BrokenGzip | Hang | RepeatCursor
+Effect = Say | Reset | Close | Hang
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,97 +79,9 @@ class When(TypedDict, total=False):
     on: Requests
 
 
-def status(
-    endpoint: str, code: int, body: str = "", content_type: str | None = None, **when: Unpack[When]
-) -> Fault:
-    """Any status, bare unless a body is given."""
-    return say(endpoint, Answer(code, body.encode(), content_type), **when)
-
-
 def say(endpoint: str, answer: Answer, **when: Unpack[When]) -> Fault:
     """A whole answer of one's own."""
     return Fault(endpoint, Say(answer), **when)
-
-
-def unauthorized(endpoint: str, *, plain: bool = False, **when: Unpack[When]) -> Fault:
-    """401, as JSON or as the plain text that some consoles send."""
-    text = Answer(401, b"An error occurred.", answers.PLAIN)
-    return say(endpoint, text if plain else answers.UNAUTHENTICATED, **when)
-
-
-def forbidden(endpoint: str, *, html: bool = False, **when: Unpack[When]) -> Fault:
-    """403 of the API (4030010), or of something in front of it."""
-    title = "Insufficient permissions"
-    refusal = answers.failure(4030010, title, "This scope does not have the feature enabled")
-    return say(endpoint, answers.page(403, "403 Forbidden") if html else refusal, **when)
-
-
-def throttle(endpoint: str, retry_after: float | str | None = None, **when: Unpack[When]) -> Fault:
-    """429 of the API; `retry_after` may be seconds or a date, or be missing."""
-    return say(endpoint, answers.throttled(retry_after), **when)
-
-
-def throttle_html(endpoint: str, **when: Unpack[When]) -> Fault:
-    """429 of the nginx in front of the API: HTML, no Retry-After."""
-    return say(endpoint, answers.page(429, "429 Too Many Requests"), **when)
-
-
-def server_error(endpoint: str, **when: Unpack[When]) -> Fault:
-    """500 of the API."""
-    detail = "Server could not process the request."
-    return say(endpoint, answers.failure(5000010, "Internal server error", detail), **when)
-
-
-def bad_gateway(endpoint: str, **when: Unpack[When]) -> Fault:
-    """502 without a body."""
-    return status(endpoint, 502, **when)
-
-
-def login_page(endpoint: str, **when: Unpack[When]) -> Fault:
-    """200 with HTML."""
-    return say(endpoint, answers.LOGIN_PAGE, **when)
-
-
-def redirect(endpoint: str, location: str = "/login", **when: Unpack[When]) -> Fault:
-    """302, to the log-in page unless told otherwise."""
-    return say(endpoint, Answer(302, b"", None, (("Location", location),)), **when)
-
-
-def invalid_cursor(endpoint: str, **when: Unpack[When]) -> Fault:
-    """400 with code 4000010 for the next request that carries a cursor."""
-    when.setdefault("on", "cursor")
-    return Fault(endpoint, Say(answers.INVALID_CURSOR), **when)
-
-
-def repeat_cursor(endpoint: str, **when: Unpack[When]) -> Fault:
-    """The next page that was asked for with a cursor names that cursor again."""
-    when.setdefault("on", "cursor")
-    return Fault(endpoint, RepeatCursor(), **when)
-
-
-def reset(endpoint: str, after_bytes: int = 0, **when: Unpack[When]) -> Fault:
-    """The connection is reset before the answer, or within its body."""
-    return Fault(endpoint, Reset(after_bytes), **when)
-
-
-def close(endpoint: str, after_bytes: int = 0, **when: Unpack[When]) -> Fault:
-    """The connection ends within the body."""
-    return Fault(endpoint, Close(after_bytes), **when)
-
-
-def broken_json(endpoint: str, **when: Unpack[When]) -> Fault:
-    """Half of the JSON."""
-    return Fault(endpoint, BrokenJson(), **when)
-
-
-def broken_gzip(endpoint: str, **when: Unpack[When]) -> Fault:
-    """Half of the gzip stream."""
-    return Fault(endpoint, BrokenGzip(), **when)
-
-
-def hang(endpoint: str, seconds: float, **when: Unpack[When]) -> Fault:
-    """No answer for a while."""
-    return Fault(endpoint, Hang(seconds), **when)
 
 
 @dataclass(slots=True)

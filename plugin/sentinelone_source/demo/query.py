@@ -48,14 +48,12 @@ class Query:
     skip_count: bool
 
 
-def read(
-    parameters: Parameters, endpoint: Endpoint, world: Store, *, strict_cursors: bool
-) -> Query:
+def read(parameters: Parameters, endpoint: Endpoint, world: Store) -> Query:
     """Raises InvalidQueryError, or InvalidCursorError of `cursors`."""
     _refuse_unknown(parameters, endpoint)
     cursor = None
     if text := _last(parameters, "cursor"):
-        cursor = cursors.unpack(text, endpoint, strict=strict_cursors)
+        cursor = cursors.unpack(text, endpoint)
     sort, order = _order(parameters, endpoint, cursor)
     after = None
     if cursor is not None:

@@ -4,75 +4,42 @@ from __future__ import annotations
 
 from http.server import BaseHTTPRequestHandler
 from threading import Event, Thread
-from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Self
 
-from .api import Api, Behaviour, Call, Rate
-from .faults import Fault, Hang, Reset, Say, Script
+from .api import Api, Call
 from .listener import Listener, reset_when_closed
-from .wire import Delivery, deliver
+from .transport import head, packed
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Iterable
-    from datetime import datetime
     from types import TracebackType
 
-    from .endpoints import Name
+    from .answers import Answer
     from .world import World
 
 HOST: Final = "127.0.0.1"
 
 
-class Switches(TypedDict, total=False):
-    """The fields of `Behaviour`, as keywords of `Console`."""
-
-    forbidden: set[Name]
-    latency: float
-    rates: dict[Name, Rate]
-    strict_cursors: bool
-    short_pages: bool
-    empty_last_page: bool
-    ascii_json: bool
-    gzip_level: int
-    token_expires: datetime | None
-
-
-class Request(NamedTuple):
-    """A request that came in. `status` is 0 when the connection was reset before an answer."""
-
-    time: float
-    endpoint: str
-    query: dict[str, list[str]]
-    status: int
-
-
 class Console:
     """Serves a world over HTTP from threads of its own; a context manager.
 
-    `tokens` is the set to revoke from and `behaviour` the switches, both while it runs.
-    `requests` holds what came in, with `time.monotonic()`. Stopped and started again, a console
-    keeps its port. Tokens appear nowhere but in `tokens`.
+    `tokens` is the set of those that are accepted. Stopped and started again, a console keeps its
+    port.
     """
 
     def __init__(
         self,
         world: World,
         tokens: set[str],
-        faults: Iterable[Fault] = (),
         *,
         port: int = 0,
         tls: ssl.SSLContext | None = None,
-        **switches: Unpack[Switches],
     ) -> None:
         self.world = world
         self.tokens = tokens
-        self.faults = Script(faults)
-        self.behaviour = Behaviour(**switches)
-        self.requests: list[Request] = []
         self.port = port
         self._tls = tls
-        self._api = Api(world, tokens, self.behaviour)
+        self._api = Api(world, tokens)
         self._server: _Server | None = None
         self._stopping = Event()
 
@@ -115,18 +82,9 @@ class Console:
     ) -> None:
         self.stop()
 
-    def handle(self, call: Call) -> Delivery:
-        """Answers a call, or spoils the answer if the script says so, and remembers it."""
-        asked_at, parameters = monotonic(), call.parameters
-        effect = self.faults.take(call.endpoint, has_cursor="cursor" in parameters)
-        answer = effect.answer if isinstance(effect, Say) else self._api.answer(call)
-        is_silent = isinstance(effect, Reset) and not effect.after_bytes
-        status = 0 if is_silent else answer.status
-        self.requests.append(Request(asked_at, call.endpoint, parameters, status))
-        pause = self.behaviour.latency + (effect.seconds if isinstance(effect, Hang) else 0)
-        if pause:
-            self._stopping.wait(pause)
-        return deliver(answer, call, effect, self.behaviour.gzip_level)
+    def handle(self, call: Call) -> Answer:
+        """Answers a call, compressed if the client accepts that."""
+        return packed(self._api.answer(call), call.headers.get("accept-encoding", ""))
 
 
 class _Server(Listener):
@@ -149,16 +107,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_POST = do_GET  # noqa: N815 - found by its name
 
-    def _send(self, delivery: Delivery) -> None:
-        if delivery.ending != "keep":
+    def _send(self, answer: Answer) -> None:
+        sent = len(answer.body)
+        if answer.ending != "keep":
             self.close_connection = True
-        if delivery.ending == "reset":
+            sent = max(0, min(answer.sent, sent - 1))
+        if answer.ending == "reset":
             reset_when_closed(self.connection)
-            if not delivery.sent:
+            if not answer.sent:
                 return
-        now = self.server.console.world.now()
-        self.wfile.write(delivery.head(now))
-        self.wfile.write(memoryview(delivery.answer.body)[: delivery.sent])
+        self.wfile.write(head(answer, self.server.console.world.now()))
+        self.wfile.write(memoryview(answer.body)[:sent])
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """Says nothing."""

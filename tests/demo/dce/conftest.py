@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from sentinelone_source.demo.dce.server import Azure
+from doubles.azure import Azure
 from sentinelone_source.demo.dce.streams import built_in_streams
 
 if TYPE_CHECKING:

@@ -19,8 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from demo.dce.conftest import SCOPE, STREAM, TABLE, row
 from demo.dce.test_tokens import jwt
 from demo.test_tls import made
-from sentinelone_source.demo.dce import certificates, faults
-from sentinelone_source.demo.dce.server import Azure
+from doubles import azure_faults as faults
+from doubles.azure import Azure
+from sentinelone_source.demo.dce import certificates
 from sentinelone_source.errors import ConfigError
 
 if TYPE_CHECKING:

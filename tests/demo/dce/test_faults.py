@@ -9,7 +9,7 @@ import pytest
 import requests
 
 from demo.dce.conftest import STREAM, TABLE, row
-from sentinelone_source.demo.dce import faults
+from doubles import azure_faults as faults
 from support.waiting import until
 
 if TYPE_CHECKING:

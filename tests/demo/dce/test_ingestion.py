@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from demo.dce.conftest import STREAM, TABLE, Client, row
+from doubles.azure import Azure
 from sentinelone_source.demo.dce.bodies import MAX_PLAIN, MAX_WIRE
-from sentinelone_source.demo.dce.server import Azure
 from sentinelone_source.demo.dce.streams import Stream, built_in_streams, streams_of
 from sentinelone_source.mapping.files import load_mappings
 

@@ -1,0 +1,215 @@
+"""The demo console with a script of faults, switches, and a list of what came in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from math import ceil
+from threading import Event, Lock
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack
+from urllib.parse import unquote
+from zlib import crc32
+
+from doubles.faults import Raw, Script, asked, with_cursor
+from sentinelone_source.demo import answers
+from sentinelone_source.demo.endpoints import ENDPOINTS
+from sentinelone_source.demo.moments import text
+from sentinelone_source.demo.server import Console as DemoConsole
+from sentinelone_source.demo.transport import packed
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from doubles.faults import Fault
+    from doubles.world import Name, World
+    from sentinelone_source.demo.answers import Answer
+    from sentinelone_source.demo.api import Call
+
+_DETAILS: Final = "users/api-token-details"
+_EXPIRES: Final = re.compile(rb'(?<="expiresAt":")[^"]*')
+_NON_ASCII: Final = re.compile(r"[^\x00-\x7f]")
+
+
+class Rate(NamedTuple):
+    """A limit: requests a second, and how many may come at once."""
+
+    rps: float
+    burst: int = 1
+
+
+@dataclass(slots=True)
+class Behaviour:
+    """How a console behaves; may be changed while it runs.
+
+    Attributes:
+        forbidden: endpoints that answer 403.
+        latency: seconds before every answer.
+        rates: limits by endpoint; 429 beyond.
+        strict_cursors: a cursor that is still percent-encoded after query decoding is refused.
+        short_pages: some pages are shorter than the limit.
+        empty_last_page: a walk whose last page is full ends with an empty one.
+        ascii_json: non-ASCII is escaped.
+        token_expires: told by api-token-details.
+    """
+
+    forbidden: set[Name] = field(default_factory=set)
+    latency: float = 0.0
+    rates: dict[Name, Rate] = field(default_factory=dict)
+    strict_cursors: bool = True
+    short_pages: bool = False
+    empty_last_page: bool = True
+    ascii_json: bool = False
+    token_expires: datetime | None = None
+
+
+class Switches(TypedDict, total=False):
+    """The fields of `Behaviour`, as keywords of `Console`."""
+
+    forbidden: set[Name]
+    latency: float
+    rates: dict[Name, Rate]
+    strict_cursors: bool
+    short_pages: bool
+    empty_last_page: bool
+    ascii_json: bool
+    token_expires: datetime | None
+
+
+class Request(NamedTuple):
+    """A request that came in. `status` is 0 when the connection was reset before an answer."""
+
+    time: float
+    endpoint: str
+    query: dict[str, list[str]]
+    status: int
+
+
+class _Bucket:
+    """A token bucket."""
+
+    def __init__(self, rate: Rate) -> None:
+        self.rate = rate
+        self._level, self._filled_at = float(rate.burst), monotonic()
+
+    def wait(self) -> float:
+        """0 when a request may pass, else the seconds until one may."""
+        now = monotonic()
+        gained = (now - self._filled_at) * self.rate.rps
+        self._level, self._filled_at = min(self.rate.burst, self._level + gained), now
+        if self._level < 1:
+            return (1 - self._level) / self.rate.rps
+        self._level -= 1
+        return 0.0
+
+
+class Console(DemoConsole):
+    """`faults` is the script, `tokens` the set to revoke from and `behaviour` the switches.
+
+    All three may be changed while it runs. `requests` holds what came in, with `time.monotonic()`;
+    tokens appear nowhere in it.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        tokens: set[str],
+        faults: Iterable[Fault] = (),
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
+        **switches: Unpack[Switches],
+    ) -> None:
+        super().__init__(world, tokens, port=port, tls=tls)
+        self.faults = Script(faults)
+        self.behaviour = Behaviour(**switches)
+        self.requests: list[Request] = []
+        self._buckets: dict[Name, _Bucket] = {}
+        self._lock = Lock()
+        self._stopped = Event()
+
+    def start(self) -> None:
+        """Returns when requests can come."""
+        self._stopped.clear()
+        super().start()
+
+    def stop(self) -> None:
+        """Ends all connections, and every silence."""
+        self._stopped.set()
+        super().stop()
+
+    def wait(self, seconds: float) -> None:
+        """Silence, at most until the console is stopped."""
+        if seconds:
+            self._stopped.wait(seconds)
+
+    def handle(self, call: Call) -> Answer:
+        """The answer of the script or of the API; the request is remembered."""
+        asked_at, parameters = monotonic(), call.parameters
+        fault = self.faults.take(call.endpoint, has_cursor="cursor" in parameters)
+        answer = fault.effect(call, self) if fault else self.serve(call)
+        is_silent = answer.ending == "reset" and not answer.sent
+        status = 0 if is_silent else answer.status
+        self.requests.append(Request(asked_at, call.endpoint, parameters, status))
+        self.wait(self.behaviour.latency + (fault.delay if fault else 0))
+        if isinstance(answer, Raw):
+            return answer
+        return packed(answer, call.headers.get("accept-encoding", ""))
+
+    def serve(self, call: Call) -> Answer:
+        """What the API answers, as `behaviour` has it."""
+        known = self.behaviour
+        if not known.strict_cursors and (cursor := call.parameters.get("cursor")):
+            call = asked(call, cursor=unquote(cursor[-1]))
+        if known.short_pages and "limit" in call.parameters:
+            call = asked(call, limit=_shortened(call.parameters))
+        answer = self._api.answer(call)
+        if answer.status != 200:
+            return answer
+        if refusal := self._refusal(call.endpoint):
+            return refusal
+        if not known.empty_last_page:
+            answer = self._without_empty_page(call, answer)
+        if known.token_expires and call.endpoint == _DETAILS:
+            expires = text(known.token_expires).encode()
+            answer = replace(answer, body=_EXPIRES.sub(expires, answer.body))
+        if known.ascii_json:
+            answer = replace(answer, body=_NON_ASCII.sub(_escape, answer.body.decode()).encode())
+        return answer
+
+    def _refusal(self, name: str) -> Answer | None:
+        known: Any = ENDPOINTS
+        if name in self.behaviour.forbidden:
+            detail = f"The required permission is missing: {known[name].permission}"
+            return answers.failure(4030010, "Insufficient permissions", detail)
+        rates: Any = self.behaviour.rates
+        wait = self._wait(name, rates[name]) if name in rates else 0
+        return answers.throttled(ceil(wait)) if wait else None
+
+    def _wait(self, name: Any, rate: Rate) -> float:
+        with self._lock:
+            bucket = self._buckets.get(name)
+            if bucket is None or bucket.rate != rate:
+                bucket = self._buckets[name] = _Bucket(rate)
+            return bucket.wait()
+
+    def _without_empty_page(self, call: Call, answer: Answer) -> Answer:
+        found = re.search(rb'"nextCursor":"([^"]*)","total', answer.body)
+        if found is None:
+            return answer
+        following = self._api.answer(asked(call, cursor=unquote(found[1].decode())))
+        return with_cursor(answer, None) if following.body.startswith(b'{"data":[]') else answer
+
+
+def _shortened(parameters: dict[str, list[str]]) -> str:
+    """Depends on where the page begins only, so that the same request has the same answer."""
+    limit = int(parameters["limit"][-1])
+    is_short = crc32(repr(parameters.get("cursor")).encode()) % 2
+    return str(max(1, limit * 2 // 3) if is_short else limit)
+
+
+def _escape(match: re.Match[str]) -> str:
+    units = match[0].encode("utf-16-be")
+    return "".join(f"\\u{units[i]:02x}{units[i + 1]:02x}" for i in range(0, len(units), 2))

@@ -1,0 +1,349 @@
+"""What a console does wrong, to which requests: a script as data.
+
+    faults = [status("threats", 503, times=2), throttle("agents", retry_after=1),
+              reset("activities", sent=100)]
+
+Each endpoint has its own queue, in the order of the list; "*" is a queue for whatever no other
+queue takes. Endpoints are `activities`, `agents`, `alerts`, `groups`, `threats`, others by their
+path below `/web/api/v2.1/`. A fault lets `after` requests pass, hits `times` (None: for ever), then
+makes way for the next. With `on="cursor"` only requests with a cursor count, with `on="first"`
+only those without one.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from email.utils import format_datetime
+from gzip import compress
+from threading import Lock
+from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack
+from urllib.parse import quote, urlencode
+from zlib import compress as deflate
+from zlib import compressobj
+
+from sentinelone_source.demo import answers
+from sentinelone_source.demo.answers import Answer
+from sentinelone_source.demo.endpoints import BY_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import timedelta
+
+    from doubles.console import Console
+    from doubles.world import Name
+    from sentinelone_source.demo.api import Call
+
+Requests = Literal["any", "cursor", "first"]
+Effect = Callable[["Call", "Console"], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Raw(Answer):
+    """An answer whose body goes out as it is, whatever encoding the client accepts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """An effect, the requests that it hits, and seconds of silence before the answer."""
+
+    endpoint: str
+    effect: Effect
+    times: int | None = 1
+    after: int = 0
+    on: Requests = "any"
+    delay: float = 0.0
+
+    def counts(self, *, has_cursor: bool) -> bool:
+        """Whether such a request is one of those that this fault looks at."""
+        return self.on == "any" or (self.on == "cursor") == has_cursor
+
+
+class When(TypedDict, total=False):
+    """Which requests a fault hits."""
+
+    times: int | None
+    after: int
+    on: Requests
+
+
+def say(endpoint: str, answer: Answer, **when: Unpack[When]) -> Fault:
+    """This answer instead of the API's."""
+    return Fault(endpoint, lambda _call, _console: answer, **when)
+
+
+def status(
+    endpoint: str, code: int, body: str = "", content_type: str | None = None, **when: Unpack[When]
+) -> Fault:
+    """Any status, bare unless a body is given."""
+    return say(endpoint, Answer(code, body.encode(), content_type), **when)
+
+
+def unauthorized(endpoint: str, *, plain: bool = False, **when: Unpack[When]) -> Fault:
+    """401, as JSON or as the plain text that some consoles send."""
+    text = Answer(401, b"An error occurred.", answers.PLAIN)
+    return say(endpoint, text if plain else answers.UNAUTHENTICATED, **when)
+
+
+def forbidden(endpoint: str, *, html: bool = False, **when: Unpack[When]) -> Fault:
+    """403 of the API (4030010), or of something in front of it."""
+    title = "Insufficient permissions"
+    refusal = answers.failure(4030010, title, "This scope does not have the feature enabled")
+    return say(endpoint, answers.page(403, "403 Forbidden") if html else refusal, **when)
+
+
+def throttle(endpoint: str, retry_after: float | str | None = None, **when: Unpack[When]) -> Fault:
+    """429 of the API; `retry_after` may be seconds or a date, or be missing."""
+    return say(endpoint, answers.throttled(retry_after), **when)
+
+
+def throttle_html(endpoint: str, **when: Unpack[When]) -> Fault:
+    """429 of the nginx in front of the API: HTML, no Retry-After."""
+    return say(endpoint, answers.page(429, "429 Too Many Requests"), **when)
+
+
+def server_error(endpoint: str, **when: Unpack[When]) -> Fault:
+    """500 of the API."""
+    detail = "Server could not process the request."
+    return say(endpoint, answers.failure(5000010, "Internal server error", detail), **when)
+
+
+def bad_gateway(endpoint: str, **when: Unpack[When]) -> Fault:
+    """502 without a body."""
+    return status(endpoint, 502, **when)
+
+
+def fails_above(endpoint: str, limit: int, code: int = 504, **when: Unpack[When]) -> Fault:
+    """This status for every page of more than `limit` records, for ever unless `times` is given."""
+    when.setdefault("times", None)
+
+    def effect(call: Call, console: Console) -> Answer:
+        asked = int(call.parameters.get("limit", ["10"])[-1])
+        return Answer(code, b"", None) if asked > limit else console.serve(call)
+
+    return Fault(endpoint, effect, **when)
+
+
+def login_page(endpoint: str, **when: Unpack[When]) -> Fault:
+    """200 with HTML."""
+    return say(endpoint, answers.LOGIN_PAGE, **when)
+
+
+def redirect(endpoint: str, location: str = "/login", **when: Unpack[When]) -> Fault:
+    """302, to the log-in page unless told otherwise."""
+    return say(endpoint, Answer(302, b"", None, (("Location", location),)), **when)
+
+
+def invalid_cursor(endpoint: str, **when: Unpack[When]) -> Fault:
+    """400 with code 4000010 for the next request that carries a cursor."""
+    when.setdefault("on", "cursor")
+    return say(endpoint, answers.INVALID_CURSOR, **when)
+
+
+def repeat_cursor(endpoint: str, **when: Unpack[When]) -> Fault:
+    """The next page that was asked for with a cursor names that cursor again."""
+    when.setdefault("on", "cursor")
+
+    def effect(call: Call, console: Console) -> Answer:
+        return with_cursor(console.serve(call), quote(call.parameters["cursor"][-1], safe=""))
+
+    return Fault(endpoint, effect, **when)
+
+
+def ignores_filter(endpoint: str, *names: str, **when: Unpack[When]) -> Fault:
+    """Filters by time have no effect, or those named only; for ever unless `times` is given."""
+    when.setdefault("times", None)
+
+    def effect(call: Call, console: Console) -> Answer:
+        dropped = [
+            name for name in call.parameters if "__" in name and (not names or name in names)
+        ]
+        return console.serve(asked(call, **dict.fromkeys(dropped)))
+
+    return Fault(endpoint, effect, **when)
+
+
+def changes(endpoint: str, number: int = 100, **when: Unpack[When]) -> Fault:
+    """So many records, those that changed longest ago, change before each answer.
+
+    For ever unless `times` is given.
+    """
+    when.setdefault("times", None)
+
+    def effect(call: Call, console: Console) -> Answer:
+        world = console.world
+        change: dict[Name, Callable[[str], object]] = {
+            "activities": lambda _: world.new_activity(),
+            "agents": world.update_agent,
+            "alerts": world.change_verdict,
+            "groups": world.update_group,
+            "threats": world.mitigate_threat,
+        }
+        name = BY_PATH[call.path].name
+        for identifier in world.ids(name)[:number]:
+            change[name](identifier)
+        return console.serve(call)
+
+    return Fault(endpoint, effect, **when)
+
+
+def date(endpoint: str, off: timedelta | None, **when: Unpack[When]) -> Fault:
+    """A `Date` that is off by so much; without a `Date` if that is None."""
+
+    def effect(call: Call, console: Console) -> Answer:
+        answer = replace(console.serve(call), dated=False)
+        if off is None:
+            return answer
+        told = ("Date", format_datetime(console.world.now() + off, usegmt=True))
+        return replace(answer, headers=(*answer.headers, told))
+
+    return Fault(endpoint, effect, **when)
+
+
+def reset(endpoint: str, sent: int = 0, **when: Unpack[When]) -> Fault:
+    """The connection is reset before the answer, or after so many bytes of its body."""
+    return _ended(endpoint, "reset", sent, **when)
+
+
+def close(endpoint: str, sent: int = 0, **when: Unpack[When]) -> Fault:
+    """The connection ends within the body, which was announced as longer."""
+    return _ended(endpoint, "close", sent, **when)
+
+
+def _ended(
+    endpoint: str, ending: Literal["close", "reset"], sent: int, **when: Unpack[When]
+) -> Fault:
+    def effect(call: Call, console: Console) -> Answer:
+        return replace(console.serve(call), ending=ending, sent=sent)
+
+    return Fault(endpoint, effect, **when)
+
+
+def broken_json(endpoint: str, **when: Unpack[When]) -> Fault:
+    """A complete HTTP answer with the first half of its JSON."""
+
+    def effect(call: Call, console: Console) -> Answer:
+        answer = console.serve(call)
+        return replace(answer, body=_half(answer.body))
+
+    return Fault(endpoint, effect, **when)
+
+
+def broken_gzip(endpoint: str, **when: Unpack[When]) -> Fault:
+    """A complete HTTP answer with the first half of its gzip stream."""
+    return _sent_as(endpoint, "gzip", lambda body: _half(compress(body)), **when)
+
+
+def hang(endpoint: str, seconds: float, **when: Unpack[When]) -> Fault:
+    """Silence for a while, or until the console is stopped; then the API's answer."""
+    return Fault(endpoint, lambda call, console: console.serve(call), delay=seconds, **when)
+
+
+def _raw_deflate(body: bytes) -> bytes:
+    packer = compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+_ENCODINGS: Final[dict[str, tuple[str, Callable[[bytes], bytes]]]] = {
+    "plain": ("", lambda body: body),
+    "gzip": ("gzip", compress),
+    "gzip of several members": ("gzip", lambda b: compress(b[:99]) + compress(b[99:])),
+    "deflate": ("deflate", deflate),
+    "raw deflate": ("deflate", _raw_deflate),
+    "gzip that is not said": ("", compress),
+    "gzip that is none": ("gzip", lambda body: body),
+    "identity": ("identity", lambda body: body),
+    "unknown": ("br", lambda body: body),
+    "byte order mark": ("", lambda body: b"\xef\xbb\xbf" + body),
+}
+ENCODINGS: Final = tuple(_ENCODINGS)
+"""What `encoded` knows."""
+
+
+def encoded(endpoint: str, how: str, **when: Unpack[When]) -> Fault:
+    """The API's answer in one of `ENCODINGS`, whatever the client accepts."""
+    return _sent_as(endpoint, *_ENCODINGS[how], **when)
+
+
+def _sent_as(
+    endpoint: str, encoding: str, pack: Callable[[bytes], bytes], **when: Unpack[When]
+) -> Fault:
+    def effect(call: Call, console: Console) -> Answer:
+        answer = console.serve(call)
+        said = (("Content-Encoding", encoding),) if encoding else ()
+        headers = (*answer.headers, *said)
+        return Raw(answer.status, pack(answer.body), answer.content_type, headers)
+
+    return Fault(endpoint, effect, **when)
+
+
+def _half(body: bytes) -> bytes:
+    return body[: len(body) // 2]
+
+
+def asked(call: Call, **changed: str | None) -> Call:
+    """The call with other parameters; None leaves one out."""
+    kept = {name: values for name, values in call.parameters.items() if name not in changed}
+    new = {name: [value] for name, value in changed.items() if value is not None}
+    path = call.target.partition("?")[0]
+    return replace(call, target=f"{path}?{urlencode(kept | new, doseq=True)}")
+
+
+def with_cursor(answer: Answer, cursor: str | None) -> Answer:
+    """The same page with another cursor."""
+    head, _, tail = answer.body.rpartition(b'"nextCursor":')
+    said = b"null" if cursor is None else b'"%b"' % cursor.encode()
+    body = b'%b"nextCursor":%b%b' % (head, said, tail[tail.rindex(b',"total') :])
+    return replace(answer, body=body)
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A fault in a queue: how many requests it still lets pass, how many it still hits."""
+
+    fault: Fault
+    passing: int
+    hits: float
+
+    def take(self) -> Fault | None:
+        if self.passing:
+            self.passing -= 1
+            return None
+        self.hits -= 1
+        return self.fault
+
+
+class Script:
+    """The queues; safe to use from many threads."""
+
+    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+        self._queues: dict[str, deque[_Turn]] = {}
+        self._lock = Lock()
+        self.add(*faults)
+
+    def add(self, *faults: Fault) -> None:
+        """Append to the queues."""
+        with self._lock:
+            for fault in faults:
+                hits = math.inf if fault.times is None else fault.times
+                turn = _Turn(fault, fault.after, hits)
+                self._queues.setdefault(fault.endpoint, deque()).append(turn)
+
+    def clear(self) -> None:
+        """From now on everything goes well."""
+        with self._lock:
+            self._queues.clear()
+
+    def take(self, endpoint: str, *, has_cursor: bool) -> Fault | None:
+        """What hits this request, if anything."""
+        with self._lock:
+            for name in (endpoint, "*"):
+                queue = self._queues.get(name)
+                if queue and queue[0].fault.counts(has_cursor=has_cursor):
+                    fault = queue[0].take()
+                    if queue[0].hits <= 0:
+                        queue.popleft()
+                    return fault
+        return None
