@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from sentinelone_source.config import Settings, check_feed_names
 from sentinelone_source.console.console import Console
@@ -23,18 +24,24 @@ from sentinelone_source.mapping.model import Mapping
 from sentinelone_source.service import Beside, Service
 from sentinelone_source.times import SECOND
 
+if TYPE_CHECKING:
+    from sentinelone_source.handover.http import Pace
+
 ONCE_PATIENCE = 600.0
 """Seconds that `run --once` waits for a console or a shipper that stays away."""
 
 
 @contextlib.contextmanager
-def assemble(settings: Settings, tables: Sequence[str], *, once: bool) -> Iterator[Service]:
+def assemble(
+    settings: Settings, tables: Sequence[str], *, once: bool, pace: Pace | None = None
+) -> Iterator[Service]:
     """Build a service from settings; the state is held until the end of the `with`.
 
     Args:
         settings: the configuration.
         tables: names of tables or mappings to restrict the feeds to; empty for all enabled.
         once: one sweep of every feed.
+        pace: how long to wait between tries of the hand-over by HTTP.
 
     Raises:
         ConfigError: the configuration does not hold what running needs.
@@ -50,7 +57,7 @@ def assemble(settings: Settings, tables: Sequence[str], *, once: bool) -> Iterat
     consoles = _consoles(settings, once)
     state = State(settings.state_path)
     try:
-        way, settle = _way(settings, once)
+        way, settle = _way(settings, once, pace)
         settling = Settling(state, way, settle)
         delivery = Delivery(way, settling, state, DeadLetters(settings.state_path))
         feeds = [
@@ -59,7 +66,7 @@ def assemble(settings: Settings, tables: Sequence[str], *, once: bool) -> Iterat
             for console in consoles
         ]
         with _beside(settings, feeds, consoles, way, once) as beside:
-            yield Service(settings, feeds, state, settling, once, beside)
+            yield Service(settings, feeds, state, settling, once, ONCE_PATIENCE, beside)
     finally:
         state.close()
 
@@ -77,12 +84,12 @@ def _beside(
     from sentinelone_source.telemetry.probes import probes
 
     intervals = {feed.name: settings.feed(feed.name).interval for feed in feeds}
-    source = Source(feeds, consoles, way.waits, intervals)
+    source = Source(feeds, consoles, way, intervals)
     with probes(settings.listen, source, f"{settings.source}: telemetry.listen") as heartbeat:
         yield [*beside, heartbeat.run]
 
 
-def _way(settings: Settings, once: bool) -> tuple[Way, float]:
+def _way(settings: Settings, once: bool, pace: Pace | None) -> tuple[Way, float]:
     """The way to the shipper, and the seconds until what went there is settled."""
     patience = ONCE_PATIENCE if once else None
     if settings.handover.to == "stdout":
@@ -94,7 +101,7 @@ def _way(settings: Settings, once: bool) -> tuple[Way, float]:
         listener = Listener(settings.handover, patience)
     except ConfigError as error:
         raise ConfigError(f"{settings.source}: {error}") from None
-    return Http(listener, patience=patience), 0.0
+    return Http(listener, patience=patience, pace=pace), 0.0
 
 
 def _selected(settings: Settings, tables: Sequence[str]) -> list[Mapping]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -20,6 +21,7 @@ from sentinelone_source.errors import (
     EXIT_REFUSED,
     BadRequest,
     CursorLost,
+    Declined,
     Fatal,
     FeedRefused,
     Refused,
@@ -34,6 +36,8 @@ REFUSED_WAIT = 3600.0
 """Seconds until a feed is tried again that the console does not permit, or does not understand."""
 STOP_PATIENCE = 4.0
 """Seconds that a stopping process waits for its reader to take what has been begun."""
+_POSTPONED_WAIT = 10.0
+"""Seconds at most until a feed is swept again whose rows the shipper refused."""
 RESTARTS = 5
 """How often one sweep begins again because the console lost its cursor."""
 
@@ -50,17 +54,24 @@ class Outcome(Enum):
     FORBIDDEN = "forbidden"
     FAILED = "failed"
     REFUSED = "refused"
+    POSTPONED = "postponed"
 
 
 @dataclass
 class Service:
-    """Everything that runs, put together by `assemble`."""
+    """Everything that runs, put together by `assemble`.
+
+    Attributes:
+        once: one sweep of every feed; one whose rows the shipper refuses is repeated for `patience`
+            seconds.
+    """
 
     settings: Settings
     feeds: list[Feed]
     state: State
     settling: Settling
     once: bool
+    patience: float
     beside: Sequence[Beside] = ()
 
     async def run(self) -> int:
@@ -111,15 +122,18 @@ class Service:
 
     async def _tend(self, feed: Feed) -> Outcome:
         """Sweep one feed, for ever or once; its troubles stay its own."""
+        began = time.monotonic()
         while True:
             outcome, wait = await self._sweep(feed)
-            if self.once:
+            again = outcome is Outcome.POSTPONED and time.monotonic() - began < self.patience
+            if self.once and not again:
                 return outcome
             await asyncio.sleep(wait)
 
     async def _sweep(self, feed: Feed) -> tuple[Outcome, float]:
         interval = self.settings.feed(feed.name).interval
         about = {"console": feed.console.name, "feed": feed.name}
+        outcome = Outcome.FAILED
         try:
             await _restarting(feed)
         except FeedRefused as error:
@@ -128,7 +142,7 @@ class Service:
             return Outcome.FORBIDDEN, max(interval, REFUSED_WAIT)
         except BadRequest as error:
             _log.error("feed_not_understood", **about, error=str(error), retry="hourly")
-            return Outcome.FAILED, max(interval, REFUSED_WAIT)
+            return outcome, max(interval, REFUSED_WAIT)
         except Refused as error:
             _log.error("refused", **about, error=str(error))
             return Outcome.REFUSED, interval
@@ -136,12 +150,14 @@ class Service:
             raise
         except SourceError as error:
             _log.error("sweep_failed", **about, error=str(error))
-            return Outcome.FAILED, interval
+            if isinstance(error, Declined):
+                interval, outcome = min(interval, _POSTPONED_WAIT), Outcome.POSTPONED
+            return outcome, interval
         except Exception:  # noqa: BLE001 - one feed's defect does not stop the others
             _log.exception(
                 "sweep_failed", **about, error="a defect of this program; please report it"
             )
-            return Outcome.FAILED, interval
+            return outcome, interval
         return Outcome.DONE, interval
 
 
@@ -169,4 +185,5 @@ def _status(outcomes: Sequence[Outcome]) -> int:
         return EXIT_OK
     if Outcome.REFUSED in outcomes or all(one is Outcome.FORBIDDEN for one in outcomes):
         return EXIT_REFUSED
-    return EXIT_FAILED if Outcome.FAILED in outcomes else EXIT_OK
+    failed = {Outcome.FAILED, Outcome.POSTPONED}.intersection(outcomes)
+    return EXIT_FAILED if failed else EXIT_OK

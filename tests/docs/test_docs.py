@@ -22,7 +22,7 @@ from sentinelone_source.cli import commands
 from sentinelone_source.config import load_settings
 from sentinelone_source.demo.dce.faults import Order
 from sentinelone_source.demo.dce.show import surroundings
-from sentinelone_source.handover.waits import Waits
+from sentinelone_source.handover.stdout import Stdout
 from sentinelone_source.mapping import schema
 from sentinelone_source.mapping.columns import TYPES
 from sentinelone_source.mapping.files import load_mappings
@@ -179,7 +179,7 @@ def test_log_events() -> None:
 
 def test_metrics() -> None:
     """A metric that nobody can look up, or a documented one, an alert on it even, that is gone."""
-    source = Source([], [], Waits(), {})
+    source = Source([], [], Stdout(), {})
     families = [*source.collect(), *ProcessCollector(registry=None).collect()]
     endings = {"counter": "_total", "info": "_info"}
     exposed = {

@@ -7,11 +7,13 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
+from structlog.testing import capture_logs
 
 from sentinelone_source.config import Handover
 from sentinelone_source.errors import ConfigError, ReaderGone
-from sentinelone_source.handover.http import Http
+from sentinelone_source.handover.http import Http, Pace
 from sentinelone_source.handover.listener import Listener
+from sentinelone_source.handover.way import Receipt
 from support.in_http import Fault, InHttp, hang, lost_answer, reset, status
 
 if TYPE_CHECKING:
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from sentinelone_source.handover.way import Refusal
 
+TAKEN = Receipt([], [])
 SECRET = "s3cr3t-0f-the-listener"
 
 
@@ -33,15 +35,18 @@ def shipper() -> Iterator[InHttp]:
 
 def lines(first: int, last: int) -> list[bytes]:
     """Numbered rows."""
-    return [b'{"n":%d}\n' % number for number in range(first, last)]
+    return [b'{"_table":"T_CL","n":%d}\n' % number for number in range(first, last)]
 
 
-def way_to(shipper: InHttp, patience: float | None = None, **settings: str) -> Http:
-    """The way to a shipper's listener."""
-    return Http(Listener(Handover(to=shipper.url, **settings), patience), patience=patience)
+def way_to(
+    shipper: InHttp, patience: float | None = None, postpone: float = 60, **settings: str
+) -> Http:
+    """The way to a shipper's listener, with waits too short to matter."""
+    listener = Listener(Handover(to=shipper.url, **settings), patience)
+    return Http(listener, patience=patience, pace=Pace(0.001, 0.01, postpone))
 
 
-async def hand_over(way: Http, mapping: str, *batches: list[bytes]) -> list[Refusal]:
+async def hand_over(way: Http, mapping: str, *batches: list[bytes]) -> Receipt:
     """Take the batches of a page, and send them."""
     send = await way.take(mapping, batches)
     return await send()
@@ -64,7 +69,7 @@ def numbers(shipper: InHttp, mapping: str = "") -> list[int]:
 def test_what_a_batch_looks_like(shipper: InHttp) -> None:
     """A listener that takes tags from paths, and JSON only, cannot route or read our batches."""
     way = way_to(shipper)
-    assert bounded(hand_over(way, "threats", lines(0, 5), lines(5, 7))) == []
+    assert bounded(hand_over(way, "threats", lines(0, 5), lines(5, 7))) == TAKEN
     assert numbers(shipper, "threats.") == list(range(7))
     for post in shipper.posts:
         assert re.fullmatch(r"sentinelone\.threats\.\w+", post.tag)
@@ -99,7 +104,7 @@ def test_every_attempt_has_a_tag_of_its_own(shipper: InHttp) -> None:
 def test_trouble_that_passes(shipper: InHttp, fault: Fault) -> None:
     """A listener in trouble for a moment loses rows, or gets them in another order."""
     shipper.script = [Fault(**vars(fault))]
-    assert bounded(hand_over(way_to(shipper), "threats", lines(0, 4), lines(4, 9))) == []
+    assert bounded(hand_over(way_to(shipper), "threats", lines(0, 4), lines(4, 9))) == TAKEN
     assert numbers(shipper) == list(range(9))
 
 
@@ -125,61 +130,83 @@ def test_the_answer_is_lost(shipper: InHttp) -> None:
     assert numbers(shipper) == [0, 1, 2, 0, 1, 2, 3, 4]
 
 
-@pytest.mark.parametrize("bad", [[0], [3], [8], [2, 3], [0, 8]], ids=str)
-def test_lines_that_are_refused(shipper: InHttp, bad: list[int]) -> None:
-    """A line that the listener never takes stops its feed for ever, or takes others with it."""
-    made = lines(0, 9)
-    for number in bad:
-        made[number] = b"no JSON %d\n" % number  # in_http answers 400 for the whole body
+REFUSED = b'{"_table":"T_CL","n":"refused"}\n'
 
-    async def work() -> list[Refusal]:
+
+@pytest.mark.parametrize(
+    ("bad", "postpone"),
+    [([0], 60), ([3], 60), ([8], 60), ([2, 3], 60), ([0, 8], 60), ([*range(8)], 0)],
+    ids=str,
+)
+def test_a_refused_line_is_at_fault_when_another_of_its_table_passes(
+    shipper: InHttp, bad: list[int], postpone: float
+) -> None:
+    """Lines that are refused beside others that pass are dead letters; each other comes once."""
+    shipper.refuses = b"refused"
+    made = [
+        REFUSED.replace(b"d", b"d%d" % n) if n in bad else line
+        for n, line in enumerate(lines(0, 9))
+    ]
+    refused, postponed = bounded(hand_over(way_to(shipper, postpone=postpone), "threats", made))
+    assert sorted(line for line, _ in refused) == [made[number] for number in bad]
+    assert all("HTTP 400" in reason for _, reason in refused)
+    assert postponed == []
+    assert numbers(shipper) == [n for n in range(9) if n not in bad]
+
+
+def test_the_only_line_of_a_page_is_judged_when_it_comes_again(shipper: InHttp) -> None:
+    """A refused line without a witness is postponed; after another page of its table it is dead."""
+    shipper.refuses = b"refused"
+
+    async def work() -> list[Receipt]:
+        way = way_to(shipper, postpone=0)
+        pages = [REFUSED], [REFUSED], lines(0, 1), [REFUSED]
+        return [await hand_over(way, "threats", page) for page in pages]
+
+    first, second, other, third = bounded(work())
+    assert first == second == Receipt([], [0])
+    assert other == TAKEN
+    assert [line for line, _ in third.refused] == [REFUSED]
+
+
+def test_one_table_is_refused_beside_others(shipper: InHttp) -> None:
+    """A table that is refused with 400 for a while waits and says so; each row comes once."""
+    shipper.script = [status("sentinelone.threats", 400, times=None)]
+
+    async def work() -> None:
         way = way_to(shipper)
-        others = asyncio.ensure_future(go_on(way))
-        try:
-            return await hand_over(way, "threats", made)
-        finally:
-            others.cancel()
+        waiting = asyncio.ensure_future(hand_over(way, "threats", lines(0, 4)))
+        with capture_logs() as logs:
+            while len([post for post in shipper.posts if post.status == 400]) < 20:
+                await hand_over(way, "agents", lines(0, 1))
+        assert way.waits.refused == {"threats"}
+        [said] = [log for log in logs if log["event"] == "table_refused"]
+        assert (said["feed"], said["table"]) == ("threats", "T_CL")
+        shipper.script = []
+        refused, postponed = await waiting
+        again = [[lines(0, 4)[n] for n in postponed]] if postponed else []
+        later = await hand_over(way, "threats", *again)
+        assert [*refused, *later.refused, *later.postponed, *way.waits.refused] == []
 
-    async def go_on(way: Http) -> None:
-        while True:
-            await hand_over(way, "groups", lines(0, 1))
-            await asyncio.sleep(0.5)
-
-    refused = bounded(work())
-    assert [refusal.line for refusal in refused] == [made[number] for number in bad]
-    assert all("HTTP 400" in refusal.reason for refusal in refused)
-    assert numbers(shipper, "threats") == [n for n in range(9) if n not in bad]
-
-
-def test_a_refused_line_with_no_other_feed(shipper: InHttp) -> None:
-    """With one feed only, nothing shows that it is the line, and the feed stops for ever."""
-    made = [b"no JSON\n", *lines(1, 5)]
-    [refused] = bounded(hand_over(way_to(shipper), "threats", made))
-    assert refused.line == made[0]
-    assert numbers(shipper) == [1, 2, 3, 4]
+    bounded(work())
+    assert sorted(numbers(shipper, "threats")) == [0, 1, 2, 3]
 
 
-def test_a_refused_line_with_none_after_it(shipper: InHttp) -> None:
-    """The newest record of a quiet tenant, refused, stops its feed until something else happens."""
-    way = way_to(shipper)
-    bounded(hand_over(way, "agents", lines(0, 2)))
-    [refused] = bounded(hand_over(way, "threats", [b"no JSON\n"]))
-    assert refused.line == b"no JSON\n"
-    assert numbers(shipper) == [0, 1, 1]  # it was asked with a row that it had taken before
+def test_another_console_shows_that_the_table_is_taken(shipper: InHttp) -> None:
+    """The only row of a page is a dead letter once another console's row of its table passes."""
+    shipper.refuses = b"refused"
 
+    async def work() -> Receipt:
+        way = way_to(shipper)
+        sending = asyncio.ensure_future(hand_over(way, "threats", [REFUSED]))
+        while not way.waits.refused:
+            await asyncio.sleep(0)
+        await hand_over(way, "threats", lines(0, 1))
+        return await sending
 
-def test_patience_with_refusals_ends(shipper: InHttp) -> None:
-    """`run --once` never ends when the shipper refuses everything."""
-    shipper.script = [status("", 400, times=None)]
-    with pytest.raises(ReaderGone, match="HTTP 400"):
-        bounded(hand_over(way_to(shipper, patience=0.5), "threats", lines(0, 1)))
-
-
-def test_refusing_everything_is_not_the_lines_fault(shipper: InHttp) -> None:
-    """A full disk, which is a 400, turns good rows into dead letters."""
-    shipper.script = [status("", 400, times=17)]
-    assert bounded(hand_over(way_to(shipper), "threats", lines(0, 4))) == []
-    assert sorted(numbers(shipper)) == list(range(4))  # one may have been let through first
+    [(line, _)], postponed = bounded(work())
+    assert (line, postponed) == (REFUSED, [])
+    assert numbers(shipper) == [0]
 
 
 def test_full_disk(shipper: InHttp) -> None:
@@ -193,7 +220,7 @@ def test_full_disk(shipper: InHttp) -> None:
         while len([post for post in shipper.posts if post.status == 400]) < 9:
             await asyncio.sleep(0.01)
         shipper.room = None
-        assert await sending == []
+        assert await sending == TAKEN
 
     bounded(work())
     assert set(numbers(shipper)) == set(range(8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import threading
 from collections import Counter
@@ -10,9 +11,13 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from sentinelone_source.assembly import assemble
+from sentinelone_source.config import load_settings
+from sentinelone_source.handover.http import Pace
 from sentinelone_source.mapping.limits import MAX_LINE
 from support.in_http import InHttp, hang, lost_answer, status
 from support.living import living
+from support.scraping import Scraper, listening
 from support.tenancy import TABLES
 from support.waiting import until
 
@@ -113,7 +118,7 @@ def test_lost_answers(tenancy: Tenancy, shipper: InHttp) -> None:
 
 
 def test_a_row_that_the_shipper_never_takes(tenancy: Tenancy, shipper: InHttp) -> None:
-    """A row is lost without a word, is counted as handed over, or comes again for ever."""
+    """A row that is refused while others of its table pass is a dead letter, once."""
     tenancy.populate(3)
     record = tenancy.world.new_threat()
     shipper.refuses = record["id"].encode()
@@ -127,6 +132,60 @@ def test_a_row_that_the_shipper_never_takes(tenancy: Tenancy, shipper: InHttp) -
     [swept] = [line for line in running.events("swept") if line["feed"] == "threats"]
     assert (swept["rows"], swept["dead"]) == (3, 1)
     assert tenancy.once("--to", shipper.url).events("stopped")[0]["rows"] == 0
+
+
+def test_a_table_that_is_refused_for_a_while(tenancy: Tenancy, shipper: InHttp) -> None:
+    """A table that gets 400, beside others that pass, waits and says so; each row comes once."""
+    tenancy.populate(6)
+    listening(tenancy)
+    shipper.script = [status("sentinelone.threats", 400, times=None)]
+    with tenancy.start("--to", shipper.url) as running:
+        running.wait_for("table_refused", feed="threats", table=TABLES["threats"])
+        running.wait_for("swept", count=4)
+        metrics = Scraper(running).scrape().of("table_refused", "feed")
+        assert metrics == {name: float(name == "threats") for name in TABLES}
+        shipper.script = []
+        running.wait_for("table_accepted", feed="threats")
+        until(lambda: set(arrived(shipper)) == shown(tenancy), "all rows")
+        assert Scraper(running).scrape().total("table_refused") == 0
+        assert running.stop() == 0
+    assert arrived(shipper) == Counter(shown(tenancy))
+    assert not (tenancy.state / "dead-letters.ndjson").exists()
+
+
+@pytest.mark.parametrize("poisoned", [True, False], ids=["poisonous", "for a while"])
+def test_the_last_row_of_its_table_is_refused(
+    tenancy: Tenancy, shipper: InHttp, *, poisoned: bool
+) -> None:
+    """Later rows of the table pass it, and show whether the row is at fault; none is lost.
+
+    It is the last of its page, alone there, and nothing of its table is handed over with it.
+    """
+    tenancy.configure(page_size=1)
+    record = tenancy.world.new_threat()
+    shipper.refuses = record["id"].encode()
+
+    async def work() -> None:
+        settings = load_settings(tenancy.config, {"SENTINELONE_SOURCE_TO": shipper.url})
+        with assemble(settings, ["threats"], once=False, pace=Pace(0.001, 0.01, 0.02)) as service:
+            stop = asyncio.Event()
+            running = asyncio.ensure_future(service.run_until(stop))
+            [feed] = service.feeds
+            while feed.counts.postponed < 2:
+                await asyncio.sleep(0.01)
+            shipper.refuses = shipper.refuses if poisoned else b""
+            tenancy.world.new_threat()
+            while feed.counts.rows < (1 if poisoned else 2) or feed.counts.dead < poisoned:
+                await asyncio.sleep(0.01)
+            stop.set()
+            await running
+
+    asyncio.run(work())
+    letters = tenancy.state / "dead-letters.ndjson"
+    assert letters.exists() == poisoned
+    wanted = {line for line in shown(tenancy) if b"Threats" in line}
+    refused = {line for line in wanted if poisoned and record["id"].encode() in line}
+    assert arrived(shipper) == Counter(wanted - refused)
 
 
 def test_back_pressure_is_visible(tenancy: Tenancy, shipper: InHttp) -> None:

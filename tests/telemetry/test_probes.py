@@ -22,6 +22,7 @@ from sentinelone_source.telemetry import listener
 from sentinelone_source.telemetry.health import STALE, Health, Heartbeat
 from sentinelone_source.telemetry.listener import MOST, Listener, Reply
 from sentinelone_source.telemetry.logs import configure_logs
+from support.in_http import InHttp
 from support.processes import logs_of
 from support.scraping import Scraper, listening
 from support.tenancy import NAMES, TOKEN
@@ -69,6 +70,26 @@ def test_ready_when_a_console_has_answered(tenancy: Tenancy) -> None:
         assert scraper.get("/healthz").json() == {"status": "alive"}
 
 
+def test_ready_when_somebody_takes_rows(tenancy: Tenancy) -> None:
+    """A source is not ready while nobody listens where it hands over."""
+    tenancy.populate(2)
+    listening(tenancy)
+    shipper = InHttp()
+    shipper.start()
+    shipper.stop()
+    with tenancy.start("--to", shipper.url) as running:
+        running.wait_for("handover_retry")
+        scraper = Scraper(running)
+        answer = scraper.get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["reason"] == f"nobody listens at {shipper.url.rstrip('/')}"
+        shipper.start()
+        assert scraper.get("/readyz").status_code == 200
+        scraper.until("rows_total", 1)
+        shipper.stop()
+        assert scraper.get("/readyz").status_code == 200
+
+
 def test_ready_for_a_role_without_permissions(tenancy: Tenancy) -> None:
     """A token that may not see one thing looks as if the console were not there."""
     tenancy.console.behaviour.forbidden = set(NAMES)
@@ -104,7 +125,7 @@ def test_login_page_is_no_answer(tenancy: Tenancy) -> None:
 def test_stuck_loop() -> None:
     """A process that does nothing any more is left alone."""
     heartbeat = Heartbeat()
-    health = Health(heartbeat, [])
+    health = Health(heartbeat, [], lambda: "")
     assert health.live("").status == 200
     heartbeat._at -= STALE + 11
     reply = health.live("")
@@ -117,7 +138,7 @@ def test_loop_that_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(healthiness, "STALE", 0.5)
     monkeypatch.setattr(healthiness, "BEAT", 0.01)
     heartbeat = Heartbeat()
-    health = Health(heartbeat, [])
+    health = Health(heartbeat, [], lambda: "")
 
     async def blocked() -> None:
         beating = asyncio.create_task(heartbeat.run())

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 
 @dataclass
 class Counts:
-    """Every record ends in exactly one of the first five.
+    """Every record ends in exactly one of the first six.
 
     Attributes:
         rows: handed over.
@@ -16,6 +16,7 @@ class Counts:
         dead: put among the dead letters.
         dropped: taken out by a `[[drop]]`.
         noted: older than the feed's start; remembered so that a change of them is seen.
+        postponed: refused by the shipper, for now; they are read again.
         late: of the rows, those that became visible after their position had been passed.
         pages: pages read.
         bytes: of the rows, as lines.
@@ -28,6 +29,7 @@ class Counts:
     dead: int = 0
     dropped: int = 0
     noted: int = 0
+    postponed: int = 0
     late: int = 0
     pages: int = 0
     bytes: int = 0

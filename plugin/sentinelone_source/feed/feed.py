@@ -13,7 +13,7 @@ from sentinelone_source.console.ahead import Ahead
 from sentinelone_source.console.console import Console
 from sentinelone_source.console.session import Answer
 from sentinelone_source.console.walk import Walk
-from sentinelone_source.errors import CursorLost, Unavailable
+from sentinelone_source.errors import CursorLost, Declined, Unavailable
 from sentinelone_source.feed.counts import Counts
 from sentinelone_source.feed.delivery import Delivery, Turn
 from sentinelone_source.feed.inhand import PageInHand
@@ -66,6 +66,7 @@ class Feed:
         Raises:
             CursorLost, FeedRefused, BadRequest, Refused: from the console; what was handed over
                 before stands, and the next sweep goes on from there.
+            Declined: from the shipper, which takes no row of this table.
             ReaderGone, StateError: nothing goes on.
         """
         began = time.monotonic()
@@ -73,6 +74,11 @@ class Feed:
         before = self.counts.copy()
         await self._walk(sweep)
         counts = self.counts.since(before)
+        if sweep.held is not None:
+            raise Declined(
+                f"{self.table}: the shipper refuses {counts.postponed} rows; "
+                "they are read and handed over again"
+            )
         self._progress = sweep.ended()
         self._settle(sweep, Rows([], []))
         self._ended = time.monotonic()
@@ -163,7 +169,8 @@ class Feed:
         hand = PageInHand(page, sweep, partial(self._state.known, self._number))
         send = await self._delivery.way.take(self.name, hand.batches(self._mapper))
         turn.over()
-        refused = await send()
+        refused, postponed = await send()
+        hand.postpone(postponed)
         buried = self._bury(page)
         for line, reason in refused:
             self._set_aside(reason, line)

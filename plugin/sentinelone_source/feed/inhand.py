@@ -32,6 +32,7 @@ class PageInHand:
         self._sweep = sweep
         self._handed_over = known
         self._noted: dict[str, int] = {}
+        self._postponed = 0
         self._counts = Counts(pages=1)
 
     def batches(self, mapper: Mapper) -> Iterator[list[bytes]]:
@@ -54,6 +55,18 @@ class PageInHand:
         self._noted.update(old)
         return found | old.keys()
 
+    def postpone(self, lines: list[int]) -> None:
+        """Take back rows, by the places of their lines: they are to be read again."""
+        page = self._page
+        if not lines:
+            return
+        places = [n for n in range(len(page.keys)) if n not in page.without_line]
+        back = {places[line] for line in lines}
+        self._sweep.hold(min(page.positions[n] for n in back))
+        page.keys = [key for n, key in enumerate(page.keys) if n not in back]
+        page.positions = [at for n, at in enumerate(page.positions) if n not in back]
+        self._postponed = len(back)
+
     def counts(self, buried: int, refused: int) -> Counts:
         """What became of the page's records.
 
@@ -64,11 +77,12 @@ class PageInHand:
         page = self._page
         self._counts.add(
             Counts(
-                rows=-refused,
+                rows=-refused - self._postponed,
                 suppressed=page.suppressed - len(self._noted) + len(page.dead) - buried,
                 dead=buried + refused,
                 dropped=page.dropped,
                 noted=len(self._noted),
+                postponed=self._postponed,
                 late=sum(map(self._sweep.late, page.positions)),
                 misfits=page.misfits,
                 cut=page.cut,

@@ -43,6 +43,7 @@ class Sweep:
         rescan: records are read again for changed versions.
         first: the feed has never been swept to its end.
         ordered: every record came in order so far.
+        held: the watermark stays at or before this position: a row there is to be read again.
     """
 
     def __init__(self, plan: Plan, progress: Progress, now: int) -> None:
@@ -53,6 +54,7 @@ class Sweep:
         self._last: int | None = None
         self.first = progress.signpost is None
         self.ordered = True
+        self.held: int | None = None
         self._origin = progress.origin
         if progress.watermark is None:
             self._origin = origin(plan, now)
@@ -120,6 +122,13 @@ class Sweep:
             self._advance(min(self._last, self.signpost))
         return self.progress
 
+    def hold(self, position: int) -> None:
+        """Rows from here on are to be read again; also from before the watermark."""
+        self.held = position if self.held is None else min(position, self.held)
+        watermark = self.progress.watermark
+        if watermark is not None and position < watermark:
+            self.progress = replace(self.progress, watermark=position)
+
     def ended(self) -> Progress:
         """How far the feed is complete now that the console has no more."""
         self._advance(self.signpost)
@@ -153,6 +162,8 @@ class Sweep:
 
     def _advance(self, position: int) -> None:
         watermark = self.progress.watermark
+        if self.held is not None:
+            position = min(position, self.held)
         if watermark is None or position > watermark:
             self.progress = replace(self.progress, watermark=position)
 

@@ -10,30 +10,41 @@ _GZIP = 31
 
 
 class Parcel:
-    """Whole lines of one table, gzipped."""
+    """Whole lines of one table, gzipped.
 
-    def __init__(self, body: bytes) -> None:
+    Attributes:
+        body: the lines.
+        first: the place of the first of them in its page.
+        refused_at: how many batches of its table had been taken when it was refused first.
+    """
+
+    def __init__(self, body: bytes, first: int, refused_at: int | None = None) -> None:
         self.body = body
+        self.first = first
+        self.refused_at = refused_at
 
     @classmethod
-    def pack(cls, pieces: list[bytes]) -> Self:
+    def pack(cls, pieces: list[bytes], first: int, refused_at: int | None = None) -> Self:
         """Pack lines that come in pieces."""
         packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
         packed = [packer.compress(piece) for piece in pieces]
-        return cls(b"".join([*packed, packer.flush()]))
+        return cls(b"".join([*packed, packer.flush()]), first, refused_at)
 
     def lines(self) -> list[bytes]:
         """The lines, each with its end."""
         return zlib.decompress(self.body, wbits=_GZIP).splitlines(keepends=True)
 
-    def split(self, at: int | None = None) -> tuple[Self, Self] | None:
-        """Two parcels of the same lines in the same order; None if there is but one line.
+    def split(self, at: int | None = None) -> list[Self]:
+        """Two parcels of the same lines in the same order; none if there is but one line.
 
         Args:
             at: how many lines go into the first; half of them if it is not said.
         """
         lines = self.lines()
         if len(lines) < 2:
-            return None
+            return []
         at = len(lines) // 2 if at is None else at
-        return self.pack(lines[:at]), self.pack(lines[at:])
+        return [
+            self.pack(lines[:at], self.first, self.refused_at),
+            self.pack(lines[at:], self.first + at, self.refused_at),
+        ]

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from sentinelone_source.errors import ReaderGone
 from sentinelone_source.handover.waits import Waits
-from sentinelone_source.handover.way import Sending, nothing_refused
+from sentinelone_source.handover.way import Sending, all_taken
 from sentinelone_source.threads import in_thread
 
 _MOST_PIECES = 512
@@ -35,7 +35,7 @@ class Stdout:
         for pieces in batches:
             with self.waits.of(mapping):
                 await self.give(pieces)
-        return nothing_refused
+        return all_taken
 
     async def give(self, pieces: list[bytes]) -> None:
         """Write lines; returns when all of them are written.
@@ -55,6 +55,10 @@ class Stdout:
         poll.register(self._descriptor, 0)
         if any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
             raise ReaderGone("stdout: the reader has gone")
+
+    def unreachable(self) -> str:
+        """A pipe has a reader, or the process ends."""
+        return ""
 
     def _write(self, pieces: list[bytes]) -> None:
         left = [memoryview(piece) for piece in pieces]

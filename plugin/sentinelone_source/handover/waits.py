@@ -23,9 +23,11 @@ class Waits:
     Attributes:
         waiting: by mapping, when the oldest hand-over that is not done began (monotonic seconds).
         waited: by mapping, seconds spent handing over so far.
+        refused: mappings of whose rows the shipper takes none.
     """
 
     def __init__(self) -> None:
+        self.refused: set[str] = set()
         self.waited: dict[str, float] = {}
         self._going_on: dict[str, list[float]] = {}
 

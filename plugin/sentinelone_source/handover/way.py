@@ -9,14 +9,27 @@ from sentinelone_source.handover.waits import Waits
 
 
 class Refusal(NamedTuple):
-    """A line that the shipper does not take, and what it says."""
+    """A line that the shipper refuses for good, and its reason."""
 
     line: bytes
     reason: str
 
 
-Sending = Callable[[], Awaitable[list[Refusal]]]
-"""Brings what was taken to the shipper; gives what that refuses for good."""
+class Receipt(NamedTuple):
+    """What became of a page's lines; those that are not named here were taken.
+
+    Attributes:
+        refused: lines that are refused while others of their table are taken.
+        postponed: places, counted from 0 over the whole page, of refused lines that may be taken
+            later: hand them over again.
+    """
+
+    refused: list[Refusal]
+    postponed: list[int]
+
+
+Sending = Callable[[], Awaitable[Receipt]]
+"""Brings what was taken to the shipper."""
 
 
 class Way(Protocol):
@@ -28,6 +41,9 @@ class Way(Protocol):
 
     def check(self) -> None:
         """Raise ReaderGone if nobody takes rows any more."""
+
+    def unreachable(self) -> str:
+        """Why no row can be handed over now; empty if that is not known. Any thread may ask."""
 
     async def take(self, mapping: str, batches: Iterable[list[bytes]]) -> Sending:
         """Take the lines of a page; when it returns, the page itself may be forgotten.
@@ -44,6 +60,6 @@ class Way(Protocol):
         """
 
 
-async def nothing_refused() -> list[Refusal]:
+async def all_taken() -> Receipt:
     """For a way that has handed over what it took."""
-    return []
+    return Receipt([], [])

@@ -116,10 +116,12 @@ class Mapper:
             page.suppressed += len(made.rows) - made.gaps - len(places)
             if len(places) < len(made.rows):
                 made = made.only(places)
+            before = len(page.keys)
             page.keys += made.keys
             page.positions += made.positions
             too_long: list[int] = []
             yield from encode(made.rows, _SLICE * total // len(page.body), page.cut, too_long)
+            page.without_line += [before + number for number in too_long]
             for number in too_long:
                 self._bury(page, start + places[number], "the row is too long for a line")
 

@@ -30,6 +30,7 @@ class Page:
         cursor: where the next page begins; None after the last one.
         keys: of the rows made, what makes each unique: id, and version where there is one.
         positions: of the same rows, microseconds since 1970.
+        without_line: places among these of rows that are too long for a line.
         suppressed: rows not made, because they were handed over before, or come twice in the page.
         dropped: records that a `[[drop]]` took out.
         dead: records that cannot become rows.
@@ -44,6 +45,7 @@ class Page:
     strict: bool = False
     keys: list[str] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
+    without_line: list[int] = field(default_factory=list)
     suppressed: int = 0
     dropped: int = 0
     dead: list[Dead] = field(default_factory=list)

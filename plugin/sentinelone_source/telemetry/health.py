@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -50,9 +50,12 @@ class Heartbeat:
 class Health:
     """What `/healthz` and `/readyz` say."""
 
-    def __init__(self, heartbeat: Heartbeat, consoles: Sequence[Console]) -> None:
+    def __init__(
+        self, heartbeat: Heartbeat, consoles: Sequence[Console], unreachable: Callable[[], str]
+    ) -> None:
         self._heartbeat = heartbeat
         self._consoles = consoles
+        self._unreachable = unreachable
 
     def live(self, _: str) -> Reply:
         """200 while the event loop turns, whatever the console does."""
@@ -63,12 +66,14 @@ class Health:
         return _json(200, "alive")
 
     def ready(self, _: str) -> Reply:
-        """200 once a console has accepted our token."""
+        """200 once a console has accepted our token, and somebody takes its rows."""
         answered = {console.name: console.answered for console in self._consoles}
-        if any(answered.values()):
-            return _json(200, "ready", consoles=answered)
         reason = "no console has answered an authenticated request yet"
-        return _json(503, "not ready", reason=reason, consoles=answered)
+        if any(answered.values()):
+            reason = self._unreachable()
+        if reason:
+            return _json(503, "not ready", reason=reason, consoles=answered)
+        return _json(200, "ready", consoles=answered)
 
 
 def _json(code: int, status: str, **more: Any) -> Reply:

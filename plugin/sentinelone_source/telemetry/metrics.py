@@ -9,7 +9,6 @@ from __future__ import annotations
 import platform
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Protocol
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
@@ -20,6 +19,7 @@ from prometheus_client.registry import Collector
 from sentinelone_source import __version__
 from sentinelone_source.console.console import Console
 from sentinelone_source.feed.feed import Feed
+from sentinelone_source.handover.way import Way
 from sentinelone_source.telemetry.listener import Reply
 
 PREFIX = "sentinelone_source_"
@@ -30,6 +30,7 @@ RECORDS = {
     "suppressed": ("suppressed", "Records that had been handed over before."),
     "late": ("late_rows", "Of the rows, those that became visible after their time had passed."),
     "noted": ("noted", "Records older than the feed's start, remembered for their changes."),
+    "postponed": ("postponed", "Rows that the shipper refused for now; they are read again."),
     "dropped": ("dropped", "Records taken out by the mapping's [[drop]]."),
     "dead": ("dead_letters", "Records that could not become rows."),
     "pages": ("pages", "Pages read and handed over."),
@@ -42,25 +43,13 @@ COLUMNS = {
 """The same, for what is counted by column."""
 
 
-class Waits(Protocol):
-    """The hand-overs that are going on."""
-
-    @property
-    def waiting(self) -> Mapping[str, float]:
-        """By mapping, when the oldest that is not done began, monotonic seconds."""
-
-    @property
-    def waited(self) -> Mapping[str, float]:
-        """By mapping, seconds of those that are done."""
-
-
 class Source(Collector):
     """Everything there is to know about a running source.
 
     Args:
         feeds: and what they count.
         consoles: and what was asked of them.
-        waits: of the hand-over.
+        way: to the shipper.
         intervals: by mapping, seconds between two sweeps.
     """
 
@@ -68,12 +57,12 @@ class Source(Collector):
         self,
         feeds: Sequence[Feed],
         consoles: Sequence[Console],
-        waits: Waits,
+        way: Way,
         intervals: Mapping[str, float],
     ) -> None:
         self._feeds = feeds
         self.consoles = consoles
-        self._waits = waits
+        self.way = way
         self._intervals = intervals
         self._waited: dict[str, float] = {}
 
@@ -120,8 +109,8 @@ class Source(Collector):
         current = _gauge(
             "handover_waiting_seconds", "How long the shipper has let us wait by now.", ("feed",)
         )
-        waited, waiting, now = self._waits.waited, dict(self._waits.waiting), time.monotonic()
-        waited = dict(waited)
+        waits, now = self.way.waits, time.monotonic()
+        waited, waiting = waits.waited.copy(), waits.waiting
         for name in self._intervals:
             going_on = max(0.0, now - waiting[name]) if name in waiting else 0.0
             so_far = max(self._waited.get(name, 0.0), waited.get(name, 0.0) + going_on)
@@ -130,6 +119,15 @@ class Source(Collector):
             current.add_metric([name], going_on)
         yield total
         yield current
+        yield self._refused()
+
+    def _refused(self) -> Metric:
+        text = "1 while the shipper refuses every row of the table."
+        family = _gauge("table_refused", text, ("feed", "table"))
+        refused = self.way.waits.refused
+        for name, table in {feed.name: feed.table for feed in self._feeds}.items():
+            family.add_metric([name, table], name in refused)
+        return family
 
     def _requests(self) -> Iterable[Metric]:
         requests = _counter(

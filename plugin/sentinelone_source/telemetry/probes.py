@@ -31,7 +31,7 @@ def probes(address: Address, source: Source, where: str) -> Iterator[Heartbeat]:
         ConfigError: nothing can listen there.
     """
     heartbeat = Heartbeat()
-    health = Health(heartbeat, source.consoles)
+    health = Health(heartbeat, source.consoles, source.way.unreachable)
     metrics = Exposition(source)
     pages = {"/healthz": health.live, "/readyz": health.ready, "/metrics": metrics.page}
     listener = Listener(address, pages, where)
