@@ -26,7 +26,6 @@ from sentinelone_source.mapping.envelope import Malformed
         b'{"data":[{"id":"1"',
         b'{"data":[{"id":"1"}]',
         b'{"data":[]} trailing',
-        b'{"data":[NaN]}',
         b'{"data":[],"pagination":{"nextCursor":7}}',
         b'\xef\xbb\xbf{"data":[]}',
         b"[" * 100_000,

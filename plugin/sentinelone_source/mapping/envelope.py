@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from sentinelone_source.mapping.exact import UNREADABLE
+from sentinelone_source.mapping.salvage import split_broken
 
 CURSOR = ("pagination", "nextCursor")
 
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}:,]')
 _LAST = re.compile(rb'[{,]\s*"%b"\s*:\s*(\{[^{}]*\})\s*\}\s*\Z' % CURSOR[0].encode())
 _TAIL = 2048
 """Bytes of a page in which its cursor is looked for; the API's have some 200."""
@@ -54,21 +54,29 @@ class Envelope:
         cursor = _reach(page, self._cursor)
         return records, cursor or None
 
-    def open_deep(self, body: bytes) -> tuple[list[bytes], str | None]:
-        """`open` for a body with a record nested so deep that no decoder goes through it.
+    def open_broken(self, body: bytes) -> tuple[list[bytes], str | None]:
+        """`open` for a body with a record that is not valid JSON, or too deep for any decoder.
 
         Raises:
-            Malformed: the body is not a page.
+            Malformed: the body is not a page, or only a part of one.
         """
-        found = _split(body, self._records)
+        found = split_broken(body, self._records, self._cursor[0])
         if found is None:
-            raise Malformed("nested too deep")
-        records, start, end = found
+            raise Malformed(self._reason(body))
         try:
-            _, cursor = self.open(body[:start] + b"[]" + body[end:])
+            _, cursor = self.open(body[: found.start] + b"[" + body[found.end :])
         except (*UNREADABLE, RecursionError) as error:
             raise Malformed(str(error)) from None
-        return records, cursor
+        return found.records, cursor
+
+    def _reason(self, body: bytes) -> str:
+        try:
+            self._decode(body)
+        except RecursionError:
+            return "nested too deep"
+        except UNREADABLE as error:
+            return str(error)
+        return ""
 
 
 def glimpse(body: bytes) -> str | None:
@@ -83,34 +91,6 @@ def glimpse(body: bytes) -> str | None:
     except (*UNREADABLE, KeyError):
         return None
     return cursor if isinstance(cursor, str) else None
-
-
-def _split(body: bytes, names: tuple[str, ...]) -> tuple[list[bytes], int, int] | None:
-    """The records, and where their list begins and ends, found by counting brackets."""
-    wanted = [None, *(name.encode() for name in names)]
-    stack: list[bytes | None] = []
-    records: list[bytes] = []
-    last, key, depth, start, item = b"", None, -1, 0, 0
-    for token in _TOKEN.finditer(body):
-        mark = token[0]
-        if mark == b":":
-            key = last
-        elif mark in b"[{":
-            stack.append(key)
-            key = None
-            if mark == b"[" and depth < 0 and stack == wanted:
-                depth, start, item = len(stack), token.start(), token.end()
-        elif mark in b",]}":
-            if len(stack) == depth:
-                records.append(body[item : token.start()].strip())
-                item = token.end()
-                if mark != b",":
-                    return [record for record in records if record], start, item
-            if mark != b"," and stack:
-                stack.pop()
-        else:
-            last = mark[1:-1]
-    return None
 
 
 def _plant(tree: dict[str, Any], members: tuple[str, ...], leaf: Any) -> None:

@@ -167,13 +167,11 @@ class Mapper:
             return self._split.open(body)
         except msgspec.ValidationError as error:
             raise Malformed(str(error)) from None
-        except UNREADABLE as error:
+        except (*UNREADABLE, RecursionError):
             mended = mend_surrogates(body)
-            if mended == body:
-                raise Malformed(str(error)) from None
-            return self._open_raw(mended)
-        except RecursionError:
-            raws, cursor = self._split.open_deep(body)
+            if mended != body:
+                return self._open_raw(mended)
+            raws, cursor = self._split.open_broken(body)
             return [_compact(raw) for raw in raws], cursor
 
 
