@@ -21,6 +21,7 @@ POISON = [
     b'{"id":null,"updatedAt":"2026-03-01T00:00:00Z","passphrase":"SECRET \\" 3"}',
     b'{"id":"5","updatedAt":"2026-03-01T00:00:00Z","description":"%b"}' % (b"x" * 70_000),
     b'{"id":"6","updatedAt":12,"apiToken": "SECRET-4"}',
+    b'{"id":"7","updatedAt":"2026-03-01T00:00:00Z","rank":NaN,"registrationToken":"SECRET-5"}',
 ]
 
 
@@ -40,19 +41,19 @@ def test_through_the_whole_process(tenancy: Tenancy) -> None:
     running = tenancy.once()
     letters = dead(tenancy.state)
     assert wanted <= set(running.lines)
-    assert len(letters) == 4
+    assert len(letters) == 5
     for letter in letters:
         assert {"time", "console", "table", "reason", "record"} == letter.keys()
         assert (letter["console"], letter["table"]) == ("acme", "SentinelOneGroups_CL")
         assert letter["reason"]
     everything = (tenancy.state / "dead-letters.ndjson").read_text() + running.errors
     assert "SECRET" not in everything
-    assert everything.count("[redacted]") == 4
+    assert everything.count("[redacted]") == 5
     (swept,) = [line for line in running.events("swept") if line["feed"] == "groups"]
-    assert (swept["dead"], swept["rows"]) == (4, 11)
+    assert (swept["dead"], swept["rows"]) == (5, 11)
     again = tenancy.once()
     assert again.lines == []
-    assert len(dead(tenancy.state)) == 4
+    assert len(dead(tenancy.state)) == 5
 
 
 def test_dead_stay_dead_in_one_process(tenancy: Tenancy) -> None:
