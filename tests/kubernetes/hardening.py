@@ -18,13 +18,17 @@ MANY = {"DaemonSet", "Deployment", "ReplicaSet", "Job", "CronJob", "HorizontalPo
 
 
 def single(manifest: Manifest) -> Iterator[str]:
-    """One pod, which keeps its volume to itself."""
+    """One pod, which keeps its volume to itself, and which a new configuration replaces."""
     yield from (f"a {one['kind']} may run several" for one in manifest.of(*MANY))
     if manifest.workload["kind"] != "StatefulSet":
         yield "no StatefulSet"
     if manifest.workload["spec"].get("replicas") != 1:
         yield "not exactly one replica"
-    for claim in manifest.claims:
+    if manifest.workload["spec"].get("podManagementPolicy") != "Parallel":
+        yield "a pod that is not ready is never replaced"
+    if manifest.workload["spec"].get("volumeClaimTemplates"):
+        yield "a second replica would get a claim of its own"
+    for claim in manifest.of("PersistentVolumeClaim"):
         if claim["spec"]["accessModes"] != ["ReadWriteOncePod"]:
             yield f"claim {claim['metadata']['name']} can be shared"
 
@@ -48,9 +52,8 @@ def pod(manifest: Manifest) -> Iterator[str]:
     for volume in spec["volumes"]:
         if "hostPath" in volume:
             yield f"volume {volume['name']} is the node's"
-    [namespace] = manifest.of("Namespace")
-    if namespace["metadata"]["labels"].get("pod-security.kubernetes.io/enforce") != "restricted":
-        yield "the namespace lets anything in"
+    if manifest.of("Namespace"):
+        yield "a namespace is changed by apply, and deleted with everything in it by delete"
 
 
 def each_container(manifest: Manifest) -> Iterator[str]:

@@ -72,6 +72,11 @@ MISTAKES: list[tuple[str, Check, Change]] = [
     ("unused", references.volumes, lambda m: spec(m)["volumes"].append({"name": "x"})),
     ("twice", references.volumes, lambda m: mount(m, "source").update(mountPath="/tmp")),
     ("nested", references.volumes, lambda m: mount(m, "source").update(mountPath="/tmp/state")),
+    (
+        "claim",
+        references.data,
+        lambda m: volume(m, "data")["persistentVolumeClaim"].update(claimName="x"),
+    ),
     ("map", references.data, lambda m: volume(m, "config")["configMap"].update(name="x")),
     ("key", references.data, lambda m: volume(m, "token")["secret"]["items"][0].update(key="x")),
     (
@@ -123,7 +128,17 @@ MISTAKES: list[tuple[str, Check, Change]] = [
     ("no replicas", hardening.single, lambda m: m.workload["spec"].pop("replicas")),
     ("daemon", hardening.single, lambda m: m.workload.update(kind="DaemonSet")),
     ("scaled", hardening.single, lambda m: m.objects.append({"kind": "HorizontalPodAutoscaler"})),
-    ("shared", hardening.single, lambda m: m.claims[0]["spec"].update(accessModes=["RWO"])),
+    (
+        "shared",
+        hardening.single,
+        lambda m: one(m, "PersistentVolumeClaim")["spec"].update(accessModes=["ReadWriteOnce"]),
+    ),
+    ("ordered", hardening.single, lambda m: m.workload["spec"].pop("podManagementPolicy")),
+    (
+        "claims of pods",
+        hardening.single,
+        lambda m: m.workload["spec"].update(volumeClaimTemplates=[{"metadata": {"name": "data"}}]),
+    ),
     ("root", hardening.pod, lambda m: spec(m)["securityContext"].update(runAsUser=0)),
     ("seccomp", hardening.pod, lambda m: spec(m)["securityContext"].pop("seccompProfile")),
     ("cluster token", hardening.pod, lambda m: spec(m).pop("automountServiceAccountToken")),
@@ -138,7 +153,11 @@ MISTAKES: list[tuple[str, Check, Change]] = [
         hardening.pod,
         lambda m: spec(m)["volumes"].append({"name": "h", "hostPath": {}}),
     ),
-    ("open namespace", hardening.pod, lambda m: one(m, "Namespace")["metadata"]["labels"].clear()),
+    (
+        "own namespace",
+        hardening.pod,
+        lambda m: m.objects.append({"kind": "Namespace", "metadata": {"name": "x"}}),
+    ),
     (
         "writable",
         hardening.each_container,

@@ -9,11 +9,14 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from kubernetes.kubelite.manifest import Manifest, Object
 
 DEPLOY = Path(__file__).parents[2] / "deploy/kubernetes"
 OVERLAYS = sorted(path.name for path in (DEPLOY / "overlays").iterdir())
+CHARTS = ("fluent-bit", "vector")
+"""The official charts for which deploy/kubernetes/charts has values."""
 NAME = "sentinelone-source"
 TOKEN = "s3cr3t-0f-the-c0ns0le"
 CLIENT_SECRET = "s3cr3t-0f-the-app"
@@ -61,6 +64,13 @@ def configmap(manifest: Manifest, name: str) -> Object:
     data = found["data"]
     assert isinstance(data, dict)
     return data
+
+
+def chart_values(name: str) -> Object:
+    """What is given to a chart."""
+    read = yaml.safe_load((DEPLOY / "charts" / f"{name}.yaml").read_text())
+    assert isinstance(read, dict)
+    return read
 
 
 def raw() -> list[Object]:

@@ -17,7 +17,6 @@ def volumes(manifest: Manifest) -> Iterator[str]:
     """Mounts have their volumes, volumes their mounts, and none lies in a read-only other one."""
     spec = manifest.pod["spec"]
     known = {one["name"] for one in spec.get("volumes", [])}
-    known |= {one["metadata"]["name"] for one in manifest.claims}
     used = set()
     for container in containers(manifest.pod):
         mounts = container.get("volumeMounts", [])
@@ -33,10 +32,13 @@ def volumes(manifest: Manifest) -> Iterator[str]:
 
 
 def data(manifest: Manifest) -> Iterator[str]:
-    """ConfigMaps, Secrets and their keys are there."""
+    """ConfigMaps, Secrets and their keys are there, and claims."""
     for volume in manifest.pod["spec"].get("volumes", []):
         for source in volume.get("projected", {}).get("sources", [volume]):
             yield from _missing(manifest, source)
+        claim = volume.get("persistentVolumeClaim")
+        if claim and manifest.find("PersistentVolumeClaim", claim["claimName"]) is None:
+            yield f"no claim {claim['claimName']}"
     for container in containers(manifest.pod):
         for source in container.get("envFrom", []):
             yield from _missing(manifest, source)
@@ -83,7 +85,7 @@ def _probes(manifest: Manifest) -> Iterator[str]:
 
 
 def names(manifest: Manifest) -> Iterator[str]:
-    """Selectors select the pod; the account, the Service and the namespace are there."""
+    """Selectors select the pod; the account and the Service are there, in one namespace."""
     labels = manifest.pod["metadata"]["labels"].items()
     spec = manifest.workload["spec"]
     selectors = [("workload", spec["selector"]["matchLabels"])]
@@ -95,9 +97,9 @@ def names(manifest: Manifest) -> Iterator[str]:
         yield "no such ServiceAccount"
     if manifest.find("Service", spec["serviceName"]) is None:
         yield "no such Service"
-    [namespace] = [one["metadata"]["name"] for one in manifest.of("Namespace")]
+    namespace = manifest.workload["metadata"].get("namespace")
     for one in manifest.objects:
-        if one["kind"] != "Namespace" and one["metadata"].get("namespace") != namespace:
+        if one["metadata"].get("namespace") != namespace:
             yield f"{one['kind']} {one['metadata']['name']} is in another namespace"
 
 

@@ -90,7 +90,7 @@ class Stage:
             return [
                 (table, line) for table, rows in self.azure.rows.items() for line in rows.lines[:]
             ]
-        file = self._folder / "claims/data-sentinelone-source-0/buffers/rows.ndjson"
+        file = self._folder / "claims/sentinelone-source-data/buffers/rows.ndjson"
         whole = file.read_bytes().rpartition(b"\n")[0] if file.exists() else b""
         return [("", line) for line in whole.splitlines()]
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Any
 
-import kubernetes_validate
 import pytest
 import yaml
 
-from kubernetes.kubelite.manifest import Manifest, Object
+from kubernetes.kubelite.manifest import Object
+from kubernetes.overlays import CHARTS as NAMES
 from kubernetes.overlays import DEPLOY, raw
+from kubernetes.overlays import chart_values as values
 
-CHARTS = DEPLOY / "charts"
 ROOT = Path(__file__).parents[2]
-NAMES = ("fluent-bit", "vector")
 KNOWN = {
     "fluent-bit": """affinity annotations args autoscaling command config daemonSetVolumeMounts
         daemonSetVolumes dashboards dnsConfig dnsPolicy env envFrom envWithTpl existingConfigMap
@@ -40,13 +39,6 @@ KNOWN = {
 """The keys of fluent/fluent-bit 0.58.1 and vector/vector 0.57.0; others are ignored in silence."""
 
 
-def values(name: str) -> dict[str, Any]:
-    """What is given to a chart."""
-    read = yaml.safe_load((CHARTS / f"{name}.yaml").read_text())
-    assert isinstance(read, dict)
-    return read
-
-
 def base() -> Object:
     """The pod of the base."""
     [one] = [one for one in raw() if one["kind"] == "StatefulSet"]
@@ -69,7 +61,7 @@ def test_one_poller() -> None:
     assert fluent_bit["updateStrategy"] == {"type": "Recreate"}
     assert vector["role"] == "Aggregator"
     assert vector["replicas"] == 1
-    assert vector["persistence"]["accessModes"] == ["ReadWriteOncePod"]
+    assert vector["podManagementPolicy"] == "Parallel"
     for one in (fluent_bit, vector):
         assert one["autoscaling"] == {"enabled": False}
 
@@ -126,10 +118,37 @@ def test_same_shipper(name: str) -> None:
         assert given[probe]["httpGet"]["path"] == shipper[probe]["httpGet"]["path"]
 
 
-@pytest.mark.parametrize("version", ["1.29", "1.37"])
-def test_claim(version: str) -> None:
-    """The claim that the chart of Fluent Bit needs is refused, or has another name."""
-    [claim] = Manifest.parse((CHARTS / "claim.yaml").read_text()).objects
-    kubernetes_validate.validate(claim, version, strict=True)
+def test_one_claim() -> None:
+    """Both charts take the claim of the base by its name, so a second replica finds it taken."""
+    [claim] = [one for one in raw() if one["kind"] == "PersistentVolumeClaim"]
     data = next(one for one in values("fluent-bit")["extraVolumes"] if one["name"] == "data")
-    assert data["persistentVolumeClaim"]["claimName"] == claim["metadata"]["name"]
+    assert data == next(one for one in base()["volumes"] if one["name"] == "data")
+    assert values("vector")["persistence"] == {
+        "enabled": True,
+        "existingClaim": claim["metadata"]["name"],
+    }
+
+
+def test_service_links() -> None:
+    """A Service of any name in the namespace changes nothing: its variables are given otherwise.
+
+    The chart of Fluent Bit has no `enableServiceLinks`. The links of a Service named `fluent-bit`
+    set `FLUENT_BIT_PORT` to `tcp://...`.
+    """
+    text = (ROOT / "fluent-bit/http.yaml").read_text()
+    read = set(re.findall(r"\$\{(\w+)", text))
+    linked = {name for name in read if name.endswith(("_PORT", "_SERVICE_HOST", "_TCP", "_ADDR"))}
+    given = {one["name"]: one["value"] for one in values("fluent-bit")["env"]}
+    assert linked <= set(given)
+    assert given["FLUENT_BIT_PORT"] == "8687"
+    [pod] = [one for one in raw() if one["kind"] == "StatefulSet"]
+    assert pod["spec"]["template"]["spec"]["enableServiceLinks"] is False
+
+
+def test_both_metrics_are_served() -> None:
+    """The Service of each chart has the port of the source, too."""
+    fluent_bit, vector = map(values, NAMES)
+    assert [(one["port"], one["containerPort"]) for one in fluent_bit["extraPorts"]] == [
+        (9464, 9464)
+    ]
+    assert [one["port"] for one in vector["service"]["ports"]] == [9464, 9599]

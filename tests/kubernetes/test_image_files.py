@@ -53,6 +53,13 @@ def test_no_shell_in_what_runs() -> None:
     assert all(one.startswith("[") for one in re.findall(r"^RUN (.+)$", last, flags=re.MULTILINE))
 
 
+def test_externally_managed() -> None:
+    """The stage that installs tells pip that it may, which Debian's own Python asks for."""
+    first = DOCKERFILE.partition("FROM ${PYTHON_RUNTIME}")[0]
+    given = first.index("PIP_BREAK_SYSTEM_PACKAGES=1")
+    assert given < first.index("-m pip install")
+
+
 @pytest.mark.parametrize("construct", ["COPY --link", "<<", "type=tmpfs"])
 def test_old_builders(construct: str) -> None:
     """Podman of Debian 12 fails at it, or makes another image of it."""

@@ -51,6 +51,20 @@ def test_schemas(overlay: str, version: str) -> None:
         kubernetes_validate.validate(one, version, strict=True)
 
 
+def test_cluster() -> None:
+    """The workflow's cluster gets an overlay with a console in its pod that the source polls."""
+    manifest = rendered(str(ROOT / "tests/kubernetes/cluster"))
+    console, source = container_of(manifest, "console"), container_of(manifest, "source")
+    assert console is not None
+    assert source is not None
+    assert console["args"] == ["demo", "console"]
+    [polled] = settings.settings_of(manifest, source).consoles
+    assert polled.url == "http://127.0.0.1:8081"
+    assert [*settings.programs(manifest), *hardening.single(manifest)] == []
+    for one in manifest.objects:
+        kubernetes_validate.validate(one, "1.37", strict=True)
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_schemas_without_kubectl(version: str) -> None:
     """The same of what is rendered from, where there is no kubectl to render it."""

@@ -1,4 +1,4 @@
-"""docs/kubernetes.md: what it shows can be copied, and what it lists is all there is."""
+"""docs/kubernetes.md: what it shows can be typed, and what it lists is all there is."""
 
 from __future__ import annotations
 
@@ -12,46 +12,64 @@ import pytest
 import yaml
 
 from kubernetes.kubelite.manifest import Manifest, containers
-from kubernetes.overlays import DEPLOY, OVERLAYS, SECRETS, rendered
+from kubernetes.overlays import CHARTS, DEPLOY, OVERLAYS, SECRETS, chart_values, rendered
 from kubernetes.settings import container_of, content
 from kubernetes.test_overlays import CHECKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Render = Callable[[str], Manifest]
+    Render = Callable[..., Manifest]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/kubernetes.md").read_text()
 IMAGE = "registry.example.com/sentinelone-source:0.1.0"
+CLIENT = "22222222-2222-2222-2222-222222222222"
 
 
-def example(name: str) -> str:
-    """A YAML block of the page, by its first line."""
-    [found] = re.findall(
-        rf"^```yaml\n# {re.escape(name)}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE
-    )
-    assert isinstance(found, str)
-    return found
+def blocks(language: str) -> list[str]:
+    """The fenced blocks of a language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
+
+
+def commands() -> list[str]:
+    """Everything that the page types, a command a line."""
+    shown = "".join(blocks("console")).replace("\\\n", "")
+    return [line.removeprefix("$ ") for line in shown.splitlines() if line.startswith("$ ")]
+
+
+def example(shipper: str) -> str:
+    """The kustomization.yaml that the page copies."""
+    return (DEPLOY / "examples" / shipper / "kustomization.yaml").read_text()
+
+
+def with_options(text: str) -> str:
+    """The same with all of its options."""
+    return re.sub(r"^  #(?=- |  )", "  ", text, flags=re.MULTILINE)
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> Render:
-    """Renders a kustomization in a folder of its own beside a clone, as the page says."""
+def deploy(tmp_path: Path) -> Render:
+    """Types step 2 for a shipper beside a clone and renders it."""
     if shutil.which("kubectl") is None:
         pytest.skip("no kubectl to render with")
     for part in ("deploy/kubernetes", "fluent-bit", "vector"):
         shutil.copytree(ROOT / part, tmp_path / "sentinelone-source" / part)
-    folder = tmp_path / "acme"
-    folder.mkdir()
-    shutil.copy(DEPLOY / "base/config.toml", folder)
-    shutil.copy(ROOT / "vector/http.yaml", folder / "vector.yaml")
-    (folder / "threats.toml").write_text('table = "SentinelOneThreats_CL"\n')
-    [environment] = re.findall(r"^```sh\n(DCE_URL=.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
-    (folder / "azure.env").write_text(environment)
 
-    def render(text: str) -> Manifest:
-        (folder / "kustomization.yaml").write_text(text)
+    def deploy(shipper: str, text: str = "") -> Manifest:
+        step = PAGE.partition("## 2. ")[2].partition("## 3. ")[0]
+        [block] = [
+            block
+            for block in re.findall(r"^```console\n(.*?)^```", step, re.DOTALL | re.MULTILINE)
+            if f"examples/{shipper} acme" in block
+        ]
+        for line in block.splitlines():
+            if line.startswith("$ cp "):
+                subprocess.run(line.removeprefix("$ ").split(), cwd=tmp_path, check=True)
+        folder = tmp_path / "acme"
+        (folder / "threats.toml").write_text('table = "SentinelOneThreats_CL"\n')
+        if text:
+            (folder / "kustomization.yaml").write_text(text)
         done = subprocess.run(
             ["kubectl", "kustomize", folder], capture_output=True, text=True, check=False
         )
@@ -59,68 +77,80 @@ def deployment(tmp_path: Path) -> Render:
         [secret] = rendered("fluent-bit-client-secret").of("Secret")
         return Manifest([*Manifest.parse(done.stdout).objects, secret])
 
-    return render
+    return deploy
 
 
 @pytest.mark.parametrize("shipper", ["fluent-bit", "vector"])
-def test_kustomizations(deployment: Render, shipper: str) -> None:
-    """The page's deployment does not render, or what is rendered does not hold together."""
-    manifest = deployment(example(f"kustomization: {shipper}"))
+def test_typed(deploy: Render, shipper: str) -> None:
+    """What the page types renders, and what is rendered holds together."""
+    manifest = deploy(shipper)
     for container in containers(manifest.pod):
-        ours = container["name"] != "shipper"
-        assert (container["image"] == IMAGE) is ours
-        if ours:
+        is_source = container["name"] != "shipper"
+        assert (container["image"] == IMAGE) is is_source
+        if is_source:
             container["image"] = "sentinelone-source"
     assert [problem for check in CHECKS for problem in check(manifest)] == []
 
 
 @pytest.mark.parametrize("shipper", ["fluent-bit", "vector"])
-def test_workload_identity(deployment: Render, shipper: str) -> None:
-    """The account keeps the identity of the example, and gets no token."""
-    base = example(f"kustomization: {shipper}").replace("client-secret", "workload-identity")
-    manifest = deployment(base + example("patch: workload identity"))
-    [account] = manifest.of("ServiceAccount")
-    [identity] = account["metadata"]["annotations"].values()
-    assert identity.startswith("8d3b1c2e")
-
-
-def test_patches(deployment: Render) -> None:
-    """A patch of the page changes nothing, or something else."""
-    base = example("kustomization: fluent-bit")
-    manifest = deployment(base + example("patch: another token"))
+def test_options(deploy: Render, shipper: str) -> None:
+    """Every option of the example changes what it says, beside all others."""
+    text = with_options(example(shipper)).replace("client-secret #", "workload-identity #")
+    manifest = deploy(shipper, text.replace("value: 5Gi", "value: 20Gi"))
+    [account], [claim] = manifest.of("ServiceAccount"), manifest.of("PersistentVolumeClaim")
+    assert list(account["metadata"]["annotations"].values()) == [CLIENT]
+    assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
+    assert claim["spec"]["resources"]["requests"]["storage"] == "20Gi"
     [secret] = manifest.of("Secret")
     secret["stringData"] = {**SECRETS, "sentinelone-token-emea": "emea"}
     source = container_of(manifest, "source")
     assert source is not None
     assert content(manifest, source, "/run/secrets/sentinelone/emea") == b"emea"
     assert content(manifest, source, "/run/secrets/sentinelone/token")
-    manifest = deployment(base + example("patch: access mode"))
-    assert manifest.claims[0]["spec"]["accessModes"] == ["ReadWriteOnce"]
-
-
-def test_mappings(deployment: Render) -> None:
-    """Mapping files of one's own end up in a ConfigMap that the pod does not mount."""
-    base = example("kustomization: fluent-bit")
-    more = example("generator: mappings").partition("configMapGenerator:\n")[2]
-    manifest = deployment(base + more)
-    source = container_of(manifest, "source")
-    assert source is not None
     assert content(manifest, source, "/etc/sentinelone-source-mappings/threats.toml")
 
 
+def test_one_complete_file() -> None:
+    """The page shows a whole kustomization and no piece that repeats a key when appended."""
+    shown = [block for block in blocks("yaml") if "# object: " not in block]
+    assert shown == [example("fluent-bit")]
+    for shipper in ("fluent-bit", "vector"):
+        keys = re.findall(r"^(\w+):", with_options(example(shipper)), flags=re.MULTILINE)
+        assert len(keys) == len(set(keys))
+
+
+def test_namespaces() -> None:
+    """Every command says in which namespace, or works on the whole folder or on no namespace."""
+    free = (
+        r"kustomize|(create|label) namespace|(apply|delete) --kustomize|repo add|apply --filename -"
+    )
+    for line in commands():
+        for part in line.split(" | "):
+            if part.startswith(("kubectl", "helm")):
+                assert "--namespace sentinelone-source" in part or re.search(free, part), part
+
+
 def test_monitor() -> None:
-    """The monitor of the page watches ports that the Service does not have."""
-    monitor = yaml.safe_load(example("object: monitor"))
-    watched = {one["port"] for one in monitor["spec"]["endpoints"]}
+    """The monitor finds the pods of the overlays and the charts, and ports that they have."""
+    [block] = [block for block in blocks("yaml") if "# object: monitor" in block]
+    spec = yaml.safe_load(block)["spec"]
+    wanted = spec["selector"]["matchLabels"].items()
+    watched = {one["port"] for one in spec["podMetricsEndpoints"]}
     for overlay in OVERLAYS:
-        [service] = rendered(overlay).of("Service")
-        assert watched == {port["name"] for port in service["spec"]["ports"]}
-        wanted = monitor["spec"]["selector"]["matchLabels"].items()
-        assert wanted <= service["metadata"]["labels"].items()
+        pod = rendered(overlay).pod
+        ports = {port["name"] for one in containers(pod) for port in one.get("ports", [])}
+        assert wanted <= pod["metadata"]["labels"].items()
+        assert watched == ports
+    for name in CHARTS:
+        values = chart_values(name)
+        [source] = values["extraContainers"]
+        ports = {port["name"] for port in (*source["ports"], *values.get("containerPorts", []))}
+        assert wanted <= values["podLabels"].items()
+        assert watched == ports | ({"shipper-metrics"} if name == "fluent-bit" else set())
 
 
 def test_lists() -> None:
-    """An overlay, a key of the Secret or an argument of the image that the page does not name."""
+    """The page names every overlay, key of the Secret and argument of the image."""
     rows = set(re.findall(r"^\| `([^`]+)`", PAGE, re.MULTILINE))
     assert set(OVERLAYS) <= rows
     assert set(SECRETS) <= rows
@@ -130,10 +160,9 @@ def test_lists() -> None:
 
 
 def test_paths() -> None:
-    """A command of the page names a file that is not there."""
+    """Every file of the clone that a command names is there."""
     named = re.findall(
-        r"(?<![\w/])(?:sentinelone-source/)?((?:deploy|vector|fluent-bit)/\S+)", PAGE
+        r"sentinelone-source/((?:deploy|vector|fluent-bit)/\S+)", "\n".join(commands())
     )
-    found = [path.rstrip("`,.:;") for path in named if not path.startswith("vector/vector")]
-    assert len(found) > 10
-    assert [path for path in found if not (ROOT / path).exists()] == []
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / path).exists()] == []

@@ -49,13 +49,6 @@ class Manifest:
         assert isinstance(template, dict)
         return template
 
-    @property
-    def claims(self) -> list[Object]:
-        """The volume claims that a StatefulSet makes for its pod."""
-        claims = self.workload["spec"].get("volumeClaimTemplates", [])
-        assert isinstance(claims, list)
-        return claims
-
     def data(self, kind: str, name: str, *, optional: bool = False) -> dict[str, bytes]:
         """The keys of a ConfigMap or Secret.
 

@@ -44,7 +44,7 @@ class Pod:
         self.spec = manifest.pod["spec"]
         self.hostname = manifest.workload["metadata"]["name"] + "-0"
         self.name = f"{self.hostname}-{folder.name}"
-        self.volumes = Volumes(manifest, folder, self.hostname)
+        self.volumes = Volumes(manifest, folder)
         self.events: list[tuple[str, str]] = []
         self._hosts = folder / "hosts"
 

@@ -35,7 +35,6 @@ LEFT_OUT = (
     "dist-packages",
     "config-*",
     "*.a",
-    "EXTERNALLY-MANAGED",
 )
 PASSWD = "root:x:0:0::/:/sbin/nologin\nnonroot:x:65532:65532::/home/nonroot:/sbin/nologin\n"
 GROUP = "root:x:0:\nnonroot:x:65532:\n"
@@ -56,8 +55,10 @@ def python_root(folder: Path) -> None:
 
 
 def build_root(folder: Path) -> None:
-    """The same with pip and a shell, to build in."""
+    """The same with pip and a shell, and, as Debian's, managed by others than pip."""
     python_root(folder)
+    library = _inside(folder, Path(sysconfig.get_path("stdlib")))
+    (library / "EXTERNALLY-MANAGED").write_text("[externally-managed]\nError=managed by apt\n")
     found = importlib.util.find_spec("pip")
     assert found is not None
     assert found.submodule_search_locations is not None

@@ -20,14 +20,10 @@ if TYPE_CHECKING:
 class Volumes:
     """The volumes of one pod. Claims outlive the pod, everything else goes with it."""
 
-    def __init__(self, manifest: Manifest, folder: Path, pod: str) -> None:
+    def __init__(self, manifest: Manifest, folder: Path) -> None:
         self._manifest = manifest
         self._folder = folder
         self._group = manifest.pod["spec"].get("securityContext", {}).get("fsGroup")
-        self._claims = {
-            claim["metadata"]["name"]: f"{claim['metadata']['name']}-{pod}"
-            for claim in manifest.claims
-        }
         self.paths: dict[str, Path] = {}
 
     def make(self) -> None:
@@ -36,8 +32,6 @@ class Volumes:
         Raises:
             KeyError: a ConfigMap, a Secret or a key that the manifests do not have.
         """
-        for name, claim in self._claims.items():
-            self.paths[name] = self._claim(claim)
         for volume in self._manifest.pod["spec"].get("volumes", []):
             self.paths[volume["name"]] = self._volume(volume)
 
