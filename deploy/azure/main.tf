@@ -1,7 +1,10 @@
-# Made from the mappings by `sentinelone-source template`; make it again, do not edit it.
+# The tables in Log Analytics, the data collection rule, the sender's role, the error log and the
+# alerts. `sentinelone-source template --format terraform` prints this file with the tables of your
+# mappings in place of tables.json.
 
 terraform {
   required_providers {
+    # azapi sends the same bodies as ARM and Bicep, and supports rules with an endpoint of their own.
     azapi = {
       source  = "Azure/azapi"
       version = "~> 2.5"
@@ -14,362 +17,172 @@ variable "workspace_resource_id" {
   description = "The Log Analytics workspace: /subscriptions/.../workspaces/NAME."
 }
 
+locals {
+  tables = jsondecode(file("${path.module}/tables.json"))
+}
+
+# ==== tables ====
+
 variable "retention_in_days" {
   type        = number
-  description = "How long the tables can be queried, 4 to 730 days; -1: as long as the workspace says."
+  description = "Days that the tables can be queried, 4 to 730. -1: the setting of the workspace."
   default     = -1
 }
 
 variable "total_retention_in_days" {
   type        = number
-  description = "The same with the archive, 4 to 4383 days; -1: no archive."
+  description = "Days that the tables are kept, archive included, 4 to 4383. -1: no archive."
   default     = -1
 }
 
+resource "azapi_resource" "table" {
+  for_each  = { for item in local.tables : item.name => item }
+  type      = "Microsoft.OperationalInsights/workspaces/tables@2023-09-01"
+  parent_id = var.workspace_resource_id
+  name      = each.key
+  body = {
+    properties = {
+      plan = "Analytics"
+      # Azure answers -1 with the days of the workspace, which Terraform would take for a change.
+      retentionInDays      = var.retention_in_days == -1 ? null : var.retention_in_days
+      totalRetentionInDays = var.total_retention_in_days == -1 ? null : var.total_retention_in_days
+      schema = {
+        name    = each.key
+        columns = each.value.columns
+      }
+    }
+  }
+  # One after another: a workspace refuses concurrent changes.
+  locks                     = [var.workspace_resource_id]
+  schema_validation_enabled = false
+  ignore_null_property      = true
+  response_export_values    = []
+
+  # Destroying a table deletes its rows. `terraform state rm` releases a table and keeps them.
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+# Version 0.1.0 had one resource for each table.
+moved {
+  from = azapi_resource.table_activities
+  to   = azapi_resource.table["SentinelOneActivities_CL"]
+}
+
+moved {
+  from = azapi_resource.table_agents
+  to   = azapi_resource.table["SentinelOneAgents_CL"]
+}
+
+moved {
+  from = azapi_resource.table_alerts
+  to   = azapi_resource.table["SentinelOneAlerts_CL"]
+}
+
+moved {
+  from = azapi_resource.table_groups
+  to   = azapi_resource.table["SentinelOneGroups_CL"]
+}
+
+moved {
+  from = azapi_resource.table_threats
+  to   = azapi_resource.table["SentinelOneThreats_CL"]
+}
+
+# ==== parser ====
+
+variable "with_parser" {
+  type        = bool
+  description = "Whether to install the workspace function SentinelOne."
+  default     = false # true with --with-parser
+}
+
+resource "azapi_resource" "parser" {
+  count      = var.with_parser ? 1 : 0
+  depends_on = [azapi_resource.table]
+  type       = "Microsoft.OperationalInsights/workspaces/savedSearches@2020-08-01"
+  parent_id  = var.workspace_resource_id
+  name       = "sentinelone-source-parser"
+  body = {
+    etag = "*"
+    properties = {
+      category      = "SentinelOne"
+      displayName   = "SentinelOne"
+      functionAlias = "SentinelOne"
+      query         = file("${path.module}/SentinelOne.kql")
+      version       = 2
+    }
+  }
+  schema_validation_enabled = false
+  ignore_null_property      = true
+  response_export_values    = []
+}
+
+# ==== rule ====
+
 variable "sender_principal_id" {
   type        = string
-  description = "Who sends: the object id of the service principal (of the enterprise application, not of the app registration) or of the managed identity; empty: no role is granted."
+  description = "Object id of the service principal or managed identity that sends; not of the app registration. Empty: no role is granted."
 }
 
 variable "dcr_name" {
   type        = string
-  description = "The data collection rule's name."
+  description = "Name of the data collection rule."
   default     = "dcr-sentinelone"
 }
 
 variable "resource_group_id" {
   type        = string
-  description = "Where the rule and its alerts go: /subscriptions/.../resourceGroups/NAME; empty: where the workspace is."
+  description = "Resource group of the rule and its alerts: /subscriptions/.../resourceGroups/NAME. Empty: that of the workspace."
   default     = ""
 }
 
 variable "data_collection_endpoint_id" {
   type        = string
-  description = "A data collection endpoint (private link needs one); empty: the rule's own endpoint."
+  description = "A data collection endpoint, which private link needs. Empty: the endpoint of the rule."
   default     = ""
 }
 
 variable "action_group_id" {
   type        = string
-  description = "The action group that the alerts call; empty: none is called."
+  description = "The action group that the alerts call. Empty: none."
   default     = ""
 }
 
 locals {
   workspace_group_id = join("/", slice(split("/", var.workspace_resource_id), 0, 5))
   resource_group_id  = coalesce(var.resource_group_id, local.workspace_group_id)
+
+  # Monitoring Metrics Publisher: the built-in role that may send to a rule.
+  sender_role = "3913510d-42f4-4e42-8a64-420c390055eb"
+
+  alerts = {
+    rows-dropped = {
+      metric      = "RowsDropped_Count"
+      aggregation = "Total"
+      description = "Azure dropped SentinelOne rows after accepting them; see the table DCRLogErrors."
+    }
+    transformation-errors = {
+      metric      = "TransformationErrors_Count"
+      aggregation = "Count"
+      description = "Azure could not transform SentinelOne rows; see the table DCRLogErrors."
+    }
+  }
 }
+
+data "azapi_client_config" "me" {}
 
 data "azapi_resource" "workspace" {
   type        = "Microsoft.OperationalInsights/workspaces@2023-09-01"
   resource_id = var.workspace_resource_id
 }
 
-data "azapi_client_config" "me" {}
-
 data "azapi_resource" "endpoint" {
   count                  = var.data_collection_endpoint_id == "" ? 0 : 1
   type                   = "Microsoft.Insights/dataCollectionEndpoints@2023-03-11"
   resource_id            = var.data_collection_endpoint_id
   response_export_values = ["properties.logsIngestion.endpoint"]
-}
-
-resource "azapi_resource" "table_activities" {
-  type      = "Microsoft.OperationalInsights/workspaces/tables@2023-09-01"
-  parent_id = var.workspace_resource_id
-  name      = "SentinelOneActivities_CL"
-  body = {
-    properties = {
-      plan                 = "Analytics"
-      retentionInDays      = var.retention_in_days == -1 ? null : var.retention_in_days
-      totalRetentionInDays = var.total_retention_in_days == -1 ? null : var.total_retention_in_days
-      schema = {
-        name = "SentinelOneActivities_CL"
-        columns = [
-          { name = "TimeGenerated", type = "dateTime" },
-          { name = "AgentUpdatedVersion", type = "string" },
-          { name = "UserId", type = "string" },
-          { name = "ThreatId", type = "string" },
-          { name = "PrimaryDescription", type = "string" },
-          { name = "SecondaryDescription", type = "string" },
-          { name = "Id", type = "string" },
-          { name = "GroupId", type = "string" },
-          { name = "CreatedAt", type = "dateTime" },
-          { name = "AccountName", type = "string" },
-          { name = "Data", type = "string" },
-          { name = "AgentId", type = "string" },
-          { name = "Hash", type = "string" },
-          { name = "UpdatedAt", type = "dateTime" },
-          { name = "Description", type = "string" },
-          { name = "ActivityUuid", type = "string" },
-          { name = "SiteId", type = "string" },
-          { name = "ActivityType", type = "real" },
-          { name = "SiteName", type = "string" },
-          { name = "AccountId", type = "string" },
-          { name = "OsFamily", type = "string" },
-          { name = "GroupName", type = "string" },
-          { name = "Comments", type = "string" },
-        ]
-      }
-    }
-  }
-  schema_validation_enabled = false
-  ignore_null_property      = true
-  response_export_values    = []
-
-  # Without the table its rows are gone too. `terraform state rm` lets go of it and keeps them.
-  lifecycle {
-    prevent_destroy = true
-  }
-}
-
-resource "azapi_resource" "table_agents" {
-  type      = "Microsoft.OperationalInsights/workspaces/tables@2023-09-01"
-  parent_id = var.workspace_resource_id
-  name      = "SentinelOneAgents_CL"
-  body = {
-    properties = {
-      plan                 = "Analytics"
-      retentionInDays      = var.retention_in_days == -1 ? null : var.retention_in_days
-      totalRetentionInDays = var.total_retention_in_days == -1 ? null : var.total_retention_in_days
-      schema = {
-        name = "SentinelOneAgents_CL"
-        columns = [
-          { name = "TimeGenerated", type = "dateTime" },
-          { name = "Uuid", type = "string" },
-          { name = "MitigationMode", type = "string" },
-          { name = "NetworkStatus", type = "string" },
-          { name = "InstallerType", type = "string" },
-          { name = "MitigationModeSuspicious", type = "string" },
-          { name = "IsPendingUninstall", type = "boolean" },
-          { name = "InRemoteShellSession", type = "boolean" },
-          { name = "LastLoggedInUserName", type = "string" },
-          { name = "OsRevision", type = "string" },
-          { name = "OsArch", type = "string" },
-          { name = "Id", type = "string" },
-          { name = "ComputerName", type = "string" },
-          { name = "TotalMemory", type = "real" },
-          { name = "CreatedAt", type = "dateTime" },
-          { name = "GroupId", type = "string" },
-          { name = "LastActiveDate", type = "dateTime" },
-          { name = "FullDiskScanLastUpdatedAt", type = "dateTime" },
-          { name = "AllowRemoteShell", type = "boolean" },
-          { name = "RangerVersion", type = "string" },
-          { name = "AccountName", type = "string" },
-          { name = "ScanStatus", type = "string" },
-          { name = "Domain", type = "string" },
-          { name = "MissingPermissions", type = "string" },
-          { name = "IsActive", type = "boolean" },
-          { name = "GroupIp", type = "string" },
-          { name = "ThreatRebootRequired", type = "boolean" },
-          { name = "GroupUpdatedAt", type = "dateTime" },
-          { name = "ExternalId", type = "string" },
-          { name = "MachineType", type = "string" },
-          { name = "RegisteredAt", type = "dateTime" },
-          { name = "AppsVulnerabilityStatus", type = "string" },
-          { name = "CoreCount", type = "real" },
-          { name = "Locations", type = "string" },
-          { name = "ScanFinishedAt", type = "dateTime" },
-          { name = "UpdatedAt", type = "dateTime" },
-          { name = "ExternalIp", type = "string" },
-          { name = "LocationType", type = "string" },
-          { name = "PolicyUpdatedAt", type = "dateTime" },
-          { name = "IsDecommissioned", type = "boolean" },
-          { name = "CpuId", type = "string" },
-          { name = "NetworkInterfaces", type = "string" },
-          { name = "IsUninstalled", type = "boolean" },
-          { name = "ActiveDirectory", type = "string" },
-          { name = "ScanStartedAt", type = "dateTime" },
-          { name = "RangerStatus", type = "string" },
-          { name = "SiteId", type = "string" },
-          { name = "AgentVersion", type = "string" },
-          { name = "OsUsername", type = "string" },
-          { name = "EncryptedApplications", type = "boolean" },
-          { name = "LastIpToMgmt", type = "string" },
-          { name = "CpuCount", type = "real" },
-          { name = "ScanAbortedAt", type = "dateTime" },
-          { name = "SiteName", type = "string" },
-          { name = "ActiveThreats", type = "real" },
-          { name = "Infected", type = "boolean" },
-          { name = "ConsoleMigrationStatus", type = "string" },
-          { name = "OsType", type = "string" },
-          { name = "AccountId", type = "string" },
-          { name = "GroupName", type = "string" },
-          { name = "OsName", type = "string" },
-          { name = "IsUpToDate", type = "boolean" },
-          { name = "LicenseKey", type = "string" },
-          { name = "UserActionsNeeded", type = "string" },
-          { name = "ModelName", type = "string" },
-          { name = "OsStartTime", type = "dateTime" },
-          { name = "NetworkQuarantineEnabled", type = "boolean" },
-          { name = "OperationalStateExpiration", type = "string" },
-          { name = "RemoteProfilingState", type = "string" },
-        ]
-      }
-    }
-  }
-  schema_validation_enabled = false
-  ignore_null_property      = true
-  response_export_values    = []
-  depends_on                = [azapi_resource.table_activities]
-
-  # Without the table its rows are gone too. `terraform state rm` lets go of it and keeps them.
-  lifecycle {
-    prevent_destroy = true
-  }
-}
-
-resource "azapi_resource" "table_alerts" {
-  type      = "Microsoft.OperationalInsights/workspaces/tables@2023-09-01"
-  parent_id = var.workspace_resource_id
-  name      = "SentinelOneAlerts_CL"
-  body = {
-    properties = {
-      plan                 = "Analytics"
-      retentionInDays      = var.retention_in_days == -1 ? null : var.retention_in_days
-      totalRetentionInDays = var.total_retention_in_days == -1 ? null : var.total_retention_in_days
-      schema = {
-        name = "SentinelOneAlerts_CL"
-        columns = [
-          { name = "TimeGenerated", type = "dateTime" },
-          { name = "SourceProcessInfo", type = "string" },
-          { name = "AlertInfo", type = "string" },
-          { name = "AgentDetectionInfo", type = "string" },
-          { name = "RuleInfo", type = "string" },
-          { name = "ContainerInfo", type = "string" },
-          { name = "SourceParentProcessInfo", type = "string" },
-          { name = "TargetProcessInfo", type = "string" },
-          { name = "KubernetesInfo", type = "string" },
-        ]
-      }
-    }
-  }
-  schema_validation_enabled = false
-  ignore_null_property      = true
-  response_export_values    = []
-  depends_on                = [azapi_resource.table_agents]
-
-  # Without the table its rows are gone too. `terraform state rm` lets go of it and keeps them.
-  lifecycle {
-    prevent_destroy = true
-  }
-}
-
-resource "azapi_resource" "table_groups" {
-  type      = "Microsoft.OperationalInsights/workspaces/tables@2023-09-01"
-  parent_id = var.workspace_resource_id
-  name      = "SentinelOneGroups_CL"
-  body = {
-    properties = {
-      plan                 = "Analytics"
-      retentionInDays      = var.retention_in_days == -1 ? null : var.retention_in_days
-      totalRetentionInDays = var.total_retention_in_days == -1 ? null : var.total_retention_in_days
-      schema = {
-        name = "SentinelOneGroups_CL"
-        columns = [
-          { name = "TimeGenerated", type = "dateTime" },
-          { name = "Creator", type = "string" },
-          { name = "RegistrationToken", type = "string" },
-          { name = "IsDefault", type = "string" },
-          { name = "UpdatedAt", type = "dateTime" },
-          { name = "TotalAgents", type = "string" },
-          { name = "Inherits", type = "string" },
-          { name = "Name", type = "string" },
-          { name = "Rank", type = "real" },
-          { name = "FilterName", type = "string" },
-          { name = "GroupType", type = "string" },
-          { name = "Id", type = "string" },
-          { name = "CreatedAt", type = "dateTime" },
-          { name = "CreatorId", type = "string" },
-          { name = "SiteId", type = "string" },
-          { name = "FilterId", type = "string" },
-        ]
-      }
-    }
-  }
-  schema_validation_enabled = false
-  ignore_null_property      = true
-  response_export_values    = []
-  depends_on                = [azapi_resource.table_alerts]
-
-  # Without the table its rows are gone too. `terraform state rm` lets go of it and keeps them.
-  lifecycle {
-    prevent_destroy = true
-  }
-}
-
-resource "azapi_resource" "table_threats" {
-  type      = "Microsoft.OperationalInsights/workspaces/tables@2023-09-01"
-  parent_id = var.workspace_resource_id
-  name      = "SentinelOneThreats_CL"
-  body = {
-    properties = {
-      plan                 = "Analytics"
-      retentionInDays      = var.retention_in_days == -1 ? null : var.retention_in_days
-      totalRetentionInDays = var.total_retention_in_days == -1 ? null : var.total_retention_in_days
-      schema = {
-        name = "SentinelOneThreats_CL"
-        columns = [
-          { name = "TimeGenerated", type = "dateTime" },
-          { name = "FilePath", type = "string" },
-          { name = "CloudVerdict", type = "string" },
-          { name = "MitigationMode", type = "string" },
-          { name = "AgentOsType", type = "string" },
-          { name = "AgentInfected", type = "boolean" },
-          { name = "InitiatingUserId", type = "string" },
-          { name = "Engines", type = "string" },
-          { name = "Id", type = "string" },
-          { name = "FileExtensionType", type = "string" },
-          { name = "MitigationStatus", type = "string" },
-          { name = "AgentDomain", type = "string" },
-          { name = "CreatedAt", type = "dateTime" },
-          { name = "IsCertValid", type = "boolean" },
-          { name = "FileDisplayName", type = "string" },
-          { name = "AgentIp", type = "string" },
-          { name = "AccountName", type = "string" },
-          { name = "AgentMachineType", type = "string" },
-          { name = "FileVerificationType", type = "string" },
-          { name = "Indicators", type = "string" },
-          { name = "InitiatedByDescription", type = "string" },
-          { name = "AutomaticallyResolved", type = "boolean" },
-          { name = "AgentId", type = "string" },
-          { name = "ProcessArguments", type = "string" },
-          { name = "MitigationReport", type = "string" },
-          { name = "ThreatName", type = "string" },
-          { name = "ClassificationSource", type = "string" },
-          { name = "UpdatedAt", type = "dateTime" },
-          { name = "InitiatedBy", type = "string" },
-          { name = "AgentNetworkStatus", type = "string" },
-          { name = "AgentComputerName", type = "string" },
-          { name = "Classification", type = "string" },
-          { name = "CertId", type = "string" },
-          { name = "AgentIsActive", type = "boolean" },
-          { name = "SiteId", type = "string" },
-          { name = "AgentVersion", type = "string" },
-          { name = "FileContentHash", type = "string" },
-          { name = "WhiteningOptions", type = "string" },
-          { name = "Username", type = "string" },
-          { name = "FileSha256", type = "string" },
-          { name = "AgentIsDecommissioned", type = "boolean" },
-          { name = "CollectionId", type = "string" },
-          { name = "SiteName", type = "string" },
-          { name = "AccountId", type = "string" },
-          { name = "ThreatInfo", type = "dynamic" },
-          { name = "AgentDetectionInfo", type = "dynamic" },
-          { name = "AgentRealtimeInfo", type = "dynamic" },
-        ]
-      }
-    }
-  }
-  schema_validation_enabled = false
-  ignore_null_property      = true
-  response_export_values    = []
-  depends_on                = [azapi_resource.table_groups]
-
-  # Without the table its rows are gone too. `terraform state rm` lets go of it and keeps them.
-  lifecycle {
-    prevent_destroy = true
-  }
 }
 
 resource "azapi_resource" "rule" {
@@ -382,190 +195,10 @@ resource "azapi_resource" "rule" {
     properties = {
       description              = "SentinelOne rows, from sentinelone-source"
       dataCollectionEndpointId = var.data_collection_endpoint_id == "" ? null : var.data_collection_endpoint_id
+      # The same columns as the tables. The two APIs spell one type differently: dateTime, datetime.
       streamDeclarations = {
-        Custom-SentinelOneActivities_CL = {
-          columns = [
-            { name = "TimeGenerated", type = "datetime" },
-            { name = "AgentUpdatedVersion", type = "string" },
-            { name = "UserId", type = "string" },
-            { name = "ThreatId", type = "string" },
-            { name = "PrimaryDescription", type = "string" },
-            { name = "SecondaryDescription", type = "string" },
-            { name = "Id", type = "string" },
-            { name = "GroupId", type = "string" },
-            { name = "CreatedAt", type = "datetime" },
-            { name = "AccountName", type = "string" },
-            { name = "Data", type = "string" },
-            { name = "AgentId", type = "string" },
-            { name = "Hash", type = "string" },
-            { name = "UpdatedAt", type = "datetime" },
-            { name = "Description", type = "string" },
-            { name = "ActivityUuid", type = "string" },
-            { name = "SiteId", type = "string" },
-            { name = "ActivityType", type = "real" },
-            { name = "SiteName", type = "string" },
-            { name = "AccountId", type = "string" },
-            { name = "OsFamily", type = "string" },
-            { name = "GroupName", type = "string" },
-            { name = "Comments", type = "string" },
-          ]
-        }
-        Custom-SentinelOneAgents_CL = {
-          columns = [
-            { name = "TimeGenerated", type = "datetime" },
-            { name = "Uuid", type = "string" },
-            { name = "MitigationMode", type = "string" },
-            { name = "NetworkStatus", type = "string" },
-            { name = "InstallerType", type = "string" },
-            { name = "MitigationModeSuspicious", type = "string" },
-            { name = "IsPendingUninstall", type = "boolean" },
-            { name = "InRemoteShellSession", type = "boolean" },
-            { name = "LastLoggedInUserName", type = "string" },
-            { name = "OsRevision", type = "string" },
-            { name = "OsArch", type = "string" },
-            { name = "Id", type = "string" },
-            { name = "ComputerName", type = "string" },
-            { name = "TotalMemory", type = "real" },
-            { name = "CreatedAt", type = "datetime" },
-            { name = "GroupId", type = "string" },
-            { name = "LastActiveDate", type = "datetime" },
-            { name = "FullDiskScanLastUpdatedAt", type = "datetime" },
-            { name = "AllowRemoteShell", type = "boolean" },
-            { name = "RangerVersion", type = "string" },
-            { name = "AccountName", type = "string" },
-            { name = "ScanStatus", type = "string" },
-            { name = "Domain", type = "string" },
-            { name = "MissingPermissions", type = "string" },
-            { name = "IsActive", type = "boolean" },
-            { name = "GroupIp", type = "string" },
-            { name = "ThreatRebootRequired", type = "boolean" },
-            { name = "GroupUpdatedAt", type = "datetime" },
-            { name = "ExternalId", type = "string" },
-            { name = "MachineType", type = "string" },
-            { name = "RegisteredAt", type = "datetime" },
-            { name = "AppsVulnerabilityStatus", type = "string" },
-            { name = "CoreCount", type = "real" },
-            { name = "Locations", type = "string" },
-            { name = "ScanFinishedAt", type = "datetime" },
-            { name = "UpdatedAt", type = "datetime" },
-            { name = "ExternalIp", type = "string" },
-            { name = "LocationType", type = "string" },
-            { name = "PolicyUpdatedAt", type = "datetime" },
-            { name = "IsDecommissioned", type = "boolean" },
-            { name = "CpuId", type = "string" },
-            { name = "NetworkInterfaces", type = "string" },
-            { name = "IsUninstalled", type = "boolean" },
-            { name = "ActiveDirectory", type = "string" },
-            { name = "ScanStartedAt", type = "datetime" },
-            { name = "RangerStatus", type = "string" },
-            { name = "SiteId", type = "string" },
-            { name = "AgentVersion", type = "string" },
-            { name = "OsUsername", type = "string" },
-            { name = "EncryptedApplications", type = "boolean" },
-            { name = "LastIpToMgmt", type = "string" },
-            { name = "CpuCount", type = "real" },
-            { name = "ScanAbortedAt", type = "datetime" },
-            { name = "SiteName", type = "string" },
-            { name = "ActiveThreats", type = "real" },
-            { name = "Infected", type = "boolean" },
-            { name = "ConsoleMigrationStatus", type = "string" },
-            { name = "OsType", type = "string" },
-            { name = "AccountId", type = "string" },
-            { name = "GroupName", type = "string" },
-            { name = "OsName", type = "string" },
-            { name = "IsUpToDate", type = "boolean" },
-            { name = "LicenseKey", type = "string" },
-            { name = "UserActionsNeeded", type = "string" },
-            { name = "ModelName", type = "string" },
-            { name = "OsStartTime", type = "datetime" },
-            { name = "NetworkQuarantineEnabled", type = "boolean" },
-            { name = "OperationalStateExpiration", type = "string" },
-            { name = "RemoteProfilingState", type = "string" },
-          ]
-        }
-        Custom-SentinelOneAlerts_CL = {
-          columns = [
-            { name = "TimeGenerated", type = "datetime" },
-            { name = "SourceProcessInfo", type = "string" },
-            { name = "AlertInfo", type = "string" },
-            { name = "AgentDetectionInfo", type = "string" },
-            { name = "RuleInfo", type = "string" },
-            { name = "ContainerInfo", type = "string" },
-            { name = "SourceParentProcessInfo", type = "string" },
-            { name = "TargetProcessInfo", type = "string" },
-            { name = "KubernetesInfo", type = "string" },
-          ]
-        }
-        Custom-SentinelOneGroups_CL = {
-          columns = [
-            { name = "TimeGenerated", type = "datetime" },
-            { name = "Creator", type = "string" },
-            { name = "RegistrationToken", type = "string" },
-            { name = "IsDefault", type = "string" },
-            { name = "UpdatedAt", type = "datetime" },
-            { name = "TotalAgents", type = "string" },
-            { name = "Inherits", type = "string" },
-            { name = "Name", type = "string" },
-            { name = "Rank", type = "real" },
-            { name = "FilterName", type = "string" },
-            { name = "GroupType", type = "string" },
-            { name = "Id", type = "string" },
-            { name = "CreatedAt", type = "datetime" },
-            { name = "CreatorId", type = "string" },
-            { name = "SiteId", type = "string" },
-            { name = "FilterId", type = "string" },
-          ]
-        }
-        Custom-SentinelOneThreats_CL = {
-          columns = [
-            { name = "TimeGenerated", type = "datetime" },
-            { name = "FilePath", type = "string" },
-            { name = "CloudVerdict", type = "string" },
-            { name = "MitigationMode", type = "string" },
-            { name = "AgentOsType", type = "string" },
-            { name = "AgentInfected", type = "boolean" },
-            { name = "InitiatingUserId", type = "string" },
-            { name = "Engines", type = "string" },
-            { name = "Id", type = "string" },
-            { name = "FileExtensionType", type = "string" },
-            { name = "MitigationStatus", type = "string" },
-            { name = "AgentDomain", type = "string" },
-            { name = "CreatedAt", type = "datetime" },
-            { name = "IsCertValid", type = "boolean" },
-            { name = "FileDisplayName", type = "string" },
-            { name = "AgentIp", type = "string" },
-            { name = "AccountName", type = "string" },
-            { name = "AgentMachineType", type = "string" },
-            { name = "FileVerificationType", type = "string" },
-            { name = "Indicators", type = "string" },
-            { name = "InitiatedByDescription", type = "string" },
-            { name = "AutomaticallyResolved", type = "boolean" },
-            { name = "AgentId", type = "string" },
-            { name = "ProcessArguments", type = "string" },
-            { name = "MitigationReport", type = "string" },
-            { name = "ThreatName", type = "string" },
-            { name = "ClassificationSource", type = "string" },
-            { name = "UpdatedAt", type = "datetime" },
-            { name = "InitiatedBy", type = "string" },
-            { name = "AgentNetworkStatus", type = "string" },
-            { name = "AgentComputerName", type = "string" },
-            { name = "Classification", type = "string" },
-            { name = "CertId", type = "string" },
-            { name = "AgentIsActive", type = "boolean" },
-            { name = "SiteId", type = "string" },
-            { name = "AgentVersion", type = "string" },
-            { name = "FileContentHash", type = "string" },
-            { name = "WhiteningOptions", type = "string" },
-            { name = "Username", type = "string" },
-            { name = "FileSha256", type = "string" },
-            { name = "AgentIsDecommissioned", type = "boolean" },
-            { name = "CollectionId", type = "string" },
-            { name = "SiteName", type = "string" },
-            { name = "AccountId", type = "string" },
-            { name = "ThreatInfo", type = "dynamic" },
-            { name = "AgentDetectionInfo", type = "dynamic" },
-            { name = "AgentRealtimeInfo", type = "dynamic" },
-          ]
+        for item in local.tables : item.stream => {
+          columns = [for column in item.columns : { name = column.name, type = lower(column.type) }]
         }
       }
       destinations = {
@@ -577,53 +210,29 @@ resource "azapi_resource" "rule" {
         ]
       }
       dataFlows = [
-        {
-          streams      = ["Custom-SentinelOneActivities_CL"]
+        for item in local.tables : {
+          streams      = [item.stream]
           destinations = ["workspace"]
           transformKql = "source"
-          outputStream = "Custom-SentinelOneActivities_CL"
-        },
-        {
-          streams      = ["Custom-SentinelOneAgents_CL"]
-          destinations = ["workspace"]
-          transformKql = "source"
-          outputStream = "Custom-SentinelOneAgents_CL"
-        },
-        {
-          streams      = ["Custom-SentinelOneAlerts_CL"]
-          destinations = ["workspace"]
-          transformKql = "source"
-          outputStream = "Custom-SentinelOneAlerts_CL"
-        },
-        {
-          streams      = ["Custom-SentinelOneGroups_CL"]
-          destinations = ["workspace"]
-          transformKql = "source"
-          outputStream = "Custom-SentinelOneGroups_CL"
-        },
-        {
-          streams      = ["Custom-SentinelOneThreats_CL"]
-          destinations = ["workspace"]
-          transformKql = "source"
-          outputStream = "Custom-SentinelOneThreats_CL"
-        },
+          outputStream = "Custom-${item.name}"
+        }
       ]
     }
   }
   schema_validation_enabled = false
   ignore_null_property      = true
   response_export_values    = ["properties.immutableId", "properties.endpoints.logsIngestion"]
-  depends_on                = [azapi_resource.table_activities, azapi_resource.table_agents, azapi_resource.table_alerts, azapi_resource.table_groups, azapi_resource.table_threats]
+  depends_on                = [azapi_resource.table] # with tables
 }
 
 resource "azapi_resource" "sender" {
   count     = var.sender_principal_id == "" ? 0 : 1
   type      = "Microsoft.Authorization/roleAssignments@2022-04-01"
   parent_id = azapi_resource.rule.id
-  name      = uuidv5("url", "${azapi_resource.rule.id}/${var.sender_principal_id}/3913510d-42f4-4e42-8a64-420c390055eb")
+  name      = uuidv5("url", "${azapi_resource.rule.id}/${var.sender_principal_id}/${local.sender_role}")
   body = {
     properties = {
-      roleDefinitionId = "/subscriptions/${split("/", local.resource_group_id)[2]}/providers/Microsoft.Authorization/roleDefinitions/3913510d-42f4-4e42-8a64-420c390055eb"
+      roleDefinitionId = "/subscriptions/${split("/", local.resource_group_id)[2]}/providers/Microsoft.Authorization/roleDefinitions/${local.sender_role}"
       principalId      = var.sender_principal_id
       principalType    = "ServicePrincipal"
     }
@@ -633,6 +242,7 @@ resource "azapi_resource" "sender" {
   response_export_values    = []
 }
 
+# What the rule could not store goes to the table DCRLogErrors of the workspace.
 resource "azapi_resource" "errors" {
   type      = "Microsoft.Insights/diagnosticSettings@2021-05-01-preview"
   parent_id = azapi_resource.rule.id
@@ -653,14 +263,16 @@ resource "azapi_resource" "errors" {
   response_export_values    = []
 }
 
-resource "azapi_resource" "rows_dropped" {
+# Azure accepts rows with a 204 and may lose them afterwards; only these metrics show it.
+resource "azapi_resource" "alert" {
+  for_each  = local.alerts
   type      = "Microsoft.Insights/metricAlerts@2018-03-01"
   parent_id = local.resource_group_id
-  name      = "${var.dcr_name}-rows-dropped"
+  name      = "${var.dcr_name}-${each.key}"
   location  = "global"
   body = {
     properties = {
-      description         = "Azure dropped SentinelOne rows after accepting them; see the table DCRLogErrors."
+      description         = each.value.description
       severity            = 1
       enabled             = true
       autoMitigate        = true
@@ -672,10 +284,10 @@ resource "azapi_resource" "rows_dropped" {
         allOf = [
           {
             criterionType   = "StaticThresholdCriterion"
-            name            = "rows-dropped"
+            name            = each.key
             metricNamespace = "Microsoft.Insights/dataCollectionRules"
-            metricName      = "RowsDropped_Count"
-            timeAggregation = "Total"
+            metricName      = each.value.metric
+            timeAggregation = each.value.aggregation
             operator        = "GreaterThan"
             threshold       = 0
             dimensions = [
@@ -697,48 +309,14 @@ resource "azapi_resource" "rows_dropped" {
   response_export_values    = []
 }
 
-resource "azapi_resource" "transformation_errors" {
-  type      = "Microsoft.Insights/metricAlerts@2018-03-01"
-  parent_id = local.resource_group_id
-  name      = "${var.dcr_name}-transformation-errors"
-  location  = "global"
-  body = {
-    properties = {
-      description         = "Azure could not transform SentinelOne rows; see the table DCRLogErrors."
-      severity            = 1
-      enabled             = true
-      autoMitigate        = true
-      scopes              = [azapi_resource.rule.id]
-      evaluationFrequency = "PT5M"
-      windowSize          = "PT15M"
-      criteria = {
-        "odata.type" = "Microsoft.Azure.Monitor.SingleResourceMultipleMetricCriteria"
-        allOf = [
-          {
-            criterionType   = "StaticThresholdCriterion"
-            name            = "transformation-errors"
-            metricNamespace = "Microsoft.Insights/dataCollectionRules"
-            metricName      = "TransformationErrors_Count"
-            timeAggregation = "Count"
-            operator        = "GreaterThan"
-            threshold       = 0
-            dimensions = [
-              {
-                name     = "InputStreamId"
-                operator = "Include"
-                values   = ["*"]
-              },
-            ]
-            skipMetricValidation = true
-          },
-        ]
-      }
-      actions = [for id in compact([var.action_group_id]) : { actionGroupId = id }]
-    }
-  }
-  schema_validation_enabled = false
-  ignore_null_property      = true
-  response_export_values    = []
+moved {
+  from = azapi_resource.rows_dropped
+  to   = azapi_resource.alert["rows-dropped"]
+}
+
+moved {
+  from = azapi_resource.transformation_errors
+  to   = azapi_resource.alert["transformation-errors"]
 }
 
 output "tenant_id" {
@@ -752,7 +330,7 @@ output "endpoint" {
 }
 
 output "dcr_immutable_id" {
-  description = "What the rule is called in the ingestion URL."
+  description = "The name of the rule in the ingestion URL."
   value       = azapi_resource.rule.output.properties.immutableId
 }
 

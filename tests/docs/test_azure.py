@@ -10,67 +10,60 @@ from click.testing import CliRunner
 
 from sentinelone_source.cli.template import command
 from sentinelone_source.config import load_settings
-from sentinelone_source.template.parameters import outputs
-from sentinelone_source.template.resources import describe
+from sentinelone_source.template.generate import generate
 from sentinelone_source.template.tables import plan_tables
+from support.templates import EXPRESSION, parse
 
 PAGE = (Path(__file__).parents[2] / "docs/azure.md").read_text()
-DEPLOYMENT = describe(plan_tables(), parser="x")
+TEMPLATE = parse("arm", generate(plan_tables(), with_parser=True))
 
 
-@pytest.mark.parametrize("parameter", DEPLOYMENT.parameters, ids=lambda p: p.name)
-def test_parameters(parameter: object) -> None:
-    """A parameter of the template that nobody can look up, or with another default."""
-    name, snake, default = parameter.name, parameter.snake, parameter.default  # type: ignore[attr-defined]
-    [row] = [
-        line
-        for line in PAGE.splitlines()
-        if line.startswith("|") and (f"| `{name}` |" in line or f"| `{snake}` |" in line)
-    ]
-    _, arm, terraform, shown, _ = (cell.strip() for cell in row.split("|", 4))
-    languages = parameter.languages  # type: ignore[attr-defined]
-    assert (arm == f"`{name}`") == ("arm" in languages)
-    assert (terraform == f"`{snake}`") == ("terraform" in languages)
+@pytest.mark.parametrize("name", TEMPLATE.parameters)
+def test_parameters(name: str) -> None:
+    """The page has a row for each parameter, with its Terraform name and its default."""
+    default = TEMPLATE.parameters[name][1]
+    snake = re.sub("([A-Z])", lambda found: f"_{found[1].lower()}", name)
+    [row] = [line for line in PAGE.splitlines() if line.startswith(f"| `{name}` |")]
+    _, _, terraform, shown, _ = (cell.strip() for cell in row.split("|", 4))
+    assert terraform == ("(the workspace's)" if name == "location" else f"`{snake}`")
     if default is None:
         assert shown == ""
-    elif isinstance(default, str | int) and default != "":
-        assert shown == f"`{default}`"
+    elif default not in ("", EXPRESSION):
+        assert shown == f"`{str(default).lower()}`"
 
 
 def test_outputs() -> None:
-    """An output that the page does not show how to read."""
-    for output in outputs():
-        assert f"{output.name}:{output.name}.value" in PAGE
+    """The page shows how to read each output."""
+    for output in TEMPLATE.outputs:
+        assert f"{output}:{output}.value" in PAGE
 
 
 def test_configuration(tmp_path: Path) -> None:
-    """The page's config.toml does not work when it is copied."""
+    """The config.toml of the page can be copied."""
     blocks = re.findall(r"^```toml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
     [azure] = [block for block in blocks if "[azure]" in block]
     path = tmp_path / "config.toml"
     path.write_text(azure)
     settings = load_settings(path, {})
     assert settings.azure.dcr_immutable_id.startswith("dcr-")
-    for output in outputs():
-        assert f"\n{output.name} = " in azure
+    for output in TEMPLATE.outputs:
+        assert f"\n{output} = " in azure
 
 
 def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A `sentinelone-source template` of the page that is refused."""
+    """Each `sentinelone-source template` of the page is accepted."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.toml").write_text("")
     typed = re.findall(r"^\$ sentinelone-source template (.+)$", PAGE, flags=re.MULTILINE)
     assert len(typed) > 4
     for line in typed:
-        done = CliRunner().invoke(command, line.split(), catch_exceptions=False)
+        done = CliRunner().invoke(command, line.split(" > ")[0].split(), catch_exceptions=False)
         assert done.exit_code == 0, line
 
 
 def test_names_of_resources() -> None:
-    """A command of the page looks for a resource of another name."""
-    for resource in DEPLOYMENT.resources:
-        if resource.lasting:
-            assert f"`{resource.key}`" in PAGE or f".{resource.key}" in PAGE
-    assert "--name errors-to-workspace" in PAGE
-    for alert in ("rows-dropped", "transformation-errors"):
-        assert f"--name dcr-sentinelone-{alert}" in PAGE
+    """The commands of the page name the resources that the template deploys."""
+    assert "'azapi_resource.table[\"SentinelOneThreats_CL\"]'" in PAGE
+    for name in ("errors-to-workspace", "dcr-sentinelone-rows-dropped"):
+        assert f"--name {name}" in PAGE
+    assert "--name dcr-sentinelone-transformation-errors" in PAGE

@@ -1,44 +1,36 @@
-"""The three formats of a template as one: parsed, with every expression replaced by a mark."""
+"""ARM and Bicep templates in one form, loops run and other expressions replaced by a mark."""
 
 from __future__ import annotations
 
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import hcl2
 from pycep import BicepParser
 
 EXPRESSION = "<expression>"
+DEPLOY = Path(__file__).parents[2] / "deploy/azure"
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
-_BLOCK = {"__is_block__", "__comments__"}
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What every format says about one resource.
-
-    Attributes:
-        type: with the version, as Bicep and azapi write it.
-        name: a literal, or the mark.
-        body: all that Azure is sent beside name and location.
-        after: the resources of the template that it names as its predecessors, by name or symbol.
-    """
+    """One resource. `type` has the version; `body` is all that Azure gets beside name and place."""
 
     type: str
     name: str
     location: str | None
     conditional: bool
     body: dict[str, Any]
-    after: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Template:
-    """A parsed template."""
+    """A parsed template. A parameter has a description and a default, None where there is none."""
 
-    parameters: dict[str, Any]
+    parameters: dict[str, tuple[str, Any]]
     resources: tuple[Parsed, ...]
     outputs: tuple[str, ...]
 
@@ -48,38 +40,31 @@ class Template:
 
 
 def parse(language: str, text: str) -> Template:
-    """Read a template of any of the three languages."""
-    return {"arm": _arm, "bicep": _bicep, "terraform": _terraform}[language](text)
+    """Read a template in ARM's or Bicep's language."""
+    return {"arm": _arm, "bicep": _bicep}[language](text)
+
+
+def _resource(kind: str, config: dict[str, Any], *, conditional: bool) -> Parsed:
+    body: dict[str, Any] = {
+        key: config[key] for key in ("kind", "etag", "properties") if key in config
+    }
+    return Parsed(kind, config["name"], config.get("location"), conditional, body)
 
 
 def _arm(text: str) -> Template:
     document = json.loads(text)
+    child = re.compile(r"\[format\('\{0\}/([^']+)', variables\('workspaceName'\)\)\]")
     resources = []
-    for resource in document["resources"]:
-        name = resource["name"]
-        if child := re.fullmatch(
-            r"\[format\('\{0\}/([^']+)', variables\('workspaceName'\)\)\]", name
-        ):
-            name = child[1]
-        resources.append(
-            Parsed(
-                type=f"{resource['type']}@{resource['apiVersion']}",
-                name=_marked(name),
-                location=_marked(resource.get("location")),
-                conditional="condition" in resource,
-                body={
-                    k: _marked(resource[k]) for k in ("kind", "etag", "properties") if k in resource
-                },
-                after=tuple(_last_name(item) for item in resource.get("dependsOn", [])),
-            )
-        )
-    parameters = {key: _marked(p.get("defaultValue")) for key, p in document["parameters"].items()}
+    for given in document["resources"]:
+        found = child.fullmatch(given["name"])
+        resource = _marked(given) | ({"name": found[1]} if found else {})
+        kind = f"{resource['type']}@{resource['apiVersion']}"
+        resources.append(_resource(kind, resource, conditional="condition" in resource))
+    parameters = {
+        key: (p["metadata"]["description"], _marked(p.get("defaultValue")))
+        for key, p in document["parameters"].items()
+    }
     return Template(parameters, tuple(resources), tuple(document["outputs"]))
-
-
-def _last_name(expression: str) -> str:
-    name: str = re.findall(r"'([^']+)'", expression)[-1]
-    return name
 
 
 def _marked(value: Any) -> Any:
@@ -87,104 +72,95 @@ def _marked(value: Any) -> Any:
         return {key: _marked(item) for key, item in value.items()}
     if isinstance(value, list):
         return [_marked(item) for item in value]
-    if isinstance(value, str) and value.startswith("["):
-        return value[1:] if value.startswith("[[") else EXPRESSION
-    return value
+    return EXPRESSION if isinstance(value, str) and value.startswith("[") else value
 
 
 def _bicep(text: str) -> Template:
     document: Any = BicepParser().parse(text=text)
-    symbols = set(document["parameters"])
-    resources = []
-    for resource in document["resources"].values():
-        if resource["existing"]:
-            continue
-        conditional = "condition" in resource["config"]
-        config = _literal(
-            resource["config"]["config"] if conditional else resource["config"], symbols
-        )
-        resources.append(
-            Parsed(
-                type=f"{resource['type']}@{resource['api_version']}",
-                name=config["name"],
-                location=config.get("location"),
-                conditional=conditional,
-                body={k: config[k] for k in ("kind", "etag", "properties") if k in config},
-                after=tuple(config.get("dependsOn", ())),
-            )
-        )
+    scope: dict[str, Any] = dict.fromkeys(document["parameters"], EXPRESSION)
+    for name, variable in document["variables"].items():
+        scope[name] = _value(variable["value"], scope)
+    resources = [
+        parsed
+        for resource in document["resources"].values()
+        if not resource["existing"]
+        for parsed in _resources(resource, scope)
+    ]
     parameters = {
-        key: _literal(parameter["default"], symbols)
+        key: (parameter["decorators"][0]["argument"], _value(parameter["default"], scope))
         for key, parameter in document["parameters"].items()
     }
     return Template(parameters, tuple(resources), tuple(document.get("outputs", ())))
 
 
-def _literal(value: Any, symbols: set[str]) -> Any:
-    """pycep gives a symbol as the same text as a string: what is a parameter's name is one."""
-    if isinstance(value, dict):
-        if set(value) in ({"operator"}, {"function"}) and isinstance(
-            next(iter(value.values())), dict
-        ):
-            operation = value.get("operator", {})
-            negative = operation.get("type") == "minus"
-            return -operation["operands"]["integer_value"] if negative else EXPRESSION
-        return {key.strip("'"): _literal(item, symbols) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_literal(item, symbols) for item in value]
-    return _string(value, symbols) if isinstance(value, str) else value
+def _resources(resource: dict[str, Any], scope: dict[str, Any]) -> list[Parsed]:
+    """A resource, or all of a loop."""
+    kind, config = f"{resource['type']}@{resource['api_version']}", resource["config"]
+    if "loop_type" in config:
+        return [_resource(kind, one, conditional=False) for one in _value(config, scope)]
+    one = _value(config.get("config", config), scope)
+    return [_resource(kind, one, conditional="condition" in config)]
 
 
-def _string(value: str, symbols: set[str]) -> str:
-    if value in symbols or ("\n" not in value and re.search(r"(?<!\\)\$\{", value)):
+def _value(node: Any, scope: dict[str, Any]) -> Any:
+    """What a node of pycep's tree stands for. It gives a symbol as the same text as a string."""
+    if isinstance(node, list):
+        return [_value(item, scope) for item in node]
+    if isinstance(node, str):
+        return _string(node, scope)
+    return _object(node, scope) if isinstance(node, dict) else node
+
+
+def _object(node: dict[str, Any], scope: dict[str, Any]) -> Any:
+    if "loop_type" in node:
+        loop = node["loop_type"]["detail"]
+        items = _value(loop["array_name"], scope)
+        return [_value(node["config"], {**scope, loop["item_name"]: item}) for item in items]
+    if set(node) == {"function"}:
+        function = node["function"]
+        return _function(function["type"], list(function["parameters"].values()), scope)
+    if set(node) == {"operator"} and isinstance(node["operator"], dict):
+        return _operator(node["operator"]["type"], node["operator"]["operands"], scope)
+    return {key.strip("'"): _value(item, scope) for key, item in node.items()}
+
+
+def _function(name: str, arguments: list[Any], scope: dict[str, Any]) -> Any:
+    if name in ("load_json_content", "load_text_content"):
+        content = (DEPLOY / arguments[0]).read_text()
+        return json.loads(content) if name == "load_json_content" else content
+    if name == "to_lower":
+        return _value(arguments[0], scope).lower()
+    if name not in ("map", "toObject"):
         return EXPRESSION
-    if "\n" in value:
-        return value
-    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), value)
+    items, *lambdas = arguments
+    bodies = [(one["detail"]["var_1"], one["detail"]["expression"]) for one in lambdas]
+    results = [
+        [_value(body, {**scope, variable: item}) for variable, body in bodies]
+        for item in _value(items, scope)
+    ]
+    return dict(results) if name == "toObject" else [result for [result] in results]
 
 
-def _terraform(text: str) -> Template:
-    document: Any = hcl2.loads(text)
-    resources = []
-    for block in document["resource"]:
-        [resource] = (r for named in block.values() for r in named.values())
-        plain = _plain(resource)
-        resources.append(
-            Parsed(
-                type=plain["type"],
-                name=plain["name"],
-                location=plain.get("location"),
-                conditional="count" in plain,
-                body=plain["body"],
-                after=tuple(
-                    item.removeprefix("${azapi_resource.").removesuffix("}")
-                    for item in resource.get("depends_on", [])
-                ),
-            )
-        )
-    parameters = {
-        key.strip('"'): _plain(block).get("default")
-        for variable in document["variable"]
-        for key, block in variable.items()
-    }
-    outputs = [key.strip('"') for output in document.get("output", []) for key in output]
-    return Template(parameters, tuple(resources), tuple(outputs))
+def _operator(kind: str, operands: dict[str, Any], scope: dict[str, Any]) -> Any:
+    if kind == "minus":
+        return -operands["integer_value"]
+    if kind == "property_accessor" and isinstance(operands["operand_1"], str):
+        found = scope.get(operands["operand_1"])
+        if isinstance(found, dict):
+            return found[operands["operand_2"]]
+    return EXPRESSION
 
 
-def _plain(value: Any) -> Any:
-    """hcl2 leaves the quotes around strings; what has none is an expression."""
-    if isinstance(value, dict):
-        return {key.strip('"'): _plain(item) for key, item in value.items() if key not in _BLOCK}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    if heredoc := re.fullmatch(r'"<<KQL\n(.*\n)KQL"', value, flags=re.DOTALL):
-        return _unescaped(heredoc[1])
-    if not value.startswith('"') or re.search(r"(?<!\$)\$\{", value):
+def _string(text: str, scope: dict[str, Any]) -> Any:
+    if text in scope:
+        return scope[text]
+    if "\n" in text:
+        return text
+    known = re.sub(
+        r"\$\{(\w+)\.(\w+)\}",
+        lambda found: scope[found[1]][found[2]] if found[1] in scope else found[0],
+        text,
+    )
+    if re.search(r"(?<!\\)\$\{", known):
         return EXPRESSION
-    return _unescaped(json.loads(value))
-
-
-def _unescaped(text: str) -> str:
-    return text.replace("$${", "${").replace("%%{", "%{")
+    return re.sub(r"\\(.)", lambda found: _ESCAPES.get(found[1], found[1]), known)

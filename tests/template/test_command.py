@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mapping.files import GOOD, write
-from sentinelone_source.template.generator import generate
+from sentinelone_source.template.generate import generate
 from sentinelone_source.template.tables import plan_tables
 from support.processes import COMMAND, surroundings
 
@@ -61,70 +61,50 @@ def error_of(done: subprocess.CompletedProcess[str]) -> str:
     return str(json.loads(done.stderr)["error"])
 
 
-@pytest.mark.parametrize("language", ["arm", "bicep", "terraform"])
+@pytest.mark.parametrize("language", ["bicep", "tables"])
 def test_standard_output(language: str, tmp_path: Path) -> None:
-    """What is piped into a file is not the template alone."""
-    done = template(tmp_path, "--format", language, "--only", "tables", "--with-parser")
-    wanted = generate(plan_tables(), language, only="tables", with_parser=True)
-    assert (done.stdout, done.stderr) == (wanted, "")
+    """stdout has the template alone, ready to be piped into a file."""
+    done = template(tmp_path, "--format", language)
+    assert (done.stdout, done.stderr) == (generate(plan_tables(), language), "")
 
 
 def test_a_file(tmp_path: Path) -> None:
-    """`-o` writes something else, or nowhere."""
-    done = template(tmp_path, "-o", tmp_path / "main.json")
+    """`-o` writes the same to a file, and says what is in it."""
+    done = template(tmp_path, "--only", "tables", "--with-parser", "-o", tmp_path / "main.json")
+    tables = plan_tables()
+    columns = sum(len(table.columns) for table in tables)
     assert done.stdout == ""
     assert done.stderr == (
-        f"{tmp_path / 'main.json'}: 5 tables with 164 columns; how to deploy it: docs/azure.md\n"
+        f"{tmp_path / 'main.json'}: {len(tables)} tables with {columns} columns; "
+        "how to deploy it: docs/azure.md\n"
     )
-    assert (tmp_path / "main.json").read_text() == generate(plan_tables())
-
-
-def test_a_file_that_cannot_be_written(tmp_path: Path) -> None:
-    """A path that does not exist ends in a traceback."""
-    done = template(tmp_path, "-o", tmp_path / "none" / "main.json", status=2)
-    assert error_of(done) == (
-        f"--output: {tmp_path}/none/main.json: cannot be written: No such file or directory"
-    )
-
-
-def test_options_that_contradict(tmp_path: Path) -> None:
-    """A parser that was asked for is left out without a word."""
-    done = template(tmp_path, "--only", "rule", "--with-parser", status=2)
-    assert error_of(done).startswith("--with-parser: the function belongs to the tables")
+    wanted = generate(tables, only="tables", with_parser=True)
+    assert (tmp_path / "main.json").read_text() == wanted
 
 
 @pytest.mark.parametrize(
-    ("text", "name", "wanted"),
+    ("arguments", "wanted"),
     [
-        (GOOD.replace("Name =", "Type ="), "things.toml", "Things_CL: column Type: the name is"),
-        (
-            'stream = "Things"\n' + GOOD,
-            "things.toml",
-            "Things_CL: stream: 'Things' must begin with Custom-, as 'Custom-Things_CL'",
-        ),
-        (
-            'table = "SentinelOneThreats_CL"\n[columns]\nUsername = false\nUSERNAME = "$.x"\n',
-            "threats.toml",
-            "SentinelOneThreats_CL: column USERNAME: there is a column Username already",
-        ),
+        (["-o", "none/main.json"], "--output: none/main.json: cannot be written: No such file or"),
+        (["--only", "rule", "--with-parser"], "--with-parser: the function belongs to the tables"),
+        (["--format", "tables", "--with-parser"], "--format tables: takes no --only and no --with"),
     ],
-    ids=["reserved", "stream", "case"],
 )
-def test_mistakes_in_a_mapping(text: str, name: str, wanted: str, tmp_path: Path) -> None:
-    """Nobody is told which line of which file Azure would not take."""
-    config = configured(tmp_path, text, name)
+def test_options_that_are_wrong(arguments: list[str], wanted: str, tmp_path: Path) -> None:
+    """A file that cannot be written and options that contradict are errors of one sentence."""
+    assert error_of(template(tmp_path, *arguments, status=2)).startswith(wanted)
+
+
+def test_a_mistake_in_a_mapping(tmp_path: Path) -> None:
+    """A column that Azure would refuse is an error that names file, table and column."""
+    config = configured(tmp_path, GOOD.replace("Name =", "Type ="))
     done = template(tmp_path, "--config", config, status=2)
-    assert error_of(done).startswith(f"{tmp_path / 'mappings' / name}: {wanted}")
-
-
-def test_a_table_of_ones_own(tmp_path: Path) -> None:
-    """The template leaves out what the configuration's mappings add."""
-    done = template(tmp_path, "--config", configured(tmp_path, GOOD))
-    assert '"Custom-Things_CL"' in done.stdout
+    wanted = f"{tmp_path / 'mappings' / 'things.toml'}: Things_CL: column Type: the name is"
+    assert error_of(done).startswith(wanted)
 
 
 def test_another_type_is_said(tmp_path: Path) -> None:
-    """A column whose type Azure will not change, and nobody knows why."""
+    """A built-in column with another type, which Azure will not change, is a warning."""
     text = (
         'table = "SentinelOneActivities_CL"\n[columns]\n'
         'ActivityType = { path = "$.activityType", type = "long" }\n'
@@ -138,7 +118,7 @@ def test_another_type_is_said(tmp_path: Path) -> None:
 
 
 def test_imports(tmp_path: Path) -> None:
-    """A template cannot be had without the extra `azure`, or uses the network."""
+    """The command needs neither the extra `azure` nor the network."""
     done = subprocess.run(
         [sys.executable, "-c", IMPORTED],
         cwd=tmp_path,

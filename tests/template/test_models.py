@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source.template.generator import generate
+from sentinelone_source.template.generate import generate
 from sentinelone_source.template.tables import plan_tables
 from support.azuremodels import mistakes
 

@@ -12,7 +12,7 @@ from sentinelone_source.config import load_settings
 from sentinelone_source.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sentinelone_source.template.model import Part
+    from sentinelone_source.template.generate import Part
     from sentinelone_source.template.tables import Table
 
 
@@ -21,32 +21,34 @@ if TYPE_CHECKING:
 @click.option(
     "--format",
     "language",
-    type=click.Choice(["arm", "bicep", "terraform"]),
+    type=click.Choice(["arm", "bicep", "terraform", "tables"]),
     default="arm",
     show_default=True,
-    help="The language to write it in.",
+    help="The language. `tables`: only the data that the files of deploy/azure read.",
 )
 @click.option(
     "--only",
     type=click.Choice(["tables", "rule"]),
-    help="Only what belongs into the workspace's resource group, or only the rest.",
+    help="Only the tables, for the resource group of the workspace; or only the rest.",
 )
-@click.option("--with-parser", is_flag=True, help="The parser function SentinelOne too.")
+@click.option("--with-parser", is_flag=True, help="Add the workspace function SentinelOne.")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="A file, instead of standard output."
+    "-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout."
 )
 def command(
     config: Path | None, language: str, only: Part | None, with_parser: bool, output: Path | None
 ) -> None:
-    """Print what to deploy: tables, data collection rule, role, error log and alerts.
+    """Print a template: tables, data collection rule, role, error log and alerts.
 
-    It is made from the mappings, your own among them, and checked against what Azure takes.
+    It is generated from the mappings, your own included, and checked against Azure's limits.
     """
-    from sentinelone_source.template.generator import generate
+    from sentinelone_source.template.generate import generate
     from sentinelone_source.template.tables import plan_tables
 
     if with_parser and only == "rule":
         raise ConfigError("--with-parser: the function belongs to the tables, not to --only rule")
+    if language == "tables" and (only or with_parser):
+        raise ConfigError("--format tables: takes no --only and no --with-parser")
     tables = plan_tables(load_settings(config).mappings_path)
     text = generate(tables, language, only=only, with_parser=with_parser)
     _warn(tables)

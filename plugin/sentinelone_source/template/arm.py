@@ -1,99 +1,123 @@
-"""A deployment as an ARM template."""
+"""The ARM template: complete, with one resource for each table."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.template.model import Said
+from sentinelone_source.template.arm_rule import OUTPUTS, RULE_PARAMETERS, rule_resources
 
 if TYPE_CHECKING:
-    from sentinelone_source.template.model import Deployment, Parameter, Resource
+    from collections.abc import Sequence
 
-_SCHEMA = "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#"
-_WORKSPACE = "variables('workspaceName')"
+    from sentinelone_source.template.tables import Table
+
+_TABLE = "Microsoft.OperationalInsights/workspaces/tables"
+_COMMENT = "Made from the mappings by `sentinelone-source template`; make it again, do not edit it."
+_WORKSPACE = {
+    "workspaceResourceId": (
+        "The Log Analytics workspace: /subscriptions/.../workspaces/NAME.",
+        None,
+    )
+}
+_TABLE_PARAMETERS = {
+    "retentionInDays": (
+        "Days that the tables can be queried, 4 to 730. -1: the setting of the workspace.",
+        -1,
+    ),
+    "totalRetentionInDays": (
+        "Days that the tables are kept, archive included, 4 to 4383. -1: no archive.",
+        -1,
+    ),
+}
+_PARSER_PARAMETERS = {
+    "withParser": ("Whether to install the workspace function SentinelOne.", True),
+}
 
 
-def write(deployment: Deployment, comment: str) -> str:
-    """The template's text; the same deployment gives the same text."""
-    resources = {resource.key: resource for resource in deployment.resources}
+def arm_template(tables: Sequence[Table], *, only: str | None, parser: str | None) -> str:
+    """The template as JSON text.
+
+    Args:
+        tables: what the mappings need.
+        only: `tables` or `rule` for one part of it.
+        parser: the text of the workspace function, if it is wanted.
+    """
+    parameters: dict[str, tuple[str, Any]] = dict(_WORKSPACE)
+    variables: dict[str, str] = {}
+    resources: list[dict[str, Any]] = []
+    if only != "rule":
+        parameters |= _TABLE_PARAMETERS
+        variables["workspaceName"] = "[last(split(parameters('workspaceResourceId'), '/'))]"
+        resources += _tables(tables)
+    before = [_table_id(table) for table in tables] if resources else []
+    if parser is not None:
+        parameters |= _PARSER_PARAMETERS
+        resources.append(_parser(parser, before))
+    if only != "tables":
+        parameters |= RULE_PARAMETERS
+        resources += rule_resources(tables, before)
     document = {
-        "$schema": _SCHEMA,
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
         "contentVersion": "1.0.0.0",
-        "metadata": {"description": comment},
-        "parameters": {
-            parameter.name: _parameter(parameter)
-            for parameter in deployment.parameters
-            if "arm" in parameter.languages
-        },
-        "variables": _variables(deployment),
-        "resources": [_resource(resource, resources) for resource in deployment.resources],
-        "outputs": {
-            output.name: {
-                "type": "string",
-                "metadata": {"description": output.description},
-                "value": _value(output.value),
-            }
-            for output in deployment.outputs
-        },
+        "metadata": {"description": _COMMENT},
+        "parameters": {name: _parameter(*said) for name, said in parameters.items()},
+        "variables": variables,
+        "resources": resources,
+        "outputs": OUTPUTS if only != "tables" else {},
     }
     return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
-def _variables(deployment: Deployment) -> dict[str, str]:
-    if not any(resource.home == "workspace" for resource in deployment.resources):
-        return {}
-    return {"workspaceName": "[last(split(parameters('workspaceResourceId'), '/'))]"}
-
-
-def _parameter(parameter: Parameter) -> dict[str, Any]:
-    written: dict[str, Any] = {"type": parameter.type}
-    if parameter.default is not None:
-        written["defaultValue"] = _value(parameter.default)
-    written["metadata"] = {"description": parameter.description}
-    return written
-
-
-def _resource(resource: Resource, known: dict[str, Resource]) -> dict[str, Any]:
-    written: dict[str, Any] = {}
-    if resource.unless_empty:
-        written["condition"] = f"[not(empty({resource.unless_empty.value.arm}))]"
-    written |= {
-        "type": resource.type,
-        "apiVersion": resource.version,
-        "name": _name(resource),
+def _parameter(description: str, default: str | int | None) -> dict[str, Any]:
+    """A parameter; without a default it must be given."""
+    kinds = {bool: "bool", int: "int"}
+    return {
+        "type": kinds.get(type(default), "string"),
+        **({} if default is None else {"defaultValue": default}),
+        "metadata": {"description": description},
     }
-    if resource.home == "rule":
-        written["scope"] = f"[{_id(known['rule'])}]"
-    if resource.location is not None:
-        written["location"] = _value(resource.location)
-    if resource.after:
-        written["dependsOn"] = [f"[{_id(known[key])}]" for key in resource.after]
-    written |= {key: _value(value) for key, value in resource.members.items()}
-    written["properties"] = _value(resource.properties)
-    return written
 
 
-def _name(resource: Resource) -> Any:
-    if resource.home == "workspace":
-        return f"[format('{{0}}/{resource.name}', {_WORKSPACE})]"
-    return _value(resource.name)
+def _table_id(table: Table) -> str:
+    return f"[resourceId('{_TABLE}', variables('workspaceName'), '{table.name}')]"
 
 
-def _id(resource: Resource) -> str:
-    name = resource.name.arm if isinstance(resource.name, Said) else f"'{resource.name}'"
-    parent = f"{_WORKSPACE}, " if resource.home == "workspace" else ""
-    return f"resourceId('{resource.type}', {parent}{name})"
+def _tables(tables: Sequence[Table]) -> list[dict[str, Any]]:
+    """One after another: a workspace refuses concurrent changes."""
+    return [
+        {
+            "type": _TABLE,
+            "apiVersion": "2023-09-01",
+            "name": f"[format('{{0}}/{table.name}', variables('workspaceName'))]",
+            **({"dependsOn": [_table_id(tables[number - 1])]} if number else {}),
+            "properties": {
+                "plan": "Analytics",
+                "retentionInDays": "[parameters('retentionInDays')]",
+                "totalRetentionInDays": "[parameters('totalRetentionInDays')]",
+                "schema": {
+                    "name": table.name,
+                    "columns": [column.in_table for column in table.columns],
+                },
+            },
+        }
+        for number, table in enumerate(tables)
+    ]
 
 
-def _value(value: Any) -> Any:
-    """JSON, with expressions in brackets; text that only looks like one is escaped."""
-    if isinstance(value, Said):
-        return f"[{value.arm}]"
-    if isinstance(value, dict):
-        return {key: _value(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_value(item) for item in value]
-    if isinstance(value, str) and value.startswith("["):
-        return f"[{value}"
-    return value
+def _parser(text: str, before: list[str]) -> dict[str, Any]:
+    return {
+        "condition": "[parameters('withParser')]",
+        "type": "Microsoft.OperationalInsights/workspaces/savedSearches",
+        "apiVersion": "2020-08-01",
+        "name": "[format('{0}/sentinelone-source-parser', variables('workspaceName'))]",
+        "dependsOn": before,
+        "etag": "*",
+        "properties": {
+            "category": "SentinelOne",
+            "displayName": "SentinelOne",
+            "functionAlias": "SentinelOne",
+            "query": text,
+            "version": 2,
+        },
+    }

@@ -10,10 +10,8 @@ import pytest
 from mapping.files import GOOD, write
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping import columns
-from sentinelone_source.template.generator import generate
-from sentinelone_source.template.rules import MAX_COLUMNS, MAX_STREAMS, check
+from sentinelone_source.template.limits import MAX_COLUMNS, MAX_STREAMS, check_limits
 from sentinelone_source.template.tables import TYPES, Column, Table, plan_tables
-from support.templates import parse
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,14 +25,14 @@ THINGS = Table(
 def refusal(*tables: Table) -> str:
     """What is said about these tables."""
     with pytest.raises(ConfigError) as caught:
-        check(tables)
+        check_limits(tables)
     return str(caught.value)
 
 
 def test_a_good_table() -> None:
     """The tables below would be refused for another reason than the one they show."""
-    check([THINGS])
-    check(plan_tables())
+    check_limits([THINGS])
+    check_limits(plan_tables())
 
 
 @pytest.mark.parametrize(
@@ -104,8 +102,8 @@ def many(count: int) -> list[Table]:
 
 def test_as_many_as_azure_takes() -> None:
     """Azure's limits are taken for narrower than they are."""
-    check(many(MAX_STREAMS))
-    check([replace(THINGS, columns=(TIME, *(Column(f"C{n}", "int") for n in range(499))))])
+    check_limits(many(MAX_STREAMS))
+    check_limits([replace(THINGS, columns=(TIME, *(Column(f"C{n}", "int") for n in range(499))))])
 
 
 def test_one_too_many() -> None:
@@ -132,34 +130,17 @@ def test_every_mapping_type_has_its_place() -> None:
 
 
 def test_a_mapping_of_ones_own(tmp_path: Path) -> None:
-    """A table or a column of one's own has no place in Azure, and its rows vanish."""
+    """A table and a column of your own mapping are in the tables, and name their file."""
     write(tmp_path, GOOD)
     text = 'table = "SentinelOneThreats_CL"\n[columns]\nSha1 = "$.threatInfo.sha1"\n'
     write(tmp_path, text + 'Seen = { path = "$.x", type = "long" }\n', "threats.toml")
     tables = {table.name: table for table in plan_tables(tmp_path)}
-    assert len(tables) == 6
-    assert tables["Things_CL"].file == str(tmp_path / "things.toml")
-    assert tables["SentinelOneThreats_CL"].file == str(tmp_path / "threats.toml")
-    assert tables["SentinelOneThreats_CL"].columns[-2:] == (
-        Column("Sha1", "string"),
-        Column("Seen", "long"),
-    )
-    for language in ("arm", "bicep", "terraform"):
-        found = parse(language, generate(tables.values(), language))
-        [rule] = found.of("dataCollectionRules")
-        streams = rule.body["properties"]["streamDeclarations"]
-        assert streams["Custom-Things_CL"]["columns"] == [
-            {"name": "TimeGenerated", "type": "datetime"},
-            {"name": "Name", "type": "string"},
-        ]
-        [table] = [table for table in found.of("tables") if table.name == "Things_CL"]
-        assert table.body["properties"]["schema"]["columns"] == [
-            {"name": "TimeGenerated", "type": "dateTime"},
-            {"name": "Name", "type": "string"},
-        ]
-        assert {"name": "Seen", "type": "long"} in streams["Custom-SentinelOneThreats_CL"][
-            "columns"
-        ]
+    assert len(tables) == len(plan_tables()) + 1
+    assert tables["Things_CL"] == replace(THINGS, file=str(tmp_path / "things.toml"))
+    threats = tables["SentinelOneThreats_CL"]
+    assert threats.file == str(tmp_path / "threats.toml")
+    assert threats.columns[-2:] == (Column("Sha1", "string"), Column("Seen", "long"))
+    assert threats.columns[-1].in_table == {"name": "Seen", "type": "long"}
 
 
 def test_a_column_less_stays_in_the_table(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What Azure takes, checked before anything is printed.
+"""The limits of Azure Monitor, checked before anything is printed.
 
 The rules are those of Azure Monitor's documentation: "Add or delete tables and columns in Azure
 Monitor Logs", "Structure of a data collection rule" and the service limits.
@@ -27,8 +27,8 @@ _STREAM = re.compile(r"Custom-[A-Za-z][A-Za-z0-9_-]*", re.ASCII)
 _COLUMN = re.compile(r"[A-Za-z][A-Za-z0-9_]*", re.ASCII)
 
 
-def check(tables: Iterable[Table]) -> None:
-    """Refuse what Azure would refuse, or take and lose silently.
+def check_limits(tables: Iterable[Table]) -> None:
+    """Refuse tables that Azure would refuse, or whose rows it would lose.
 
     Raises:
         ConfigError: naming the mapping file, the table and the column.
