@@ -15,7 +15,7 @@ from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.settling import Settling
 from sentinelone_source.feed.state import State
 from sentinelone_source.feed.sweep import Plan
-from sentinelone_source.handover.deadletters import DeadLetters
+from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import Stdout
 from sentinelone_source.handover.way import Way
 from sentinelone_source.mapping.files import find_mapping, load_mappings
@@ -59,13 +59,14 @@ def assemble(
     try:
         way, settle = _way(settings, once, pace)
         settling = Settling(state, way, settle)
-        delivery = Delivery(way, settling, state, DeadLetters(settings.state_path))
+        dead_letters = DeadLetters(settings.state_path)
+        delivery = Delivery(way, settling, state, dead_letters)
         feeds = [
             Feed(console, mapper, plan(settings, mapper.mapping), delivery)
             for mapper in map(Mapper, mappings)
             for console in consoles
         ]
-        with _beside(settings, feeds, consoles, way, once) as beside:
+        with _beside(settings, feeds, consoles, delivery, once) as beside:
             yield Service(settings, feeds, state, settling, once, ONCE_PATIENCE, beside)
     finally:
         state.close()
@@ -73,7 +74,7 @@ def assemble(
 
 @contextlib.contextmanager
 def _beside(
-    settings: Settings, feeds: list[Feed], consoles: list[Console], way: Way, once: bool
+    settings: Settings, feeds: list[Feed], consoles: list[Console], delivery: Delivery, once: bool
 ) -> Iterator[list[Beside]]:
     """What runs beside the feeds: it watches tokens, and tells those who ask how we are."""
     beside: list[Beside] = [] if once else [console.expiry.watch for console in consoles]
@@ -84,7 +85,7 @@ def _beside(
     from sentinelone_source.telemetry.probes import probes
 
     intervals = {feed.name: settings.feed(feed.name).interval for feed in feeds}
-    source = Source(feeds, consoles, way, intervals)
+    source = Source(delivery.dead_letters, feeds, consoles, delivery.way, intervals)
     with probes(settings.listen, source, f"{settings.source}: telemetry.listen") as heartbeat:
         yield [*beside, heartbeat.run]
 

@@ -22,6 +22,7 @@ from sentinelone_source.cli import commands
 from sentinelone_source.config import load_settings
 from sentinelone_source.demo.dce.faults import Order
 from sentinelone_source.demo.dce.show import surroundings
+from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import Stdout
 from sentinelone_source.mapping import schema
 from sentinelone_source.mapping.columns import TYPES
@@ -177,9 +178,9 @@ def test_log_events() -> None:
     assert logged == documented
 
 
-def test_metrics() -> None:
+def test_metrics(tmp_path: Path) -> None:
     """A metric that nobody can look up, or a documented one, an alert on it even, that is gone."""
-    source = Source([], [], Stdout(), {})
+    source = Source(DeadLetters(tmp_path), [], [], Stdout(), {})
     families = [*source.collect(), *ProcessCollector(registry=None).collect()]
     endings = {"counter": "_total", "info": "_info"}
     exposed = {

@@ -150,3 +150,15 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
     assert [one.keys for one in looking.show()] == [3]
     working.close()
     looking.close()
+
+
+def test_dead_letters_are_known_while_they_come(tmp_path: Path) -> None:
+    """A dead letter is remembered while it comes, over a restart, and then forgotten."""
+    state = State(tmp_path)
+    feed = state.feed("acme", "threats")
+    state.remember_dead(feed, ["id:1", "id:2"], 10, 0)
+    state.remember_dead(feed, ["id:2"], 20, 11)
+    state.close()
+    state = State(tmp_path)
+    assert state.dead(feed, ["id:1", "id:2"]) == {"id:2"}
+    state.close()

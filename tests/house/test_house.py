@@ -23,11 +23,12 @@ MAY_KNOW = {
     "retries": {"errors"},
     "certificates": {"errors"},
     "secrets_on_disk": {"errors"},
-    "telemetry": COMMON | {"config", "console", "feed"},
+    "telemetry": COMMON | {"config", "console", "feed", "handover"},
     "config": COMMON,
     "mapping": COMMON,
     "console": COMMON | {"config"},
     "handover": COMMON | {"config"},
+    "replay": COMMON | {"azure", "handover", "mapping"},
     "feed": COMMON | {"console", "mapping", "handover"},
     "service": COMMON | {"config", "console", "feed", "memory"},
     "assembly": COMMON

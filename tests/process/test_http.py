@@ -126,8 +126,8 @@ def test_a_row_that_the_shipper_never_takes(tenancy: Tenancy, shipper: InHttp) -
     [dead] = map(
         msgspec.json.decode, (tenancy.state / "dead-letters.ndjson").read_bytes().splitlines()
     )
-    assert dead["table"] == dead["record"]["_table"] == TABLES["threats"]
-    assert record["id"] in dead["record"].values()
+    assert dead["table"] == dead["row"]["_table"] == TABLES["threats"]
+    assert record["id"] in dead["row"].values()
     assert "HTTP 400" in dead["reason"]
     [swept] = [line for line in running.events("swept") if line["feed"] == "threats"]
     assert (swept["rows"], swept["dead"]) == (3, 1)

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
 from sentinelone_source.cli.options import config_option
 from sentinelone_source.config import load_settings
+from sentinelone_source.errors import SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sentinelone_source.mapping.mapper import Mapper
 
 
 @click.command("map")
@@ -25,9 +31,10 @@ def command(
 
     FILE may be `-` for standard input. Records that cannot become rows are named on stderr.
     """
+    from sentinelone_source.mapping.envelope import Malformed
     from sentinelone_source.mapping.files import find_mapping, load_mappings
     from sentinelone_source.mapping.mapper import Mapper
-    from sentinelone_source.mapping.offline import pages
+    from sentinelone_source.mapping.record_files import pages
 
     mappings = load_mappings(load_settings(config).mappings_path)
     mapper = Mapper(find_mapping(mappings, table))
@@ -35,24 +42,35 @@ def command(
         click.echo(mapper.code, nl=False)
         return
     bodies = pages(mapper.mapping, file.read(), file.name)
-    if explain:
-        from sentinelone_source.mapping.coverage import explain as explained
+    try:
+        if explain:
+            from sentinelone_source.mapping.coverage import explain as explained
 
-        click.echo(explained(mapper, bodies))
-        return
+            click.echo(explained(mapper, bodies))
+        else:
+            _map(mapper, bodies)
+    except Malformed as error:
+        raise SourceError(f"{file.name}: is not JSON: {error}") from None
+
+
+def _map(mapper: Mapper, bodies: Iterable[bytes]) -> None:
+    dropped = 0
     for body in bodies:
         page = mapper.open(body)
         for batch in mapper.lines(page):
             for piece in batch.pieces:
                 sys.stdout.buffer.write(piece)
         for dead in page.dead:
-            _warn(dead.reason)
+            _log().warning("dead_letter", reason=dead.reason, id=dead.id)
+        dropped += page.dropped
+    if dropped:
+        _log().info("dropped", records=dropped)
 
 
-def _warn(reason: str) -> None:
+def _log() -> Any:
     import structlog
 
     from sentinelone_source.telemetry.logs import configure_logs
 
     configure_logs()
-    structlog.get_logger().warning("dead_letter", reason=reason)
+    return structlog.get_logger()

@@ -19,8 +19,8 @@ from sentinelone_source.errors import ConfigError, SourceError, StateLocked
 
 if TYPE_CHECKING:
     from sentinelone_source.azure.ingestion import Ingestion
-    from sentinelone_source.azure.replay.rows import Reader
     from sentinelone_source.config import Settings
+    from sentinelone_source.replay.parsing import LineParser
 
 
 @click.command("replay")
@@ -51,13 +51,13 @@ def command(
     configure_logs()
     settings = load_settings(config)
     mappings = load_mappings(settings.mappings_path)
-    from sentinelone_source.azure.replay.rows import Reader
+    from sentinelone_source.replay.parsing import LineParser
 
     left = 0
     with _ingestion(settings, dry_run) as (ingestion, target):
         orders = [_Order(name, refused, target, restart, dry_run) for name in files]
         for order in orders:
-            left += order.carry_out(Reader(mappings), ingestion)
+            left += order.carry_out(LineParser(mappings), ingestion)
     if left:
         raise SourceError(f"{left} could not be delivered; the file of refused rows says why")
 
@@ -68,7 +68,7 @@ class _Order:
     def __init__(
         self, name: str, refused: Path | None, target: str, restart: bool, dry_run: bool
     ) -> None:
-        from sentinelone_source.azure.replay.refused import SUFFIX, Refused
+        from sentinelone_source.replay.refused import SUFFIX, Refused
 
         self.name = "standard input" if name == "-" else name
         self.path = None if name == "-" else Path(name)
@@ -80,18 +80,20 @@ class _Order:
         self.refused = Refused(None if dry_run else kept)
         self._target, self._restart, self._keep = target, restart, not dry_run
 
-    def carry_out(self, reader: Reader, ingestion: Ingestion | None) -> int:
+    def carry_out(self, parser: LineParser, ingestion: Ingestion | None) -> int:
         """Replay the file; gives how many lines were refused."""
-        from sentinelone_source.azure.replay.progress import Progress
-        from sentinelone_source.azure.replay.replay import Replay, until_stopped
+        from sentinelone_source.replay.checkpoint import CheckpointFile
+        from sentinelone_source.replay.job import Replay, until_stopped
 
         with self._open() as file:
-            progress = Progress(self.path, self._target, restart=self._restart, keep=self._keep)
+            checkpoint = CheckpointFile(
+                self.path, file, self._target, restart=self._restart, keep=self._keep
+            )
             if self.path is not None:
-                file.seek(progress.place.offset)
-            replay = Replay(self.name, reader, ingestion, progress, self.refused)
+                file.seek(checkpoint.position.offset)
+            replay = Replay(self.name, parser, ingestion, checkpoint, self.refused)
             try:
-                with self._bar(progress.place.offset) as replay.advance:
+                with self._bar(checkpoint.position.offset) as replay.advance:
                     asyncio.run(until_stopped(replay, file))
             finally:
                 replay.say()
@@ -113,7 +115,7 @@ class _Order:
 
     @contextlib.contextmanager
     def _bar(self, offset: int) -> Iterator[Callable[[int], None]]:
-        """Progress, where somebody looks."""
+        """CheckpointFile, where somebody looks."""
         if self.path is None or not sys.stderr.isatty():
             yield lambda _: None
             return

@@ -11,6 +11,7 @@ from sentinelone_source.cli.options import config_option, table_option
 from sentinelone_source.config import load_settings
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.feed.state import FeedState, State
+from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.mapping.files import load_mappings
 from sentinelone_source.times import parse_moment, to_iso
 
@@ -31,6 +32,9 @@ def show(config: Path | None, as_json: bool) -> None:
     state = State(load_settings(config).state_path, read_only=True)
     feeds = [_line(feed) for feed in state.show()]
     state.close()
+    if sizes := DeadLetters(state.folder).sizes:
+        total = f"{len(sizes)} files, {sum(sizes.values())} bytes"
+        click.echo(f"dead letters: {total}: {', '.join(map(str, sizes))}", err=True)
     if as_json:
         for line in feeds:
             click.echo(msgspec.json.encode(line))

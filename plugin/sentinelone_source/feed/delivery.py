@@ -9,7 +9,7 @@ from typing import Self
 
 from sentinelone_source.feed.settling import Settling
 from sentinelone_source.feed.state import State
-from sentinelone_source.handover.deadletters import DeadLetters
+from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.way import Way
 from sentinelone_source.threads import in_thread
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
+from collections.abc import Iterator
 from functools import partial
 
 import structlog
+from msgspec import Raw
+from msgspec.structs import replace
 
 from sentinelone_source.console.ahead import Ahead
 from sentinelone_source.console.console import Console
@@ -19,13 +22,18 @@ from sentinelone_source.feed.delivery import Delivery, Turn
 from sentinelone_source.feed.inhand import PageInHand
 from sentinelone_source.feed.lag import OVERDUE, seconds_behind
 from sentinelone_source.feed.settling import Rows
-from sentinelone_source.feed.state import DEAD_POSITION
 from sentinelone_source.feed.sweep import Plan, Sweep
+from sentinelone_source.handover.dead_letters import DeadLetter, record_json
+from sentinelone_source.handover.way import Refusal
 from sentinelone_source.mapping.envelope import Malformed, glimpse
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.page import Page
+from sentinelone_source.mapping.page import Dead, Page
+from sentinelone_source.mapping.redaction import Redactor
+from sentinelone_source.threads import in_thread
 from sentinelone_source.times import SECOND, to_iso
 
+_DEAD_KEPT = 86_400 * SECOND
+"""How long a dead letter is remembered at least after it was seen last."""
 _log = structlog.get_logger()
 
 
@@ -49,6 +57,7 @@ class Feed:
         self.in_hand: asyncio.Task[None] | None = None
         self._ahead = Ahead(partial(console.fetch, self.endpoint))
         self._mapper = mapper
+        self._redactor = Redactor(mapper.mapping)
         self._plan = plan
         self._delivery = delivery
         self._state = delivery.state
@@ -171,30 +180,41 @@ class Feed:
         turn.over()
         refused, postponed = await send()
         hand.postpone(postponed)
-        buried = self._bury(page)
-        for line, reason in refused:
-            self._set_aside(reason, line)
-        self.counts.add(hand.counts(len(buried), len(refused)))
+        buried = await self._bury(page.dead, refused)
+        self.counts.add(hand.counts(buried, len(refused)))
         self._progress = sweep.passed(hand.walked)
-        self._settle(sweep, hand.rows(buried))
+        self._settle(sweep, hand.rows())
 
     def _settle(self, sweep: Sweep, rows: Rows) -> None:
         self._delivery.settling.add(self._number, rows, self._progress, sweep.forget_before())
 
-    def _bury(self, page: Page) -> list[str]:
-        """Put a page's dead among the dead letters, each once; gives the keys of new ones."""
-        if not page.dead:
-            return []
-        by_key = {f"dead:{hashlib.sha256(dead.raw).hexdigest()[:32]}": dead for dead in page.dead}
-        keys = list(by_key)
-        known = self._state.known(self._number, keys, [DEAD_POSITION] * len(keys))
-        for key, dead in by_key.items():
-            if key not in known:
-                self._set_aside(dead.reason, dead.raw)
-        return [key for key in keys if key not in known]
+    async def _bury(self, dead: list[Dead], refused: list[Refusal]) -> int:
+        """Write what can never be delivered to the dead letters, in a thread and at once.
 
-    def _set_aside(self, reason: str, raw: bytes) -> None:
-        self._delivery.dead_letters.add(self.console.name, self.table, reason, raw)
+        A record is written once however often it comes; gives how many are new.
+        """
+        by_key = {_key(one): one for one in dead}
+        known = self._state.dead(self._number, by_key)
+        new = [one for key, one in by_key.items() if key not in known]
+        if new or refused:
+            await in_thread(self._delivery.dead_letters.write, self._letters(new, refused))
+        if by_key:
+            now = _now()
+            kept = max(_DEAD_KEPT, self._plan.reach)
+            self._state.remember_dead(self._number, by_key, now, now - kept)
+        return len(new)
+
+    def _letters(self, dead: list[Dead], refused: list[Refusal]) -> Iterator[DeadLetter]:
+        letter = DeadLetter(console=self.console.name, table=self.table)
+        for one in dead:
+            record = record_json(self._redactor.redact(one.raw))
+            yield replace(letter, reason=one.reason, record=record)
+        for line, reason in refused:
+            yield replace(letter, reason=reason, row=Raw(line.strip()))
+
+
+def _key(dead: Dead) -> str:
+    return f"id:{dead.id}" if dead.id else f"sha256:{hashlib.sha256(dead.raw).hexdigest()}"
 
 
 def _now() -> int:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Container, Iterator
 
 from sentinelone_source.feed.counts import Counts
 from sentinelone_source.feed.settling import Rows
-from sentinelone_source.feed.state import DEAD_POSITION
 from sentinelone_source.feed.sweep import Sweep
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
@@ -90,9 +89,8 @@ class PageInHand:
         )
         return self._counts
 
-    def rows(self, buried: list[str]) -> Rows:
-        """What is to be remembered: rows, those that were only noted, and the newly dead."""
+    def rows(self) -> Rows:
+        """What is to be remembered: rows, and those that were only noted."""
         return Rows(
-            [*self._page.keys, *self._noted, *buried],
-            [*self._page.positions, *self._noted.values(), *[DEAD_POSITION] * len(buried)],
+            [*self._page.keys, *self._noted], [*self._page.positions, *self._noted.values()]
         )

@@ -16,9 +16,6 @@ from sentinelone_source.errors import StateError
 from sentinelone_source.feed.lock import Lock
 from sentinelone_source.feed.storage import FILE, explained, open_database
 
-DEAD_POSITION = 1 << 62
-"""Where keys of dead letters are kept: their records may have no position, and come again."""
-
 
 @dataclass(frozen=True)
 class Progress:
@@ -121,7 +118,7 @@ class State:
     def known(self, feed: int, keys: list[str], positions: list[int]) -> set[str]:
         """Those of these rows that were handed over before; "" stands for no row."""
         placed = [position for position, key in zip(positions, keys, strict=True) if key]
-        if not placed or self._horizon(feed) < min(placed) < DEAD_POSITION:
+        if not placed or self._horizon(feed) < min(placed):
             return set()
         span = (feed, min(placed), max(placed))
         with explained(self._path):
@@ -172,6 +169,26 @@ class State:
             self._db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", rows)
             self._advance(feed, progress, forget_before)
 
+    def dead(self, feed: int, keys: Iterable[str]) -> set[str]:
+        """Those of these records that are dead letters already."""
+        query = "SELECT 1 FROM dead WHERE feed = ? AND key = ?"
+        with explained(self._path):
+            return {key for key in keys if self._db.execute(query, (feed, key)).fetchone()}
+
+    def remember_dead(self, feed: int, keys: Iterable[str], now: int, forget_before: int) -> None:
+        """Remember records as dead letters, and forget those that were not seen for long.
+
+        Args:
+            now: when they were seen, by our clock.
+            forget_before: those seen last before this moment are forgotten.
+        """
+        rows = zip(repeat(feed), keys, repeat(now))
+        with explained(self._path), self._db:
+            self._db.executemany("INSERT OR REPLACE INTO dead VALUES (?, ?, ?)", rows)
+            self._db.execute(
+                "DELETE FROM dead WHERE feed = ? AND seen_at < ?", (feed, forget_before)
+            )
+
     def _advance(self, feed: int, progress: Progress, forget_before: int) -> None:
         self._db.execute(
             "UPDATE feeds SET watermark = ?, origin = ?, signpost = ?, swept_at = ?, "
@@ -181,17 +198,16 @@ class State:
         self._db.execute("DELETE FROM keys WHERE feed = ? AND position < ?", (feed, forget_before))
 
     def _horizon(self, feed: int) -> int:
-        """The highest position that a known row of a feed has; the dead have none."""
+        """The highest position that a known row of a feed has."""
         if feed not in self._horizons:
-            query = "SELECT max(position) FROM keys WHERE feed = ? AND position < ?"
+            query = "SELECT max(position) FROM keys WHERE feed = ?"
             with explained(self._path):
-                highest = self._db.execute(query, (feed, DEAD_POSITION)).fetchone()[0]
+                highest = self._db.execute(query, (feed,)).fetchone()[0]
             self._horizons[feed] = -1 if highest is None else highest
         return self._horizons[feed]
 
     def _raise_horizon(self, feed: int, positions: list[int]) -> None:
-        living = (position for position in positions if position < DEAD_POSITION)
-        self._horizons[feed] = max(self._horizon(feed), max(living, default=-1))
+        self._horizons[feed] = max(self._horizon(feed), max(positions, default=-1))
 
     def show(self) -> list[FeedState]:
         """Every feed, for people."""
@@ -212,10 +228,7 @@ class State:
         if progress.watermark is None or watermark > progress.watermark:
             raise StateError("the watermark can only be moved back; to skip records, set `start`")
         with explained(self._path), self._db:
-            self._db.execute(
-                "DELETE FROM keys WHERE feed = ? AND position BETWEEN ? AND ?",
-                (feed, watermark, DEAD_POSITION - 1),
-            )
+            self._db.execute("DELETE FROM keys WHERE feed = ? AND position >= ?", (feed, watermark))
             self._db.execute(
                 "UPDATE feeds SET watermark = ?1, origin = min(origin, ?1), signpost = NULL, "
                 "swept_at = NULL, rescanned_at = NULL WHERE id = ?2",
@@ -226,6 +239,7 @@ class State:
         """Forget a feed: its next sweep is a first one."""
         with explained(self._path), self._db:
             self._db.execute("DELETE FROM keys WHERE feed = ?", (feed,))
+            self._db.execute("DELETE FROM dead WHERE feed = ?", (feed,))
             self._db.execute("DELETE FROM feeds WHERE id = ?", (feed,))
 
     def _release(self) -> None:

@@ -33,6 +33,15 @@ CREATE TABLE keys (
 ) WITHOUT ROWID;
 PRAGMA user_version = {SCHEMA_VERSION};
 """
+_DEAD = """
+CREATE TABLE IF NOT EXISTS dead (
+    feed INTEGER NOT NULL REFERENCES feeds (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (feed, key)
+) WITHOUT ROWID;
+DELETE FROM keys WHERE position = 1 << 62; -- where versions before 0.2 kept them
+"""
 _UNSETTLED = """
 PRAGMA scratch.journal_mode = MEMORY;
 PRAGMA scratch.synchronous = OFF;
@@ -94,6 +103,7 @@ def _make_ready(db: sqlite3.Connection, path: Path) -> None:
     scratch.unlink(missing_ok=True)
     db.execute("ATTACH DATABASE ? AS scratch", (str(scratch),))
     db.executescript(_UNSETTLED)
+    db.executescript(_DEAD)
 
 
 def _make(path: Path) -> None:

@@ -34,6 +34,11 @@ class Plan:
     rescan: int = 0
     rescan_interval: int = 0
 
+    @property
+    def reach(self) -> int:
+        """How old a record may be that is read again, with room for a clock that is off."""
+        return 2 * self.lookback + self.rescan + self.rescan_interval
+
 
 class Sweep:
     """One walk, in ascending order of position.
@@ -142,8 +147,7 @@ class Sweep:
         """Rows of earlier positions are not read again, unless a clock is off by a look-back."""
         past = self._before.swept_at if self._before.swept_at is not None else self._now
         reached = self.progress.watermark if self.progress.watermark is not None else past
-        keep = 2 * self._plan.lookback + (self._plan.rescan + self._plan.rescan_interval)
-        return min(reached, self.progress.signpost or reached, past) - keep
+        return min(reached, self.progress.signpost or reached, past) - self._plan.reach
 
     def _start(self, now: int) -> int | None:
         before, plan = self._before, self._plan

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 MAX_DEPTH = 32
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
+_FINGERPRINT = re.compile(r"sha256:[0-9a-f]{16}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -104,8 +105,11 @@ def with_aliases(value: Any, aliases: Iterable[tuple[str, str]]) -> Any:
 
 
 def fingerprint(secret: str) -> str:
-    """A stable stand-in for a secret: equal secrets stay equal, and none can be read back."""
-    if not secret:
+    """A stable stand-in for a secret: equal secrets stay equal, and none can be read back.
+
+    A fingerprint stands for itself: a dead letter's record that is mapped again has some.
+    """
+    if not secret or _FINGERPRINT.fullmatch(secret):
         return secret
     return "sha256:" + hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()[:16]
 

@@ -69,6 +69,13 @@ class Interpreter:
         except RecursionError:
             raise Skippable("nested too deep") from None
 
+    def identity(self, raw: Any) -> str:
+        """The id of a record that need not make a row; empty if it has none."""
+        try:
+            return _identity(decode_record(raw), self._mapping.walk.id) or ""
+        except (Skippable, RecursionError):
+            return ""
+
     def _interpret(self, record: dict[str, Any], misfits: Counter[str]) -> Interpreted:
         if any(drop.holds(record) for drop in self._mapping.drops):
             return Interpreted("", None, 0, None)

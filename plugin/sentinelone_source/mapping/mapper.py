@@ -154,7 +154,8 @@ class Mapper:
             return Interpreted("", None, 0, None)
 
     def _bury(self, page: Page, place: int, reason: str) -> None:
-        page.dead.append(Dead(reason, bytes(self.raws(page)[place])))
+        raw = self.raws(page)[place]
+        page.dead.append(Dead(reason, bytes(raw), self._interpreter.identity(raw)))
 
     def raws(self, page: Page) -> list[Any]:
         """The records of an opened page as JSON."""

@@ -12,10 +12,11 @@ Known = Callable[[list[str], list[int]], Container[str]]
 
 
 class Dead(NamedTuple):
-    """A record that cannot become a row, and why."""
+    """A record that cannot become a row, and why; `id` is empty if it has none."""
 
     reason: str
     raw: bytes
+    id: str
 
 
 @dataclass

@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from sentinelone_source import __version__
 from sentinelone_source.console.console import Console
 from sentinelone_source.feed.feed import Feed
+from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.way import Way
 from sentinelone_source.telemetry.listener import Reply
 
@@ -47,6 +48,7 @@ class Source(Collector):
     """Everything there is to know about a running source.
 
     Args:
+        dead_letters: how much there is of them.
         feeds: and what they count.
         consoles: and what was asked of them.
         way: to the shipper.
@@ -55,11 +57,13 @@ class Source(Collector):
 
     def __init__(
         self,
+        dead_letters: DeadLetters,
         feeds: Sequence[Feed],
         consoles: Sequence[Console],
         way: Way,
         intervals: Mapping[str, float],
     ) -> None:
+        self._dead_letters = dead_letters
         self._feeds = feeds
         self.consoles = consoles
         self.way = way
@@ -87,6 +91,11 @@ class Source(Collector):
                 for column, count in dict(getattr(feed.counts, field)).items():
                     family.add_metric([*_labels(feed), column], count)
             yield family
+        sizes = self._dead_letters.sizes
+        yield _gauge(
+            "dead_letter_files", "Files of dead letters, rotated ones too.", value=len(sizes)
+        )
+        yield _gauge("dead_letter_bytes", "Bytes of these files.", value=sum(sizes.values()))
 
     def _progress(self) -> Iterable[Metric]:
         behind = _gauge("behind_seconds", "How long ago the feed was complete; 0 when idle.", FEED)
@@ -172,5 +181,7 @@ def _counter(name: str, text: str, labels: Sequence[str]) -> CounterMetricFamily
     return CounterMetricFamily(f"{PREFIX}{name}", text, labels=labels)
 
 
-def _gauge(name: str, text: str, labels: Sequence[str]) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"{PREFIX}{name}", text, labels=labels)
+def _gauge(
+    name: str, text: str, labels: Sequence[str] = (), value: float | None = None
+) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"{PREFIX}{name}", text, value=value, labels=labels or None)

@@ -6,28 +6,36 @@ import asyncio
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from random import Random
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from msgspec import Raw
 
 from doubles.azure_faults import lose_answer, refuse, reset, throttle
 from doubles.world import World
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.ingestion import Ingestion
-from sentinelone_source.azure.replay import replay as module
-from sentinelone_source.azure.replay.progress import Progress
-from sentinelone_source.azure.replay.refused import Refused
-from sentinelone_source.azure.replay.rows import Reader
 from sentinelone_source.errors import SourceError
-from sentinelone_source.handover.deadletters import DeadLetters
+from sentinelone_source.handover.dead_letters import DeadLetter, DeadLetters
+from sentinelone_source.mapping.columns import fingerprint
 from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.replay.checkpoint import CheckpointFile
+from sentinelone_source.replay.job import Replay
+from sentinelone_source.replay.parsing import LineParser
+from sentinelone_source.replay.refused import Refused
+from support import dead_letters
+from support.in_http import InHttp
 from support.replays import THREATS, arrived, plain, replayed, written
 from support.tenancy import TABLES
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from doubles.azure_faults import Fault
     from support.cloud import Cloud
+    from support.tenancy import Tenancy
 
 
 def test_rows_arrive_as_they_were_made(cloud: Cloud) -> None:
@@ -76,11 +84,18 @@ def test_again_is_not_twice(cloud: Cloud) -> None:
     assert set(arrived(cloud).values()) == {2}
 
 
+@pytest.mark.parametrize("done", ["to the end", "a part"])
 @pytest.mark.parametrize("what", ["another file", "another rule"])
-def test_what_was_remembered_of_something_else(cloud: Cloud, what: str) -> None:
-    """A file is skipped because one of its name was delivered, or to another rule."""
+def test_what_was_remembered_of_something_else(cloud: Cloud, what: str, done: str) -> None:
+    """A file is sent whole, whatever was delivered of one of its name, or to another rule."""
     plain(cloud.folder / "rows.ndjson", 5)
-    cloud.call("replay", "rows.ndjson")
+    if done == "a part":  # of the first chunk, so that the offset is still 0
+        with (cloud.folder / "rows.ndjson").open("a") as file:
+            file.write(f'{{"_table":"{TABLES["groups"]}","Id":"1"}}\n')
+        cloud.azure.faults.add(refuse("ingestion", 403, after=1))
+        cloud.call("replay", "rows.ndjson", status=1)
+    else:
+        cloud.call("replay", "rows.ndjson")
     if what == "another file":
         plain(cloud.folder / "rows.ndjson", 9, size=501)
     else:
@@ -207,39 +222,70 @@ def test_lines_that_are_no_rows(cloud: Cloud) -> None:
 
 
 def test_dead_letters(cloud: Cloud) -> None:
-    """Dead letters cannot be brought in when the mapping has been mended."""
+    """Dead letters are mapped again, and what stays dead gets its new reason."""
     world = World(seed=5)
     world.populate(over=timedelta(hours=1), groups=3)
     record = world.all("groups")[0]
-    letters = DeadLetters(cloud.folder)
     deep = b'{"id":' + b"[" * 3000 + b"]" * 3000 + b"}"
     unfit = {**record, "updatedAt": "never", "name": "unfit"}
-    for raw in (json.dumps(record).encode(), json.dumps(unfit).encode(), deep, b"not json"):
-        letters.add("acme", TABLES["groups"], "a column that is now another", raw)
+    raws = (json.dumps(record).encode(), json.dumps(unfit).encode(), deep, b"not json")
+    dead_letters.write(cloud.folder, TABLES["groups"], *raws, b'{"id":"1"},{"id":"2"}')
     running = cloud.call("replay", "dead-letters.ndjson", status=1)
     (row,) = cloud.azure.rows[TABLES["groups"]]
     assert row["Name"] == record["name"]
-    refused = cloud.folder / "dead-letters.ndjson.refused.ndjson"
-    kept = [json.loads(line) for line in refused.read_text().splitlines()]
-    assert [letter["table"] for letter in kept] == [TABLES["groups"]] * 3
+    kept = dead_letters.read(cloud.folder, "dead-letters.ndjson.refused.ndjson")
+    assert [letter["table"] for letter in kept] == [TABLES["groups"]] * 4
     assert all(letter["console"] == "acme" and "record" in letter for letter in kept)
     assert not any("another" in letter["reason"] for letter in kept)
     assert replayed(running)["rows"] == {TABLES["groups"]: 1}
-    (cloud.folder / "mappings").mkdir()
-    (cloud.folder / "mappings" / "mine.toml").write_text(
-        f'table = "{TABLES["groups"]}"\n[walk]\nposition = "$.createdAt"\n'
-    )
+
+
+def test_from_the_shipper_and_the_console_to_azure(
+    tenancy: Tenancy, cloud: Cloud, tmp_path: Path
+) -> None:
+    """A refused row is delivered as it was, a broken record by a corrected mapping, each once."""
+    tenancy.populate(2)
+    group = tenancy.world.all("groups")[0]
+    unfit = {**group, "id": "unfit", "name": "unfit", "updatedAt": "never"}
+    tenancy.world.insert("groups", json.dumps(unfit).encode())
+    with InHttp(refuses=fingerprint(group["registrationToken"]).encode()) as shipper:
+        tenancy.configure()
+        tenancy.once("--to", shipper.url)
+    letters = dead_letters.read(tenancy.state)
+    [row] = [letter["row"] for letter in letters if "row" in letter]
+    [record] = [letter["record"] for letter in letters if "record" in letter]
+    assert row["RegistrationToken"] == fingerprint(group["registrationToken"])
+    assert record["registrationToken"] == fingerprint(group["registrationToken"])
+    mine = tmp_path / "mappings" / "groups.toml"
+    mine.write_text(f'table = "{TABLES["groups"]}"\n[walk]\nposition = "$.createdAt"\n')
+    cloud.config = tmp_path / "azure.toml"
     cloud.configure(before='[mappings]\npath = "mappings"')
-    cloud.call("replay", refused, status=1)
-    assert [row["Name"] for row in cloud.azure.rows[TABLES["groups"]]][1:] == ["unfit"]
+    for _ in range(2):
+        cloud.call("replay", tenancy.state / "dead-letters.ndjson")
+    arrived_row, mapped = sorted(cloud.azure.rows[TABLES["groups"]], key=itemgetter("Id"))
+    assert {"_table": TABLES["groups"], **arrived_row} == row
+    assert (mapped["Name"], mapped["RegistrationToken"]) == ("unfit", row["RegistrationToken"])
+
+
+def test_rotated_while_it_is_replayed(cloud: Cloud) -> None:
+    """What `run` writes and rotates meanwhile is delivered once, by all names together."""
+    plain(cloud.folder / "dead-letters.ndjson", 3000)
+    cloud.azure.faults.add(throttle("ingestion", retry_after=600, after=1))
+    with cloud.start("replay", "dead-letters.ndjson") as running:
+        running.wait_for("retry")
+        letters = DeadLetters(cloud.folder, rotate_at=1)
+        letters.write([DeadLetter(table=THREATS, row=Raw(b'{"ThreatName":"new"}'))])
+        assert running.stop() == 1
+    cloud.azure.faults.clear()
+    for _ in range(2):
+        cloud.call("replay", "dead-letters-0001.ndjson", "dead-letters.ndjson")
+    assert arrived(cloud) == Counter([*map(str, range(3000)), "new"])
 
 
 def test_refused_once(cloud: Cloud) -> None:
     """A replay that has to be repeated refuses the same record again each time."""
-    letters = DeadLetters(cloud.folder)
-    for moment in ("never", "2026-01-01T00:00:00Z"):
-        record = f'{{"id":"1","updatedAt":"{moment}"}}'.encode()
-        letters.add("acme", TABLES["groups"], "why", record)
+    records = [b'{"id":"1","updatedAt":"%b"}' % at for at in (b"never", b"2026-01-01T00:00:00Z")]
+    dead_letters.write(cloud.folder, TABLES["groups"], *records)
     cloud.azure.behaviour.has_role = False
     refused = cloud.folder / "dead-letters.ndjson.refused.ndjson"
     for _ in range(2):
@@ -258,7 +304,7 @@ def test_records_that_the_mapping_drops(cloud: Cloud) -> None:
     )
     cloud.configure(before='[mappings]\npath = "mappings"')
     record = b'{"id":"1","updatedAt":"2026-01-01T00:00:00Z"}'
-    DeadLetters(cloud.folder).add("acme", TABLES["groups"], "why", record)
+    dead_letters.write(cloud.folder, TABLES["groups"], record)
     account = replayed(cloud.call("replay", "dead-letters.ndjson"))
     assert (account["dropped"], account["refused"], account["rows"]) == (1, 0, {})
 
@@ -314,21 +360,21 @@ def test_plain_http_on_loopback(cloud: Cloud) -> None:
 
 
 def test_azure_stays_away(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A replay hangs for ever when Azure is gone, or does not say how to go on."""
-    monkeypatch.setattr(module, "PATIENCE", 0.3)
-    monkeypatch.setattr(module, "FIRST_WAIT", 0.05)
-    plain(cloud.folder / "rows.ndjson", 3)
+    """A replay ends when Azure stays away, and says how to go on."""
+    path = cloud.folder / "rows.ndjson"
+    plain(path, 3)
     monkeypatch.chdir(cloud.folder)
     settings = cloud.settings()
     cloud.azure.faults.add(reset("ingestion", times=None))
     ingestion = Ingestion(settings, Credential(settings))
-    progress = Progress(cloud.folder / "rows.ndjson", "dcr", restart=False, keep=True)
     refused = Refused(cloud.folder / "refused")
-    reader = Reader(load_mappings())
-    job = module.Replay("rows.ndjson", reader, ingestion, progress, refused)
+    parser = LineParser(load_mappings())
     again = pytest.raises(SourceError, match=r"given up\. The same command goes on from here")
-    with (cloud.folder / "rows.ndjson").open("rb") as file, again:
-        asyncio.run(job.run(file))
+    with path.open("rb") as file:
+        checkpoint = CheckpointFile(path, file, "dcr", restart=False, keep=True)
+        job = Replay("rows.ndjson", parser, ingestion, checkpoint, refused, 0.05, 0.3)
+        with again:
+            asyncio.run(job.run(file))
     ingestion.close()
     assert refused.count == 0
-    assert progress.place.offset == 0
+    assert checkpoint.position.offset == 0

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, BinaryIO
 import structlog
 
 from sentinelone_source.azure.ingestion_errors import Misunderstood, TooLong
-from sentinelone_source.azure.replay.lines import WINDOW, windows
 from sentinelone_source.errors import Retriable, SourceError
+from sentinelone_source.replay.chunks import CHUNK, read_chunks
 from sentinelone_source.retries import insist
 from sentinelone_source.threads import in_thread
 
@@ -21,14 +21,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from sentinelone_source.azure.ingestion import Ingestion
-    from sentinelone_source.azure.replay.progress import Progress
-    from sentinelone_source.azure.replay.refused import Refused
-    from sentinelone_source.azure.replay.rows import Item, Reader
+    from sentinelone_source.replay.checkpoint import CheckpointFile
+    from sentinelone_source.replay.parsing import LineParser, ParsedLine
+    from sentinelone_source.replay.refused import Refused
 
 FIRST_WAIT = 1.0
 LONGEST_WAIT = 60.0
 PATIENCE = 600.0
-"""Seconds that an endpoint may stay away before the replay ends."""
 STOP_PATIENCE = 20.0
 """Seconds that a request on its way may take when we are told to stop."""
 _log = structlog.get_logger()
@@ -58,18 +57,22 @@ class Replay:
 
     Attributes:
         name: the file's, for messages.
-        reader: makes rows of its lines.
+        parser: makes rows of its lines.
         ingestion: where they go; None only counts.
-        progress: what is dealt with.
+        checkpoint: what is dealt with.
         refused: keeps what cannot be delivered.
-        advance: told of every window, with its bytes.
+        first_wait: seconds before a request is made again; doubled for each further time.
+        patience: seconds that the endpoint may stay away before the replay ends.
+        advance: told of every chunk, with its bytes.
     """
 
     name: str
-    reader: Reader
+    parser: LineParser
     ingestion: Ingestion | None
-    progress: Progress
+    checkpoint: CheckpointFile
     refused: Refused
+    first_wait: float = FIRST_WAIT
+    patience: float = PATIENCE
     advance: Callable[[int], None] = lambda _: None
     account: Account = field(default_factory=Account)
     _on_its_way: bool = False
@@ -86,13 +89,14 @@ class Replay:
             ConfigError: Azure will not take anything of it as things are configured.
             SourceError: it stayed away for too long, or refuses us; or we were told to stop.
         """
-        offset = self.progress.place.offset
-        coming = windows(file, self.name, offset)
-        while window := await in_thread(next, coming, None):
-            await self._window(window.lines)
-            self.progress.window(window.end)
-            self.advance(window.end - offset)
-            offset = window.end
+        offset = self.checkpoint.position.offset
+        coming = read_chunks(file, self.name, offset)
+        while chunk := await in_thread(next, coming, None):
+            self.checkpoint.chunk_read(chunk.end)
+            await self._chunk(chunk.lines)
+            self.checkpoint.chunk_done(chunk.end)
+            self.advance(chunk.end - offset)
+            offset = chunk.end
 
     def stop(self, task: asyncio.Task[None]) -> None:
         """End soon: at once while waiting, else when the request on its way is answered."""
@@ -100,46 +104,46 @@ class Replay:
         patience = STOP_PATIENCE if self._on_its_way else 0.0
         asyncio.get_running_loop().call_later(patience, task.cancel)
 
-    async def _window(self, lines: list[bytes]) -> None:
-        by_table: dict[str, list[Item]] = {}
+    async def _chunk(self, lines: list[bytes]) -> None:
+        by_table: dict[str, list[ParsedLine]] = {}
         for line in lines:
-            item = self.reader.read(line)
-            by_table.setdefault(item.table, []).append(item)
+            parsed = self.parser.parse(line)
+            by_table.setdefault(parsed.table, []).append(parsed)
         self._warn()
-        for table, items in by_table.items():
-            left = items[self.progress.place.done.get(table, 0) :]
+        for table, parsed_lines in by_table.items():
+            left = parsed_lines[self.checkpoint.position.done.get(table, 0) :]
             for batch in _batches(left):
                 await self._deliver(table, batch)
 
-    async def _deliver(self, table: str, items: list[Item]) -> None:
+    async def _deliver(self, table: str, lines: list[ParsedLine]) -> None:
         """Deal with lines of one table, and remember it."""
-        rows = [item for item in items if item.row is not None]
+        rows = [line for line in lines if line.row is not None]
         if rows:
             await self._send(table, rows)
-        self.refused.add([(item, item.reason) for item in items if item.reason])
-        self.account.dropped += sum(item.row is None and not item.reason for item in items)
-        self.progress.line(table, len(items))
+        self.refused.add([(line, line.reason) for line in lines if line.reason])
+        self.account.dropped += sum(line.row is None and not line.reason for line in lines)
+        self.checkpoint.line(table, len(lines))
         if self._stopping:
-            raise Stopped(f"{self.name}: stopped. {self.progress.remark}")
+            raise Stopped(f"{self.name}: stopped. {self.checkpoint.remark}")
 
-    async def _send(self, table: str, items: list[Item]) -> None:
+    async def _send(self, table: str, lines: list[ParsedLine]) -> None:
         """Send rows; when they are refused for what they are, find out which."""
         try:
-            await self._insist(table, [item.row or b"" for item in items])
+            await self._insist(table, [line.row or b"" for line in lines])
         except (TooLong, Misunderstood) as error:
-            if len(items) == 1:
-                self.refused.add([(items[0], str(error))])
+            if len(lines) == 1:
+                self.refused.add([(lines[0], str(error))])
                 return
-            middle = len(items) // 2
-            await self._send(table, items[:middle])
-            await self._send(table, items[middle:])
+            middle = len(lines) // 2
+            await self._send(table, lines[:middle])
+            await self._send(table, lines[middle:])
         else:
-            self.account.rows[table] += len(items)
+            self.account.rows[table] += len(lines)
 
     async def _insist(self, table: str, rows: list[bytes]) -> None:
         if self.ingestion is None:
             return
-        send, stream = self.ingestion.send, self.reader.streams[table]
+        send, stream = self.ingestion.send, self.parser.streams[table]
 
         async def attempt() -> None:
             self._on_its_way = True
@@ -153,12 +157,12 @@ class Replay:
             await insist(
                 attempt,
                 self._worth_another_try,
-                first=FIRST_WAIT,
+                first=self.first_wait,
                 longest=LONGEST_WAIT,
-                patience=PATIENCE,
+                patience=self.patience,
             )
         except Retriable as error:
-            raise SourceError(f"{error}; given up. {self.progress.remark}") from None
+            raise SourceError(f"{error}; given up. {self.checkpoint.remark}") from None
 
     def _worth_another_try(self, error: Exception) -> bool | float:
         if not isinstance(error, Retriable) or self._stopping:
@@ -167,7 +171,7 @@ class Replay:
         return True if error.retry_after is None else max(error.retry_after, 0.1)
 
     def _warn(self) -> None:
-        if self.reader.displaced and not self._warned:
+        if self.parser.displaced and not self._warned:
             self._warned = True
             _log.warning(
                 "old_rows",
@@ -186,7 +190,7 @@ class Replay:
             rows=dict(account.rows),
             refused=self.refused.count,
             dropped=account.dropped,
-            old=self.reader.displaced,
+            old=self.parser.displaced,
             requests=account.requests,
             bytes=account.wire,
             seconds=round(time.monotonic() - account.began, 1),
@@ -209,19 +213,19 @@ async def until_stopped(replay: Replay, file: BinaryIO) -> None:
     try:
         await task
     except asyncio.CancelledError:
-        raise Stopped(f"{replay.name}: stopped. {replay.progress.remark}") from None
+        raise Stopped(f"{replay.name}: stopped. {replay.checkpoint.remark}") from None
 
 
-def _batches(items: list[Item]) -> Iterator[list[Item]]:
-    """Items in order, as many at once as one request should carry; never none."""
-    batch: list[Item] = []
+def _batches(lines: list[ParsedLine]) -> Iterator[list[ParsedLine]]:
+    """Lines in order, as many at once as one request should carry; never none."""
+    batch: list[ParsedLine] = []
     size = 0
-    for item in items:
-        length = len(item.row or b"") + 1
-        if batch and size + length > WINDOW:
+    for line in lines:
+        length = len(line.row or b"") + 1
+        if batch and size + length > CHUNK:
             yield batch
             batch, size = [], 0
-        batch.append(item)
+        batch.append(line)
         size += length
     if batch:
         yield batch

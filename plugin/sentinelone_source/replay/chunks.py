@@ -1,4 +1,4 @@
-"""A file in windows: some whole lines at a time, so that memory is bounded whatever its length."""
+"""A file in chunks: some whole lines at a time, so that memory is bounded whatever its length."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import structlog
 
-from sentinelone_source.azure.replay.rows import is_json
 from sentinelone_source.errors import SourceError
+from sentinelone_source.replay.parsing import is_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-WINDOW = 1_000_000
+CHUNK = 1_000_000
 """Bytes of lines that are read before they are sent."""
 LONGEST = 1 << 26
 """Bytes of a line: more than the console sends in a page."""
@@ -20,14 +20,14 @@ LONGEST = 1 << 26
 _log = structlog.get_logger()
 
 
-class Window(NamedTuple):
+class Chunk(NamedTuple):
     """Some lines, and the offset after the last of them."""
 
     lines: list[bytes]
     end: int
 
 
-def windows(file: BinaryIO, name: str, start: int) -> Iterator[Window]:
+def read_chunks(file: BinaryIO, name: str, start: int) -> Iterator[Chunk]:
     """Read on from an offset; a line that is still being written is left for the next time.
 
     Args:
@@ -49,8 +49,8 @@ def windows(file: BinaryIO, name: str, start: int) -> Iterator[Window]:
         if line.strip():
             lines.append(line)
         end += len(line)
-        if end - begun >= WINDOW:
-            yield Window(lines, end)
+        if end - begun >= CHUNK:
+            yield Chunk(lines, end)
             lines, begun = [], end
     if end > begun:
-        yield Window(lines, end)
+        yield Chunk(lines, end)

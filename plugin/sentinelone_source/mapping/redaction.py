@@ -1,0 +1,47 @@
+"""Secrets of a record that is kept as it is: a fingerprint in the place of each."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sentinelone_source.mapping.columns import fingerprint
+from sentinelone_source.mapping.exact import UNREADABLE
+from sentinelone_source.mapping.values import mend_surrogates
+
+if TYPE_CHECKING:
+    from sentinelone_source.mapping.model import Mapping
+
+_NAMES = r"(?i:[a-z_]*(?:token|licen[cs]e_?key|passphrase|password|secret|api_?key))"
+"""Members that hold a secret: registration tokens, licence keys, uninstall passphrases."""
+
+
+class Redactor:
+    """Redacts records as a mapping redacts columns: equal secrets stay equal, in both.
+
+    A secret is a text or a number whose member's name says so, or from which a column with
+    `redact` takes its value. Records that are not JSON are redacted, too.
+    """
+
+    def __init__(self, mapping: Mapping) -> None:
+        members = {(path.each or path.members)[-1] for path in mapping.secret_paths}
+        names = "|".join([_NAMES, *map(re.escape, sorted(members))])
+        value = r'"(?:[^"\\]|\\.)*"|-?[0-9][0-9.eE+-]*'
+        self._secret = re.compile(rf'("(?:{names})"\s*:\s*)({value})'.encode())
+
+    def redact(self, record: bytes) -> bytes:
+        """The record with fingerprints instead of secrets."""
+        return self._secret.sub(_redacted, record)
+
+
+def _redacted(found: re.Match[bytes]) -> bytes:
+    return found[1] + msgspec.json.encode(fingerprint(_text(found[2])))
+
+
+def _text(value: bytes) -> str:
+    try:
+        return str(msgspec.json.decode(mend_surrogates(value), type=str))
+    except UNREADABLE:  # a number, or no JSON
+        return value.decode("utf-8", "replace")

@@ -1,0 +1,149 @@
+"""What a line of a file is: a row, a dead letter, or neither."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sentinelone_source.errors import Skippable
+from sentinelone_source.handover.dead_letters import DeadLetter
+from sentinelone_source.mapping.columns import Misfit, to_micros
+from sentinelone_source.mapping.envelope import Malformed
+from sentinelone_source.mapping.interpreter import decode_record
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.record_files import page_of
+from sentinelone_source.times import SECOND
+
+if TYPE_CHECKING:
+    from sentinelone_source.mapping.model import Mapping
+
+OLDEST = timedelta(days=2)
+NEWEST = timedelta(days=1)
+"""How far behind and ahead of its clock Azure leaves a `TimeGenerated` as it is."""
+
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+_text = msgspec.json.Decoder(str).decode
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+@dataclass(frozen=True)
+class ParsedLine:
+    """A line, and what became of it.
+
+    Attributes:
+        letter: what is kept of the line if it cannot be delivered.
+        table: whose row it is; empty if that is unknown.
+        row: the row as JSON, without `_table`; None if there is none.
+        reason: why there is none; empty for a record that the mapping drops.
+    """
+
+    letter: DeadLetter
+    table: str = ""
+    row: bytes | None = None
+    reason: str = ""
+
+
+class LineParser:
+    """Makes rows of lines, with the mappings as they are now.
+
+    Attributes:
+        streams: by table.
+        displaced: rows whose `TimeGenerated` Azure would replace by the time of arrival.
+    """
+
+    def __init__(self, mappings: dict[str, Mapping]) -> None:
+        self._mappings = {mapping.table: mapping for mapping in mappings.values()}
+        self._mappers: dict[str, Mapper] = {}
+        self.streams = {mapping.table: mapping.stream for mapping in mappings.values()}
+        self.displaced = 0
+
+    def parse(self, line: bytes) -> ParsedLine:
+        """What a line is."""
+        try:
+            text = line.decode().strip()
+            letter = _letter(text)
+        except _UNREADABLE:
+            text = line.decode("utf-8", "replace").strip()
+            return ParsedLine(DeadLetter(line=text), reason="the line is not a JSON object")
+        if letter.line and letter.line != text:
+            return replace(self.parse(letter.line.encode()), letter=letter)
+        parsed = self._row_of(letter)
+        if parsed.row is not None:
+            self.displaced += _is_displaced(parsed.row)
+        return parsed
+
+    def _row_of(self, letter: DeadLetter) -> ParsedLine:
+        if letter.line:
+            return ParsedLine(letter, reason="neither a row (no _table) nor a dead letter")
+        if letter.table not in self._mappings:
+            return ParsedLine(letter, reason=f"no mapping fills the table {letter.table!r}")
+        parsed = ParsedLine(letter, letter.table)
+        if bytes(letter.row):
+            return replace(parsed, row=_without_table(letter.row))
+        try:
+            return replace(parsed, row=self._map(letter))
+        except Skippable as reason:
+            return replace(parsed, reason=str(reason))
+
+    def _map(self, letter: DeadLetter) -> bytes | None:
+        """Map a dead letter's record; None if the mapping drops it.
+
+        Raises:
+            Skippable: it cannot become a row.
+        """
+        record = bytes(letter.record)
+        if record.startswith(b'"'):  # one that is not JSON was kept as text
+            record = _text(record).encode("utf-8", "replace")
+        if letter.table not in self._mappers:
+            self._mappers[letter.table] = Mapper(self._mappings[letter.table])
+        mapper = self._mappers[letter.table]
+        with contextlib.suppress(RecursionError):  # too deep: the mapper says so
+            decode_record(record)
+        try:
+            page = mapper.open(page_of(mapper.mapping, [record]))
+        except Malformed as error:
+            raise Skippable(f"not JSON: {error}") from None
+        line = b"".join(piece for batch in mapper.lines(page) for piece in batch.pieces)
+        if page.dead:
+            raise Skippable(page.dead[0].reason)
+        return _without_table(line) if line else None
+
+
+def _letter(text: str) -> DeadLetter:
+    """A line as a dead letter: a row as one with `row`, anything unknown as one with `line`."""
+    line = text.encode()
+    members = _members(line)
+    if "_table" in members:
+        table = members["_table"]
+        name = _text(table) if bytes(table).startswith(b'"') else ""
+        return DeadLetter(table=name, row=msgspec.Raw(line))
+    return DeadLetter.parse(line) or DeadLetter(line=text)
+
+
+def _without_table(row: bytes | msgspec.Raw) -> bytes:
+    members = _members(row)
+    members.pop("_table", None)
+    return msgspec.json.encode(members)
+
+
+def is_json(line: bytes) -> bool:
+    """Whether a line is a whole JSON object."""
+    try:
+        _members(line)
+    except _UNREADABLE:
+        return False
+    return True
+
+
+def _is_displaced(row: bytes) -> bool:
+    try:
+        moment = to_micros(_text(_members(row)["TimeGenerated"]))
+    except (KeyError, Misfit, *_UNREADABLE):
+        return False
+    age = timedelta(microseconds=time.time() * SECOND - moment)
+    return age > OLDEST or -age > NEWEST
