@@ -1,270 +1,151 @@
-"""Mistakes that people make in manifests, and the check that is there to find each."""
+"""Mistakes that people make in manifests, each with the check that is there to find it.
+
+A line is a check and a change: `PATH = VALUE` sets, `PATH + VALUE` appends, `PATH -` removes, and
+`PATH ~ OLD => NEW` replaces text. A path starts at a container, a part of the workload, the only
+object of a kind, or a ConfigMap; an item of a list goes by its name, key or number.
+"""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+import yaml
+
 from kubernetes import hardening, references, settings
-from kubernetes.kubelite.manifest import Manifest, Object
 from kubernetes.overlays import configmap
 from kubernetes.settings import container_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kubernetes.kubelite.manifest import Manifest
+
     Check = Callable[[Manifest], Iterator[str]]
-    Change = Callable[[Manifest], Any]
 
 BROKERED = "fluent-bit-workload-identity"
+MISTAKES = """
+references.volumes source/volumeMounts/data/name = dat
+references.volumes pod/volumes + {name: x}
+references.volumes source/volumeMounts/data/mountPath = /tmp
+references.volumes source/volumeMounts/data/mountPath = /tmp/state
+references.data pod/volumes/data/persistentVolumeClaim/claimName = x
+references.data pod/volumes/config/configMap/name = x
+references.data pod/volumes/token/secret/items/0/key = x
+references.data shipper/envFrom/0/configMapRef/name = x
+references.data shipper/env + {name: S, valueFrom: {secretKeyRef: {name: x, key: x}}}
+references.ports source/livenessProbe/httpGet/port = metric
+references.ports Service/spec/ports/metrics/targetPort = metric
+references.ports Service/spec/ports/shipper-metrics/targetPort = shipper-metrics
+references.ports NetworkPolicy/spec/ingress/0/ports/0/port = 1
+references.ports shipper/ports/0/containerPort = 9464
+references.names labels/app.kubernetes.io~name -
+references.names pod/serviceAccountName = x
+references.names workload/serviceName = x
+references.names Service/metadata/namespace = x
+hardening.single workload/replicas = 2
+hardening.single workload/replicas -
+hardening.single StatefulSet/kind = DaemonSet
+hardening.single objects + {kind: HorizontalPodAutoscaler}
+hardening.single PersistentVolumeClaim/spec/accessModes = [ReadWriteOnce]
+hardening.single workload/podManagementPolicy -
+hardening.single workload/volumeClaimTemplates = [{metadata: {name: data}}]
+hardening.pod pod/securityContext/runAsUser = 0
+hardening.pod pod/securityContext/seccompProfile -
+hardening.pod pod/automountServiceAccountToken -
+hardening.pod ServiceAccount/automountServiceAccountToken -
+hardening.pod pod/hostNetwork = true
+hardening.pod pod/volumes + {name: h, hostPath: {}}
+hardening.pod objects + {kind: Namespace, metadata: {name: x}}
+hardening.each_container shipper/securityContext/readOnlyRootFilesystem -
+hardening.each_container source/securityContext/allowPrivilegeEscalation -
+hardening.each_container source/securityContext/capabilities/add = [X]
+hardening.each_container source/securityContext/runAsUser = 0
+hardening.each_container shipper/resources -
+hardening.each_container shipper/image = a/b
+hardening.each_container shipper/image = a:latest
+hardening.secrets pod/volumes/token/secret/defaultMode -
+hardening.secrets pod/volumes/token/secret/items -
+hardening.secrets source/volumeMounts/token/readOnly -
+hardening.secrets shipper/envFrom + {secretRef: {name: x}}
+hardening.order pod/initContainers/shipper -
+hardening.order shipper/restartPolicy -
+hardening.order shipper/startupProbe -
+hardening.order pod/terminationGracePeriodSeconds = 30
+hardening.order pod/initContainers + {name: late}
+hardening.network NetworkPolicy/spec/egress + {ports: [{port: 80}]}
+hardening.network NetworkPolicy/spec/egress + {}
+hardening.network NetworkPolicy/spec/ingress + {ports: [{port: 8687}]}
+hardening.network NetworkPolicy/spec/policyTypes/1 -
+settings.source configmap/config/config.toml ~ [telemetry] => [telemetri]
+settings.source source/volumeMounts/token/mountPath = /run/secrets/other
+settings.source source/volumeMounts/data/mountPath = /var/lib/other
+settings.source source/volumeMounts/mappings/mountPath = /other
+settings.source configmap/config/config.toml ~ 0.0.0.0:9464 => 127.0.0.1:9464
+settings.listener configmap/config/config.toml ~ 8687 => 9880
+settings.listener configmap/shipper/http.yaml ~ listen: 127.0.0.1 => listen: 0.0.0.0
+settings.variables configmap/azure/DCE_URL -
+settings.variables shipper/volumeMounts/broker/mountPath = /run/secrets/other
+settings.storage shipper/volumeMounts/data/name = shipper-tmp
+settings.storage shipper/volumeMounts/data/subPath = state
+settings.programs source/args = [poll]
+settings.programs source/livenessProbe = {exec: {command: [sentinelone-source, healthy]}}
+settings.broker shipper/env + {name: AZURE_AUTH_URL, value: "http://127.0.0.1:1/"}
+settings.broker pod/volumes/broker/secret/items/0/key = x
+settings.broker pod/initContainers/broker -
+settings.broker annotations/azure.workload.identity~skip-containers -
+""".strip().splitlines()
 
 
-def spec(manifest: Manifest) -> Object:
-    """The pod's."""
-    found = manifest.pod["spec"]
-    assert isinstance(found, dict)
+def check_of(mistake: str) -> Check:
+    """The check that finds a mistake."""
+    module, _, name = mistake.split(" ", maxsplit=1)[0].partition(".")
+    known = {"references": references, "hardening": hardening, "settings": settings}
+    found: Check = getattr(known[module], name)
     return found
 
 
-def container(manifest: Manifest, name: str) -> Object:
-    """One that is there."""
-    found = container_of(manifest, name)
-    assert found is not None
+def make(manifest: Manifest, mistake: str) -> None:
+    """Change a manifest as a line says."""
+    matched = re.fullmatch(r"\S+ (\S+) ([=+~-]) ?(.*)", mistake)
+    assert matched, mistake
+    path, what, text = matched.groups()
+    *above, last = path.split("/")
+    if what == "+":
+        _find(manifest, [*above, last]).append(yaml.safe_load(text))
+        return
+    place = _find(manifest, above)
+    key = _key(place, last)
+    if what == "=":
+        place[key] = yaml.safe_load(text)
+    elif what == "-":
+        del place[key]
+    else:
+        old, new = text.split(" => ")
+        assert old in place[key]
+        place[key] = place[key].replace(old, new)
+
+
+def _find(manifest: Manifest, path: list[str]) -> Any:
+    first, *rest = path
+    roots = {
+        "objects": manifest.objects,
+        "workload": manifest.workload["spec"],
+        "pod": manifest.pod["spec"],
+        **manifest.pod["metadata"],
+    }
+    found: Any = roots.get(first) or container_of(manifest, first)
+    if first == "configmap":
+        found, rest = configmap(manifest, rest[0]), rest[1:]
+    elif found is None:
+        [found] = manifest.of(first)
+    for part in rest:
+        found = found[_key(found, part)]
     return found
 
 
-def volume(manifest: Manifest, name: str) -> Object:
-    """One of the pod's volumes."""
-    found = next(one for one in spec(manifest)["volumes"] if one["name"] == name)
-    assert isinstance(found, dict)
-    return found
-
-
-def one(manifest: Manifest, kind: str) -> Object:
-    """The only object of a kind."""
-    [found] = manifest.of(kind)
-    return found
-
-
-def mount(manifest: Manifest, name: str, of: str = "data") -> Object:
-    """A container's mount of a volume."""
-    found = next(one for one in container(manifest, name)["volumeMounts"] if one["name"] == of)
-    assert isinstance(found, dict)
-    return found
-
-
-def reword(manifest: Manifest, name: str, key: str, old: str, new: str) -> None:
-    """Another text in a ConfigMap."""
-    data = configmap(manifest, name)
-    assert old in data[key]
-    data[key] = data[key].replace(old, new)
-
-
-def shift(manifest: Manifest, name: str, path: str) -> None:
-    """Mount something elsewhere."""
-    for where in ("source", "shipper"):
-        for found in container(manifest, where)["volumeMounts"]:
-            if found["name"] == name:
-                found["mountPath"] = path
-
-
-MISTAKES: list[tuple[str, Check, Change]] = [
-    ("volume", references.volumes, lambda m: mount(m, "source").update(name="dat")),
-    ("unused", references.volumes, lambda m: spec(m)["volumes"].append({"name": "x"})),
-    ("twice", references.volumes, lambda m: mount(m, "source").update(mountPath="/tmp")),
-    ("nested", references.volumes, lambda m: mount(m, "source").update(mountPath="/tmp/state")),
-    (
-        "claim",
-        references.data,
-        lambda m: volume(m, "data")["persistentVolumeClaim"].update(claimName="x"),
-    ),
-    ("map", references.data, lambda m: volume(m, "config")["configMap"].update(name="x")),
-    ("key", references.data, lambda m: volume(m, "token")["secret"]["items"][0].update(key="x")),
-    (
-        "from",
-        references.data,
-        lambda m: container(m, "shipper")["envFrom"][0]["configMapRef"].update(name="x"),
-    ),
-    (
-        "variable",
-        references.data,
-        lambda m: container(m, "shipper")["env"].append(
-            {"name": "S", "valueFrom": {"secretKeyRef": {"name": "sentinelone-source", "key": "x"}}}
-        ),
-    ),
-    (
-        "probe",
-        references.ports,
-        lambda m: container(m, "source")["livenessProbe"]["httpGet"].update(port="metric"),
-    ),
-    (
-        "service port",
-        references.ports,
-        lambda m: one(m, "Service")["spec"]["ports"][0].update(targetPort="metric"),
-    ),
-    (
-        "sidecar's name",
-        references.ports,
-        lambda m: one(m, "Service")["spec"]["ports"][1].update(targetPort="shipper-metrics"),
-    ),
-    (
-        "policy port",
-        references.ports,
-        lambda m: one(m, "NetworkPolicy")["spec"]["ingress"][0]["ports"][0].update(port=1),
-    ),
-    (
-        "same port",
-        references.ports,
-        lambda m: container(m, "shipper")["ports"][0].update(containerPort=9464),
-    ),
-    ("labels", references.names, lambda m: m.pod["metadata"]["labels"].clear()),
-    ("account", references.names, lambda m: spec(m).update(serviceAccountName="x")),
-    ("service", references.names, lambda m: m.workload["spec"].update(serviceName="x")),
-    (
-        "namespace",
-        references.names,
-        lambda m: one(m, "Service")["metadata"].update(namespace="x"),
-    ),
-    ("replicas", hardening.single, lambda m: m.workload["spec"].update(replicas=2)),
-    ("no replicas", hardening.single, lambda m: m.workload["spec"].pop("replicas")),
-    ("daemon", hardening.single, lambda m: m.workload.update(kind="DaemonSet")),
-    ("scaled", hardening.single, lambda m: m.objects.append({"kind": "HorizontalPodAutoscaler"})),
-    (
-        "shared",
-        hardening.single,
-        lambda m: one(m, "PersistentVolumeClaim")["spec"].update(accessModes=["ReadWriteOnce"]),
-    ),
-    ("ordered", hardening.single, lambda m: m.workload["spec"].pop("podManagementPolicy")),
-    (
-        "claims of pods",
-        hardening.single,
-        lambda m: m.workload["spec"].update(volumeClaimTemplates=[{"metadata": {"name": "data"}}]),
-    ),
-    ("root", hardening.pod, lambda m: spec(m)["securityContext"].update(runAsUser=0)),
-    ("seccomp", hardening.pod, lambda m: spec(m)["securityContext"].pop("seccompProfile")),
-    ("cluster token", hardening.pod, lambda m: spec(m).pop("automountServiceAccountToken")),
-    (
-        "account token",
-        hardening.pod,
-        lambda m: one(m, "ServiceAccount").pop("automountServiceAccountToken"),
-    ),
-    ("host", hardening.pod, lambda m: spec(m).update(hostNetwork=True)),
-    (
-        "host path",
-        hardening.pod,
-        lambda m: spec(m)["volumes"].append({"name": "h", "hostPath": {}}),
-    ),
-    (
-        "own namespace",
-        hardening.pod,
-        lambda m: m.objects.append({"kind": "Namespace", "metadata": {"name": "x"}}),
-    ),
-    (
-        "writable",
-        hardening.each_container,
-        lambda m: container(m, "shipper")["securityContext"].pop("readOnlyRootFilesystem"),
-    ),
-    (
-        "escalation",
-        hardening.each_container,
-        lambda m: container(m, "source")["securityContext"].pop("allowPrivilegeEscalation"),
-    ),
-    (
-        "capabilities",
-        hardening.each_container,
-        lambda m: container(m, "source")["securityContext"]["capabilities"].update(add=["X"]),
-    ),
-    (
-        "own user",
-        hardening.each_container,
-        lambda m: container(m, "source")["securityContext"].update(runAsUser=0),
-    ),
-    ("memory", hardening.each_container, lambda m: container(m, "shipper").pop("resources")),
-    ("image", hardening.each_container, lambda m: container(m, "shipper").update(image="a/b")),
-    (
-        "latest",
-        hardening.each_container,
-        lambda m: container(m, "shipper").update(image="a:latest"),
-    ),
-    ("mode", hardening.secrets, lambda m: volume(m, "token")["secret"].pop("defaultMode")),
-    ("all keys", hardening.secrets, lambda m: volume(m, "token")["secret"].pop("items")),
-    ("secret written", hardening.secrets, lambda m: mount(m, "source", "token").pop("readOnly")),
-    (
-        "environment",
-        hardening.secrets,
-        lambda m: container(m, "shipper")["envFrom"].append({"secretRef": {"name": "x"}}),
-    ),
-    (
-        "beside",
-        hardening.order,
-        lambda m: spec(m)["containers"].append(spec(m)["initContainers"].pop()),
-    ),
-    ("waits for it", hardening.order, lambda m: container(m, "shipper").pop("restartPolicy")),
-    ("not up", hardening.order, lambda m: container(m, "shipper").pop("startupProbe")),
-    ("grace", hardening.order, lambda m: spec(m).update(terminationGracePeriodSeconds=30)),
-    ("reversed", hardening.order, lambda m: spec(m)["initContainers"].reverse()),
-    (
-        "way out",
-        hardening.network,
-        lambda m: one(m, "NetworkPolicy")["spec"]["egress"].append({"ports": [{"port": 80}]}),
-    ),
-    (
-        "all ways out",
-        hardening.network,
-        lambda m: one(m, "NetworkPolicy")["spec"]["egress"].append({}),
-    ),
-    (
-        "way in",
-        hardening.network,
-        lambda m: one(m, "NetworkPolicy")["spec"]["ingress"].append({"ports": [{"port": 8687}]}),
-    ),
-    ("one way", hardening.network, lambda m: one(m, "NetworkPolicy")["spec"]["policyTypes"].pop()),
-    (
-        "misspelt",
-        settings.source,
-        lambda m: reword(m, "config", "config.toml", "[telemetry]", "[telemetri]"),
-    ),
-    ("token", settings.source, lambda m: shift(m, "token", "/run/secrets/other")),
-    ("state", settings.source, lambda m: shift(m, "data", "/var/lib/other")),
-    ("mappings", settings.source, lambda m: shift(m, "mappings", "/other")),
-    (
-        "telemetry",
-        settings.source,
-        lambda m: reword(m, "config", "config.toml", "0.0.0.0:9464", "127.0.0.1:9464"),
-    ),
-    ("listener", settings.listener, lambda m: reword(m, "config", "config.toml", "8687", "9880")),
-    (
-        "open listener",
-        settings.listener,
-        lambda m: reword(m, "shipper", "http.yaml", "listen: 127.0.0.1", "listen: 0.0.0.0"),
-    ),
-    ("not given", settings.variables, lambda m: configmap(m, "azure").pop("DCE_URL")),
-    ("no secret", settings.variables, lambda m: shift(m, "broker", "/run/secrets/other")),
-    ("buffers", settings.storage, lambda m: mount(m, "shipper").update(name="shipper-tmp")),
-    ("one path", settings.storage, lambda m: mount(m, "shipper").update(subPath="state")),
-    ("command", settings.programs, lambda m: container(m, "source").update(args=["poll"])),
-    (
-        "exec probe",
-        settings.programs,
-        lambda m: container(m, "source").update(
-            livenessProbe={"exec": {"command": ["sentinelone-source", "healthy"]}}
-        ),
-    ),
-    (
-        "broker's port",
-        settings.broker,
-        lambda m: container(m, "shipper")["env"].append(
-            {"name": "AZURE_AUTH_URL", "value": "http://127.0.0.1:1/"}
-        ),
-    ),
-    (
-        "broker's secret",
-        settings.broker,
-        lambda m: volume(m, "broker")["secret"]["items"][0].update(key="x"),
-    ),
-    ("no broker", settings.broker, lambda m: spec(m)["initContainers"].pop(0)),
-    (
-        "identity for all",
-        settings.broker,
-        lambda m: m.pod["metadata"]["annotations"].pop("azure.workload.identity/skip-containers"),
-    ),
-]
+def _key(place: Any, part: str) -> Any:
+    if not isinstance(place, list):
+        return part.replace("~", "/")
+    names = [one.get("name") if isinstance(one, dict) else None for one in place]
+    return names.index(part) if part in names else int(part)

@@ -5,15 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from kubernetes.kubelite.manifest import Manifest, Object, cores, is_sidecar, quantity
-from kubernetes.kubelite.network import POD
+from kubernetes.kubelite.manifest import Manifest, Object, quantity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from kubernetes.kubelite.volumes import Volumes
-
-RESTARTS = {"Always": "always", "OnFailure": "on-failure", "Never": "no"}
 
 
 class Refused(Exception):
@@ -35,8 +32,7 @@ def arguments(
         *_limits(container.get("resources", {}).get("limits", {})),
         *(f"--env={key}={value}" for key, value in environment(manifest, container).items()),
         *(_mount(volumes, mount) for mount in container.get("volumeMounts", [])),
-        f"--restart={_restarts(spec, container)}",
-        *([f"--workdir={container['workingDir']}"] if "workingDir" in container else []),
+        "--restart=always",
         *([f"--entrypoint={json.dumps(container['command'])}"] if "command" in container else []),
     ]
 
@@ -50,23 +46,8 @@ def environment(manifest: Manifest, container: Object) -> dict[str, str]:
         data = manifest.data(kind, wanted["name"], optional=wanted.get("optional", False))
         found |= {key: value.decode() for key, value in data.items()}
     for one in container.get("env", []):
-        found[one["name"]] = (
-            _reference(manifest, one["valueFrom"]) if "valueFrom" in one else one.get("value", "")
-        )
+        found[one["name"]] = one["value"]
     return found
-
-
-def _reference(manifest: Manifest, wanted: Object) -> str:
-    if "fieldRef" in wanted:
-        fields: dict[str, str] = {
-            "metadata.name": manifest.workload["metadata"]["name"] + "-0",
-            "metadata.namespace": manifest.workload["metadata"].get("namespace", "default"),
-            "status.podIP": POD,
-        }
-        return fields[wanted["fieldRef"]["fieldPath"]]
-    kind = "Secret" if "secretKeyRef" in wanted else "ConfigMap"
-    key = wanted.get("secretKeyRef") or wanted["configMapKeyRef"]
-    return manifest.data(kind, key["name"])[key["key"]].decode()
 
 
 def _security(pod: Object, container: Object, image_user: str) -> Iterator[str]:
@@ -85,27 +66,15 @@ def _security(pod: Object, container: Object, image_user: str) -> Iterator[str]:
         yield from ("--read-only", "--read-only-tmpfs=false")
     if context.get("allowPrivilegeEscalation") is False:
         yield "--security-opt=no-new-privileges"
-    capabilities = context.get("capabilities", {})
-    yield from (f"--cap-drop={name}" for name in capabilities.get("drop", []))
-    yield from (f"--cap-add={name}" for name in capabilities.get("add", []))
+    yield from (f"--cap-drop={name}" for name in context["capabilities"]["drop"])
 
 
 def _limits(limits: Object) -> Iterator[str]:
     if "memory" in limits:
         memory = quantity(limits["memory"])
         yield from (f"--memory={memory}", f"--memory-swap={memory}")
-    if "cpu" in limits:
-        yield f"--cpus={cores(limits['cpu'])}"
 
 
 def _mount(volumes: Volumes, mount: Object) -> str:
     access = "ro" if mount.get("readOnly") else "rw"
     return f"--volume={volumes.source(mount)}:{mount['mountPath']}:{access}"
-
-
-def _restarts(spec: Object, container: Object) -> str:
-    if is_sidecar(container):
-        return "always"
-    if container in spec.get("initContainers", []):
-        return "no"
-    return RESTARTS[spec.get("restartPolicy", "Always")]

@@ -84,9 +84,3 @@ def quantity(text: object) -> int:
         if amount.endswith(unit):
             return int(float(amount.removesuffix(unit)) * factor)
     return int(amount)
-
-
-def cores(text: object) -> float:
-    """An amount of processors."""
-    amount = str(text)
-    return float(amount[:-1]) / 1000 if amount.endswith("m") else float(amount)

@@ -63,25 +63,19 @@ class Pod:
     def create(self) -> None:
         """Lay out the volumes and make every container, without starting one."""
         self.volumes.make()
-        aliases = [
-            f"{alias['ip']} {' '.join(alias['hostnames'])}\n"
-            for alias in self.spec.get("hostAliases", [])
-        ]
-        self._hosts.write_text(f"127.0.0.1 localhost {self.hostname}\n" + "".join(aliases))
+        self._hosts.write_text(f"127.0.0.1 localhost {self.hostname}\n")
         for container in containers(self.manifest.pod):
             self._create(container)
 
     def start(self) -> None:
-        """Start init containers one after another, then the others.
+        """Start the sidecars one after another, then the others.
 
         Raises:
-            AssertionError: an init container failed, or a start-up probe never succeeded.
+            AssertionError: a start-up probe never succeeded.
         """
         for container in self.spec.get("initContainers", []):
+            assert is_sidecar(container)
             self._start(container)
-            if not is_sidecar(container):
-                status = int(self._podman("wait", self._id(container["name"])))
-                assert status == 0, self.logs(container["name"])
         for container in self.spec["containers"]:
             self._start(container)
 
@@ -92,8 +86,7 @@ class Pod:
         with ThreadPoolExecutor(len(main)) as threads:
             list(threads.map(lambda name: self._stop(name, deadline), main))
         for container in reversed(self.spec.get("initContainers", [])):
-            if is_sidecar(container):
-                self._stop(container["name"], deadline)
+            self._stop(container["name"], deadline)
 
     def remove(self) -> None:
         """Nothing stays but the claims."""
@@ -127,14 +120,10 @@ class Pod:
         done = self._podman.run("logs", self._id(name))
         return done.stdout + done.stderr
 
-    def execute(self, name: str, *command: str) -> str:
-        """What a command writes to stdout that is run inside a container."""
-        return self._podman("exec", self._id(name), *command)
-
     def probe(self, name: str, kind: str) -> bool:
         """One try of a probe, such as `readinessProbe`."""
         container = self._container(name)
-        return succeeds(self._podman, self._network, self._id(name), container, container[kind])
+        return succeeds(self._network, container, container[kind])
 
     def ready(self) -> bool:
         """Whether every container that can say so is ready."""
@@ -173,9 +162,6 @@ class Pod:
             self.events.append(("up", name))
 
     def _stop(self, name: str, deadline: float) -> None:
-        before = self._container(name).get("lifecycle", {}).get("preStop", {}).get("exec")
-        if before:
-            self.execute(name, *before["command"])
         self.events.append(("stopping", name))
         left = max(1, int(deadline - time.monotonic()))
         self._podman("stop", f"--time={left}", self._id(name))
