@@ -23,17 +23,20 @@ from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.model import Mapping
 from sentinelone_source.service import Beside, Service
 from sentinelone_source.times import SECOND
+from sentinelone_source.timings import DEFAULTS, Timings
 
 if TYPE_CHECKING:
     from sentinelone_source.handover.http import Pace
 
-ONCE_PATIENCE = 600.0
-"""Seconds that `run --once` waits for a console or a shipper that stays away."""
-
 
 @contextlib.contextmanager
 def assemble(
-    settings: Settings, tables: Sequence[str], *, once: bool, pace: Pace | None = None
+    settings: Settings,
+    tables: Sequence[str],
+    *,
+    once: bool,
+    pace: Pace | None = None,
+    timings: Timings = DEFAULTS,
 ) -> Iterator[Service]:
     """Build a service from settings; the state is held until the end of the `with`.
 
@@ -42,6 +45,7 @@ def assemble(
         tables: names of tables or mappings to restrict the feeds to; empty for all enabled.
         once: one sweep of every feed.
         pace: how long to wait between tries of the hand-over by HTTP.
+        timings: how long to wait for anything else.
 
     Raises:
         ConfigError: the configuration does not hold what running needs.
@@ -54,10 +58,11 @@ def assemble(
         )
     settings.refuse_placeholders()
     mappings = _selected(settings, tables)
-    consoles = _consoles(settings, once)
+    patience = timings.once_patience if once else None
+    consoles = _consoles(settings, mappings, patience, timings)
     state = State(settings.state_path)
     try:
-        way, settle = _way(settings, once, pace)
+        way, settle = _way(settings, patience, pace)
         settling = Settling(state, way, settle)
         dead_letters = DeadLetters(settings.state_path)
         delivery = Delivery(way, settling, state, dead_letters)
@@ -67,7 +72,7 @@ def assemble(
             for console in consoles
         ]
         with _beside(settings, feeds, consoles, delivery, once) as beside:
-            yield Service(settings, feeds, state, settling, once, ONCE_PATIENCE, beside)
+            yield Service(settings, feeds, state, settling, once, timings.once_patience, beside)
     finally:
         state.close()
 
@@ -90,9 +95,8 @@ def _beside(
         yield [*beside, heartbeat.run]
 
 
-def _way(settings: Settings, once: bool, pace: Pace | None) -> tuple[Way, float]:
+def _way(settings: Settings, patience: float | None, pace: Pace | None) -> tuple[Way, float]:
     """The way to the shipper, and the seconds until what went there is settled."""
-    patience = ONCE_PATIENCE if once else None
     if settings.handover.to == "stdout":
         return Stdout(patience=patience), settings.settle
     from sentinelone_source.handover.http import Http
@@ -117,12 +121,15 @@ def _selected(settings: Settings, tables: Sequence[str]) -> list[Mapping]:
     return [mapping for name, mapping in mappings.items() if name in names]
 
 
-def _consoles(settings: Settings, once: bool) -> list[Console]:
+def _consoles(
+    settings: Settings, mappings: Sequence[Mapping], patience: float | None, timings: Timings
+) -> list[Console]:
+    endpoints = [mapping.request.path for mapping in mappings]
     limits: dict[tuple[str, str], Limits] = {}
     consoles = []
     for one in settings.consoles:
         shared = limits.setdefault((one.url, one.token_file or one.token_env), Limits())
-        console = Console(one, shared, patience=ONCE_PATIENCE if once else None)
+        console = Console(one, shared, endpoints, patience=patience, timings=timings)
         try:
             console.check_token()
         except ConfigError as error:

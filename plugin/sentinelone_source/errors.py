@@ -8,11 +8,12 @@
     │   ├── Refused          the console refuses the token            exit status 3
     │   └── ReaderGone       nobody takes our rows any more           exit status 1
     ├── Retriable        try again, later
-    │   ├── Unavailable      no answer, 5xx, a broken or foreign body
+    │   ├── Unavailable      no answer, a broken or foreign body
+    │   │   └── Overloaded       5xx or a time-out: perhaps too much was asked for at once
     │   ├── Throttled        429; carries the seconds to wait, if told
     │   ├── CursorLost       start the walk again from the watermark
     │   └── Declined         the shipper answered 4xx: perhaps it is the rows, perhaps not
-    ├── FeedRefused      this feed is not allowed; the others go on
+    ├── FeedRefused      this feed is not allowed, or not there; the others go on
     ├── BadRequest       this feed's request is not understood; the others go on
     └── Skippable        set this record aside
 
@@ -20,6 +21,8 @@ No message ever holds a secret: an error names where a token came from, not the 
 """
 
 from __future__ import annotations
+
+import errno
 
 EXIT_OK = 0
 EXIT_FAILED = 1
@@ -63,9 +66,17 @@ class StateLocked(Fatal):
 
 
 class Refused(Fatal):
-    """The console answered 401, or refused every feed."""
+    """The console answered 401, or refused every feed.
+
+    Attributes:
+        stamp: of the file of the token that it refused, if the token has one.
+    """
 
     exit_status = EXIT_REFUSED
+
+    def __init__(self, message: str, stamp: object = None) -> None:
+        super().__init__(message)
+        self.stamp = stamp
 
 
 class ReaderGone(Fatal):
@@ -88,6 +99,10 @@ class Unavailable(Retriable):
     """No answer, an answer that broke off, or one that is not the API's."""
 
 
+class Overloaded(Unavailable):
+    """HTTP 5xx, or no answer in time: it may be too much that was asked for at once."""
+
+
 class Throttled(Retriable):
     """HTTP 429."""
 
@@ -101,7 +116,12 @@ class Declined(Retriable):
 
 
 class FeedRefused(SourceError):
-    """HTTP 403 with code 4030010: the token's role lacks this feed's permission."""
+    """The console refuses this feed alone.
+
+    HTTP 403 with code 4030010: the token's role lacks the feed's permission. 501, or a 404 that is
+    not the API's: this console does not have the endpoint. 401 while other endpoints accept the
+    token.
+    """
 
 
 class BadRequest(SourceError):
@@ -110,3 +130,12 @@ class BadRequest(SourceError):
 
 class Skippable(SourceError):
     """One record cannot become a row."""
+
+
+def lacks_descriptors(error: BaseException | None) -> bool:
+    """Whether an error, or what caused it, is that no file descriptor is left."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

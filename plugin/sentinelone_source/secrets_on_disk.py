@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import codecs
+import threading
 from pathlib import Path
 
-from sentinelone_source.errors import ConfigError
+from sentinelone_source.errors import ConfigError, Unavailable, lacks_descriptors
+
+_MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 class SecretFile:
     """A file that holds one secret and nothing else, such as a mounted Kubernetes secret.
 
-    `str()` says where the secret comes from; nothing but `value` gives it away.
+    `str()` says where the secret comes from; nothing but `value` gives it away. Threads may share
+    it.
 
     Args:
         path: the file.
@@ -20,6 +25,7 @@ class SecretFile:
     def __init__(self, path: Path, what: str) -> None:
         self._path = path
         self._what = what
+        self._lock = threading.Lock()
         self._stamp: tuple[int, int, int] | None = None
         self._value = ""
 
@@ -32,26 +38,39 @@ class SecretFile:
         """The secret as it is now, without white space around it.
 
         Raises:
-            ConfigError: the file cannot be read, or is empty.
+            ConfigError: the file cannot be read, is empty, or begins with a byte order mark.
+            Unavailable: the process has no file descriptor left to read it with.
         """
-        if self.changed() or not self._value:
-            self._stamp, self._value = self._look(), ""
-            try:
-                self._value = self._path.read_text(encoding="utf-8").strip()
-            except (OSError, UnicodeDecodeError) as error:
-                reason = error.strerror if isinstance(error, OSError) else "is not text"
-                raise ConfigError(f"{self}: cannot be read: {reason}") from None
-        if not self._value:
-            raise ConfigError(f"{self}: is empty")
-        return self._value
+        with self._lock:
+            stamp = self.stamp()
+            if stamp != self._stamp or not self._value:
+                self._value = ""
+                self._value = self._text()
+                self._stamp = stamp
+            return self._value
 
-    def changed(self) -> bool:
-        """Whether the file is another than the one last read."""
-        return self._look() != self._stamp
-
-    def _look(self) -> tuple[int, int, int] | None:
+    def stamp(self) -> tuple[int, int, int] | None:
+        """What is different whenever the file is another one; None while there is none."""
         try:
             found = self._path.stat()
         except OSError:
             return None
         return found.st_mtime_ns, found.st_ino, found.st_size
+
+    def _text(self) -> str:
+        try:
+            content = self._path.read_bytes()
+        except OSError as error:
+            if lacks_descriptors(error):
+                words = "no file descriptor is left to read it"
+                raise Unavailable(f"{self}: {words}") from None
+            raise ConfigError(f"{self}: cannot be read: {error.strerror}") from None
+        if content.startswith(_MARKS):
+            raise ConfigError(f"{self}: begins with a byte order mark; save it without one")
+        try:
+            text = content.decode().strip()
+        except UnicodeDecodeError:
+            raise ConfigError(f"{self}: cannot be read: is not text") from None
+        if not text:
+            raise ConfigError(f"{self}: is empty")
+        return text

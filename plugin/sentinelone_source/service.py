@@ -26,6 +26,7 @@ from sentinelone_source.errors import (
     FeedRefused,
     Refused,
     SourceError,
+    lacks_descriptors,
 )
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.settling import Settling
@@ -113,7 +114,10 @@ class Service:
         """Stop in good order: what was written to its end is settled."""
         in_hand = [feed.in_hand for feed in self.feeds if feed.in_hand is not None]
         if in_hand:
-            await asyncio.wait(in_hand, timeout=STOP_PATIENCE)
+            done, _ = await asyncio.wait(in_hand, timeout=STOP_PATIENCE)
+            for page in done:
+                if not page.cancelled() and isinstance(error := page.exception(), Fatal):
+                    raise error
         self.settling.settle_all()
         _log.info("stopped", rows=sum(feed.counts.rows for feed in self.feeds))
 
@@ -128,37 +132,49 @@ class Service:
             again = outcome is Outcome.POSTPONED and time.monotonic() - began < self.patience
             if self.once and not again:
                 return outcome
-            await asyncio.sleep(wait)
+            if outcome is Outcome.FORBIDDEN:
+                await feed.console.rest(feed.endpoint, wait)
+            else:
+                await asyncio.sleep(wait)
 
     async def _sweep(self, feed: Feed) -> tuple[Outcome, float]:
         interval = self.settings.feed(feed.name).interval
         about = {"console": feed.console.name, "feed": feed.name}
-        outcome = Outcome.FAILED
         try:
             await _restarting(feed)
         except FeedRefused as error:
-            wanted = permission(feed.endpoint)
-            _log.error("feed_refused", **about, error=str(error), permission=wanted, retry="hourly")
+            if error.http_status == 403:
+                about["permission"] = permission(feed.endpoint)
+            _log.error("feed_refused", **about, error=str(error), retry="hourly")
             return Outcome.FORBIDDEN, max(interval, REFUSED_WAIT)
         except BadRequest as error:
             _log.error("feed_not_understood", **about, error=str(error), retry="hourly")
-            return outcome, max(interval, REFUSED_WAIT)
+            return Outcome.FAILED, max(interval, REFUSED_WAIT)
         except Refused as error:
             _log.error("refused", **about, error=str(error))
             return Outcome.REFUSED, interval
         except Fatal:
             raise
-        except SourceError as error:
-            _log.error("sweep_failed", **about, error=str(error))
+        except Exception as error:  # noqa: BLE001 - one feed's defect does not stop the others
+            _failed(error, about)
             if isinstance(error, Declined):
-                interval, outcome = min(interval, _POSTPONED_WAIT), Outcome.POSTPONED
-            return outcome, interval
-        except Exception:  # noqa: BLE001 - one feed's defect does not stop the others
-            _log.exception(
-                "sweep_failed", **about, error="a defect of this program; please report it"
-            )
-            return outcome, interval
+                return Outcome.POSTPONED, min(interval, _POSTPONED_WAIT)
+            return Outcome.FAILED, interval
         return Outcome.DONE, interval
+
+
+def _failed(error: Exception, about: dict[str, str]) -> None:
+    if isinstance(error, SourceError):
+        _log.error("sweep_failed", **about, error=str(error))
+    elif lacks_descriptors(error):
+        _log.error("sweep_failed", **about, error=f"no file descriptor is left: {error}")
+    else:
+        _log.error(
+            "sweep_failed",
+            **about,
+            error="a defect of this program; please report it",
+            exc_info=error,
+        )
 
 
 async def _restarting(feed: Feed) -> None:

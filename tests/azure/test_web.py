@@ -8,8 +8,8 @@ import pytest
 
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.ingestion import Ingestion
-from sentinelone_source.azure.web import proxies
 from sentinelone_source.errors import ConfigError, Unavailable
+from sentinelone_source.http.proxies import proxies_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,7 +35,7 @@ def test_proxies(monkeypatch: pytest.MonkeyPatch, url: str, proxied: bool) -> No
     for name in ("HTTPS_PROXY", "HTTP_PROXY"):
         monkeypatch.setenv(name, "http://proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "inside.example")
-    assert bool(proxies(url).get("https")) is proxied
+    assert bool(proxies_for(url).get("https")) is proxied
 
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])

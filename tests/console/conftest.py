@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source import assembly, service
+from sentinelone_source import service
 from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
-from sentinelone_source.console import console
 from sentinelone_source.telemetry.logs import configure_logs
+from sentinelone_source.timings import Timings
 from support.processes import logs_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from support.tenancy import Tenancy
+
+
+SHORT = Timings(once_patience=20.0, console_first_retry=0.02, console_longest_retry=0.05)
 
 
 @dataclass(frozen=True)
@@ -38,17 +41,14 @@ class Swept:
 def sweep(
     tenancy: Tenancy, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Callable[..., Swept]:
-    """One sweep of some tables, with waits of a fiftieth of a second."""
-    monkeypatch.setattr(console, "FIRST_WAIT", 0.02)
-    monkeypatch.setattr(console, "LONGEST_WAIT", 0.05)
-    monkeypatch.setattr(assembly, "ONCE_PATIENCE", 20.0)
+    """One sweep of some tables, with short waits, and others where they are given."""
     monkeypatch.setattr(service, "RESTARTS", 2)
 
-    def run(*tables: str, patience: float | None = None) -> Swept:
-        if patience is not None:
-            monkeypatch.setattr(assembly, "ONCE_PATIENCE", patience)
+    def run(*tables: str, **waits: float) -> Swept:
+        timings = replace(SHORT, **waits)
         configure_logs()
-        with assemble(load_settings(tenancy.config, os.environ), tables, once=True) as one:
+        settings = load_settings(tenancy.config, os.environ)
+        with assemble(settings, tables, once=True, timings=timings) as one:
             status = asyncio.run(one.run())
         captured = capfd.readouterr()
         return Swept(status, captured.out.encode().splitlines(), logs_of(captured.err))

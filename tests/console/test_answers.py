@@ -33,10 +33,12 @@ def api_error(code: Any, title: str | None = "Title", detail: str | None = None)
         (400, api_error(4000010, detail="updatedAt__gte: Unknown field"), errors.BadRequest),
         (400, b"<html>Bad Request</html>", errors.Unavailable),
         (404, api_error(4040010), errors.BadRequest),
+        (404, b"<html>Not Found</html>", errors.FeedRefused),
         (404, b"", errors.Unavailable),
         (302, b"", errors.Unavailable),
-        (500, api_error(5000010), errors.Unavailable),
-        (504, b"", errors.Unavailable),
+        (500, api_error(5000010), errors.Overloaded),
+        (501, api_error(5010010), errors.FeedRefused),
+        (504, b"", errors.Overloaded),
     ],
 )
 def test_failures(status: int, body: bytes, kind: type[Exception]) -> None:
@@ -92,8 +94,10 @@ def test_retry_after(text: str, seconds: float | None) -> None:
 
 
 def test_retry_after_a_date() -> None:
-    """A date in the past is waited for."""
+    """A date is read against the answer's own `Date`, else against our clock."""
     assert retry_after({"Retry-After": "Wed, 21 Oct 2015 07:28:00 GMT"}) == 0.0
+    said = {"Retry-After": "Wed, 21 Oct 2015 07:28:09 GMT", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}
+    assert retry_after(said) == 9.0
     assert (retry_after({"Retry-After": "Wed, 21 Oct 2099 07:28:00 GMT"}) or 0.0) > 1e9
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -9,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from doubles import faults
-from sentinelone_source.console import session
 from sentinelone_source.demo.answers import Answer, failure
 from sentinelone_source.times import SECOND, parse_moment
+from support.tenancy import NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,8 +103,8 @@ OUTCOMES = {
     "404 of a proxy": (faults.status("groups", 404, times=None), 1, "sweep_failed", "HTTP 404"),
     "501": (
         faults.say("groups", failure(5010010, "Not supported", None), times=None),
-        1,
-        "sweep_failed",
+        3,
+        "feed_refused",
         "HTTP 501",
     ),
     "cursors are never good": (
@@ -124,25 +125,22 @@ def test_outcomes(
     tenancy.populate(12, over=timedelta(minutes=5))
     tenancy.configure(page_size=10)
     tenancy.console.faults.add(fault)
-    swept = sweep("groups", patience=0.5)
+    swept = sweep("groups", once_patience=0.5)
     assert swept.status == status
     (told,) = swept.events(event)
     assert told["level"] == "error"
     assert says in told["error"]
     assert "groups" in told["error"]
     tenancy.console.faults.clear()
-    rest = sweep("groups", patience=20.0)
+    rest = sweep("groups", once_patience=20.0)
     assert sorted(swept.lines + rest.lines) == sorted(tenancy.shown(["groups"]))
 
 
-def test_silence(
-    tenancy: Tenancy, sweep: Callable[..., Swept], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_silence(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
     """A console that takes the request and says nothing stops a feed for ever."""
-    monkeypatch.setattr(session, "_TIMEOUT", (5, 0.5))
     tenancy.populate(3)
     tenancy.console.faults.add(faults.hang("groups", 300))
-    swept = sweep("groups")
+    swept = sweep("groups", console_answer=0.5)
     assert set(swept.lines) == tenancy.shown(["groups"])
     assert "no answer within" in swept.events("retry")[0]["error"]
 
@@ -187,7 +185,7 @@ def test_other_feeds_go_on(tenancy: Tenancy, sweep: Callable[..., Swept]) -> Non
     """One feed in trouble holds the others up."""
     tenancy.populate(5)
     tenancy.console.faults.add(faults.bad_gateway("threats", times=None))
-    swept = sweep(patience=0.5)
+    swept = sweep(once_patience=0.5)
     assert swept.status == 1
     assert {line["feed"] for line in swept.events("swept")} == {
         "activities",
@@ -203,3 +201,83 @@ def test_each_retry_is_told_once(tenancy: Tenancy, sweep: Callable[..., Swept]) 
     swept = sweep("groups")
     warnings = [line["event"] for line in swept.logs if line["level"] == "warning"]
     assert warnings == ["retry", "retry"]
+
+
+def test_one_endpoint_refuses_the_token(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
+    """A 401 of one endpoint, while others accept the token, stops that feed only."""
+    tenancy.populate(5)
+    tenancy.console.faults.add(faults.unauthorized("groups", times=None))
+    swept = sweep()
+    assert swept.status == 0
+    assert set(swept.lines) == tenancy.shown([name for name in NAMES if name != "groups"])
+    (refused,) = swept.events("refused")
+    (told,) = swept.events("feed_refused")
+    assert (refused["endpoint"], told["feed"]) == ("groups", "groups")
+    assert "other endpoints accept it" in told["error"]
+    assert "permission" not in told
+    asked = [request.endpoint for request in tenancy.console.requests]
+    assert asked.count("groups") == 1
+
+
+@pytest.mark.parametrize("code", [504, 500])
+def test_smaller_pages(tenancy: Tenancy, sweep: Callable[..., Swept], code: int) -> None:
+    """A console that fails at large pages is asked for smaller ones, and loses no record."""
+    tenancy.populate(60)
+    tenancy.configure(page_size=40)
+    tenancy.console.faults.add(faults.fails_above("groups", 12, code))
+    swept = sweep("groups")
+    assert swept.status == 0
+    assert sorted(swept.lines) == sorted(tenancy.shown(["groups"]))
+    limits = [int(request.query["limit"][0]) for request in tenancy.console.requests]
+    assert limits[:7] == [40, 40, 20, 10, 20, 20, 10]
+    assert set(limits[7:]) == {10}
+    assert [line["limit"] for line in swept.events("smaller_pages")] == [20, 10, 10]
+
+
+def test_pages_grow_again(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
+    """After an outage pages soon have their full size again."""
+    tenancy.populate(120)
+    tenancy.configure(page_size=40)
+    tenancy.console.faults.add(faults.bad_gateway("groups", times=3))
+    swept = sweep("groups")
+    assert sorted(swept.lines) == sorted(tenancy.shown(["groups"]))
+    limits = [int(request.query["limit"][0]) for request in tenancy.console.requests]
+    assert limits[:8] == [40, 40, 20, 10, 20, 40, 40, 40]
+
+
+@pytest.mark.parametrize("how", faults.ENCODINGS)
+def test_bodies(tenancy: Tenancy, sweep: Callable[..., Swept], how: str) -> None:
+    """Bodies are read however they come, also with an untrue `Content-Encoding`."""
+    tenancy.populate(12)
+    tenancy.configure(page_size=10)
+    tenancy.console.faults.add(faults.encoded("groups", how, times=None))
+    swept = sweep("groups")
+    assert set(swept.lines) == tenancy.shown(["groups"])
+    assert not swept.events("retry")
+
+
+@pytest.mark.parametrize("asked", [0, DATE], ids=["0", "a date that has passed"])
+def test_retry_after_does_not_shorten_the_wait(
+    tenancy: Tenancy, sweep: Callable[..., Swept], asked: float | str
+) -> None:
+    """Waits grow, whatever `Retry-After` says."""
+    tenancy.populate(3)
+    tenancy.console.faults.add(faults.throttle("groups", retry_after=asked, times=5))
+    swept = sweep("groups", console_first_retry=0.05, console_longest_retry=0.4)
+    assert set(swept.lines) == tenancy.shown(["groups"])
+    times = [request.time for request in tenancy.console.requests]
+    for tries, (one, other) in enumerate(itertools.pairwise(times[:6])):
+        assert other - one >= min(0.05 * 2**tries, 0.4)
+
+
+@pytest.mark.parametrize("feeds", [["groups"], ["groups", "threats"]])
+def test_patience_is_shorter_than_retry_after(
+    tenancy: Tenancy, sweep: Callable[..., Swept], feeds: list[str]
+) -> None:
+    """`run --once` ends when its patience does, whatever `Retry-After` says."""
+    tenancy.populate(3)
+    tenancy.console.faults.add(faults.throttle("groups", retry_after=10**9, times=None))
+    swept = sweep(*feeds, once_patience=0.5)
+    assert swept.status == 1
+    assert "HTTP 429" in swept.events("sweep_failed")[0]["error"]
+    assert set(swept.lines) == (tenancy.shown(["threats"]) if "threats" in feeds else set())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,14 @@ if TYPE_CHECKING:
     from console.conftest import Swept
 
 HOST = "usea1-acme.sentinelone.example"
-VARIABLES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
+VARIABLES = (
+    "ALL_PROXY",
+    "REQUESTS_CA_BUNDLE",
+    "SSL_CERT_FILE",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+)
 CONFIG = """
 [[consoles]]
 name = "acme"
@@ -199,8 +207,27 @@ def test_proxy_is_not_for_loopback(
 
 
 def test_proxy_is_gone(tmp_path: Path, tenancy: Tenancy) -> None:
-    """A proxy in trouble looks like a console in trouble."""
+    """A proxy that is away is told from a console that is away."""
     with Proxy(1) as proxy:
         pass
-    with pytest.raises(Unavailable, match="proxy"):
+    with pytest.raises(Unavailable, match="no connection to the proxy: Connection refused"):
         asked(tmp_path, tenancy.console.url, f'proxy = "{proxy.url}"')
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
+def test_unsupported_proxy_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """A SOCKS proxy is an error at the start, and its password is not shown."""
+    monkeypatch.setenv(variable, "socks5://me:secret@127.0.0.1:1080")
+    with pytest.raises(ConfigError, match="socks5 proxies are not supported") as caught:
+        asked(tmp_path, f"https://{HOST}")
+    assert "secret" not in str(caught.value)
+
+
+def test_certificates_in_der(tmp_path: Path, tenancy: Tenancy) -> None:
+    """Certificates in another form than PEM are an error at the start."""
+    pem = Authority(tmp_path, "ours").file
+    (tmp_path / "ours.der").write_bytes(ssl.PEM_cert_to_DER_cert(pem.read_text()))
+    with pytest.raises(ConfigError, match=r"ours\.der: holds no certificate in PEM form"):
+        asked(tmp_path, tenancy.console.url, 'ca_file = "ours.der"')

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from sentinelone_source.config import Console
 from sentinelone_source.console.token import Token
 from sentinelone_source.errors import ConfigError
+from sentinelone_source.secrets_on_disk import SecretFile
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,44 +34,72 @@ def test_file(file: Path) -> None:
 
 
 def test_replaced(file: Path) -> None:
-    """A new token is not used until a restart."""
+    """A file that is replaced is read again."""
     token = of(file)
-    assert token.changed()
     token.value()
-    assert not token.changed()
+    stamp = token.stamp()
     other = file.with_name("other")
     other.write_text("other")
     other.rename(file)
-    assert token.changed()
+    assert token.stamp() != stamp
     assert token.value() == "other"
 
 
 def test_linked(file: Path) -> None:
-    """Kubernetes replaces a secret by a link, and nobody notices."""
+    """A link that leads to another file, as Kubernetes replaces secrets, is followed."""
     link = file.with_name("link")
     link.symlink_to(file)
     token = of(link)
     token.value()
+    stamp = token.stamp()
     other = file.with_name("other")
     other.write_text("other")
     link.unlink()
     link.symlink_to(other)
-    assert token.changed()
+    assert token.stamp() != stamp
     assert token.value() == "other"
 
 
 def test_gone_and_back(file: Path) -> None:
-    """A file that is missing for a moment is asked for without a pause, or never again."""
+    """A file that is missing for a moment is an error until it is back."""
     token = of(file)
     token.value()
     file.unlink()
     for _ in range(2):
         with pytest.raises(ConfigError, match="cannot be read: No such file"):
             token.value()
-        assert not token.changed()
+    gone = token.stamp()
     file.write_text("back")
-    assert token.changed()
+    assert token.stamp() != gone
     assert token.value() == "back"
+
+
+@pytest.mark.parametrize("mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE])
+def test_byte_order_mark(file: Path, mark: bytes) -> None:
+    """A token file that an editor has put a byte order mark into is refused, and says why."""
+    file.write_bytes(mark + b"token")
+    with pytest.raises(ConfigError, match="begins with a byte order mark"):
+        of(file).value()
+
+
+def test_threads_share_a_secret(file: Path) -> None:
+    """While a file is replaced again and again, no thread gets an empty or torn secret."""
+    secret, values = SecretFile(file, "token file"), ("a" * 2000, "b" * 3000)
+    file.write_text(values[0])
+    other = file.with_name("other")
+    seen: list[str] = []
+
+    def read() -> None:
+        seen.extend(secret.value() for _ in range(300))
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(read) for _ in range(4)]
+        for turn in range(300):
+            other.write_text(values[turn % 2])
+            other.rename(file)
+        for reader in readers:
+            reader.result()
+    assert set(seen) <= set(values)
 
 
 @pytest.mark.parametrize("text", ["", "\n", "two words", "two\nlines", "\u00e9", "\x00"])
@@ -88,7 +119,6 @@ def test_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     token = Token(Console("acme", "https://a.example", token_env="S1_TOKEN"))
     monkeypatch.setenv("S1_TOKEN", " secret\n")
     assert token.value() == "secret"
-    assert not token.changed()
     assert "secret" not in f"{token} {token!r}"
     monkeypatch.delenv("S1_TOKEN")
     with pytest.raises(ConfigError, match="variable S1_TOKEN: is empty"):

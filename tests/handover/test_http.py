@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +17,9 @@ from sentinelone_source.errors import ConfigError, ReaderGone
 from sentinelone_source.handover.http import Http, Pace
 from sentinelone_source.handover.listener import Listener
 from sentinelone_source.handover.way import Receipt
+from sentinelone_source.threads import in_thread
 from support.in_http import Fault, InHttp, hang, lost_answer, reset, status
+from support.waiting import LONG
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine, Iterator
@@ -290,3 +295,42 @@ def test_a_secret_that_is_missing(shipper: InHttp, tmp_path: Path) -> None:
     """A wrong path is found out at the first row, and not at the start."""
     with pytest.raises(ConfigError, match=r"token file .*/none: cannot be read"):
         way_to(shipper, token_file=str(tmp_path / "none"))
+
+
+def test_idle_connections_are_closed() -> None:
+    """A connection serves many batches, and is closed when none comes for a while."""
+    closed = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            connections[self.client_address] += 1
+            self.send_response(201)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def finish(self) -> None:
+            super().finish()
+            closed.set()
+
+        def log_message(self, *_: object) -> None:
+            """Says nothing."""
+
+    connections: Counter[object] = Counter()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        listener = Listener(Handover(to=f"http://127.0.0.1:{server.server_port}/"), None, idle=0.2)
+
+        async def send() -> None:
+            for _ in range(2):
+                for _ in range(3):
+                    await listener.send("threats", b"{}\n")
+                assert await in_thread(closed.wait, LONG)
+                closed.clear()
+
+        bounded(send())
+        server.shutdown()
+    assert sum(connections.values()) == 6
+    assert len(connections) >= 2

@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doubles import faults
-from sentinelone_source import assembly
 from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
-from sentinelone_source.console import console
 from sentinelone_source.telemetry.logs import configure_logs
+from sentinelone_source.timings import Timings
 from support.processes import Running
 from support.tenancy import NAMES, TABLES, TOKEN, table_of
 
@@ -95,16 +94,14 @@ def test_filter_is_not_understood(tenancy: Tenancy) -> None:
     assert set(running.lines) == tenancy.shown([one for one in NAMES if one != "groups"])
 
 
-def test_console_stays_away(
-    tenancy: Tenancy, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_console_stays_away(tenancy: Tenancy, capfd: pytest.CaptureFixture[str]) -> None:
     """A run hangs for ever on a console that is not there, or takes that for a good end."""
-    monkeypatch.setattr(assembly, "ONCE_PATIENCE", 1.0)
-    monkeypatch.setattr(console, "FIRST_WAIT", 0.05)
+    timings = Timings(once_patience=1.0, console_first_retry=0.05)
     configure_logs()
     tenancy.populate(2)
     tenancy.console.faults.add(faults.bad_gateway("threats", times=None))
-    with assemble(load_settings(tenancy.config, os.environ), (), once=True) as assembled:
+    settings = load_settings(tenancy.config, os.environ)
+    with assemble(settings, (), once=True, timings=timings) as assembled:
         assert asyncio.run(assembled.run()) == 1
     out = capfd.readouterr().out.encode()
     assert set(out.splitlines()) == tenancy.shown([one for one in NAMES if one != "threats"])

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from support.processes import Running
     from support.tenancy import Tenancy
 
+OTHER = "[[consoles]]\nname='b'\nurl='https://a.example'\ntoken_file='token'\n"
+
 
 def refused(tenancy: Tenancy, status: int, *arguments: str) -> str:
     """The one sentence that a start ends with."""
@@ -40,6 +42,14 @@ def refused(tenancy: Tenancy, status: int, *arguments: str) -> str:
         (
             "[[consoles]]\nname='b'\nurl='https://a.example'\ntokenfile='token'\n",
             ["consoles", "tokenfile", "did you mean 'token_file'"],
+        ),
+        (
+            f"{OTHER}proxy='socks5://127.0.0.1:1080'\n",
+            ["consoles.b: proxy", "http:// or https:// URL"],
+        ),
+        (
+            f"{OTHER}ca_file='config.toml'\n",
+            ["consoles.b: ca_file", "holds no certificate in PEM form"],
         ),
         ("[feeds]\n", ["is not valid TOML"]),
     ],

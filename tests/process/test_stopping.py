@@ -149,3 +149,16 @@ def test_console_goes_away(tenancy: Tenancy) -> None:
         ended_well(running, running.stop())
     assert len(running.lines) == len(set(running.lines)) == 51
     assert {table_of(line) for line in running.lines} >= {"SentinelOneActivities_CL"}
+
+
+def test_reader_goes_while_we_stop(tenancy: Tenancy) -> None:
+    """A reader that goes while a page waits for it ends the process with 1, and one sentence."""
+    tenancy.populate(60)
+    tenancy.configure(settle=ENDLESS, page_size=20)
+    with tenancy.start("--table", "threats", reads=False) as running:
+        full(running)
+        running.process.send_signal(signal.SIGTERM)
+        running.leave()
+        assert running.wait() == 1
+        assert "reader has gone" in running.events("failed")[-1]["error"]
+        assert "Traceback" not in running.errors

@@ -205,7 +205,7 @@ def test_imports_little() -> None:
     shown = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     ).stdout.split()
-    heavy = {"requests", "urllib3", "prometheus_client", "structlog", "asyncio", "ssl", "stamina"}
+    heavy = {"requests", "urllib3", "prometheus_client", "structlog", "asyncio", "ssl"}
     assert not heavy & set(shown)
 
 

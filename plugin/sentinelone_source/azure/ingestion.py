@@ -7,8 +7,9 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.azure.ingestion_errors import TokenRefused, failure
-from sentinelone_source.azure.web import TIMEOUT, certificates, proxies
+from sentinelone_source.azure.web import TIMEOUT, certificates
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
+from sentinelone_source.http.proxies import proxies_for
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,7 +47,7 @@ class Ingestion:
             read_timeout=READ_TIMEOUT,
             connection_verify=certificates(),
             use_env_settings=False,
-            proxies=proxies(azure.endpoint),
+            proxies=proxies_for(azure.endpoint),
             user_agent="sentinelone-source",
         )
 

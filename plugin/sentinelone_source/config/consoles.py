@@ -64,6 +64,11 @@ def _normal_console(console: Console, where: str, here: Path) -> Console:
         raise ConfigError(f"{place}: holds a user name or password; only the address is wanted")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
         raise ConfigError(f"{place}: plain http is for loopback addresses only; write https://")
+    if console.proxy and not split_url(console.proxy):
+        raise ConfigError(
+            f"{where}: consoles.{console.name}: proxy: takes an http:// or https:// URL; "
+            "other kinds, such as SOCKS, are not supported"
+        )
     return msgspec.structs.replace(
         console,
         url=f"{parts.scheme}://{parts.netloc}",

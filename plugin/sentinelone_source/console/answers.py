@@ -9,6 +9,7 @@ from __future__ import annotations
 import email.utils
 from collections.abc import Mapping as Dict
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -16,7 +17,9 @@ from sentinelone_source.errors import (
     BadRequest,
     CursorLost,
     FeedRefused,
+    Overloaded,
     Refused,
+    Retriable,
     SourceError,
     Throttled,
     Unavailable,
@@ -49,26 +52,36 @@ def _meaning(endpoint: str, status: int, headers: Dict[str, str], body: bytes) -
     said = f"{endpoint}: HTTP {status}" + (f", {words}" if words else "")
     if status == 401:
         return Refused(f"{said}: the console does not accept the API token")
+    if status == 501 or (status == 404 and body.lstrip().startswith(b"<")):
+        return FeedRefused(f"{said}: this console has no such endpoint; check the console's url")
     if status == 403 and code == INSUFFICIENT_PERMISSIONS:
         return FeedRefused(said)
-    if status == 429:
-        return Throttled(said, retry_after(headers))
-    if status == 400 and code == INVALID_VALUE and "cursor" in words.lower():
-        return CursorLost(said)
     if status in (400, 404) and code:
-        return BadRequest(said)
+        is_cursor = code == INVALID_VALUE and "cursor" in words.lower()
+        return CursorLost(said) if is_cursor else BadRequest(said)
+    return _passing(status, said, headers)
+
+
+def _passing(status: int, said: str, headers: Dict[str, str]) -> Retriable:
     if 300 <= status < 400:
         said += f": moved to {_host(headers.get('Location', ''))}; correct the console's url"
-    return Unavailable(said, retry_after(headers))
+    kind = Throttled if status == 429 else Overloaded if status >= 500 else Unavailable
+    return kind(said, retry_after(headers))
 
 
 def retry_after(headers: Dict[str, str]) -> float | None:
-    """Seconds that the `Retry-After` header asks for, given as seconds or as a date."""
+    """Seconds that the `Retry-After` header asks for.
+
+    A date in it is read against the answer's own `Date`; our clock may differ from the console's.
+    """
     text = headers.get("Retry-After", "").strip()
     if text.isdecimal():
         return float(text)
     moment = _date(text)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds()) if moment else None
+    if moment is None:
+        return None
+    now = _date(headers.get("Date", "")) or datetime.now(UTC)
+    return max(0.0, (moment - now).total_seconds())
 
 
 def console_clock(headers: Dict[str, str]) -> int | None:
@@ -100,8 +113,6 @@ def _api_error(body: bytes) -> tuple[int | None, str]:
 
 
 def _host(location: str) -> str:
-    from urllib.parse import urlsplit
-
     try:
         return urlsplit(location).hostname or "another address"
     except ValueError:

@@ -4,38 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 import structlog
 
 from sentinelone_source.config import Console as ConsoleSettings
+from sentinelone_source.console.access import Access
 from sentinelone_source.console.expiry import Expiry
 from sentinelone_source.console.limits import Limits
+from sentinelone_source.console.page_size import SMALLEST, PageSize
 from sentinelone_source.console.session import Answer, Session
 from sentinelone_source.errors import (
     BadRequest,
     ConfigError,
     CursorLost,
     FeedRefused,
+    Overloaded,
     Refused,
     Retriable,
     SourceError,
     Throttled,
+    Unavailable,
 )
-from sentinelone_source.retries import insist
+from sentinelone_source.retries import LONGEST_OBEYED, insist
 from sentinelone_source.threads import in_thread
+from sentinelone_source.timings import DEFAULTS, Timings
 
 T = TypeVar("T")
-
-FIRST_WAIT = 1.0
-"""Seconds before the first new try; doubled for each further one."""
-LONGEST_WAIT = 60.0
-"""Seconds between tries that nothing makes longer, but the console's own `Retry-After`."""
-LOCKED_OUT_WAIT = 300.0
-"""Seconds between tries with a token that the console refuses."""
-TOKEN_LOOK = 1.0
-"""Seconds between looks at the token's file while it is refused."""
 
 _log = structlog.get_logger()
 
@@ -51,53 +47,126 @@ class Console:
     Args:
         settings: address, token, filters.
         limits: of the token; shared with other consoles that use the same.
+        endpoints: those that its feeds ask.
         patience: seconds to wait for a console that stays away, and then give up; None waits for
             ever, also for a token that is accepted.
+        timings: all other waits.
     """
 
     def __init__(
-        self, settings: ConsoleSettings, limits: Limits, *, patience: float | None
+        self,
+        settings: ConsoleSettings,
+        limits: Limits,
+        endpoints: Iterable[str] = (),
+        *,
+        patience: float | None,
+        timings: Timings = DEFAULTS,
     ) -> None:
         self.name = settings.name
         self.requests: dict[tuple[str, str], int] = {}
         self.answered = False
         self.expiry = Expiry(settings, self.post)
-        self._session = Session(settings)
+        self._session = Session(settings, timings)
+        self._access = Access(settings.name, self._session.token, endpoints, timings)
         self._limits = limits
+        self._page_sizes: dict[str, PageSize] = {}
         self._patience = patience
-        self._open = asyncio.Event()
-        self._open.set()
+        self._timings = timings
 
     def check_token(self) -> None:
         """Raise ConfigError if there is no token."""
         self._session.token.value()
 
+    async def rest(self, endpoint: str, seconds: float) -> None:
+        """Wait before an endpoint is asked again; after a 401, a changed token ends the wait."""
+        await self._access.rest(endpoint, seconds)
+
     async def fetch(self, endpoint: str, params: dict[str, str]) -> Answer:
-        """One request, when the limits allow it. Raises what `Session.get` raises."""
-        return await self._request(endpoint, self._session.get, params)
+        """One page, with fewer records than wanted while the console fails at so many.
+
+        Raises what `Session.get` raises.
+        """
+        wanted = int(params.get("limit", SMALLEST))
+        size = self._page_size(endpoint)
+        asked = size.of(wanted)
+        try:
+            params = params | {"limit": str(asked)}
+            answer = await self._request(endpoint, self._session.get, params)
+        except Overloaded:
+            size.failed(asked, wanted)
+            raise
+        size.worked(asked, wanted)
+        return answer
 
     async def post(self, endpoint: str, document: Any) -> Answer:
         """One document sent, when the limits allow it. Raises what `Session.get` raises."""
         return await self._request(endpoint, self._session.post, document)
 
     async def _request(self, endpoint: str, call: Callable[..., Answer], what: Any) -> Answer:
-        limit = self._limits.of(endpoint)
-        await self._open.wait()
-        await limit.take()
+        """A request with a token that is not refused; one whose token has changed is made again.
+
+        Raises:
+            FeedRefused: also for a 401 of this endpoint alone.
+        """
+        while True:
+            await self._access.granted()
+            sent = time.monotonic()
+            try:
+                return await self._send(endpoint, call, what)
+            except Refused as error:
+                if self._access.is_outdated(error.stamp):
+                    continue
+                if error.http_status is None or not await self._access.accepted_elsewhere(
+                    endpoint, error.stamp, sent, self._probe
+                ):
+                    raise
+                self._access.lost(endpoint, error)
+                refusal = FeedRefused(f"{error}, though other endpoints accept it")
+                refusal.http_status = error.http_status
+                raise refusal from None
+
+    async def _probe(self, endpoint: str) -> None:
+        """Ask for as little as possible; what it says of the token is all that counts."""
         try:
-            answer = await in_thread(call, endpoint, what)
+            await self._send(endpoint, self._session.get, {"limit": "1"})
+        except SourceError:
+            return
+
+    async def _send(self, endpoint: str, call: Callable[..., Answer], what: Any) -> Answer:
+        """One request, when the limits allow it."""
+        limit = self._limits.of(endpoint)
+        await limit.take()
+        stamp: object = None
+
+        def work() -> Answer:
+            nonlocal stamp
+            stamp = self._session.token.stamp()
+            return call(endpoint, what)
+
+        try:
+            answer = await self._access.follow(endpoint, in_thread(work))
         except ConfigError as error:  # the token was there when we started
-            raise Refused(str(error)) from None
+            raise Refused(str(error), stamp) from None
         except SourceError as error:
             if isinstance(error, Throttled):
-                limit.close(error.retry_after or 0.0)
+                limit.close(min(error.retry_after or 0.0, LONGEST_OBEYED))
             self._count(endpoint, error.http_status)
-            knows_us = isinstance(error, FeedRefused | BadRequest | CursorLost)
-            self.answered |= knows_us and error.http_status != 404  # which anybody may get
+            self._heard(endpoint, stamp, error)
             raise
         self._count(endpoint, 200)
-        self.answered = True
+        self._heard(endpoint, stamp, None)
         return answer
+
+    def _heard(self, endpoint: str, stamp: object, error: SourceError | None) -> None:
+        """Keep what an answer says of the token, if it is the API's."""
+        if isinstance(error, Refused):
+            error.stamp = stamp
+            self._access.heard(endpoint, stamp, accepted=False)
+            return
+        is_about_us = isinstance(error, FeedRefused | BadRequest | CursorLost)
+        if error is None or (is_about_us and error.http_status in (400, 403)):
+            self._access.heard(endpoint, stamp, accepted=True)
+            self.answered = True
 
     async def ask(
         self,
@@ -125,7 +194,7 @@ class Console:
             except Refused as error:
                 if self._patience is not None:
                     raise
-                await self._locked_out(error)
+                await self._access.regained(error)
                 ahead = None
 
     async def _insist(
@@ -136,15 +205,29 @@ class Console:
         ahead: asyncio.Task[Answer] | None,
     ) -> T:
         made = [] if ahead is None else [ahead]
+        began = asyncio.get_running_loop().time()
+        deadline = None if self._patience is None else began + self._patience
+        failed: Exception | None = None
 
         async def ask() -> T:
-            return await take(await (made.pop() if made else self.fetch(endpoint, params)))
+            try:
+                async with asyncio.timeout_at(deadline):
+                    answer = await (made.pop() if made else self.fetch(endpoint, params))
+            except TimeoutError:
+                words = f"{endpoint}: no answer for {self._patience:g} seconds"
+                raise failed or Unavailable(words) from None
+            return await take(answer)
+
+        def worth(error: Exception) -> bool | float:
+            nonlocal failed
+            failed = error
+            return self._worth_another_try(error)
 
         return await insist(
             ask,
-            self._worth_another_try,
-            first=FIRST_WAIT,
-            longest=LONGEST_WAIT,
+            worth,
+            first=self._timings.console_first_retry,
+            longest=self._timings.console_longest_retry,
             patience=self._patience,
         )
 
@@ -152,27 +235,13 @@ class Console:
         if not isinstance(error, Retriable) or isinstance(error, CursorLost):
             return False
         _log.warning("retry", console=self.name, error=str(error), retry_after=error.retry_after)
-        return True if error.retry_after is None else max(error.retry_after, 0.1)
+        return True if error.retry_after is None else error.retry_after
 
-    async def _locked_out(self, error: Refused) -> None:
-        """Wait for another token, loudly and slowly; all feeds of this console wait with us."""
-        if not self._open.is_set():
-            await self._open.wait()
-            return
-        self._open.clear()
-        try:
-            _log.error(
-                "refused",
-                console=self.name,
-                error=str(error),
-                token=str(self._session.token),
-                next_try=f"in {LOCKED_OUT_WAIT:.0f} s, or as soon as the token file changes",
-            )
-            until = time.monotonic() + LOCKED_OUT_WAIT
-            while time.monotonic() < until and not self._session.token.changed():
-                await asyncio.sleep(TOKEN_LOOK)
-        finally:
-            self._open.set()
+    def _page_size(self, endpoint: str) -> PageSize:
+        if endpoint not in self._page_sizes:
+            hold = self._timings.smaller_pages
+            self._page_sizes[endpoint] = PageSize(self.name, endpoint, hold)
+        return self._page_sizes[endpoint]
 
     def _count(self, endpoint: str, status: int | None) -> None:
         key = (endpoint, "none" if status is None else str(status))

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import time
-import zlib
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
-import requests.utils
-import urllib3.exceptions
 
 from sentinelone_source import __version__
 from sentinelone_source.certificates import trusted
-from sentinelone_source.config import Console, is_loopback
+from sentinelone_source.config import Console
 from sentinelone_source.console.answers import console_clock, failure
 from sentinelone_source.console.token import Token
 from sentinelone_source.errors import Unavailable
+from sentinelone_source.http.bodies import BrokenBody, decoded
+from sentinelone_source.http.proxies import proxies_for
+from sentinelone_source.http.reasons import FAILURES, no_answer
 from sentinelone_source.times import SECOND
+from sentinelone_source.timings import DEFAULTS, Timings
 
-_TIMEOUT = (10, 90)
 _LONGEST_ERROR = 65_536
-_LARGEST_GUESS = 1 << 26
 
 
 @dataclass
@@ -31,7 +29,7 @@ class Answer:
 
     Attributes:
         content: the body, still compressed if it came so.
-        encoding: `gzip`, `deflate`, or empty.
+        encoding: its `Content-Encoding`; empty if it has none.
         clock: the console's time when it was asked, microseconds since 1970, at the latest; None
             if it does not say.
     """
@@ -45,30 +43,22 @@ class Answer:
         """The body as JSON text.
 
         Raises:
-            Unavailable: the compressed stream is broken or ends early.
+            Unavailable: the body cannot be decompressed.
         """
-        if not self.encoding:
-            return self.content
-        # gzip ends with the size of what it holds: told at once, the body is not built up in parts
-        size = int.from_bytes(self.content[-4:], "little") if self.encoding == "gzip" else 0
         try:
-            return zlib.decompress(
-                self.content, zlib.MAX_WBITS | 32, min(max(size, 1), _LARGEST_GUESS)
-            )
-        except zlib.error:
-            raise Unavailable(
-                f"{self.endpoint}: the compressed body is broken, or ends early"
-            ) from None
+            return decoded(self.content, self.encoding)
+        except BrokenBody as error:
+            raise Unavailable(f"{self.endpoint}: {error}") from None
 
 
 class Session:
     """Asks one console. Usable from several threads at once.
 
     Raises:
-        ConfigError: the file with the certificates to trust is missing.
+        ConfigError: the certificates to trust, or the environment's proxy, cannot be used.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, timings: Timings = DEFAULTS) -> None:
         self.name = console.name
         self.token = Token(console)
         self._base = f"{console.url}/web/api/v2.1/"
@@ -82,7 +72,8 @@ class Session:
             if ids
         }
         self._verify = trusted(console.ca_file, f"consoles.{console.name}: ca_file")
-        self._proxies = _proxies(console)
+        self._proxies = proxies_for(console.url, console.proxy)
+        self._timeout = (timings.console_connect, timings.console_answer)
         self._session = requests.Session()
         self._session.trust_env = False  # proxies and certificates are ours to choose
         self._session.headers.update(
@@ -117,7 +108,7 @@ class Session:
                 self._base + endpoint,
                 **what,
                 headers={"Authorization": f"ApiToken {token}"},
-                timeout=_TIMEOUT,
+                timeout=self._timeout,
                 verify=self._verify,
                 proxies=self._proxies,
                 allow_redirects=False,
@@ -127,12 +118,13 @@ class Session:
                 if answer.clock is not None:
                     answer.clock -= round((time.monotonic() - sent) * SECOND)
                 return answer
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(f"{endpoint}: {_reason(error)}") from None
+        except FAILURES as error:
+            raise no_answer(endpoint, error, self._timeout) from None
 
     def _read(self, endpoint: str, response: requests.Response) -> Answer:
         if response.status_code != 200:
-            body = response.raw.read(_LONGEST_ERROR, decode_content=True)
+            encoding = response.headers.get("Content-Encoding", "")
+            body = _readable(response.raw.read(_LONGEST_ERROR, decode_content=False), encoding)
             raise failure(endpoint, response.status_code, response.headers, body)
         content_type = response.headers.get("Content-Type", "")
         if content_type and "json" not in content_type.lower():
@@ -144,44 +136,13 @@ class Session:
         return Answer(
             endpoint,
             response.raw.read(decode_content=False),
-            response.headers.get("Content-Encoding", "").strip().lower(),
+            response.headers.get("Content-Encoding", ""),
             console_clock(response.headers),
         )
 
 
-def _proxies(console: Console) -> dict[str, str]:
-    if console.proxy:
-        return {"http": console.proxy, "https": console.proxy}
-    if is_loopback(urlsplit(console.url).hostname or ""):
-        return {}
-    return dict(requests.utils.get_environ_proxies(console.url))
-
-
-def _reason(error: Any) -> str:
-    """What went wrong, without the address's query and without a header."""
-    if isinstance(error, requests.exceptions.SSLError):
-        return f"TLS: {_innermost(error)}"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy does not let us through"
-    if isinstance(
-        error, requests.exceptions.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError
-    ):
-        return f"no connection within {_TIMEOUT[0]} seconds"
-    if isinstance(error, requests.exceptions.Timeout | urllib3.exceptions.TimeoutError):
-        return f"no answer within {_TIMEOUT[1]} seconds"
-    if isinstance(error, urllib3.exceptions.ProtocolError):
-        return "the answer broke off"
-    return f"no connection: {_innermost(error)}"
-
-
-def _innermost(error: BaseException) -> str:
-    while True:
-        inner = error.__cause__ or error.__context__
-        reason = getattr(error, "reason", None) or next(
-            (arg for arg in error.args if isinstance(arg, BaseException)), None
-        )
-        following = reason if isinstance(reason, BaseException) else inner
-        if following is None or following is error:
-            words = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
-            return words or type(error).__name__
-        error = following
+def _readable(body: bytes, encoding: str) -> bytes:
+    try:
+        return decoded(body, encoding)
+    except BrokenBody:  # the status says enough
+        return b""

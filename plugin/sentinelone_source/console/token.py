@@ -31,6 +31,7 @@ class Token:
 
         Raises:
             ConfigError: there is none, or it holds what no header can.
+            Unavailable: the process has no file descriptor left to read its file with.
         """
         token = self._file.value() if self._file else os.environ.get(self._variable, "").strip()
         if not token:
@@ -39,6 +40,6 @@ class Token:
             raise ConfigError(f"{self}: holds more than one token, or characters that no token has")
         return token
 
-    def changed(self) -> bool:
-        """Whether the file is another than the one last read."""
-        return self._file is not None and self._file.changed()
+    def stamp(self) -> object:
+        """What is different whenever the token's file is another one."""
+        return self._file and self._file.stamp()

@@ -91,9 +91,9 @@ def _feed(feed: str, mapping: Mapping, error: SourceError | None) -> Check:
     path = mapping.request.path
     if error is None:
         return ok(feed, f"{path} may be read")
-    if isinstance(error, FeedRefused):
+    if isinstance(error, FeedRefused) and error.http_status == 403:
         return failed(feed, error, f"give the token's role the permission {permission(path)}")
-    if isinstance(error, BadRequest):
+    if isinstance(error, BadRequest | FeedRefused):
         return failed(feed, error, "correct [request] and [walk] of this table's mapping")
     if isinstance(error, Throttled):
         return warning(feed, error, "something else uses up this token's limit; ask again later")

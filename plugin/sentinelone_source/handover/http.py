@@ -187,7 +187,7 @@ class Http:
             after.extendleft(rest)
 
     async def _post(self, table: Table, parcel: Parcel) -> None:
-        await in_thread(self._listener.post, table.mapping, parcel.body)
+        await self._listener.send(table.mapping, parcel.body)
         table.took()
 
     def _table(self, mapping: str) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 import uuid
@@ -15,10 +16,13 @@ from sentinelone_source.certificates import trusted
 from sentinelone_source.config import Handover
 from sentinelone_source.errors import ConfigError, Declined, Unavailable
 from sentinelone_source.secrets_on_disk import SecretFile
+from sentinelone_source.threads import in_thread
 
 _CONNECT = 10.0
 _ANSWER = 600.0
 """Seconds: Vector answers when Azure has taken the rows, and that after tries of its own."""
+_IDLE = 2.0
+"""Seconds: Fluent Bit logs an error for each connection that is idle for 10."""
 _SHOWN = 200
 _NOT_ABOUT_ROWS = frozenset({401, 403, 404, 405, 407, 408, 429})
 """Of 4xx: about who asks, where and when. All others may be about what is in the body."""
@@ -31,12 +35,16 @@ class Listener:
     Args:
         settings: its address, and what it wants to see.
         longest: seconds to wait for an answer at most; None for as long as is sensible.
+        idle: seconds until connections that nobody uses are closed.
 
     Raises:
         ConfigError: a file that is named cannot be used.
     """
 
-    def __init__(self, settings: Handover, longest: float | None) -> None:
+    def __init__(self, settings: Handover, longest: float | None, idle: float = _IDLE) -> None:
+        self._idle = idle
+        self._sending = 0
+        self._closing: asyncio.TimerHandle | None = None
         self.url = settings.to.rstrip("/")
         self._timeout = (_CONNECT, min(longest or _ANSWER, _ANSWER))
         self._user = settings.username
@@ -54,6 +62,19 @@ class Listener:
             }
         )
         self._authorization()
+
+    async def send(self, mapping: str, body: bytes) -> None:
+        """`post` beside the event loop; afterwards connections do not stay open for long."""
+        if self._closing:
+            self._closing.cancel()
+        self._sending += 1
+        try:
+            await in_thread(self.post, mapping, body)
+        finally:
+            self._sending -= 1
+            if not self._sending:
+                loop = asyncio.get_running_loop()
+                self._closing = loop.call_later(self._idle, self._session.close)
 
     def post(self, mapping: str, body: bytes) -> None:
         """Hand a batch over, under a tag that no other attempt ever had.

@@ -1,0 +1,142 @@
+"""Whether a console accepts the token, what a 401 is about, and the wait for another token."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
+from typing import Any, NamedTuple, TypeVar
+
+import structlog
+
+from sentinelone_source.console.token import Token
+from sentinelone_source.errors import Refused
+from sentinelone_source.timings import Timings
+
+T = TypeVar("T")
+
+_RECENT = 10.0
+"""Seconds for which a refusal stands that came before the question."""
+
+_log = structlog.get_logger()
+
+
+class _Verdict(NamedTuple):
+    stamp: object
+    at: float
+    accepted: bool
+
+
+class Access:
+    """One console's token, and the latest word of each endpoint about it.
+
+    Args:
+        name: the console's, for the log.
+        token: its token.
+        endpoints: those that its feeds ask.
+        timings: how long to wait.
+    """
+
+    def __init__(self, name: str, token: Token, endpoints: Iterable[str], timings: Timings) -> None:
+        self._name = name
+        self._token = token
+        self._endpoints = frozenset(endpoints)
+        self._timings = timings
+        self._open = asyncio.Event()
+        self._open.set()
+        self._verdicts: dict[str, _Verdict] = {}
+        self._under_way: dict[asyncio.Task[Any], str] = {}
+        self._deciding = asyncio.Lock()
+
+    async def granted(self) -> None:
+        """Returns at once, unless the console has refused the token for all endpoints."""
+        await self._open.wait()
+
+    async def follow(self, endpoint: str, request: Coroutine[Any, Any, T]) -> T:
+        """Await a request, which others may wait for to hear what it says of the token."""
+        task = asyncio.create_task(request)
+        self._under_way[task] = endpoint
+        task.add_done_callback(self._under_way.pop)
+        return await task
+
+    def heard(self, endpoint: str, stamp: object, *, accepted: bool) -> None:
+        """An endpoint has accepted the token of this stamp, or not."""
+        self._verdicts[endpoint] = _Verdict(stamp, time.monotonic(), accepted)
+
+    def is_outdated(self, stamp: object) -> bool:
+        """Whether there is another token by now."""
+        return self._token.stamp() != stamp
+
+    async def accepted_elsewhere(
+        self, endpoint: str, stamp: object, sent: float, ask: Callable[[str], Awaitable[object]]
+    ) -> bool:
+        """Whether other endpoints accept a token that one of them refuses.
+
+        Requests under way tell it; where there are none, others are asked.
+
+        Args:
+            endpoint: which refuses it.
+            stamp: of the token.
+            sent: when that request was sent; an earlier acceptance proves nothing.
+            ask: makes a request to another endpoint.
+        """
+        others = self._endpoints - {endpoint}
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._timings.token_probe):
+                if under_way := [task for task, to in self._under_way.items() if to in others]:
+                    await asyncio.wait(under_way)
+                async with self._deciding:
+                    for other in sorted(others):
+                        if self._accepts(other, stamp, sent) is None:
+                            await ask(other)
+                        if self._accepts(other, stamp, sent):
+                            return True
+        return False
+
+    def _accepts(self, endpoint: str, stamp: object, sent: float) -> bool | None:
+        verdict = self._verdicts.get(endpoint)
+        if verdict is None or verdict.stamp != stamp:
+            return None
+        is_old = verdict.at < (sent if verdict.accepted else sent - _RECENT)
+        return None if is_old else verdict.accepted
+
+    def lost(self, endpoint: str, error: Refused) -> None:
+        """Say that one endpoint refuses the token while others accept it."""
+        self._say(error, endpoint=endpoint, next_try="in an hour")
+
+    async def regained(self, error: Refused) -> None:
+        """Wait for another token, loudly and slowly; all feeds of the console wait with us."""
+        if not self._open.is_set():
+            await self._open.wait()
+            return
+        self._open.clear()
+        try:
+            seconds = self._timings.token_refused
+            self._say(error, next_try=f"in {seconds:.0f} s")
+            await self._changed(error.stamp, seconds)
+        finally:
+            self._open.set()
+
+    async def rest(self, endpoint: str, seconds: float) -> None:
+        """Wait; if the endpoint has refused the token, no longer than until there is another."""
+        verdict = self._verdicts.get(endpoint)
+        if verdict is None or verdict.accepted:
+            await asyncio.sleep(seconds)
+        else:
+            await self._changed(verdict.stamp, seconds)
+
+    async def _changed(self, stamp: object, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and not self.is_outdated(stamp):
+            await asyncio.sleep(min(left, self._timings.token_look))
+
+    def _say(self, error: Refused, next_try: str, **about: str) -> None:
+        _log.error(
+            "refused",
+            console=self._name,
+            **about,
+            error=str(error),
+            token=str(self._token),
+            next_try=f"{next_try}, or as soon as the token file changes",
+        )

@@ -1,0 +1,35 @@
+"""How long things wait, in one place. All values are seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Waits of a running source.
+
+    Attributes:
+        once_patience: how long `run --once` waits for a console or a shipper that stays away.
+        console_first_retry: before a request to a console is made again; doubled each time.
+        console_longest_retry: the most that this grows to.
+        console_connect: for a connection to a console.
+        console_answer: for each part of its answer.
+        token_refused: between tries with a token that a console refuses.
+        token_look: between looks at the token's file meanwhile.
+        token_probe: for what other endpoints say of a token that one of them refuses.
+        smaller_pages: until a console that failed at large pages is asked for larger ones again.
+    """
+
+    once_patience: float = 600.0
+    console_first_retry: float = 1.0
+    console_longest_retry: float = 60.0
+    console_connect: float = 10.0
+    console_answer: float = 90.0
+    token_refused: float = 300.0
+    token_look: float = 1.0
+    token_probe: float = 30.0
+    smaller_pages: float = 600.0
+
+
+DEFAULTS = Timings()

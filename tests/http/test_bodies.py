@@ -1,0 +1,81 @@
+"""Bodies as they come over the wire."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import zlib
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sentinelone_source.http.bodies import BrokenBody, decoded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    return packer.compress(body) + packer.flush()
+
+
+def members(body: bytes) -> bytes:
+    middle = len(body) // 2
+    return gzip.compress(body[:middle]) + gzip.compress(body[middle:])
+
+
+LAYERS: dict[str, Callable[[bytes], bytes]] = {
+    "identity": lambda body: body,
+    "UTF-8": lambda body: body,
+    "gzip": gzip.compress,
+    "x-gzip": members,
+    "deflate": zlib.compress,
+    "DEFLATE": raw_deflate,
+}
+TEXTS = st.recursive(
+    st.text(max_size=30), lambda inner: st.lists(inner, max_size=3), max_leaves=5
+).map(lambda value: repr([value]).encode())
+
+
+@given(TEXTS, st.lists(st.sampled_from(sorted(LAYERS)), max_size=3), st.booleans())
+def test_any_chain_is_read(text: bytes, chain: list[str], mark: bool) -> None:
+    """Every chain of encodings that is said is undone, and a byte order mark is left out."""
+    body = codecs.BOM_UTF8 + text if mark else text
+    for name in chain:
+        body = LAYERS[name](body)
+    assert decoded(body, ", ".join(chain)) == text
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, members, zlib.compress])
+def test_what_is_not_said_is_read(pack: Callable[[bytes], bytes]) -> None:
+    """A compressed body without a `Content-Encoding`, or with an untrue one, is read."""
+    for said in ("", "UTF-8", "br", "deflate", "gzip"):
+        assert decoded(pack(b'{"data":[]}'), said) == b'{"data":[]}'
+        assert decoded(b'{"data":[]}', said) == b'{"data":[]}'
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, members, zlib.compress, raw_deflate])
+def test_what_ends_early_is_an_error(pack: Callable[[bytes], bytes]) -> None:
+    """Half a compressed body is never taken for a whole one."""
+    whole = pack(b'{"data":[%b]}' % b",".join(b'"%d"' % n for n in range(500)))
+    for end in range(10, len(whole) - 1, 7):
+        with pytest.raises(BrokenBody):
+            decoded(whole[:end], "deflate")
+
+
+def test_unknown_compression_is_named() -> None:
+    """A body in a compression that was not asked for is an error that names it."""
+    with pytest.raises(BrokenBody, match="br"):
+        decoded(b"\x0b\x05\x80", "br")
+
+
+@given(st.binary(max_size=60), st.sampled_from(["", "gzip", "deflate", "br", "x"]))
+def test_any_bytes(body: bytes, said: str) -> None:
+    """Whatever comes is a body or an error of ours."""
+    try:
+        decoded(body, said)
+    except BrokenBody:
+        return

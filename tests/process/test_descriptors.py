@@ -1,0 +1,30 @@
+"""A process that has no file descriptor left."""
+
+from __future__ import annotations
+
+import resource
+from typing import TYPE_CHECKING
+
+from support.waiting import until
+
+if TYPE_CHECKING:
+    from support.tenancy import Tenancy
+
+
+def test_no_descriptor_is_left(tenancy: Tenancy) -> None:
+    """The log says so in words, and the feeds go on when there are some again."""
+    tenancy.populate(3)
+    with tenancy.start() as running:
+        running.wait_for("swept", count=5)
+        pid = running.process.pid
+        before = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, (3, before[1]))
+        tenancy.console.stop()  # ends the connections that are there
+        tenancy.console.start()
+        (tenancy.folder / "token").touch()  # is to be read again
+        until(lambda: "no file descriptor is left" in running.errors, "a word about it")
+        resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
+        swept = len(running.events("swept"))
+        running.wait_for("swept", count=swept + 5)
+        assert running.stop() == 0
+        assert "defect" not in running.errors
