@@ -3,27 +3,39 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-# `make kusto` and `make test-shippers` add what needs more than that.
-.PHONY: run test test-shippers kusto check unit wheel-test format bench clean
+# `make kusto`, `make test-shippers` and `make test-long` use more if it is there.
+.PHONY: run test test-long test-shippers kusto check unit smoke coverage format bench clean
+SUITE  := -n auto -m "not slow and not shippers"
 
 run: $(VENV)/.ready  ## the poller against the built-in demo console, rows on stdout
 	@$(BIN)/sentinelone-source demo
 
-test: check unit wheel-test  ## everything that needs nothing but Python
+test: check smoke $(VENV)/.wheel  ## the suite, once: against the wheel, the source tree out of the way
+	$(VENV)/wheel/bin/python -m pytest $(SUITE)
 
-test-shippers: $(VENV)/.ready  ## with the real Fluent Bit, Vector and podman, where they are
-	$(BIN)/pytest -m shippers
+test-long: $(VENV)/.wheel test-shippers  ## kill loops, property tests at full depth, the real shippers
+	$(VENV)/wheel/bin/python -m pytest -n auto -m "(slow or hypothesis) and not shippers" --hypothesis-profile=deep
+
+test-shippers: $(VENV)/.wheel  ## with the real Fluent Bit, Vector and podman, where they are
+	$(VENV)/wheel/bin/python -m pytest -m shippers
 
 check: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/deptry plugin --optional-dependencies-dev-groups dev
+	$(BIN)/deptry plugin tests bench
 
-unit: $(VENV)/.ready
-	$(BIN)/pytest -n auto -m "not shippers"
+unit: $(VENV)/.ready  ## the suite against the source tree
+	$(BIN)/pytest $(SUITE)
 
-wheel-test: $(VENV)/.wheel  ## the same tests against the installed wheel, the source tree out of the way
-	$(VENV)/wheel/bin/pytest -n auto -m "not slow and not shippers"
+smoke: $(VENV)/.ready  ## a part of the suite against the source tree
+	$(BIN)/pytest -q tests/cli/test_map.py
+
+coverage: $(VENV)/.ready  ## lines and branches that the suite runs, in its processes too
+	@rm -rf $(VENV)/coverage && mkdir $(VENV)/coverage
+	$(BIN)/coverage run -m pytest $(SUITE)
+	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 kusto: $(VENV)/.ready  ## Microsoft's KQL language service, which some tests of deploy/azure use; needs npm
 	npm install --silent --no-fund --no-audit --prefix $(VENV) @kusto/language-service-next@12
@@ -42,10 +54,10 @@ $(VENV)/.ready: pyproject.toml
 	@touch $@
 
 $(VENV)/.wheel: $(VENV)/.ready $(shell find plugin mappings fluent-bit vector deploy/azure -type f -not -name '*.pyc')
-	@rm -rf $(VENV)/dist && $(BIN)/hatchling build -t wheel -d $(VENV)/dist > /dev/null
+	@rm -rf $(VENV)/dist $(VENV)/wheel && $(BIN)/hatchling build -t wheel -d $(VENV)/dist > /dev/null
 	@$(PYTHON) -m venv $(VENV)/wheel
-	@$(VENV)/wheel/bin/pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(VENV)/dist/*.whl
-	@$(VENV)/wheel/bin/pip install --quiet --disable-pip-version-check "$$(echo $(VENV)/dist/*.whl)[azure,dev]"
+	@$(VENV)/wheel/bin/pip install --quiet --disable-pip-version-check --no-deps $(VENV)/dist/*.whl
+	@$(BIN)/python tests/support/dependencies.py $(VENV)/wheel
 	@touch $@
 
 clean:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from doubles.console import Console
 from doubles.world import World
@@ -14,6 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+
+_SLOW_MACHINES = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
+settings.register_profile(
+    "quick", max_examples=50, derandomize=True, deadline=None, suppress_health_check=_SLOW_MACHINES
+)
+settings.register_profile(
+    "deep", max_examples=1000, deadline=None, suppress_health_check=_SLOW_MACHINES
+)
+settings.load_profile("quick")
 
 OTHERS = frozenset({"fluent_bit", "vector", "podman"})
 """Fixtures that need a program which is not ours, or a stand-in where a test takes either."""

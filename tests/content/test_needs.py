@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from content.facts import ASIM, ITEMS, PARSER, ROOT, SPELLINGS, TABLES, mapper_rows
+from content.facts import ASIM, ITEMS, PARSER, SPELLINGS, TABLES, mapper_rows
 from content.stories import Story, cases, demo
 from sentinelone_source.mapping.files import load_mappings
 
-FACTS = ROOT / "../shared/reference/data"
 ACTIVITIES = "SentinelOneActivities_CL"
 # Items that look at activities of several types, or find theirs by what is said.
 TYPES = {
@@ -22,7 +21,6 @@ TYPES = {
     "workbook/AdminActivities": [27],
     "workbook/Summary": [27, 3608],
 }
-VERDICTS = {"works": "works", "degraded": "partly", "dead": "never", "query error": "error"}
 
 
 @cache
@@ -80,42 +78,3 @@ def test_asim_finds_its_members(column: str) -> None:
     told = [json.loads(row[column]) for row in rows_of(demo)["SentinelOneAlerts_CL"]]
     known = set().union(*told)
     assert set(ASIM["members"][column]) <= known
-
-
-def facts_of(name: str) -> Any:
-    path = FACTS / name
-    if not path.is_file():
-        pytest.skip("the facts about Microsoft's content are not at hand")
-    return json.loads(path.read_text())
-
-
-def test_our_list_of_needs_is_complete() -> None:
-    """A rule of the solution would be missing here, or needs would be listed that it has not."""
-    theirs = {facts["name"]: facts for facts in facts_of("content_columns.json").values()}
-    assert {facts["name"] for facts in ITEMS.values()} == theirs.keys()
-    for item, facts in ITEMS.items():
-        wanted = theirs[facts["name"]]
-        assert facts["tables"] == wanted["table_columns"]
-        assert set(facts["parser_columns"]) - {"DataSrcUserName"} == set(wanted["parser_columns"])
-        assert (facts["activity_types"], facts["text"], facts["event_type"], facts["lookback"]) == (
-            wanted["activity_types"],
-            wanted["primary_description_regex"],
-            wanted["event_type"],
-            wanted["lookback"],
-        )
-        assert facts["verdicts"]["connector"] == VERDICTS[wanted["verdict_on_ccp_rows"]], item
-
-
-def test_our_list_of_the_parsers_columns_is_complete() -> None:
-    """Our parser would be held against another than Microsoft's."""
-    theirs = facts_of("parser_columns.json")
-    assert list(PARSER) == [column["name"] for column in theirs["schema"]]
-    for column in theirs["schema"]:
-        fact, wanted = PARSER[column["name"]], theirs["output_columns"][column["name"]]
-        assert fact["type"] == column["type"]
-        if "tables" in wanted:
-            assert (fact["column"], fact.get("member"), fact["tables"]) == (
-                wanted["table_column"],
-                wanted.get("json_key"),
-                wanted["tables"],
-            )

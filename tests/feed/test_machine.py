@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -234,13 +234,7 @@ class Rescans(Sweeps):
         return self.before is not None and walk.sweep.rescan and version.position >= bound
 
 
-SETTINGS = settings(
-    max_examples=200,
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
 TestSweeps: Any = Sweeps.TestCase
-TestSweeps.settings = SETTINGS
+TestSweeps.settings = settings(stateful_step_count=40)
 TestRescans: Any = Rescans.TestCase
-TestRescans.settings = SETTINGS
+TestRescans.settings = settings(stateful_step_count=40)

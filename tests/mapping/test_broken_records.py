@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mapping.helpers import ALL, mapper, record, run
@@ -21,7 +21,6 @@ TOKENS = [
 ]
 LISTS = {"l": [{"id": "n", "at": "2026-03-14"}, {"s": '"]},{,"}], '}, [[{}], []]]}
 MAPPER = mapper(ALL)
-SETTINGS = settings(max_examples=200, deadline=None)
 
 
 @pytest.mark.parametrize("indent", [None, 2])
@@ -42,7 +41,6 @@ def test_an_invalid_token_costs_its_record(token: str, indent: int | None) -> No
         assert all("JSON" in d.reason or d.reason == "nested too deep" for d in opened.dead)
 
 
-@SETTINGS
 @given(st.data())
 def test_any_corruption_inside_a_record(data: st.DataObject) -> None:
     """Whatever a record's bytes are, the records beside it make their rows."""
@@ -63,7 +61,6 @@ def test_any_corruption_inside_a_record(data: st.DataObject) -> None:
     assert opened.cursor == "c"
 
 
-@SETTINGS
 @given(st.lists(nested, max_size=4), st.booleans(), st.data())
 @example([LISTS, LISTS], True, None)
 @example(['"]},{"id":"9","at":"2026-03-14"}],"pagination":{}}', LISTS], False, None)

@@ -17,7 +17,6 @@ from sentinelone_source.mapping.mapper import Mapper
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("cases/*/*.json"))
 TABLES: dict[str, dict[str, str]] = json.loads((HERE / "tables.json").read_text())
-MICROSOFT = HERE.parents[1] / "../shared/reference/data/tables.json"
 ENOUGH = {"threats": 12, "activities": 12, "agents": 6, "alerts": 6, "groups": 6}
 
 
@@ -65,11 +64,3 @@ def test_columns_are_those_of_the_tables(name: str) -> None:
     types = {"json": "string"}
     columns = [(column.name, types.get(column.type, column.type)) for column in mapping.columns]
     assert columns == list(TABLES[mapping.table].items())
-
-
-@pytest.mark.skipif(not MICROSOFT.is_file(), reason="Microsoft's tables are not at hand")
-def test_our_list_of_columns_is_microsofts() -> None:
-    """Our own copy of the tables would be compared with itself."""
-    tables = json.loads(MICROSOFT.read_text())
-    for table, columns in TABLES.items():
-        assert list(columns.items()) == [(one["name"], one["type"]) for one in tables[table]]

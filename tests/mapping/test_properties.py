@@ -6,7 +6,7 @@ import json
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from mapping.helpers import run
@@ -15,13 +15,6 @@ from mapping.worlds import mappings, pages
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.schema import build
 from sentinelone_source.mapping.values import Unusual
-
-SETTINGS = settings(
-    max_examples=400,
-    deadline=None,
-    phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
 
 
 def mapper_of(mapping: dict[str, Any]) -> Mapper:
@@ -62,7 +55,6 @@ def exact_rows(mapping: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict
     ]
 
 
-@SETTINGS
 @given(st.data())
 def test_agrees_with_jsonpath_ng(data: st.DataObject) -> None:
     """A row would hold something else than the mapping file says."""
@@ -77,7 +69,6 @@ def test_agrees_with_jsonpath_ng(data: st.DataObject) -> None:
     assert len(page.dead) == wanted.dead
 
 
-@SETTINGS
 @given(st.data())
 def test_generated_code_agrees_with_the_interpreter(data: st.DataObject) -> None:
     """A record would give another row when its neighbour is unusual."""
