@@ -1,4 +1,4 @@
-"""What the doctor says: of everything that can be wrong, in words that help, without a secret."""
+"""Each thing that can be wrong fails its own check, with advice and without a secret."""
 
 from __future__ import annotations
 
@@ -16,13 +16,14 @@ from doubles.azure_faults import refuse
 from doubles.console import Console
 from doubles.world import World
 from sentinelone_source.azure.credential import Token
-from sentinelone_source.doctor import entra, source
+from sentinelone_source.doctor import entra
+from sentinelone_source.doctor.console import check_clock
 from sentinelone_source.feed.state import State
 from sentinelone_source.feed.storage import FILE
 from sentinelone_source.times import SECOND
 from support.certificates import Authority
 from support.cloud import certificate
-from support.doctor import asked, but, deployed
+from support.doctor import but, deployed, examined, in_a_process, those
 from support.manager import RULE, Manager
 from support.states import filled
 from support.tenancy import NAMES, TABLES
@@ -36,8 +37,8 @@ THREATS = TABLES["threats"]
 
 
 def test_all_is_well(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """Something healthy is called broken, or something is not looked at."""
-    found = asked(cloud)
+    """Every part is checked, nothing healthy fails, and nothing is changed."""
+    found = examined(cloud)
     assert but(found) == {"rule"}
     assert found["rule"]["found"] == "azure.dcr_resource_id is empty"
     wanted = {"configuration", "mappings", "console acme", "console acme token", "state"}
@@ -50,24 +51,24 @@ def test_all_is_well(cloud: Cloud, configure: Callable[..., None]) -> None:
 
 
 def test_the_table(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """A person sees something else than a program, or no advice."""
+    """The table shows the checks of `--json`, and repeats no advice."""
     cloud.azure.behaviour.has_role = False
     text = cloud.call("doctor", status=1).out.decode()
     lines = text.splitlines()
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == [
-        check["status"] for check in asked(cloud, status=1).values()
+        check["status"] for check in examined(cloud, broken=True).values()
     ]
     assert (
         "failed   stream Custom-SentinelOneActivities_CL        HTTP 403, OperationFailed" in text
     )
-    assert text.count("→ give our identity the role 'Monitoring Metrics Publisher'") == 1
+    assert text.count("→ grant this identity the role 'Monitoring Metrics Publisher'") == 1
     assert text.count("HTTP 403, as above") == 4
 
 
 def test_nothing_is_configured(cloud: Cloud) -> None:
-    """What is not configured is called broken, or passed over in silence."""
+    """What is not configured is skipped."""
     cloud.config.write_text("")
-    found = asked(cloud, SENTINELONE_SOURCE_STATE="state", AZURE_AUTHORITY_HOST="")
+    found = in_a_process(cloud, SENTINELONE_SOURCE_STATE="state", AZURE_AUTHORITY_HOST="")
     assert but(found) == {"consoles", "shipper", "azure"}
     for name in but(found):
         assert found[name]["status"] == "skipped"
@@ -82,20 +83,20 @@ def test_nothing_is_configured(cloud: Cloud) -> None:
     ],
 )
 def test_mistakes(cloud: Cloud, text: str, check: str) -> None:
-    """A wrong configuration is not a finding, but a stack trace, or everything after it too."""
+    """A mistake in the configuration is a failed check, and the last one."""
     cloud.config.write_text(text)
-    found = asked(cloud, status=1)
+    found = examined(cloud, broken=True)
     assert but(found, "failed") <= {"configuration"}
     assert list(found)[-1] == check
     assert found[check]["status"] == "failed"
 
 
 def test_every_console(cloud: Cloud, configure: Callable[..., None], console: Console) -> None:
-    """Only the first console is looked at, or a dead one hides the others."""
+    """A console that is down hides no other."""
     dead = "http://127.0.0.1:9"
     configure(f'[[consoles]]\nname = "dead"\nurl = "{dead}"\ntoken_file = "token"\n')
-    found = asked(cloud, status=1)
-    assert but(found, "failed") == found.keys() - {"console dead"}
+    found = examined(cloud, broken=True)
+    assert those(found, "failed") == {"console dead"}
     assert found["console dead feeds"]["status"] == "skipped"
     assert "url, proxy and ca_file" in found["console dead"]["advice"]
 
@@ -103,7 +104,7 @@ def test_every_console(cloud: Cloud, configure: Callable[..., None], console: Co
 @pytest.mark.parametrize(
     ("change", "failed", "said"),
     [
-        (lambda c: c.tokens.clear(), "console acme", "make a new API token"),
+        (lambda c: c.tokens.clear(), "console acme", "create a new API token"),
         (lambda c: c.behaviour.forbidden.add("alerts"), "feed acme/alerts", "Custom Alerts > View"),
         (lambda c: c.faults.add(faults.login_page("*")), "console acme", "url, proxy"),
         (lambda c: c.faults.add(faults.status("agents", 503)), "feed acme/agents", "url, proxy"),
@@ -119,10 +120,10 @@ def test_console_that_refuses(
     failed: str,
     said: str,
 ) -> None:
-    """What the console objects to cannot be read from the report."""
+    """The check that failed says what the console refuses, and what to do."""
     change(console)
-    found = asked(cloud, status=1)
-    broken = {name for name, check in found.items() if check["status"] == "failed"}
+    found = examined(cloud, broken=True)
+    broken = those(found, "failed")
     assert broken == {failed}
     assert said in found[failed]["advice"]
     assert ("feed acme/threats" in found) is failed.startswith("feed")
@@ -131,30 +132,28 @@ def test_console_that_refuses(
 def test_all_feeds_forbidden(
     cloud: Cloud, configure: Callable[..., None], console: Console
 ) -> None:
-    """A token without any permission is taken for a console that is away."""
+    """A token without any permission fails every feed, not the console."""
     console.behaviour.forbidden.update(NAMES)
-    found = asked(cloud, status=1)
+    found = examined(cloud, broken=True)
     assert found["console acme"]["status"] == "ok"
-    assert {f"feed acme/{name}" for name in NAMES} == {
-        name for name, check in found.items() if check["status"] == "failed"
-    }
+    assert {f"feed acme/{name}" for name in NAMES} == those(found, "failed")
 
 
 def test_mapping_the_console_does_not_know(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """A misspelt parameter of a mapping is found by the poller only."""
+    """A misspelt parameter of a mapping fails its feed."""
     (cloud.folder / "mappings").mkdir()
     (cloud.folder / "mappings" / "m.toml").write_text(
         f'table = "{THREATS}"\n[request.params]\ncontentHashez = "x"\n'
     )
     configure('[mappings]\npath = "mappings"')
-    found = asked(cloud, status=1)
+    found = examined(cloud, broken=True)
     assert "of this table's mapping" in found["feed acme/threats"]["advice"]
 
 
 def test_feeds_that_are_off(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """A permission is missed that nobody needs."""
+    """A feed that is off is not checked."""
     configure("[feeds.alerts]\nenabled = false")
-    assert "feed acme/alerts" not in asked(cloud)
+    assert "feed acme/alerts" not in examined(cloud)
 
 
 @pytest.mark.parametrize(
@@ -163,9 +162,9 @@ def test_feeds_that_are_off(cloud: Cloud, configure: Callable[..., None]) -> Non
 def test_token_expiry(
     cloud: Cloud, configure: Callable[..., None], console: Console, days: float, status: str
 ) -> None:
-    """A token runs out, and nobody was told when there was time."""
+    """A token is a warning 14 days before it expires, and fails afterwards."""
     console.behaviour.token_expires = datetime.now(UTC) + timedelta(days=days)
-    check = asked(cloud, status=int(status == "failed"))["console acme token"]
+    check = examined(cloud, broken=status == "failed")["console acme token"]
     assert check["status"] == status
     assert console.behaviour.token_expires.date().isoformat() in check["found"]
 
@@ -174,15 +173,15 @@ def test_token_expiry(
     ("seconds", "status"), [(0, "ok"), (90, "ok"), (300, "warning"), (-300, "warning")]
 )
 def test_clocks(seconds: int, status: str) -> None:
-    """A clock that is wrong by minutes goes unseen."""
+    """A clock that is more than two minutes off is a warning."""
     clock = round((time.time() + seconds) * SECOND)
-    check = source._clock("console", "https://x", clock, said=True)
+    check = check_clock("console", "https://x", clock, answered=True)
     assert check.status == status
     assert ("behind" in check.found) is (seconds == -300)
 
 
 def test_state(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """The doctor waits for a lock that the poller has, or changes what it looks at."""
+    """The state is read without a lock and left as it is."""
     filled(cloud.folder / "state")
 
     def contents() -> dict[str, bytes]:
@@ -191,47 +190,47 @@ def test_state(cloud: Cloud, configure: Callable[..., None]) -> None:
         return {file.name: file.read_bytes() for file in ours}
 
     before = contents()
-    assert asked(cloud)["state"]["found"].endswith(" GB free")
+    assert examined(cloud)["state"]["found"].endswith(" GB free")
     assert before == contents()
     state = State(cloud.folder / "state")
-    assert asked(cloud)["state"]["status"] == "ok"
+    assert examined(cloud)["state"]["status"] == "ok"
     state.close()
     (cloud.folder / "state" / FILE).write_bytes(b"not a database" * 100)
-    assert asked(cloud, status=1)["state"]["status"] == "failed"
+    assert examined(cloud, broken=True)["state"]["status"] == "failed"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_state_that_cannot_be_written(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """That the directory belongs to somebody else shows only when the poller starts."""
+    """A state directory that cannot be written fails."""
     (cloud.folder / "state").mkdir(mode=0o555)
-    assert "cannot be written" in asked(cloud, status=1)["state"]["found"]
+    assert "cannot be written" in examined(cloud, broken=True)["state"]["found"]
 
 
 def test_state_is_a_file(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """A path that is no directory is called good."""
+    """A state path that is a file fails."""
     (cloud.folder / "state").write_text("")
-    assert asked(cloud, status=1)["state"]["status"] == "failed"
+    assert examined(cloud, broken=True)["state"]["status"] == "failed"
 
 
 def test_shipper(cloud: Cloud, configure: Callable[..., None], tmp_path: Path) -> None:
-    """That nobody listens, or with a foreign certificate, shows only when rows pile up."""
+    """A shipper that does not listen, or has an untrusted certificate, fails."""
     configure(to="stdout")
-    assert asked(cloud)["shipper"]["status"] == "skipped"
+    assert examined(cloud)["shipper"]["status"] == "skipped"
     configure(to="http://127.0.0.1:9/")
-    check = asked(cloud, status=1)["shipper"]
+    check = examined(cloud, broken=True)["shipper"]
     assert "Connection refused" in check["found"]
     assert "start the shipper" in check["advice"]
     authority = Authority(tmp_path, "ours")
     world = World(seed=1)
     with Console(world, set(), tls=authority.server("127.0.0.1")) as listening:
         configure(to=listening.url)
-        assert "TLS: " in asked(cloud, status=1)["shipper"]["found"]
+        assert "TLS: " in examined(cloud, broken=True)["shipper"]["found"]
         cloud.config.write_text(
             cloud.config.read_text().replace(
                 "[handover]", f'[handover]\nca_file = "{authority.file}"'
             )
         )
-        assert asked(cloud)["shipper"]["status"] == "ok"
+        assert examined(cloud)["shipper"]["status"] == "ok"
 
 
 @pytest.mark.parametrize(
@@ -254,31 +253,31 @@ def test_azure_that_refuses(
     failed: str,
     said: str,
 ) -> None:
-    """What Azure objects to cannot be read from the report."""
+    """The check that failed says what Azure refuses; no test row is sent then."""
     configure(**over)
     for name, value in change.items():
         setattr(cloud.azure.behaviour, name, value)
-    found = asked(cloud, "--send-test", status=1)
+    found = examined(cloud, send_test=True, broken=True)
     assert found[failed]["status"] == "failed"
     assert said in found[failed].get("advice", "")
     assert not any(cloud.azure.rows.values())
     if not failed.startswith("stream"):
-        broken = {name for name, check in found.items() if check["status"] == "failed"}
+        broken = those(found, "failed")
         assert broken == {failed}
 
 
 def test_one_stream_is_missing(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """A table that was never deployed is not told from the others."""
+    """Only the stream that is missing fails."""
     cloud.azure.faults.add(refuse(f"Custom-{THREATS}", 404))
-    found = asked(cloud, status=1)
-    broken = {name for name, check in found.items() if check["status"] == "failed"}
+    found = examined(cloud, broken=True)
+    broken = those(found, "failed")
     assert broken == {f"stream Custom-{THREATS}"}
 
 
 def test_half_configured(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """An endpoint that is not known yet is an error, or hides what is known."""
+    """Without an endpoint the streams are skipped and the token is checked."""
     configure(endpoint=None)
-    found = asked(cloud)
+    found = examined(cloud)
     assert found["streams"] == {
         "check": "streams",
         "status": "skipped",
@@ -288,16 +287,16 @@ def test_half_configured(cloud: Cloud, configure: Callable[..., None]) -> None:
 
 
 def test_certificate_expiry(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """Our own certificate runs out, and nobody was told."""
+    """A certificate is a warning 14 days before it expires."""
     configure(client_secret_file=None, certificate_file="app.pem")
     certificate(cloud.folder / "app.pem", days=9)
-    assert asked(cloud)["certificate"]["status"] == "warning"
+    assert examined(cloud)["certificate"]["status"] == "warning"
     certificate(cloud.folder / "app.pem")
-    assert asked(cloud)["certificate"]["status"] == "ok"
+    assert examined(cloud)["certificate"]["status"] == "ok"
 
 
 def test_audience(cloud: Cloud) -> None:
-    """A token for another cloud, or another tenant's, is called good."""
+    """A token for another cloud fails; one of another tenant is a warning."""
     settings = cloud.settings()
 
     def checked(value: str) -> str:
@@ -315,17 +314,17 @@ def test_audience(cloud: Cloud) -> None:
 
 
 def test_send_test(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """The test row cannot be found, or there are several."""
-    check = asked(cloud, "--send-test")["test row"]
+    """`--send-test` sends one row, and prints the query that finds it."""
+    check = examined(cloud, send_test=True)["test row"]
     (rows,) = [rows for rows in cloud.azure.rows.values() if rows]
     assert [row["PrimaryDescription"] for row in rows] == [check["found"].split('"')[1]]
     assert not any(cloud.azure.losses.plain().values())
 
 
 def test_without_the_extra(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """Who has no Azure packages cannot have the console looked at."""
+    """Without the extra `azure` all other checks are done."""
     (cloud.folder / "msal.py").write_text("raise ImportError(name='msal')")
-    found = asked(cloud, status=1, PYTHONPATH=str(cloud.folder))
+    found = in_a_process(cloud, broken=True, PYTHONPATH=str(cloud.folder))
     assert "pip install '.[azure]'" in found["azure"]["found"]
     assert but(found) == {"azure"}
 
@@ -340,10 +339,10 @@ def documented() -> set[str]:
 def test_every_check_is_documented(
     cloud: Cloud, configure: Callable[..., None], manager: Manager
 ) -> None:
-    """A line of the report that its reader cannot look up, or a check that is gone."""
+    """docs/doctor.md has every check and no other."""
     certificate(cloud.folder / "app.pem")
     configure(client_secret_file=None, certificate_file="app.pem")
-    names = set(asked(cloud, "--send-test"))
+    names = set(examined(cloud, send_test=True))
     configure(dcr_resource_id=RULE)
     names |= deployed(cloud, manager).keys()
     cloud.configure(tenant_id=None)

@@ -1,4 +1,4 @@
-"""What the doctor says of the rule and the tables, held against the mappings."""
+"""The checks of rule and tables against the mappings."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ THREATS = TABLES["threats"]
 
 
 def test_no_drift(cloud: Cloud, manager: Manager) -> None:
-    """What the template deploys is called wrong, or the token that asks is not the Manager's."""
+    """What the template deploys is OK, and is read with a token for the Resource Manager."""
     found = deployed(cloud, manager)
     assert [name for name, check in found.items() if check.status != "ok"] == []
     assert {f"table {table}" for table in TABLES.values()} <= found.keys()
@@ -103,13 +103,13 @@ def no_table_reader(manager: Manager) -> None:
         (drop_stream, f"declaration Custom-{THREATS}", "failed", "no such stream"),
         (drop_flow, f"declaration Custom-{THREATS}", "failed", "no data flow"),
         (more_columns, f"table {THREATS}", "ok", "1 that no row fills: Own"),
-        (standard_columns, f"table {THREATS}", "ok", "columns, all that rows have"),
+        (standard_columns, f"table {THREATS}", "ok", "columns, none missing"),
         (other_plan, f"table {THREATS}", "warning", "Basic"),
         (transform, f"declaration Custom-{THREATS}", "warning", "transforms"),
         (elsewhere, f"declaration Custom-{THREATS}", "warning", "Custom-Other_CL"),
         (other_rule, "rule", "failed", "dcr-other"),
         (other_endpoint, "rule", "warning", "https://other"),
-        (no_log, "error log", "warning", "losses stay unseen"),
+        (no_log, "error log", "warning", "losses are not logged"),
         (no_table_reader, f"table {THREATS}", "skipped", "may not read"),
     ],
 )
@@ -122,7 +122,7 @@ def test_drift(
     status: str,
     said: str,
 ) -> None:
-    """What Azure drops after its 204, since mapping and deployment differ, goes unseen."""
+    """A difference between mapping and deployment shows in the check of its stream or table."""
     change(manager)
     found = deployed(cloud, manager)
     assert (found[check].status, said in found[check].found) == (status, True), found[check]
@@ -134,6 +134,6 @@ def test_drift(
     ("answer", "status"), [(403, "skipped"), (404, "failed"), (500, "skipped"), (200, "skipped")]
 )
 def test_rule_that_cannot_be_read(cloud: Cloud, manager: Manager, answer: int, status: str) -> None:
-    """An identity that may only send, as it should be, is called broken."""
+    """A rule that the identity may not read is skipped; one that is missing fails."""
     manager.documents[RULE] = (answer, {"properties": 7})
     assert deployed(cloud, manager)["rule"].status == status

@@ -40,7 +40,7 @@ MAY_KNOW = {
     | {"config", "console", "mapping", "feed", "handover", "service", "telemetry"},
     "azure": COMMON | {"config", "console", "mapping"},
     "template": COMMON | {"mapping"},
-    "doctor": COMMON | {"azure", "config", "console", "mapping", "template"},
+    "doctor": COMMON | {"azure", "config", "console", "feed", "mapping", "template"},
     "demo": COMMON | {"config", "assembly", "service", "telemetry", "mapping"},
 }
 NETWORK = {"requests", "urllib3", "socket", "http", "ssl"}

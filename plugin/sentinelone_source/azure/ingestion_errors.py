@@ -1,4 +1,4 @@
-"""What an answer of the Logs Ingestion API means, and what to do about it."""
+"""Errors of the Logs Ingestion API, with advice."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from sentinelone_source.errors import ConfigError, SourceError, Throttled, Unava
 ROLE = "Monitoring Metrics Publisher"
 
 _ADVICE = {
-    403: f"give our identity the role {ROLE!r} on the data collection rule, which may take half an "
-    "hour to show, and check that endpoint and rule belong together",
+    403: f"grant this identity the role {ROLE!r} on the data collection rule, which takes up to 30 "
+    "minutes, and check that endpoint and rule belong together",
     404: "check azure.dcr_immutable_id, azure.endpoint, and that the rule has this stream",
 }
 
 
 def split_advice(error: SourceError) -> tuple[str, str]:
-    """What happened, and what to do about it, of an error of this room."""
+    """What happened, and what to do about it, of an error of the Logs Ingestion API."""
     said = str(error)
     for advice in _ADVICE.values():
         if said.endswith(f": {advice}"):
@@ -35,7 +35,7 @@ class TooLong(SourceError):
 
 
 class Misunderstood(SourceError):
-    """HTTP 400: something in these rows is not as the stream declares it."""
+    """HTTP 400: something in these rows does not fit the stream declaration."""
 
 
 _KINDS: Dict[int, type[SourceError]] = {

@@ -1,4 +1,4 @@
-"""Azure's side as a whole, in the order in which one thing needs the other."""
+"""All checks of Azure, in the order in which one thing needs the other."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ if TYPE_CHECKING:
 def run_azure_checks(
     settings: Settings, mappings: Sequence[Mapping], *, send_test: bool, manager: str = ""
 ) -> Iterator[Check]:
-    """Every check of Azure's side; what needs something that failed is skipped.
+    """Every check of Azure; a check that needs one that failed is skipped.
 
     Args:
         settings: the configuration.
         mappings: the tables.
         send_test: deliver one marked row.
-        manager: another address of the Resource Manager than the cloud's.
+        manager: the address of the Resource Manager, if not the cloud's.
     """
     bare = msgspec.structs.replace(settings.azure, broker=Azure().broker)
     if bare == Azure() and not os.environ.get("AZURE_CLIENT_ID"):
-        yield skipped("azure", "[azure] is empty", "fill it in, and doctor looks at Azure as well")
+        yield skipped("azure", "[azure] is empty", "fill it in to check Azure as well")
         return
     try:
         azure = azure_settings(settings)
@@ -57,12 +57,12 @@ def run_azure_checks(
             azure, Manager(azure.cloud, context.credential, context.web, manager), mappings
         )
     else:
-        yield skipped("rule", "there is no token to ask with")
+        yield skipped("rule", "not checked: there is no token")
 
 
 @dataclass
 class AzureContext:
-    """Who asks, and how."""
+    """What every check of Azure needs."""
 
     azure: AzureSettings
     credential: Credential
@@ -81,7 +81,7 @@ def _sending(
     reached = ingestion.endpoint(azure, context.web)
     yield reached
     if not context.has_token or reached.status == "failed":
-        yield skipped("streams", "not asked, since a check before failed")
+        yield skipped("streams", "not checked: an earlier check failed")
         return
     from sentinelone_source.azure.ingestion import Ingestion
 

@@ -10,7 +10,7 @@ import msgspec
 from sentinelone_source.times import SECOND, to_iso
 
 SOON = 14 * 86_400.0
-"""Seconds before its end from which on a credential is a warning."""
+"""Seconds before its expiry from which on a credential is a warning."""
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 
@@ -20,9 +20,9 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         check: what was looked at.
-        status: `failed` is broken now; `warning` will be, or may be unwanted.
+        status: `failed` is broken now; `warning` will be, or may be intended.
         found: what was seen.
-        advice: what to do about it; empty where nothing is to be done.
+        advice: what to do about it; empty if nothing has to be done.
     """
 
     check: str
@@ -32,7 +32,7 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def ok(check: str, found: str) -> Check:
-    """As it should be."""
+    """Nothing to do."""
     return Check(check, "ok", found)
 
 
@@ -42,26 +42,31 @@ def failed(check: str, found: object, advice: str = "") -> Check:
 
 
 def warning(check: str, found: object, advice: str = "") -> Check:
-    """Not broken yet, or perhaps meant so."""
+    """Not broken yet, or perhaps intended."""
     return Check(check, "warning", str(found), advice)
 
 
 def skipped(check: str, why: object, advice: str = "") -> Check:
-    """Not looked at, and why."""
+    """Not checked, and why."""
     return Check(check, "skipped", str(why), advice)
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 feed`, `2 feeds`."""
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
 def expiry(check: str, at: float | None, what: str, advice: str) -> Check:
-    """A check of when something ends.
+    """A check of when a credential expires.
 
     Args:
         check: its name.
-        at: when it ends, unix seconds; None if nobody knows.
+        at: the expiry, unix seconds; None if it is unknown.
         what: the words before the date.
-        advice: what to do when it ends soon.
+        advice: what to do when it expires soon.
     """
     if at is None:
-        return ok(check, f"{what}; when it expires is not known")
+        return ok(check, f"{what}; its expiry is unknown")
     days = (at - time.time()) / 86_400
     day = to_iso(round(at * SECOND))[:10]
     if days < 0:

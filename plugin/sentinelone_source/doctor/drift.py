@@ -1,4 +1,4 @@
-"""Mapping against stream declaration and table: what would be lost, and what waits in vain."""
+"""Mapping against stream declaration and table: which columns differ."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ class Drift(NamedTuple):
 
 
 def against_stream(mapping: Mapping, declared: Dict[str, str]) -> Drift:
-    """Of a mapping and its stream's declaration; columns by name, with their types."""
+    """A mapping against the declaration of its stream: types of the columns by name."""
     return _compare(mapping, declared, _STREAM)
 
 
 def against_table(mapping: Mapping, columns: Dict[str, str]) -> Drift:
-    """Of a mapping and its table."""
+    """A mapping against its table."""
     return _compare(mapping, columns, _TABLE)
 
 
@@ -67,7 +67,7 @@ def _compare(mapping: Mapping, there: Dict[str, str], side: int) -> Drift:
 
 
 def _same(there: str, wanted: str) -> bool:
-    """Whether two types hold the same; a table may know a guid where we send its text."""
+    """Whether two types hold the same values; a guid column takes text."""
     there = {"bool": "boolean", "guid": "string"}.get(there.lower(), there.lower())
     return there == wanted.lower()
 

@@ -1,4 +1,4 @@
-"""Checks of who we are for Azure."""
+"""Checks of the Azure identity."""
 
 from __future__ import annotations
 
@@ -28,25 +28,27 @@ class _Claims(msgspec.Struct):
 
 
 def identity(azure: AzureSettings, credential: Credential) -> Iterator[Check]:
-    """The token of Entra ID, for whom it is, and the certificate that gets it."""
+    """The token of Entra ID, its audience, and the certificate that gets it."""
     if azure.certificate_file is not None:
         yield certificate(azure.certificate_file)
     name = "Entra token"
     try:
         token = credential.token(azure.cloud.scope)
     except SourceError as error:
-        yield failed(name, error, "correct [azure]; see docs/configuration.md for each identity")
+        yield failed(
+            name, error, "correct [azure]; docs/configuration.md has the keys of each identity"
+        )
         return
     yield audience(name, azure, token)
 
 
 def audience(name: str, azure: AzureSettings, token: Token) -> Check:
-    """Whether a token is meant for this cloud's ingestion."""
+    """Whether a token is valid for this cloud's ingestion."""
     minutes = (token.expires_on - time.time()) / 60
     known = f"by {azure.identity.value}, valid for {minutes:.0f} minutes"
     claims = _claims(token.value)
     if claims is None:
-        return ok(name, f"{known}; it cannot be looked into")
+        return ok(name, f"{known}; its claims cannot be read")
     wanted = azure.cloud.resource
     found = claims.aud if isinstance(claims.aud, str) else ", ".join(claims.aud)
     who = claims.appid or claims.azp
@@ -60,7 +62,7 @@ def audience(name: str, azure: AzureSettings, token: Token) -> Check:
 
 
 def certificate(path: Path) -> Check:
-    """When our own certificate ends."""
+    """When the certificate expires."""
     from cryptography import x509
 
     name = "certificate"
@@ -69,8 +71,8 @@ def certificate(path: Path) -> Check:
     except OSError as error:
         return failed(name, f"{path}: cannot be read: {error.strerror}")
     except ValueError:
-        return failed(name, f"{path}: holds no certificate that can be read")
-    return expiry(name, end.timestamp(), str(path), "make a new one and register it")
+        return failed(name, f"{path}: has no readable certificate")
+    return expiry(name, end.timestamp(), str(path), "create a new one and register it")
 
 
 def _first(pem: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Checks of where rows go: the endpoint, and each stream of the rule."""
+"""Checks of the ingestion endpoint and of each stream of the rule."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ def endpoint(azure: AzureSettings, web: Web) -> Check:
 
 
 def streams(ingestion: Ingestion, mappings: Iterable[Mapping]) -> Iterator[Check]:
-    """Whether each stream takes rows of ours: a request with none of them says so."""
+    """Whether each stream accepts rows: a request without rows shows it."""
     last_advice = ""
     for mapping in mappings:
         name = f"stream {mapping.stream}"
         try:
             ingestion.send(mapping.stream, [])
         except Throttled as error:
-            yield warning(name, error, "the rule gets more than Azure allows; ask again later")
+            yield warning(name, error, "the rule receives more than Azure allows; try again later")
         except SourceError as error:
             found, advice = split_advice(error)
             if advice and advice == last_advice:
@@ -62,7 +62,7 @@ def streams(ingestion: Ingestion, mappings: Iterable[Mapping]) -> Iterator[Check
             last_advice = advice
             yield failed(name, found, advice)
         else:
-            yield ok(name, "takes rows of ours")
+            yield ok(name, "accepts rows")
 
 
 def send_test(ingestion: Ingestion, mappings: Iterable[Mapping], *, healthy: bool) -> Check:
@@ -71,11 +71,11 @@ def send_test(ingestion: Ingestion, mappings: Iterable[Mapping], *, healthy: boo
     Args:
         ingestion: where it goes.
         mappings: the tables.
-        healthy: whether everything before was as it should be.
+        healthy: whether every check before was OK.
     """
     name = "test row"
     if not healthy:
-        return skipped(name, "not sent, since a check before it failed")
+        return skipped(name, "not sent: an earlier check failed")
     chosen = next((pair for pair in map(_marked, mappings) if pair[1]), None)
     if chosen is None:
         return skipped(name, "no table has a column for a mark")
@@ -87,7 +87,7 @@ def send_test(ingestion: Ingestion, mappings: Iterable[Mapping], *, healthy: boo
     except SourceError as error:
         return failed(name, *split_advice(error))
     query = f'{mapping.table} | where {column} == "{mark}"'
-    return ok(name, f"Azure took it; within a quarter of an hour this finds it: {query}")
+    return ok(name, f"Azure accepted it. Within 15 minutes this query finds it: {query}")
 
 
 def _marked(mapping: Mapping) -> tuple[Mapping, str]:

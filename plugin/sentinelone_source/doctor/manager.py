@@ -1,4 +1,4 @@
-"""Azure's Resource Manager, asked for what is deployed."""
+"""Azure's Resource Manager: reads what is deployed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class NotAllowed(SourceError):
-    """Our identity may not read this; nothing is known of it then."""
+    """The identity may not read this resource."""
 
 
 class Missing(SourceError):
@@ -31,9 +31,9 @@ class Manager:
 
     Args:
         cloud: whose Resource Manager.
-        credential: who we are.
+        credential: the identity.
         web: the connection.
-        base: another address than the cloud's.
+        base: the address, if not the cloud's.
     """
 
     def __init__(self, cloud: Cloud, credential: Credential, web: Web, base: str = "") -> None:
@@ -65,12 +65,12 @@ class Manager:
         except (requests.RequestException, OSError) as error:
             raise SourceError(f"{self._base}: {reason(error)}") from None
         if answer.status_code in (401, 403):
-            raise NotAllowed(f"HTTP {answer.status_code}: our identity may not read it")
+            raise NotAllowed(f"HTTP {answer.status_code}: this identity may not read it")
         if answer.status_code == 404:
-            raise Missing("HTTP 404: there is none of this name")
+            raise Missing("HTTP 404: not found")
         try:
             if answer.status_code == 200:
                 return msgspec.json.decode(answer.content, type=into)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
-        raise SourceError(f"{self._base}: HTTP {answer.status_code}, and no answer that we know")
+        raise SourceError(f"{self._base}: HTTP {answer.status_code}, unexpected answer")

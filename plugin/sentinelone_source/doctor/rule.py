@@ -86,12 +86,14 @@ def rule(azure: AzureSettings, manager: Manager, mappings: Iterable[Mapping]) ->
     """The rule of `azure.dcr_resource_id`, against the configuration and the mappings."""
     name = "rule"
     if not azure.dcr_resource_id:
-        yield skipped(name, "azure.dcr_resource_id is empty", "with it, drift would be seen")
+        yield skipped(
+            name, "azure.dcr_resource_id is empty", "set it to compare mappings, rule and tables"
+        )
         return
     try:
         found = manager.get(azure.dcr_resource_id, _RULE, _Rule).properties
     except NotAllowed as error:
-        yield skipped(name, error, "give our identity the role Reader on the rule")
+        yield skipped(name, error, "grant this identity the role Reader on the rule")
         return
     except Missing as error:
         yield failed(name, error, "check azure.dcr_resource_id")
@@ -112,8 +114,10 @@ def _identity(name: str, azure: AzureSettings, found: _Properties) -> Check:
         return failed(name, said, "correct azure.dcr_immutable_id or azure.dcr_resource_id")
     own = (found.endpoints and found.endpoints.logs_ingestion) or ""
     if own and azure.endpoint and own.rstrip("/").lower() != azure.endpoint.lower():
-        said = f"its own endpoint is {own}, and azure.endpoint another"
-        return warning(name, said, "right if that is a Data Collection Endpoint of your own")
+        said = f"its own endpoint is {own}, not azure.endpoint"
+        return warning(
+            name, said, "correct if azure.endpoint is a Data Collection Endpoint of your own"
+        )
     return ok(name, f"{found.immutable_id}, {len(found.stream_declarations)} streams")
 
 
@@ -121,17 +125,19 @@ def _stream(mapping: Mapping, found: _Properties) -> Check:
     name = f"declaration {mapping.stream}"
     declaration = found.stream_declarations.get(mapping.stream)
     if declaration is None:
-        return failed(name, "the rule declares no such stream", _DEPLOY)
+        return failed(name, "the rule has no such stream", _DEPLOY)
     flow = _flow(mapping, found)
     if flow is None:
-        return failed(name, "no data flow of the rule takes it further", _DEPLOY)
+        return failed(name, "the rule has no data flow for it", _DEPLOY)
     if flow.output_stream not in (None, f"Custom-{mapping.table}"):
         return warning(name, f"its rows go to {flow.output_stream}, not to {mapping.table}")
     drift = against_stream(mapping, {one.name: one.type for one in declaration.columns})
     check = _drifted(name, drift, len(declaration.columns))
     transform = (flow.transform_kql or "source").strip()
     if check.status == "ok" and transform != "source":
-        return warning(name, "the rule transforms its rows", "our template hands them on unchanged")
+        return warning(
+            name, "the rule transforms its rows", "the template deploys the transformation 'source'"
+        )
     return check
 
 
@@ -141,17 +147,17 @@ def _table(mapping: Mapping, found: _Properties, manager: Manager) -> Check:
     workspaces = {one.name: one.workspace_resource_id for one in found.destinations.log_analytics}
     workspace = (
         next((workspaces[one] for one in flow.destinations if one in workspaces), "")
-        if (flow)
+        if flow
         else ""
     )
     if not workspace:
-        return skipped(name, "the rule does not say in which workspace it is")
+        return skipped(name, "the rule does not name its workspace")
     try:
         table = manager.get(f"{workspace}/tables/{mapping.table}", _TABLE, _Table).properties
     except Missing:
         return failed(name, "the workspace has no such table", _DEPLOY)
     except NotAllowed as error:
-        return skipped(name, error, "give our identity the role Reader on the workspace")
+        return skipped(name, error, "grant this identity the role Reader on the workspace")
     except SourceError as error:
         return skipped(name, error)
     own = {one.name: one.type for one in table.schema.columns}
@@ -173,11 +179,11 @@ def _drifted(name: str, drift: Drift, number: int) -> Check:
     if drift.is_loss:
         return failed(name, str(drift), _DEPLOY)
     more = f"; {drift}" if drift.extra else ""
-    return ok(name, f"{number} columns, all that rows have{more}")
+    return ok(name, f"{number} columns, none missing{more}")
 
 
 def _error_log(azure: AzureSettings, manager: Manager) -> Check:
-    """Whether Azure writes down what it drops after its 204."""
+    """Whether Azure logs the rows that it drops after its 204."""
     name = "error log"
     path = f"{azure.dcr_resource_id}/providers/Microsoft.Insights/diagnosticSettings"
     try:
@@ -185,5 +191,5 @@ def _error_log(azure: AzureSettings, manager: Manager) -> Check:
     except SourceError as error:
         return skipped(name, error)
     if not settings:
-        return warning(name, "the rule has no diagnostic setting: losses stay unseen", _DEPLOY)
+        return warning(name, "the rule has no diagnostic setting: losses are not logged", _DEPLOY)
     return ok(name, "the rule has a diagnostic setting, for DCRLogErrors")
