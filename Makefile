@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-# `make kusto`, `make test-shippers` and `make test-long` use more if it is there.
-.PHONY: run test test-long test-shippers kusto check unit smoke coverage format bench clean
+# `make helm`, `make kusto`, `make test-shippers` and `make test-long` use more if it is there.
+.PHONY: run test test-long test-shippers helm kusto check unit smoke coverage format bench clean
 SUITE  := -n auto -m "not slow and not shippers"
 
 run: $(VENV)/.ready  ## the poller against the built-in demo console, rows on stdout
@@ -36,6 +36,9 @@ coverage: $(VENV)/.ready  ## lines and branches that the suite runs, in its proc
 	@rm -rf $(VENV)/coverage && mkdir $(VENV)/coverage
 	$(BIN)/coverage run -m pytest $(SUITE)
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
+
+helm: $(VENV)/.ready  ## Helm, which the tests of deploy/helm use; needs Go
+	GOBIN=$(CURDIR)/$(BIN) go install helm.sh/helm/v3/cmd/helm@v3.22.0
 
 kusto: $(VENV)/.ready  ## Microsoft's KQL language service, which some tests of deploy/azure use; needs npm
 	npm install --silent --no-fund --no-audit --prefix $(VENV) @kusto/language-service-next@12

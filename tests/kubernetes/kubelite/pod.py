@@ -91,7 +91,9 @@ class Pod:
     def remove(self) -> None:
         """Nothing stays but the claims."""
         names = [self._id(container["name"]) for container in containers(self.manifest.pod)]
-        self._podman("rm", "--force", "--ignore", "--volumes", "--time=0", *names)
+        remove = ("rm", "--force", "--ignore", "--volumes", "--time=0", *names)
+        # podman refuses for the moment in which it starts a container again
+        until(lambda: self._podman.run(*remove).returncode == 0, "the containers are removed")
         self.volumes.remove()
 
     def kill(self, name: str) -> None:
