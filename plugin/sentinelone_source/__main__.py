@@ -10,18 +10,29 @@ def main() -> None:
     """Run the command line; errors become one sentence on stderr and an exit status."""
     _keep_standard_descriptors()
     from sentinelone_source.cli import commands
-    from sentinelone_source.errors import SourceError
+    from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, SourceError, lacks_descriptors
 
+    status = EXIT_OK
     try:
         commands.main(prog_name="sentinelone-source")
     except SourceError as error:
-        import structlog
+        status = error.exit_status
+        _fail(str(error), status)
+    except OSError as error:
+        if not lacks_descriptors(error):
+            raise
+        _fail("no file descriptor is left; raise the limit (ulimit -n)", EXIT_FAILED)
+        os._exit(EXIT_FAILED)  # what asyncio has half made would end in a traceback
+    sys.exit(status)
 
-        from sentinelone_source.telemetry.logs import configure_logs
 
-        configure_logs()
-        structlog.get_logger().error("failed", error=str(error), exit_status=error.exit_status)
-        sys.exit(error.exit_status)
+def _fail(error: str, status: int) -> None:
+    import structlog
+
+    from sentinelone_source.telemetry.logs import configure_logs
+
+    configure_logs()
+    structlog.get_logger().error("failed", error=error, exit_status=status)
 
 
 def _keep_standard_descriptors() -> None:

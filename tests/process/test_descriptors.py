@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import resource
+import subprocess
 from typing import TYPE_CHECKING
 
+from support.processes import COMMAND, logs_of, surroundings
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -28,3 +30,18 @@ def test_no_descriptor_is_left(tenancy: Tenancy) -> None:
         running.wait_for("swept", count=swept + 5)
         assert running.stop() == 0
         assert "defect" not in running.errors
+
+
+def test_too_few_to_start(tenancy: Tenancy) -> None:
+    """A start that needs more of them than there are ends with one sentence."""
+    ended = subprocess.run(
+        [*COMMAND, "run", "--once", "--config", str(tenancy.config)],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8)),
+        env=surroundings(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 1
+    (failed,) = logs_of(ended.stderr)
+    assert failed["event"] == "failed"
