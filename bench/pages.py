@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from sentinelone_source.demo.moments import text
 from sentinelone_source.demo.records import Record, Records
+from sentinelone_source.demo.timestamps import text
 from sentinelone_source.mapping.files import load_mappings
 from sentinelone_source.mapping.model import Mapping, Walk
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from sentinelone_source.demo.endpoints import ENDPOINTS
-from sentinelone_source.demo.moments import micros, text
-from sentinelone_source.demo.shelf import find
+from sentinelone_source.demo.index import find
+from sentinelone_source.demo.timestamps import micros, text
 
 INSTANT = datetime(2026, 3, 14, 11, 0, 0, 250_125, UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -139,20 +139,20 @@ def test_scope(crowd: Any, name: Any, level: str) -> None:
     more = {"isDecommissioned": "True,False", "isUninstalled": "True,False"}
     more = more if name == "agents" else {}
     scopes = {
-        "siteIds": {site.id},
-        "accountIds": {site.account_id},
-        "groupIds": {tenant.groups[0].id, tenant.groups[1].id},
+        "siteIds": {site["id"]},
+        "accountIds": {site["account_id"]},
+        "groupIds": {group["group"]["id"] for group in tenant.groups[:2]},
     }[level]
     found = crowd.walk(endpoint.path, **{level: ",".join(scopes)}, limit=1000, **more)
     if (name, level) == ("groups", "accountIds"):
-        sites = {s.id for s in tenant.sites if s.account_id == site.account_id}
+        sites = {s["id"] for s in tenant.sites if s["account_id"] == site["account_id"]}
         expected = [r for r in world.all(name) if r["siteId"] in sites]
     else:
         expected = [r for r in world.all(name) if find(r, path) in scopes]
     assert 0 < len(found) < 2500
     assert len(found) == len(expected)
-    both = crowd.walk(endpoint.path, siteIds=f"{site.id},{other.id}", limit=1000, **more)
-    assert len(both) > len(crowd.walk(endpoint.path, siteIds=site.id, limit=1000, **more))
+    both = crowd.walk(endpoint.path, siteIds=f"{site['id']},{other['id']}", limit=1000, **more)
+    assert len(both) > len(crowd.walk(endpoint.path, siteIds=site["id"], limit=1000, **more))
 
 
 def test_agents_out_of_service(crowd: Any) -> None:

@@ -10,8 +10,8 @@ import msgspec
 import pytest
 
 from sentinelone_source.demo.endpoints import ENDPOINTS
-from sentinelone_source.demo.moments import micros, parse
-from sentinelone_source.demo.shelf import find
+from sentinelone_source.demo.index import find
+from sentinelone_source.demo.timestamps import micros, parse
 
 ORDERS = [
     pytest.param(name, sort, order, id=f"{name}-{sort}-{order}")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from doubles.world import World
-from sentinelone_source.demo.moments import parse
+from sentinelone_source.demo.timestamps import parse
 
 if TYPE_CHECKING:
     from doubles.world import Name

@@ -13,9 +13,8 @@ from zlib import crc32
 
 from doubles.faults import Raw, Script, asked, with_cursor
 from sentinelone_source.demo import answers
-from sentinelone_source.demo.endpoints import ENDPOINTS
-from sentinelone_source.demo.moments import text
-from sentinelone_source.demo.server import Console as DemoConsole
+from sentinelone_source.demo.console import Console as DemoConsole
+from sentinelone_source.demo.timestamps import text
 from sentinelone_source.demo.transport import packed
 
 if TYPE_CHECKING:
@@ -30,6 +29,13 @@ if TYPE_CHECKING:
 
 _DETAILS: Final = "users/api-token-details"
 _EXPIRES: Final = re.compile(rb'(?<="expiresAt":")[^"]*')
+_PERMISSIONS: Final = {
+    "activities": "Activity Page.view",
+    "agents": "Endpoints.view",
+    "alerts": "Custom Alerts.view",
+    "groups": "Groups.view",
+    "threats": "Threats.view",
+}
 _NON_ASCII: Final = re.compile(r"[^\x00-\x7f]")
 
 
@@ -180,9 +186,8 @@ class Console(DemoConsole):
         return answer
 
     def _refusal(self, name: str) -> Answer | None:
-        known: Any = ENDPOINTS
         if name in self.behaviour.forbidden:
-            detail = f"The required permission is missing: {known[name].permission}"
+            detail = f"The required permission is missing: {_PERMISSIONS[name]}"
             return answers.failure(4030010, "Insufficient permissions", detail)
         rates: Any = self.behaviour.rates
         wait = self._wait(name, rates[name]) if name in rates else 0

@@ -51,7 +51,8 @@ def command(
 @click.option("--seed", default=1, show_default=True, help="The same seed makes the same world.")
 def console(port: int, token: str, seed: int) -> None:
     """The console alone, until interrupted; something happens on it twice a second."""
-    from sentinelone_source.demo.server import Console
+    from sentinelone_source.demo.activity import Activity
+    from sentinelone_source.demo.console import Console
     from sentinelone_source.demo.show import TICK, new_world
     from sentinelone_source.errors import SourceError
 
@@ -62,9 +63,9 @@ def console(port: int, token: str, seed: int) -> None:
     except OSError as error:
         raise SourceError(f"--port {port}: {error.strerror}") from None
     click.echo(f"SENTINELONE_URL={server.url} SENTINELONE_TOKEN={token}", err=True)
-    stop = _stop_signal()
+    stop, activity = _stop_signal(), Activity(world)
     while not stop.wait(TICK):
-        world.tick()
+        activity.tick()
     server.stop()
 
 

@@ -9,8 +9,8 @@ from urllib.parse import parse_qs
 
 import msgspec
 
-from . import pages, query
-from .answers import (
+from sentinelone_source.demo import pages, query
+from sentinelone_source.demo.answers import (
     INVALID_CURSOR,
     LOGIN_PAGE,
     NOT_FOUND,
@@ -19,14 +19,14 @@ from .answers import (
     data,
     invalid,
 )
-from .cursors import InvalidCursorError
-from .endpoints import BASE, BY_PATH, Endpoint
-from .moments import text
+from sentinelone_source.demo.cursors import InvalidCursorError
+from sentinelone_source.demo.endpoints import BASE, BY_PATH, Endpoint
+from sentinelone_source.demo.timestamps import text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .world import World
+    from sentinelone_source.demo.world import World
 
 _TOKEN_LIFE: Final = timedelta(days=365)
 _AGE_OF_TOKENS: Final = timedelta(days=30)
@@ -107,7 +107,7 @@ class Api:
 
     def _list(self, endpoint: Endpoint, parameters: dict[str, list[str]]) -> Answer:
         try:
-            asked = query.read(parameters, endpoint, self.world)
+            asked = query.read(parameters, endpoint)
         except query.InvalidQueryError as error:
             return invalid(str(error))
         except InvalidCursorError:

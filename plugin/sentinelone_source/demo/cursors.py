@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
 
-from .moments import from_micros, micros, parse, text
+from sentinelone_source.demo.timestamps import from_micros, micros, parse, text
 
 if TYPE_CHECKING:
-    from .endpoints import Endpoint
-    from .shelf import Key
+    from sentinelone_source.demo.endpoints import Endpoint
+    from sentinelone_source.demo.index import Key
 
 
 class InvalidCursorError(Exception):
@@ -48,25 +47,15 @@ def pack(endpoint: Endpoint, sort: str, order: str, key: Key) -> str:
     return quote(base64.b64encode(padded).decode(), safe="")
 
 
-def unpack(encoded: str, endpoint: Endpoint) -> Cursor:
-    """Reads a cursor as it arrives after query decoding."""
+def unpack(encoded: str, endpoint: Endpoint) -> tuple[Cursor, Any]:
+    """The cursor as it arrives after query decoding, and the value to go on after."""
     try:
-        raw = base64.b64decode(encoded, validate=True)
-        cursor = msgspec.json.decode(raw, type=Cursor)
-    except (binascii.Error, msgspec.DecodeError, ValueError) as error:
-        raise InvalidCursorError from error
-    is_ours = cursor.id_column == endpoint.view and cursor.sort_by_column in endpoint.sorts
-    if not is_ours or cursor.sort_order not in {"asc", "desc"}:
-        raise InvalidCursorError
-    return cursor
-
-
-def position(cursor: Cursor, endpoint: Endpoint) -> tuple[Any, str]:
-    """The sort value and the id to go on after."""
-    value: Any = cursor.sort_by_value
-    if endpoint.sorts[cursor.sort_by_column] in endpoint.time_paths:
-        try:
+        cursor = msgspec.json.decode(base64.b64decode(encoded, validate=True), type=Cursor)
+        value: Any = cursor.sort_by_value
+        if endpoint.sorts[cursor.sort_by_column] in endpoint.time_paths:
             value = -1 if value is None else micros(parse(str(value)))
-        except ValueError as error:
-            raise InvalidCursorError from error
-    return value, str(cursor.id_value)
+    except (msgspec.DecodeError, ValueError, KeyError) as error:
+        raise InvalidCursorError from error
+    if cursor.id_column != endpoint.view or cursor.sort_order not in {"asc", "desc"}:
+        raise InvalidCursorError
+    return cursor, value

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .answers import Answer
+    from sentinelone_source.demo.answers import Answer
 
 Requests = Literal["any", "cursor", "first"]
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from . import cursors
+from sentinelone_source.demo import cursors
 
 if TYPE_CHECKING:
-    from .endpoints import Endpoint
-    from .query import Query
-    from .store import Store
+    from sentinelone_source.demo.endpoints import Endpoint
+    from sentinelone_source.demo.query import Query
+    from sentinelone_source.demo.world import World
 
 _MAX_TOTAL: Final = 50_000
 _TOTAL_STEP: Final = 64
 
 
-def build(world: Store, endpoint: Endpoint, query: Query) -> bytes:
+def build(world: World, endpoint: Endpoint, query: Query) -> bytes:
     """The body. A full last page is followed by an empty one."""
     total = 0 if query.skip_count else _total(world, endpoint, query)
     if query.count_only:
@@ -28,7 +28,7 @@ def build(world: Store, endpoint: Endpoint, query: Query) -> bytes:
     return _body(encoded, cursors.pack(endpoint, query.sort, query.order, page.end), total)
 
 
-def _total(world: Store, endpoint: Endpoint, query: Query) -> int:
+def _total(world: World, endpoint: Endpoint, query: Query) -> int:
     """Never trustworthy: capped, and rounded down."""
     everything = replace(query.selection, after=None)
     total = world.total(endpoint.name, everything, _MAX_TOTAL)

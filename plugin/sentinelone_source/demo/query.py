@@ -6,22 +6,23 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from . import cursors
-from .endpoints import ACTIVITIES
-from .moments import micros, parse
-from .shapes.activities import HIDDEN
-from .shelf import Selection
+from sentinelone_source.demo import cursors
+from sentinelone_source.demo.endpoints import ENDPOINTS
+from sentinelone_source.demo.index import Selection, sort_key
+from sentinelone_source.demo.timestamps import micros, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .endpoints import Endpoint
-    from .shelf import Values
-    from .store import Store
+    from sentinelone_source.demo.endpoints import Endpoint
+    from sentinelone_source.demo.index import Values
 
     Parameters = Mapping[str, list[str]]
     Match = Callable[[Values], bool]
 
+ACTIVITIES: Final = ENDPOINTS["activities"]
+HIDDEN: Final = frozenset((5009,))
+"""Types of activities that only those see who ask for them."""
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 10
 _COMMON: Final = frozenset(
@@ -48,17 +49,15 @@ class Query:
     skip_count: bool
 
 
-def read(parameters: Parameters, endpoint: Endpoint, world: Store) -> Query:
+def read(parameters: Parameters, endpoint: Endpoint) -> Query:
     """Raises InvalidQueryError, or InvalidCursorError of `cursors`."""
     _refuse_unknown(parameters, endpoint)
-    cursor = None
+    cursor = after = None
     if text := _last(parameters, "cursor"):
-        cursor = cursors.unpack(text, endpoint)
+        cursor, value = cursors.unpack(text, endpoint)
+        path = endpoint.sorts[cursor.sort_by_column]
+        after = sort_key(endpoint, value, str(cursor.id_value), path)
     sort, order = _order(parameters, endpoint, cursor)
-    after = None
-    if cursor is not None:
-        value, identifier = cursors.position(cursor, endpoint)
-        after = world.sort_key(endpoint.name, value, identifier, endpoint.sorts[sort])
     low, high, matches = _conditions(parameters, endpoint, endpoint.sorts[sort])
     return Query(
         Selection(endpoint.sorts[sort], order == "desc", low, high, after, tuple(matches)),

@@ -13,7 +13,8 @@ import msgspec
 
 from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
-from sentinelone_source.demo.server import Console
+from sentinelone_source.demo.activity import Activity
+from sentinelone_source.demo.console import Console
 from sentinelone_source.demo.world import World
 from sentinelone_source.service import Service
 from sentinelone_source.telemetry.logs import configure_logs
@@ -72,14 +73,14 @@ def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
 
 
 async def _poll(service: Service, world: World, seconds: float) -> int:
-    stop = asyncio.Event()
+    stop, activity = asyncio.Event(), Activity(world)
 
     async def live() -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         while loop.time() < end:
             await asyncio.sleep(min(TICK, max(0.0, end - loop.time())))
-            world.tick()
+            activity.tick()
         await asyncio.sleep(1.5)  # one more sweep sees the last tick
         stop.set()
 

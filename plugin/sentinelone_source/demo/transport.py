@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from .answers import Answer
+    from sentinelone_source.demo.answers import Answer
 
 _ENCODING: Final = "Content-Encoding"
 _GZIP_LEVEL: Final = 1

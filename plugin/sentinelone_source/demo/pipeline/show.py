@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from sentinelone_source.demo.activity import Activity
+from sentinelone_source.demo.console import Console
 from sentinelone_source.demo.dce import certificates
 from sentinelone_source.demo.dce.server import Azure
 from sentinelone_source.demo.dce.show import summary
 from sentinelone_source.demo.dce.streams import built_in_streams
 from sentinelone_source.demo.pipeline.shippers import Shipper, installed, running
 from sentinelone_source.demo.pipeline.surroundings import surroundings
-from sentinelone_source.demo.server import Console
 from sentinelone_source.demo.show import CONFIG, TICK, new_world
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError, SourceError
 
@@ -106,10 +107,10 @@ def _past(azure: Azure, folder: Path, world: World, seconds: float) -> int:
 def _poll(azure: Azure, folder: Path, world: World, seconds: float, to: str) -> int:
     """Run the real source for some seconds, while something happens; gives its rows."""
     with _source(azure, folder, to) as process:
-        end = time.monotonic() + seconds
+        end, activity = time.monotonic() + seconds, Activity(world)
         while time.monotonic() < end and process.poll() is None:
             time.sleep(TICK)
-            world.tick()
+            activity.tick()
         time.sleep(1.5)  # one more sweep sees the last tick
         process.send_signal(signal.SIGTERM)
         status = process.wait()

@@ -6,10 +6,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from random import Random
 
-SNOWFLAKE_EPOCH_MS = 1_483_228_800_000
+_SNOWFLAKE_EPOCH_MS = 1_483_228_800_000
 _ZERO = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -56,24 +55,4 @@ def coarsened(at: datetime, rng: Random) -> datetime:
 
 def snowflake(at: datetime, low: int) -> str:
     """An id inserted at that time; `low` (23 bits) tells ids of one millisecond apart."""
-    return str((micros(at) // 1000 - SNOWFLAKE_EPOCH_MS) << 23 | low & 0x7FFFFF)
-
-
-def inserted_ms(identifier: str) -> int:
-    """When a record with this id was inserted, in milliseconds since 1970."""
-    return (int(identifier) >> 23) + SNOWFLAKE_EPOCH_MS
-
-
-class Clock:
-    """The tenant's clock: the given one, shifted by what it was told to jump."""
-
-    def __init__(self, source: Callable[[], datetime] = utc_now) -> None:
-        self._source = source
-        self._shift = timedelta()
-
-    def __call__(self) -> datetime:
-        return self._source().astimezone(UTC) + self._shift
-
-    def jump(self, by: timedelta) -> None:
-        """Moves the clock, forward or back."""
-        self._shift += by
+    return str((micros(at) // 1000 - _SNOWFLAKE_EPOCH_MS) << 23 | low & 0x7FFFFF)

@@ -1,8 +1,7 @@
-"""The records of one endpoint, kept encoded, and sorted by whatever they are asked for."""
+"""The records of one endpoint, kept encoded, in every order that they are asked for."""
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from .moments import micros, parse
+from sentinelone_source.demo.timestamps import micros, parse
 
 if TYPE_CHECKING:
-    from .endpoints import Endpoint
+    from sentinelone_source.demo.endpoints import Endpoint
 
 Values = Mapping[str, Any]
 Key = tuple[Any, int, str]
@@ -42,23 +41,6 @@ class Selection:
     matches: tuple[Callable[[Values], bool], ...] = field(default=())
 
 
-def encode(record: Mapping[str, Any]) -> bytes:
-    """Compact JSON, non-ASCII raw; lone surrogates can only be written as escapes."""
-    try:
-        return msgspec.json.encode(record)
-    except UnicodeEncodeError:
-        return json.dumps(record, separators=(",", ":")).encode()
-
-
-def decode(encoded: bytes) -> dict[str, Any]:
-    """A fresh record of its own, lone surrogates included."""
-    try:
-        return msgspec.json.decode(encoded, type=dict[str, Any])
-    except msgspec.DecodeError:
-        record: dict[str, Any] = json.loads(encoded)
-        return record
-
-
 def find(record: Mapping[str, Any], path: str) -> Any:
     """The value at a dotted path, or None."""
     value: Any = record
@@ -76,19 +58,24 @@ def _time(value: Any) -> int:
         return -1
 
 
-class Shelf:
-    """Items of one endpoint. Indexes are made when first asked for, then kept."""
+def sort_key(endpoint: Endpoint, value: Any, identifier: str, path: str) -> Key:
+    """Where a value stands in the order of a path; ties are broken by the id, read as a number."""
+    if path == endpoint.id:
+        value = 0
+    elif path in _NUMBERS:
+        value = value if isinstance(value, int | float) else -1
+    elif path not in endpoint.time_paths:
+        value = "" if value is None else str(value)
+    return value, len(identifier), identifier
+
+
+class Index:
+    """Items of one endpoint. An order is made when it is first asked for, then kept."""
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
         self._items: dict[str, Item] = {}
-        self._indexes: dict[str, list[Key]] = {}
-
-    def __len__(self) -> int:
-        return len(self._items)
-
-    def __iter__(self) -> Iterator[Item]:
-        return iter(self._items.values())
+        self._orders: dict[str, list[Key]] = {}
 
     def get(self, identifier: str) -> Item:
         """Raises KeyError."""
@@ -98,25 +85,24 @@ class Shelf:
         """In order of insertion."""
         return list(self._items)
 
-    def item(self, record: Mapping[str, Any] | bytes) -> Item:
-        """The record made ready; raw JSON is kept byte for byte."""
-        encoded = record if isinstance(record, bytes) else encode(record)
-        plain = decode(record) if isinstance(record, bytes) else record
+    def item(self, record: Mapping[str, Any], encoded: bytes | None = None) -> Item:
+        """The record made ready; encoded here unless it comes so."""
         endpoint = self.endpoint
-        values = {path: find(plain, path) for path in endpoint.paths}
+        values = {path: find(record, path) for path in endpoint.paths}
         for path in endpoint.time_paths:
             values[path] = _time(values[path])
-        return Item(str(find(plain, endpoint.id)), encoded, values)
+        identifier = str(find(record, endpoint.id))
+        return Item(identifier, encoded or msgspec.json.encode(record), values)
 
     def put(self, items: Iterable[Item]) -> None:
         """Adds items or replaces those of the same id."""
         new = list(items)
         if len(new) >= _BULK:
-            self._indexes.clear()
+            self._orders.clear()
         for item in new:
             self.remove(item.id)
             self._items[item.id] = item
-            for path, index in self._indexes.items():
+            for path, index in self._orders.items():
                 insort(index, self.key(item, path))
 
     def remove(self, identifier: str) -> bool:
@@ -124,27 +110,17 @@ class Shelf:
         item = self._items.pop(identifier, None)
         if item is None:
             return False
-        for path, index in self._indexes.items():
+        for path, index in self._orders.items():
             del index[bisect_left(index, self.key(item, path))]
         return True
 
     def key(self, item: Item, path: str) -> Key:
-        """Where an item stands in an index; ties are broken by the id, as a number if it is one."""
-        return self.key_of(item.values[path], item.id, path)
-
-    def key_of(self, value: Any, identifier: str, path: str) -> Key:
-        """The same for a value and an id that came with a cursor."""
-        if path == self.endpoint.id:
-            value = 0
-        elif path in _NUMBERS:
-            value = value if isinstance(value, int | float) else -1
-        elif path not in self.endpoint.time_paths:
-            value = "" if value is None else str(value)
-        return value, len(identifier), identifier
+        """Where an item stands in the order of a path."""
+        return sort_key(self.endpoint, item.values[path], item.id, path)
 
     def select(self, selection: Selection) -> Iterator[Item]:
-        """The selected items; the shelf must not change meanwhile."""
-        index = self._index(selection.sort)
+        """The selected items; the index must not change meanwhile."""
+        index = self._order(selection.sort)
         first, last = self._bounds(index, selection)
         order = range(last - 1, first - 1, -1) if selection.descending else range(first, last)
         items, matches = self._items, selection.matches
@@ -156,15 +132,15 @@ class Shelf:
     def count(self, selection: Selection, stop: int) -> int:
         """How many there are, up to `stop`."""
         if not selection.matches:
-            first, last = self._bounds(self._index(selection.sort), selection)
+            first, last = self._bounds(self._order(selection.sort), selection)
             return min(max(last - first, 0), stop)
         return sum(1 for _, _ in zip(range(stop), self.select(selection), strict=False))
 
-    def _index(self, path: str) -> list[Key]:
-        index = self._indexes.get(path)
+    def _order(self, path: str) -> list[Key]:
+        index = self._orders.get(path)
         if index is None:
             index = sorted(self.key(item, path) for item in self._items.values())
-            self._indexes[path] = index
+            self._orders[path] = index
         return index
 
     @staticmethod

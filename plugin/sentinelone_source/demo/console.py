@@ -6,16 +6,16 @@ from http.server import BaseHTTPRequestHandler
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from .api import Api, Call
-from .listener import Listener, reset_when_closed
-from .transport import head, packed
+from sentinelone_source.demo.api import Api, Call
+from sentinelone_source.demo.listener import Listener, reset_when_closed
+from sentinelone_source.demo.transport import head, packed
 
 if TYPE_CHECKING:
     import ssl
     from types import TracebackType
 
-    from .answers import Answer
-    from .world import World
+    from sentinelone_source.demo.answers import Answer
+    from sentinelone_source.demo.world import World
 
 HOST: Final = "127.0.0.1"
 

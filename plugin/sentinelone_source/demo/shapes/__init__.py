@@ -1,1 +1,0 @@
-"""What the API's records look like, one module an endpoint."""
