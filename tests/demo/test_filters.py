@@ -141,7 +141,7 @@ def test_scope(crowd: Any, name: Any, level: str) -> None:
     scopes = {
         "siteIds": {site["id"]},
         "accountIds": {site["account_id"]},
-        "groupIds": {group["group"]["id"] for group in tenant.groups[:2]},
+        "groupIds": {group["group"]["id"] for group in tenant.groups[:200]},
     }[level]
     found = crowd.walk(endpoint.path, **{level: ",".join(scopes)}, limit=1000, **more)
     if (name, level) == ("groups", "accountIds"):
