@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.feed.state import State
-from sentinelone_source.mapping.files import built_in_folder
+from sentinelone_source.mapping.files import built_in_folder, load_mappings
 from support.processes import logs_of
+from support.tenancy import NAMES, lines
 
 if TYPE_CHECKING:
     from cli.conftest import Call
@@ -85,6 +87,34 @@ def test_rewind_alerts(tenancy: Tenancy, call: Call) -> None:
     again = tenancy.once("--table", "alerts").lines
     assert set(first) < set(again)
     assert 10 < len(again) < 20
+
+
+def test_rewind_of_every_feed(tenancy: Tenancy, call: Call) -> None:
+    """Feeds that were never swept are rewound with the others; nothing older is handed over."""
+    tenancy.populate(30)
+    tenancy.once("--table", "threats")
+    state = State(tenancy.state)
+    for name in NAMES:
+        state.feed("acme", name)
+    state.close()
+    moment = datetime.now(UTC) - timedelta(minutes=25)
+    assert len(call("state", "rewind", "--to", moment.isoformat()).stdout.splitlines()) == 5
+    again = tenancy.once()
+    assert sorted(again.lines) == sorted(
+        line
+        for name in NAMES
+        for record in tenancy.world.all(name)
+        if _position(name, record) >= moment
+        for line in lines(name, [record])
+    )
+    assert 50 < len(again.lines) < 100
+    assert call("state", "rewind", "--to", "20m").stdout.count(b"watermark") == 5
+
+
+def _position(name: str, record: dict[str, Any]) -> datetime:
+    members = load_mappings()[name].walk.position.members
+    text = reduce(lambda value, member: value[member], members, record)
+    return datetime.fromisoformat(str(text))
 
 
 def test_reset(tenancy: Tenancy, call: Call) -> None:

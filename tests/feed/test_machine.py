@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,14 +14,15 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
-    precondition,
     rule,
 )
 
 from sentinelone_source.feed.sweep import Plan
 from support.clocks import INDEX, JUMPS, LATENESS, LIMITS, LOOKBACK, PASSING, RESCAN, START_BACK
 from support.modelconsole import ModelConsole, Version
-from support.poller import Begun, Poller, Walk
+from support.poller import Begun, Poller, Settlement, Walk
+
+NOTHING = -(1 << 63)
 
 
 class Sweeps(RuleBasedStateMachine):
@@ -28,13 +30,14 @@ class Sweeps(RuleBasedStateMachine):
 
     What must hold, for any interleaving:
 
-    * A version is promised by the complete sweep that began after it became visible and saw it to
-      the end, if its position is not further back than the look-back from the signpost of the
-      sweep before. Where the console's clock was seen to go back, that signpost went back with it.
-      The first sweep promises what is not older than the start, by the console's clock.
-    * Everything promised is handed over, or was noted as older than the start.
-    * Nothing settled is handed over again, crash or no crash, while the clocks were never off by
-      more than a look-back; and otherwise only what is older than what the state has kept.
+    * A version is promised by the complete sweep that began after it became visible and passed its
+      position, if that is not further back than the look-back from the signpost of the sweep
+      before: the look-back of both. Where the console's clock was seen to go back, that signpost
+      went back with it. The first sweep promises what is not older than the start, by the
+      console's clock. Where the console tells no time, the last position seen is the signpost.
+    * Everything promised is handed over, or was noted: because it is older than the start, or than
+      what has been forgotten; and what a complete sweep has noted is not forgotten.
+    * Nothing settled is handed over again: no crash, no clock and no other look-back does it.
     * The watermark never goes back, and never passes a signpost.
     """
 
@@ -47,10 +50,9 @@ class Sweeps(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
         self.console = ModelConsole(moves=self.moves)
         self.ahead = 0
-        self.variation = 0
         self.retreats = 0
-        self.kept_from = 0
         self.highest: int | None = None
+        self.forgotten = self.settled_forgotten = NOTHING
         self.handed: set[Version] = set()
         self.settled: set[Version] = set()
         self.attempts: list[Begun] = []
@@ -60,9 +62,10 @@ class Sweeps(RuleBasedStateMachine):
         self.at_once = False
         self.poller = Poller(self.folder, self.plan, self.console)
 
-    @initialize(at_once=st.booleans())
-    def settled_at_once(self, at_once: bool) -> None:
+    @initialize(at_once=st.booleans(), dated=st.booleans())
+    def begins(self, at_once: bool, dated: bool) -> None:
         self.at_once = self.poller.at_once = at_once
+        self.console.dated = dated
 
     @property
     def now(self) -> int:
@@ -85,7 +88,6 @@ class Sweeps(RuleBasedStateMachine):
 
     @rule(by=JUMPS, ours=st.booleans())
     def clock_jumps(self, by: int, ours: bool) -> None:
-        self.variation += abs(by)
         if ours:
             self.ahead += by
         else:
@@ -113,19 +115,20 @@ class Sweeps(RuleBasedStateMachine):
         for _ in range(min(pages, len(self.poller.unsettled))):
             settlement = self.poller.settle()
             self.settled |= set(settlement.versions)
-            self.kept_from = max(self.kept_from, settlement.forget_before)
+            self.settled_forgotten = self._forget(self.settled_forgotten, settlement)
             if settlement.ended is not None:
                 self.settled_before = settlement.ended.mark
 
-    @precondition(lambda self: self.poller.walk is not None or self.poller.unsettled)
-    @rule()
-    def crash(self) -> None:
+    @rule(lookback=st.sampled_from([LOOKBACK, LOOKBACK, LOOKBACK // 2, 10 * LOOKBACK]))
+    def crash(self, lookback: int) -> None:
         self.poller.close()
         self.handed &= self.settled
         for version in self.console.shown.values():
             version.promised = version.promised and version in self.settled
         self.before = self.settled_before
-        self.poller = Poller(self.folder, self.plan, self.console, at_once=self.at_once)
+        self.forgotten = self.settled_forgotten
+        plan = replace(self.poller.plan, lookback=lookback)
+        self.poller = Poller(self.folder, plan, self.console, at_once=self.at_once)
 
     def _step(self, limit: int) -> None:
         walk = self.poller.walk
@@ -133,6 +136,7 @@ class Sweeps(RuleBasedStateMachine):
             self._begin(limit)
         elif walk.handed:
             self.poller.note()
+            self.forgotten = self._forget(self.forgotten, self.poller.unsettled[-1])
         elif walk.page is not None:
             self._hand_over(walk)
         elif walk.more:
@@ -143,34 +147,59 @@ class Sweeps(RuleBasedStateMachine):
             self.settles(len(self.poller.unsettled))
 
     def _begin(self, limit: int) -> None:
-        console = self.console
-        begun = Begun(console.happens(), console.time, console.clock, self.now, self.retreats)
+        console, watermark = self.console, self.poller.progress.watermark
+        begun = Begun(
+            event=console.happens(),
+            time=console.time,
+            clock=console.clock,
+            end=console.clock if console.dated else max(self.now, watermark or self.now),
+            now=self.now,
+            lookback=self.poller.plan.lookback,
+            retreats=self.retreats,
+        )
         if self.before is None:
             self.attempts.append(begun)
         walk = self.poller.begin(begun, limit)
-        assert walk.sweep.signpost == console.clock
+        assert walk.sweep.signpost == console.tells
         self.latest_signpost = max(self.latest_signpost, console.clock)
 
     def _hand_over(self, walk: Walk) -> None:
         fresh, noted = self.poller.hand_over()
-        for version in fresh:
-            if version in self.handed:
-                assert version.position < self.kept_from, f"{version} twice"
-                assert self.variation > LOOKBACK, f"{version} twice, and no clock was wrong"
-        origin = walk.sweep.progress.origin
-        assert not noted or self.before is None
-        assert all(origin is not None and version.position < origin for version in noted)
+        assert not self.handed.intersection(fresh), "twice"
+        floor = self.forgotten
+        if self.before is None and walk.sweep.progress.origin is not None:
+            floor = max(floor, walk.sweep.progress.origin)
+        assert all(version.position < floor for version in noted), "noted, though it is new"
         self.handed |= {*fresh, *noted}
+        if not self.console.dated:
+            seen = [version.position for version in [*fresh, *noted]]
+            self.latest_signpost = max([self.latest_signpost, *seen])
 
     def _end(self) -> None:
         walk = self.poller.end()
         begun = walk.mark
+        if not self.console.dated:
+            watermark = self.poller.progress.watermark
+            begun = walk.mark = replace(begun, clock=NOTHING if watermark is None else watermark)
         shown = self.console.shown.values()
         for version in shown:
-            if version.since < begun.event and self._promises(version, walk, begun):
+            passed = version.since < begun.event and version.position <= begun.end
+            if passed and self._promises(version, walk, begun):
                 version.promised = True
         assert not [one for one in shown if one.promised and one not in self.handed]
         self.before = begun
+        self.forgotten = self._forget(self.forgotten, self.poller.unsettled[-1])
+
+    def _forget(self, forgotten: int, settlement: Settlement) -> int:
+        """Rows of earlier positions may be noted as if they were old."""
+        if settlement.ended is not None:
+            forgotten = min(forgotten, settlement.ended.sweep.asked_from)
+        if settlement.forget_before is None:
+            return forgotten
+        progress, plan = settlement.progress, self.poller.plan
+        assert progress.watermark is not None
+        assert settlement.forget_before <= progress.watermark - 2 * plan.lookback - plan.rescan
+        return max(forgotten, settlement.forget_before)
 
     @invariant()
     def watermark_stays_in_bounds(self) -> None:
@@ -192,24 +221,33 @@ class Sweeps(RuleBasedStateMachine):
         """Whether this sweep must have handed the version over, if no other did."""
         before, position = self.before, version.position
         if before is None:
-            return self._first_promises(version, begun)
-        if version.since < before.event:
+            return self._first_promises(version, walk, begun)
+        if version.since < before.event and position <= before.end:
             return False
         origin = walk.sweep.progress.origin
-        if position >= before.clock - LOOKBACK:
+        if position >= before.clock - min(before.lookback, begun.lookback):
             return origin is None or position >= origin
+        if not self.console.dated:
+            return False
         went_back = before.clock + (begun.time - before.time) - begun.clock
         trusted = before.retreats == begun.retreats
-        return went_back > LOOKBACK and trusted and position >= before.clock - went_back - LOOKBACK
+        bound = before.clock - went_back - begun.lookback
+        return went_back > begun.lookback and trusted and position >= bound
 
-    def _first_promises(self, version: Version, begun: Begun) -> bool:
+    def _first_promises(self, version: Version, walk: Walk, begun: Begun) -> bool:
         if self.attempts[0].retreats != begun.retreats:
             return False
+        if not self.console.dated:
+            return len(self.attempts) == 1 and version.position >= walk.sweep.asked_from
         assert self.plan.start_back is not None
         skew = max(0, begun.now - begun.clock)
         bounds = [
-            begun.clock - self.plan.start_back + (skew if skew <= LOOKBACK else 0),
-            *(one.clock - LOOKBACK for one in self.attempts if one.event < version.since),
+            begun.clock - self.plan.start_back + (skew if skew <= begun.lookback else 0),
+            *(
+                one.clock - min(one.lookback, begun.lookback)
+                for one in self.attempts
+                if one.event < version.since
+            ),
         ]
         return version.position >= max(bounds)
 
@@ -229,8 +267,10 @@ class Rescans(Sweeps):
     def _promises(self, version: Version, walk: Walk, begun: Begun) -> bool:
         if super()._promises(version, walk, begun):
             return True
+        if not self.console.dated:
+            return False
         skew = max(0, begun.now - begun.clock)
-        bound = begun.clock - RESCAN + (skew if skew <= LOOKBACK else 0)
+        bound = begun.clock - RESCAN + (skew if skew <= begun.lookback else 0)
         return self.before is not None and walk.sweep.rescan and version.position >= bound
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from sentinelone_source.errors import StateError, StateLocked
 from sentinelone_source.feed.state import Page, Progress, State
+from sentinelone_source.feed.sweep import Plan, Sweep
 from support.states import KEYS, POSITIONS, filled
 
 DONE = Progress(watermark=30, origin=5, signpost=30, swept_at=31, rescanned_at=7)
@@ -68,6 +69,18 @@ def test_feeds_do_not_know_each_others_rows(tmp_path: Path) -> None:
     state.close()
 
 
+@pytest.mark.parametrize("spread", [0, 1, -1], ids=["one position", "ordered", "reversed"])
+def test_every_key_is_looked_up_by_itself(tmp_path: Path, spread: int) -> None:
+    """A look-up finds exactly what was handed over, however many rows share a position."""
+    state = State(tmp_path)
+    feed = state.feed("acme", "threats")
+    keys = [f"{n}@1" for n in range(200)]
+    positions = [1000 + spread * n for n in range(200)]
+    state.note(feed, keys[::2], positions[::2])
+    assert state.known(feed, keys, positions) == set(keys[::2])
+    state.close()
+
+
 def test_gaps_are_not_asked_for(tmp_path: Path) -> None:
     """A page with dead records at its ends reads the whole table of keys."""
     state = State(filled(tmp_path))
@@ -88,28 +101,30 @@ def test_forgetting(tmp_path: Path) -> None:
 
 
 def test_rewind(tmp_path: Path) -> None:
-    """Rows after the moment are not handed over again, or those before it are."""
+    """A rewound feed begins at the moment: later rows are forgotten, older ones not asked for."""
     state = State(filled(tmp_path))
     feed = state.feed("acme", "threats")
-    state.rewind(feed, 20)
-    assert state.progress(feed) == Progress(watermark=20, origin=5)
+    state.rewind(state.show(), 20)
+    assert state.progress(feed) == Progress(watermark=20, origin=20)
     assert state.known(feed, KEYS, POSITIONS) == {"a@1"}
-    state.rewind(feed, 3)
+    state.rewind(state.show(), 3)
     assert state.progress(feed) == Progress(watermark=3, origin=3)
-    with pytest.raises(StateError, match="only be moved back"):
-        state.rewind(feed, 4)
     state.close()
 
 
-def test_rewind_of_a_feed_that_took_everything(tmp_path: Path) -> None:
-    """A rewound inventory begins at the moment and stays there."""
-    state = State(tmp_path)
-    feed = state.feed("acme", "agents")
-    with pytest.raises(StateError, match="only be moved back"):
-        state.rewind(feed, 4)
-    state.settle([Page(state.note(feed, [], []), feed, Progress(watermark=30), 0)])
-    state.rewind(feed, 20)
-    assert state.progress(feed) == Progress(watermark=20)
+def test_rewind_moves_all_feeds_or_none(tmp_path: Path) -> None:
+    """A feed that was never swept is moved with the others; one that is behind stops them all."""
+    state = State(filled(tmp_path))
+    never = state.feed("acme", "agents")
+    behind = state.feed("acme", "groups")
+    state.settle([Page(state.note(behind, [], []), behind, Progress(watermark=12), None)])
+    before = state.show()
+    with pytest.raises(StateError, match=r"^acme/groups: the watermark can only be moved back"):
+        state.rewind(before, 20)
+    assert state.show() == before
+    state.rewind(before, 11)
+    assert {one.progress for one in state.show()} == {Progress(watermark=11, origin=11)}
+    assert Sweep(Plan(lookback=600, inventory=True), state.progress(never), 99).wanted_from == 11
     state.close()
 
 

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.state import State
+from sentinelone_source.feed.state import Progress, State
+from sentinelone_source.times import SECOND
 from support.states import filled
 
 if TYPE_CHECKING:
@@ -105,8 +106,50 @@ def test_newer_version(tmp_path: Path, read_only: bool) -> None:
     with sqlite3.connect(filled(tmp_path) / "state.sqlite") as db:
         db.execute("PRAGMA user_version = 9")
     db.close()
-    with pytest.raises(StateError, match="has version 9, this program knows version 1"):
+    with pytest.raises(StateError, match="has version 9, this program knows version 2"):
         State(tmp_path, read_only=read_only)
+
+
+VERSION_1 = """
+CREATE TABLE feeds (id INTEGER PRIMARY KEY, console TEXT NOT NULL, mapping TEXT NOT NULL,
+    watermark INTEGER, origin INTEGER, signpost INTEGER, swept_at INTEGER, rescanned_at INTEGER,
+    UNIQUE (console, mapping));
+CREATE TABLE keys (feed INTEGER NOT NULL REFERENCES feeds (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL, key TEXT NOT NULL, PRIMARY KEY (feed, position, key)) WITHOUT ROWID;
+INSERT INTO feeds VALUES (1, 'acme', 'threats', 1800000900000000, 5, 1800000900000000, 7, 8);
+INSERT INTO feeds VALUES (2, 'acme', 'agents', 1800000900000000, NULL, 1800000900000000, 7, 8);
+INSERT INTO feeds VALUES (3, 'acme', 'groups', NULL, NULL, NULL, NULL, NULL);
+INSERT INTO keys VALUES (1, 1799999000000000, 'a@1');
+INSERT INTO keys VALUES (1, 1800000800000000, 'b@😀');
+INSERT INTO keys VALUES (1, 4611686018427387904, 'dead:0123');
+PRAGMA user_version = 1;
+PRAGMA journal_mode = WAL;
+"""
+"""A state as version 0.5 made it."""
+
+
+def test_an_older_state_is_migrated(tmp_path: Path) -> None:
+    """What version 1 remembers is remembered, and how far it may have forgotten is known."""
+    with sqlite3.connect(tmp_path / "state.sqlite") as db:
+        db.executescript(VERSION_1)
+    db.close()
+    looking = State(tmp_path, read_only=True)
+    assert [(one.mapping, one.keys) for one in looking.show()] == [
+        ("agents", 0),
+        ("groups", 0),
+        ("threats", 2),
+    ]
+    looking.close()
+    for _ in range(2):
+        state = State(tmp_path)
+        positions = [1799999000000000, 1800000800000000, 1800000800000000]
+        assert state.known(1, ["a@1", "b@😀", "c@1"], positions) == {"a@1", "b@😀"}
+        assert state.progress(1) == Progress(
+            1800000900000000, 5, 1800000900000000, 7, 8, 1799999000000000
+        )
+        assert state.progress(2).forgotten == 1800000900000000 - 1200 * SECOND
+        assert state.progress(3) == Progress()
+        state.close()
 
 
 def test_crash_while_a_state_is_made(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from sentinelone_source.feed.sweep import Plan, Sweep
 
 NOW = 1_000_000
 LOOKBACK = 600
+ALWAYS = -(1 << 63)
 
 
 def plan(**over: Any) -> Plan:
@@ -42,11 +43,7 @@ def test_first_sweep(given: Plan, start: int | None, origin: int | None) -> None
     sweep = Sweep(given, Progress(), NOW)
     assert sweep.began(NOW)
     assert (sweep.first, sweep.start, sweep.progress.origin) == (True, start, origin)
-    if origin is not None:
-        assert sweep.wanted(origin)
-        assert not sweep.wanted(origin - 1)
-    else:
-        assert sweep.wanted(-1)
+    assert sweep.wanted_from == (ALWAYS if origin is None else origin)
 
 
 def test_start_is_measured_by_the_consoles_clock() -> None:
@@ -67,11 +64,61 @@ def test_small_skew_needs_no_second_walk() -> None:
     assert following.start == NOW
 
 
-def test_no_clock() -> None:
-    """A console without `Date` stops the sweep."""
-    sweep = Sweep(plan(start_back=10), Progress(), NOW)
+@pytest.mark.parametrize("ours", [NOW, NOW + 90 * LOOKBACK, 0])
+def test_no_clock(ours: int) -> None:
+    """Without the console's clock a watermark is the last position seen, whatever ours says."""
+    sweep = Sweep(plan(), Progress(), ours)
     assert sweep.began(None)
-    assert sweep.ended().signpost == NOW
+    assert sweep.passed([NOW - 20, NOW - 10]).watermark == NOW - 10
+    done = sweep.ended()
+    assert (done.watermark, done.signpost, done.swept_at) == (NOW - 10, None, ours)
+    assert Sweep(plan(), done, ours + 60).start == NOW - 10 - LOOKBACK
+
+
+def test_no_clock_and_nothing_seen() -> None:
+    """Without the console's clock, a feed without a record stays where it began."""
+    given = plan(start_back=10)
+    done = Sweep(given, Progress(), NOW).ended()
+    assert (done.watermark, done.origin) == (None, NOW - 10)
+    assert Sweep(given, done, NOW + 500).start == NOW - 10
+
+
+def test_a_sweep_ends_beyond_its_signpost() -> None:
+    """The first page that lies wholly beyond the signpost is the last, if the order is kept."""
+    sweep = Sweep(plan(), after(), NOW)
+    sweep.began(NOW)
+    for page, nearly, beyond in (
+        ([NOW - 2, NOW], False, False),
+        ([], False, False),
+        ([NOW, NOW + 1], True, False),
+        ([NOW + 1, NOW + 2], True, True),
+    ):
+        sweep.passed(page)
+        assert (sweep.nearly_beyond, sweep.beyond) == (nearly, beyond)
+    unordered = Sweep(plan(), after(), NOW)
+    unordered.began(NOW)
+    unordered.passed([NOW, NOW - 1])
+    unordered.passed([NOW + 1, NOW + 2])
+    assert not unordered.beyond
+
+
+@pytest.mark.parametrize("raised", [{"lookback": 9 * LOOKBACK}, {"rescan": 50_000}])
+def test_what_was_forgotten_is_noted_once(raised: dict[str, int]) -> None:
+    """Rows that a raised look-back or `rescan` reads again are noted, and known from then on."""
+    first = Sweep(plan(), after(), NOW)
+    first.began(NOW)
+    done = first.ended()
+    assert done.forgotten == NOW - 60 - 2 * LOOKBACK
+    given = plan(**raised, rescan_interval=0)
+    second = Sweep(given, done, NOW + 60)
+    second.began(NOW + 60)
+    assert second.start is not None
+    assert second.start < done.forgotten
+    assert second.wanted_from == done.forgotten
+    again = second.passed([second.start])
+    assert again.forgotten == done.forgotten
+    third = Sweep(given, second.ended(), NOW + 120)
+    assert third.wanted_from == third.start
 
 
 def test_regular_sweep_begins_a_look_back_earlier() -> None:
@@ -129,10 +176,10 @@ def test_rescan_notes_then_wants() -> None:
     given = plan(start_back=100, rescan=5000, rescan_interval=900)
     first = Sweep(given, Progress(), NOW)
     assert first.began(NOW)
-    assert not first.wanted(NOW - 101)
+    assert first.wanted_from == NOW - 100
     second = Sweep(given, first.ended(), NOW + 900)
     assert second.rescan
-    assert second.wanted(NOW - 101)
+    assert second.wanted_from == second.start == NOW + 900 - 5000
 
 
 def test_watermark_follows_the_pages() -> None:
@@ -182,12 +229,15 @@ def test_clock_went_back_a_little() -> None:
 
 
 def test_our_clock_leapt_forward() -> None:
-    """A machine that starts in 1970 and then learns the time reads all of its history again."""
+    """Our clock, set right, lets at most a day be read again, and none in the same process."""
     day = 86_400 * 1_000_000
-    since_1970 = after(signpost=60 * day, swept_at=0)
+    since_1970 = after(signpost=60 * day, swept_at=0, forgotten=60 * day - 5 * LOOKBACK)
     sweep = Sweep(plan(), since_1970, 60 * day)
     assert not sweep.began(60 * day)
     assert sweep.start == 59 * day - LOOKBACK
+    assert sweep.wanted_from == 60 * day - 5 * LOOKBACK
+    measured = Sweep(plan(), since_1970, 60 * day, passed=60)
+    assert measured.began(60 * day)
 
 
 def test_keys_are_kept_for_as_long_as_they_are_read() -> None:

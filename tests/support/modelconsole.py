@@ -40,12 +40,14 @@ class ModelConsole:
         time: what really passes; never back.
         off: by how much the console's clock differs from that.
         events: how many things have happened so far; orders what `time` does not tell apart.
+        dated: its answers have a `Date`.
         moves: an update gives a record a new position, as of threats; else it keeps its position.
     """
 
     def __init__(self, *, moves: bool) -> None:
         self.time = 10_000
         self.off = 0
+        self.dated = True
         self.events = 0
         self.moves = moves
         self.shown: dict[int, Version] = {}
@@ -54,6 +56,11 @@ class ModelConsole:
     @property
     def clock(self) -> int:
         return self.time + self.off
+
+    @property
+    def tells(self) -> int | None:
+        """The clock as its answers tell it."""
+        return self.clock if self.dated else None
 
     def happens(self) -> int:
         """Count an event; gives its number."""

@@ -21,12 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Begun:
-    """What was true when a complete sweep began: the reference for the next one's promise."""
+    """What was true when a complete sweep began: the reference for the next one's promise.
+
+    Attributes:
+        clock: the console's; where it does not tell, the last position seen when the sweep ended.
+        end: where the sweep may end.
+    """
 
     event: int
     time: int
     clock: int
+    end: int
     now: int
+    lookback: int
     retreats: int
 
 
@@ -50,7 +57,7 @@ class Settlement:
 
     page: int | None
     progress: Progress
-    forget_before: int
+    forget_before: int | None
     versions: list[Version]
     ended: Walk | None
 
@@ -69,14 +76,16 @@ class Poller:
         self.progress = self.state.progress(self.feed)
         self.walk: Walk | None = None
         self.unsettled: deque[Settlement] = deque()
+        self._began: dict[str, int] = {}
 
     def begin(self, mark: Begun, limit: int) -> Walk:
         """Ask for the first page; again, if the clocks say so."""
-        sweep = Sweep(self.plan, self.progress, mark.now)
+        passed, rested = self._since("sweep"), self._since("rescan")
+        sweep = Sweep(self.plan, self.progress, mark.now, passed, rested)
         self.walk = Walk(sweep, mark)
         start = sweep.start
         page = self.console.page(start, None, limit)
-        if not sweep.began(self.console.clock):
+        if not sweep.began(self.console.tells):
             page = self.console.page(sweep.start, None, limit)
         self.walk.page, self.walk.cursor = page
         return self.walk
@@ -94,8 +103,8 @@ class Poller:
             self.feed, [one.key for one in page], [one.position for one in page]
         )
         new = [one for one in page if one.key not in known]
-        walk.fresh = [one for one in new if walk.sweep.wanted(one.position)]
-        walk.noted = [one for one in new if not walk.sweep.wanted(one.position)]
+        walk.fresh = [one for one in new if one.position >= walk.sweep.wanted_from]
+        walk.noted = [one for one in new if one.position < walk.sweep.wanted_from]
         walk.handed = True
         return walk.fresh, walk.noted
 
@@ -104,11 +113,15 @@ class Poller:
         walk = self._walk()
         self.progress = walk.sweep.passed([one.position for one in walk.page or []])
         self._add(walk.sweep, [*walk.fresh, *walk.noted], None)
-        walk.page, walk.handed, walk.more = None, False, walk.cursor is not None
+        walk.page, walk.handed = None, False
+        walk.more = walk.cursor is not None and not walk.sweep.beyond
 
     def end(self) -> Walk:
-        """The console has no more."""
+        """The console has no more, or nothing that this sweep needs."""
         walk = self._walk()
+        self._began["sweep"] = walk.mark.time
+        if walk.sweep.rescan:
+            self._began["rescan"] = walk.mark.time
         self.progress = walk.sweep.ended()
         self._add(walk.sweep, [], walk)
         self.walk = None
@@ -125,6 +138,9 @@ class Poller:
     def close(self) -> None:
         """Let go of the state; what is not settled is lost, as in a crash."""
         self.state.close()
+
+    def _since(self, what: str) -> int | None:
+        return self.console.time - self._began[what] if what in self._began else None
 
     def _walk(self) -> Walk:
         assert self.walk is not None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import click
@@ -9,11 +10,11 @@ import msgspec
 
 from sentinelone_source.cli.options import config_option, table_option
 from sentinelone_source.config import load_settings
-from sentinelone_source.errors import ConfigError
+from sentinelone_source.errors import ConfigError, StateError
 from sentinelone_source.feed.state import FeedState, State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.mapping.files import load_mappings
-from sentinelone_source.times import parse_moment, to_iso
+from sentinelone_source.times import SECOND, parse_duration, parse_moment, to_iso
 
 console_option = click.option("--console", help="Only this console's feeds.")
 
@@ -52,19 +53,19 @@ def show(config: Path | None, as_json: bool) -> None:
 @config_option
 @table_option
 @console_option
-@click.option("--to", "moment", required=True, metavar="TIME", help="ISO 8601; UTC without offset.")
+@click.option(
+    "--to", "moment", required=True, metavar="T", help="ISO 8601, or how far back, as 6h."
+)
 def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, moment: str) -> None:
     """Move watermarks back: what is newer will be handed over again."""
-    try:
-        watermark = parse_moment(moment)
-    except ValueError:
-        raise ConfigError(f"--to: {moment!r} is no timestamp; as 2026-01-31T08:00:00Z") from None
+    to = _moment(moment)
     names = _names(config, tables)
     state = _existing(config)
     try:
-        for feed in _chosen(state, names, console):
-            state.rewind(state.feed(feed.console, feed.mapping), watermark)
-            click.echo(f"{feed.console}/{feed.mapping}: watermark {to_iso(watermark)}")
+        feeds = _chosen(state, names, console)
+        state.rewind(feeds, to)
+        for feed in feeds:
+            click.echo(f"{feed.console}/{feed.mapping}: watermark {to_iso(to)}")
     finally:
         state.close()
 
@@ -88,6 +89,24 @@ def reset(config: Path | None, tables: tuple[str, ...], console: str | None, yes
         click.echo(f"forgotten: {forgotten}")
     finally:
         state.close()
+
+
+def _moment(text: str) -> int:
+    """A moment of the past, given as a timestamp or as a duration back."""
+    now = time.time_ns() // 1000
+    try:
+        return now - round(parse_duration(text) * SECOND)
+    except ValueError:
+        pass
+    try:
+        moment = parse_moment(text)
+    except ValueError:
+        raise ConfigError(
+            f"--to: {text!r} is no timestamp; as 2026-01-31T08:00:00Z, or 6h for six hours back"
+        ) from None
+    if moment > now:
+        raise StateError(f"--to: {text!r} is in the future; a watermark can only be moved back")
+    return moment
 
 
 def _existing(config: Path | None) -> State:

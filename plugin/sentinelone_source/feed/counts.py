@@ -8,14 +8,16 @@ from dataclasses import dataclass, field, fields
 
 @dataclass
 class Counts:
-    """Every record ends in exactly one of the first six.
+    """Every record ends in exactly one of the first seven.
 
     Attributes:
         rows: handed over.
         suppressed: known, because they had been handed over before.
         dead: put among the dead letters.
         dropped: taken out by a `[[drop]]`.
-        noted: older than the feed's start; remembered so that a change of them is seen.
+        noted: older than the feed's start, or than what is remembered of it; remembered from now
+            on, so that a change of them is seen.
+        unasked: older than what was asked for: the console ignores its filter.
         postponed: refused by the shipper, for now; they are read again.
         late: of the rows, those that became visible after their position had been passed.
         pages: pages read.
@@ -29,6 +31,7 @@ class Counts:
     dead: int = 0
     dropped: int = 0
     noted: int = 0
+    unasked: int = 0
     postponed: int = 0
     late: int = 0
     pages: int = 0

@@ -65,6 +65,8 @@ class Feed:
         self._progress = self._state.progress(self._number)
         self._made = _now()
         self._ended: float | None = None
+        self._began: dict[str, float] = {}
+        self._told: set[str] = set()
 
     async def sweep(self) -> Counts:
         """Walk from the look-back to the console's present.
@@ -79,7 +81,9 @@ class Feed:
             ReaderGone, StateError: nothing goes on.
         """
         began = time.monotonic()
-        sweep = Sweep(self._plan, self._progress, _now())
+        passed, rested = self._since("sweep", began), self._since("rescan", began)
+        now = _now()
+        sweep = Sweep(self._plan, self._progress, now, passed, rested)
         before = self.counts.copy()
         await self._walk(sweep)
         counts = self.counts.since(before)
@@ -91,13 +95,17 @@ class Feed:
         self._progress = sweep.ended()
         self._settle(sweep, Rows([], []))
         self._ended = time.monotonic()
+        self._began["sweep"] = began
+        if sweep.rescan:
+            self._began["rescan"] = began
+        signpost = now if sweep.signpost is None else sweep.signpost
         _log.info(
             "swept",
             console=self.console.name,
             feed=self.name,
             kind="first" if sweep.first else "rescan" if sweep.rescan else "regular",
             seconds=round(time.monotonic() - began, 3),
-            lag=round(max(0, _now() - sweep.signpost) / SECOND, 3),
+            lag=round(max(0, _now() - signpost) / SECOND, 3),
             **counts.summary(),
         )
         return counts
@@ -120,6 +128,13 @@ class Feed:
         swept_at = self._progress.swept_at
         return None if swept_at is None else swept_at / SECOND
 
+    def _since(self, what: str, now: float) -> int | None:
+        """Microseconds since the last complete one began, if this process has seen it.
+
+        Our clock may be set at any moment; what has passed is told by the monotonic one.
+        """
+        return round((now - self._began[what]) * SECOND) if what in self._began else None
+
     async def _walk(self, sweep: Sweep) -> None:
         walk = Walk(self.endpoint, self._query(sweep))
         take = partial(self._take, sweep, walk)
@@ -133,27 +148,32 @@ class Feed:
 
     async def _take(self, sweep: Sweep, walk: Walk, answer: Answer) -> bool:
         """Hand a page over, while the next one is asked for; False when there is none."""
+        if answer.clock is None and self._newly("no_clock"):
+            _log.warning("no_clock", console=self.console.name, feed=self.name)
         if not sweep.began(answer.clock):
             _log.warning("clocks_disagree", console=self.console.name, feed=self.name)
             walk.begin(self._query(sweep))
             return True
-        with await self._delivery.turn(answer.body, partial(self._look_ahead, walk)) as turn:
+        with await self._delivery.turn(answer.body, partial(self._look_ahead, sweep, walk)) as turn:
             page = self._open(turn.body)
             more, lost = False, None
             try:
                 more = walk.follow(page.cursor)
             except CursorLost as error:
                 lost = error
-            self._ahead.ask(walk.params if more else None)
+            self._ahead.ask(walk.params if more and not sweep.nearly_beyond else None)
             self.in_hand = asyncio.create_task(self._hand_over(sweep, page, turn))
             await asyncio.shield(self.in_hand)  # a page that has been begun is brought to its end
+            if sweep.beyond:
+                return False
             if lost:
                 raise lost
             return more
 
-    def _look_ahead(self, walk: Walk, body: bytes) -> None:
+    def _look_ahead(self, sweep: Sweep, walk: Walk, body: bytes) -> None:
         """Ask for the next page before it is this one's turn, if it is easily seen which it is."""
-        self._ahead.ask(walk.after(glimpse(body)))
+        if not sweep.nearly_beyond:
+            self._ahead.ask(walk.after(glimpse(body)))
 
     def _query(self, sweep: Sweep) -> dict[str, str]:
         mapping = self._mapper.mapping
@@ -182,11 +202,20 @@ class Feed:
         hand.postpone(postponed)
         buried = await self._bury(page.dead, refused)
         self.counts.add(hand.counts(buried, len(refused)))
+        unasked = min(hand.walked, default=sweep.asked_from) < sweep.asked_from - SECOND
+        if unasked and self._newly("filter_ignored"):
+            _log.warning("filter_ignored", console=self.console.name, feed=self.name)
         self._progress = sweep.passed(hand.walked)
         self._settle(sweep, hand.rows())
 
     def _settle(self, sweep: Sweep, rows: Rows) -> None:
         self._delivery.settling.add(self._number, rows, self._progress, sweep.forget_before())
+
+    def _newly(self, trouble: str) -> bool:
+        """Whether a trouble that is told once has not been told yet."""
+        new = trouble not in self._told
+        self._told.add(trouble)
+        return new
 
     async def _bury(self, dead: list[Dead], refused: list[Refusal]) -> int:
         """Write what can never be delivered to the dead letters, in a thread and at once.

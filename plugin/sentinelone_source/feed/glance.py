@@ -41,7 +41,7 @@ def glance(folder: Path) -> Glance:
         closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db,
     ):
         version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version != SCHEMA_VERSION:
+        if version > SCHEMA_VERSION:
             raise StateError(f"{path}: has version {version}, not {SCHEMA_VERSION}")
         rows = db.execute("SELECT console, mapping, swept_at FROM feeds").fetchall()
     swept = {(row[0], row[1]): None if row[2] is None else row[2] / SECOND for row in rows}

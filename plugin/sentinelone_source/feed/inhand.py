@@ -32,6 +32,7 @@ class PageInHand:
         self._handed_over = known
         self._noted: dict[str, int] = {}
         self._postponed = 0
+        self._unasked: set[str] = set()
         self._counts = Counts(pages=1)
 
     def batches(self, mapper: Mapper) -> Iterator[list[bytes]]:
@@ -43,16 +44,17 @@ class PageInHand:
         self._page.body, self._page.records, self._page.raws = b"", [], None
 
     def _known(self, keys: list[str], positions: list[int]) -> Container[str]:
-        rows = list(zip(keys, positions, strict=True))
-        self.walked.extend(at for key, at in rows if key)
+        rows = [(key, at) for key, at in zip(keys, positions, strict=True) if key]
+        walked = [at for _, at in rows]
+        self.walked += walked
         found = self._handed_over(keys, positions)
-        if not self._sweep.notes:
+        if not walked or min(walked) >= self._sweep.wanted_from:
             return found
-        old = {
-            key: at for key, at in rows if key and key not in found and not self._sweep.wanted(at)
-        }
-        self._noted.update(old)
-        return found | old.keys()
+        older = {key: at for key, at in rows if at < self._sweep.wanted_from and key not in found}
+        unasked = {key for key, at in older.items() if at < self._sweep.asked_from}
+        self._unasked |= unasked
+        self._noted.update((key, at) for key, at in older.items() if key not in unasked)
+        return found | older.keys()
 
     def postpone(self, lines: list[int]) -> None:
         """Take back rows, by the places of their lines: they are to be read again."""
@@ -74,13 +76,15 @@ class PageInHand:
             refused: rows that the shipper does not take, and that are there as well.
         """
         page = self._page
+        held_back = len(self._noted) + len(self._unasked)
         self._counts.add(
             Counts(
                 rows=-refused - self._postponed,
-                suppressed=page.suppressed - len(self._noted) + len(page.dead) - buried,
+                suppressed=page.suppressed - held_back + len(page.dead) - buried,
                 dead=buried + refused,
                 dropped=page.dropped,
                 noted=len(self._noted),
+                unasked=len(self._unasked),
                 postponed=self._postponed,
                 late=sum(map(self._sweep.late, page.positions)),
                 misfits=page.misfits,

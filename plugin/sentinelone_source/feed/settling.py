@@ -49,14 +49,14 @@ class Settling:
         self._pages: deque[_Due] = deque()
         self._wake = asyncio.Event()
 
-    def add(self, feed: int, rows: Rows, progress: Progress, forget_before: int) -> None:
+    def add(self, feed: int, rows: Rows, progress: Progress, forget_before: int | None) -> None:
         """A page has been handed over.
 
         Args:
             feed: the feed's number.
             rows: keys and positions of the page's rows.
             progress: how far the feed is complete with it.
-            forget_before: keys of earlier positions will not be asked for again.
+            forget_before: keys of earlier positions will not be asked for again; None forgets none.
 
         Raises:
             ReaderGone: the reader has gone, so the page may not have arrived.

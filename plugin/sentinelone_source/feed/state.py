@@ -6,7 +6,7 @@ they are known to this process, and forgotten with it, as they must be.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from itertools import repeat
 from pathlib import Path
@@ -14,7 +14,22 @@ from typing import NamedTuple
 
 from sentinelone_source.errors import StateError
 from sentinelone_source.feed.lock import Lock
-from sentinelone_source.feed.storage import FILE, explained, open_database
+from sentinelone_source.feed.storage import (
+    BEYOND_POSITIONS,
+    FILE,
+    explained,
+    key_hash,
+    open_database,
+)
+
+_NOWHERE = -(1 << 63)
+_AT_ONCE = 32
+"""Keys that are looked up by one statement."""
+_KNOWN = """
+WITH wanted (position, hash) AS (VALUES {rows})
+SELECT hash FROM wanted CROSS JOIN keys USING (position, hash) WHERE feed = ? UNION ALL
+SELECT hash FROM wanted CROSS JOIN unsettled USING (position, hash) WHERE feed = ?
+""".replace("{rows}", ", ".join(["(?, ?)"] * _AT_ONCE))
 
 
 @dataclass(frozen=True)
@@ -27,6 +42,7 @@ class Progress:
         signpost: the console's clock when the last complete sweep began; None before one ended.
         swept_at: our clock at the same moment.
         rescanned_at: our clock when the last complete re-scan began.
+        forgotten: keys of earlier positions have been forgotten; None when none has.
     """
 
     watermark: int | None = None
@@ -34,6 +50,7 @@ class Progress:
     signpost: int | None = None
     swept_at: int | None = None
     rescanned_at: int | None = None
+    forgotten: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,13 +70,13 @@ class Page(NamedTuple):
         number: as `State.note` gave it.
         feed: the feed's number.
         progress: how far the feed is complete with this page.
-        forget_before: keys of earlier positions will not be asked for again.
+        forget_before: keys of earlier positions will not be asked for again; None forgets none.
     """
 
     number: int
     feed: int
     progress: Progress
-    forget_before: int
+    forget_before: int | None
 
 
 class State:
@@ -109,7 +126,7 @@ class State:
         """How far a feed has come, settled pages only."""
         with explained(self._path):
             row = self._db.execute(
-                "SELECT watermark, origin, signpost, swept_at, rescanned_at "
+                "SELECT watermark, origin, signpost, swept_at, rescanned_at, forgotten "
                 "FROM feeds WHERE id = ?",
                 (feed,),
             ).fetchone()
@@ -117,17 +134,25 @@ class State:
 
     def known(self, feed: int, keys: list[str], positions: list[int]) -> set[str]:
         """Those of these rows that were handed over before; "" stands for no row."""
-        placed = [position for position, key in zip(positions, keys, strict=True) if key]
-        if not placed or self._horizon(feed) < min(placed):
-            return set()
-        span = (feed, min(placed), max(placed))
-        with explained(self._path):
-            found = self._db.execute(
-                "SELECT key FROM keys WHERE feed = ?1 AND position BETWEEN ?2 AND ?3 UNION ALL "
-                "SELECT key FROM unsettled WHERE feed = ?1 AND position BETWEEN ?2 AND ?3",
-                span,
-            )
-            return {key for (key,) in found}
+        highest = self._horizon(feed)
+        rows = [
+            (key, position)
+            for key, position in zip(keys, positions, strict=True)
+            if position <= highest and key
+        ]
+        found: set[str] = set()
+        for start in range(0, len(rows), _AT_ONCE):
+            by_hash: dict[int, str] = {}
+            values: list[int | None] = []
+            for key, position in rows[start : start + _AT_ONCE]:
+                hashed = key_hash(key)
+                by_hash[hashed] = key
+                values += (position, hashed)
+            values += [None] * (2 * _AT_ONCE - len(values))
+            with explained(self._path):
+                known = self._db.execute(_KNOWN, (*values, feed, feed)).fetchall()
+            found.update(by_hash[hashed] for (hashed,) in known)
+        return found
 
     def note(self, feed: int, keys: list[str], positions: list[int]) -> int:
         """Remember rows as handed over, until they are settled or this process ends.
@@ -137,7 +162,7 @@ class State:
         """
         self._page += 1
         self._raise_horizon(feed, positions)
-        rows = zip(repeat(feed), positions, keys, repeat(self._page))
+        rows = zip(repeat(feed), positions, map(key_hash, keys), repeat(self._page))
         with explained(self._path), self._db:
             self._db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?, ?, ?, ?)", rows)
         return self._page
@@ -148,7 +173,7 @@ class State:
             for page in pages:
                 self._db.execute(
                     "INSERT OR IGNORE INTO keys "
-                    "SELECT feed, position, key FROM unsettled WHERE page = ?",
+                    "SELECT feed, position, hash FROM unsettled WHERE page = ?",
                     (page.number,),
                 )
                 self._db.execute("DELETE FROM unsettled WHERE page = ?", (page.number,))
@@ -160,11 +185,11 @@ class State:
         keys: list[str],
         positions: list[int],
         progress: Progress,
-        forget_before: int,
+        forget_before: int | None,
     ) -> None:
         """`note` and `settle` in one transaction."""
         self._raise_horizon(feed, positions)
-        rows = zip(repeat(feed), positions, keys)
+        rows = zip(repeat(feed), positions, map(key_hash, keys))
         with explained(self._path), self._db:
             self._db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", rows)
             self._advance(feed, progress, forget_before)
@@ -189,13 +214,15 @@ class State:
                 "DELETE FROM dead WHERE feed = ? AND seen_at < ?", (feed, forget_before)
             )
 
-    def _advance(self, feed: int, progress: Progress, forget_before: int) -> None:
+    def _advance(self, feed: int, progress: Progress, forget_before: int | None) -> None:
         self._db.execute(
             "UPDATE feeds SET watermark = ?, origin = ?, signpost = ?, swept_at = ?, "
-            "rescanned_at = ? WHERE id = ?",
+            "rescanned_at = ?, forgotten = ? WHERE id = ?",
             (*astuple(progress), feed),
         )
-        self._db.execute("DELETE FROM keys WHERE feed = ? AND position < ?", (feed, forget_before))
+        if forget_before is not None:
+            forget = "DELETE FROM keys WHERE feed = ? AND position < ?"
+            self._db.execute(forget, (feed, forget_before))
 
     def _horizon(self, feed: int) -> int:
         """The highest position that a known row of a feed has."""
@@ -203,37 +230,50 @@ class State:
             query = "SELECT max(position) FROM keys WHERE feed = ?"
             with explained(self._path):
                 highest = self._db.execute(query, (feed,)).fetchone()[0]
-            self._horizons[feed] = -1 if highest is None else highest
+            self._horizons[feed] = _NOWHERE if highest is None else highest
         return self._horizons[feed]
 
     def _raise_horizon(self, feed: int, positions: list[int]) -> None:
-        self._horizons[feed] = max(self._horizon(feed), max(positions, default=-1))
+        self._horizons[feed] = max(self._horizon(feed), max(positions, default=_NOWHERE))
 
     def show(self) -> list[FeedState]:
         """Every feed, for people."""
         with explained(self._path):
-            rows = self._db.execute(
+            rows = self._db.execute(  # of an older state, too, that is only looked at
                 "SELECT console, mapping, watermark, origin, signpost, swept_at, rescanned_at, "
-                "(SELECT count(*) FROM keys WHERE feed = feeds.id) FROM feeds ORDER BY 1, 2"
+                "(SELECT count(*) FROM keys WHERE feed = feeds.id AND position < ?) "
+                "FROM feeds ORDER BY 1, 2",
+                (BEYOND_POSITIONS,),
             ).fetchall()
         return [FeedState(row[0], row[1], Progress(*row[2:7]), row[7]) for row in rows]
 
-    def rewind(self, feed: int, watermark: int) -> None:
-        """Move a watermark back, and forget what was handed over after it.
+    def rewind(self, feeds: Sequence[FeedState], moment: int) -> None:
+        """Make feeds begin again at a moment: all of them, or none.
+
+        What was handed over from then on is forgotten; what is older is not handed over again.
 
         Raises:
-            StateError: the moment is after the watermark.
+            StateError: the moment is after the watermark of one of them.
         """
-        progress = self.progress(feed)
-        if progress.watermark is None or watermark > progress.watermark:
-            raise StateError("the watermark can only be moved back; to skip records, set `start`")
-        with explained(self._path), self._db:
-            self._db.execute("DELETE FROM keys WHERE feed = ? AND position >= ?", (feed, watermark))
-            self._db.execute(
-                "UPDATE feeds SET watermark = ?1, origin = min(origin, ?1), signpost = NULL, "
-                "swept_at = NULL, rescanned_at = NULL WHERE id = ?2",
-                (watermark, feed),
+        ahead = [
+            feed
+            for feed in feeds
+            if feed.progress.watermark is not None and feed.progress.watermark < moment
+        ]
+        if ahead:
+            names = ", ".join(f"{feed.console}/{feed.mapping}" for feed in ahead)
+            raise StateError(
+                f"{names}: the watermark can only be moved back; to skip records, set `start`"
             )
+        numbers = [(moment, self.feed(feed.console, feed.mapping)) for feed in feeds]
+        with explained(self._path), self._db:
+            self._db.executemany("DELETE FROM keys WHERE position >= ? AND feed = ?", numbers)
+            self._db.executemany(
+                "UPDATE feeds SET watermark = ?1, origin = ?1, signpost = NULL, swept_at = NULL, "
+                "rescanned_at = NULL, forgotten = min(forgotten, ?1) WHERE id = ?2",
+                numbers,
+            )
+        self._horizons.clear()
 
     def reset(self, feed: int) -> None:
         """Forget a feed: its next sweep is a first one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,10 +10,26 @@ from pathlib import Path
 
 from sentinelone_source.errors import StateError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 FILE = "state.sqlite"
 SCRATCH = "unsettled.sqlite"
+BEYOND_POSITIONS = 1 << 62
+"""Where version 1 kept the keys of dead letters."""
 
+_KEYS = """
+CREATE TABLE keys (
+    feed INTEGER NOT NULL REFERENCES feeds (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL,
+    hash INTEGER NOT NULL,
+    PRIMARY KEY (feed, position, hash)
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS dead (
+    feed INTEGER NOT NULL REFERENCES feeds (id) ON DELETE CASCADE,
+    key TEXT NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (feed, key)
+) WITHOUT ROWID;
+"""
 _SCHEMA = f"""
 CREATE TABLE feeds (
     id INTEGER PRIMARY KEY,
@@ -23,37 +40,47 @@ CREATE TABLE feeds (
     signpost INTEGER,
     swept_at INTEGER,
     rescanned_at INTEGER,
+    forgotten INTEGER,
     UNIQUE (console, mapping)
 );
-CREATE TABLE keys (
-    feed INTEGER NOT NULL REFERENCES feeds (id) ON DELETE CASCADE,
-    position INTEGER NOT NULL,
-    key TEXT NOT NULL,
-    PRIMARY KEY (feed, position, key)
-) WITHOUT ROWID;
+{_KEYS}
 PRAGMA user_version = {SCHEMA_VERSION};
 """
-_DEAD = """
-CREATE TABLE IF NOT EXISTS dead (
-    feed INTEGER NOT NULL REFERENCES feeds (id) ON DELETE CASCADE,
-    key TEXT NOT NULL,
-    seen_at INTEGER NOT NULL,
-    PRIMARY KEY (feed, key)
-) WITHOUT ROWID;
-DELETE FROM keys WHERE position = 1 << 62; -- where versions before 0.2 kept them
-"""
+_FROM_1 = """
+BEGIN IMMEDIATE;
+ALTER TABLE feeds ADD COLUMN forgotten INTEGER;
+ALTER TABLE keys RENAME TO keys_1;
+{keys}
+INSERT OR IGNORE INTO keys
+    SELECT feed, position, key_hash(key) FROM keys_1 WHERE position < 1 << 62;
+UPDATE feeds SET forgotten = min(
+    ifnull(min(watermark, signpost), watermark) - 1200000000,
+    ifnull((SELECT min(position) FROM keys WHERE feed = feeds.id), watermark)
+);
+DROP TABLE keys_1;
+PRAGMA user_version = 2;
+COMMIT;
+""".replace("{keys}", _KEYS)
+"""Version 1 had keys as text, and did not say how far they had been forgotten: it kept twice the
+look-back, by default 20 minutes, or more."""
 _UNSETTLED = """
 PRAGMA scratch.journal_mode = MEMORY;
 PRAGMA scratch.synchronous = OFF;
 CREATE TABLE scratch.unsettled (
     feed INTEGER NOT NULL,
     position INTEGER NOT NULL,
-    key TEXT NOT NULL,
+    hash INTEGER NOT NULL,
     page INTEGER NOT NULL,
-    PRIMARY KEY (feed, position, key)
+    PRIMARY KEY (feed, position, hash)
 ) WITHOUT ROWID;
 CREATE INDEX scratch.unsettled_page ON unsettled (page);
 """
+
+
+def key_hash(key: str) -> int:
+    """What the state keeps of a key: 64 bits, the same in every process."""
+    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
 
 
 def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:
@@ -85,7 +112,7 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:  # SQLite takes the first bytes of a file for an empty database
         raise sqlite3.DatabaseError("not a state")
-    if version != SCHEMA_VERSION:
+    if not 0 < version <= SCHEMA_VERSION:
         raise StateError(
             f"{path}: has version {version}, this program knows version {SCHEMA_VERSION}; "
             "run the version that made it, or a newer one"
@@ -99,11 +126,13 @@ def _make_ready(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA synchronous = FULL")
     db.execute("BEGIN IMMEDIATE")  # a state that cannot be written is better known now
     db.rollback()
+    if db.execute("PRAGMA user_version").fetchone()[0] == 1:
+        db.create_function("key_hash", 1, key_hash, deterministic=True)
+        db.executescript(_FROM_1)
     scratch = path.with_name(SCRATCH)
     scratch.unlink(missing_ok=True)
     db.execute("ATTACH DATABASE ? AS scratch", (str(scratch),))
     db.executescript(_UNSETTLED)
-    db.executescript(_DEAD)
 
 
 def _make(path: Path) -> None:

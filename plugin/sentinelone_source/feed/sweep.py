@@ -13,6 +13,8 @@ from sentinelone_source.times import SECOND
 
 _LONGEST = 86_400 * SECOND
 """More than this between two sweeps is rather our own clock, set right, than time that passed."""
+_LOWEST = -(1 << 63)
+"""Before every position."""
 
 
 @dataclass(frozen=True)
@@ -43,31 +45,52 @@ class Plan:
 class Sweep:
     """One walk, in ascending order of position.
 
+    Args:
+        plan: how the feed is swept.
+        progress: how far it had come.
+        now: our clock.
+        passed: time since the last complete sweep began, where this process has measured it.
+        rested: the same since the last complete re-scan.
+
     Attributes:
         start: the first position to ask for; None for everything there is.
+        signpost: the console's clock when the walk began; None before the first answer, and where
+            the console does not say.
         rescan: records are read again for changed versions.
         first: the feed has never been swept to its end.
         ordered: every record came in order so far.
         held: the watermark stays at or before this position: a row there is to be read again.
+        beyond: the last page lay wholly beyond the signpost: there the sweep ends.
+        nearly_beyond: a position beyond the signpost has come: the next page may be the end.
     """
 
-    def __init__(self, plan: Plan, progress: Progress, now: int) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        progress: Progress,
+        now: int,
+        passed: int | None = None,
+        rested: int | None = None,
+    ) -> None:
         self._plan = plan
         self._before = progress
         self._now = now
-        self._signpost: int | None = None
+        self._passed = _since(progress.swept_at, now) if passed is None else passed
         self._last: int | None = None
-        self.first = progress.signpost is None
+        self._highest = _LOWEST
+        self._answered = False
+        self.signpost: int | None = None
+        self.first = progress.swept_at is None
         self.ordered = True
         self.held: int | None = None
-        self._origin = progress.origin
-        if progress.watermark is None:
-            self._origin = origin(plan, now)
-        rested = None if progress.rescanned_at is None else now - progress.rescanned_at
+        self.beyond = self.nearly_beyond = False
+        if progress.watermark is None and self.first:
+            progress = replace(progress, origin=origin(plan, now))
+        self.progress = progress
+        rested = _since(progress.rescanned_at, now) if rested is None else rested
         due = rested is None or not 0 <= rested < plan.rescan_interval  # below 0: our clock was off
         self.rescan = plan.rescan > 0 and due
         self.start = self._start(now)
-        self.progress = replace(progress, origin=self._origin)
 
     def began(self, console_clock: int | None) -> bool:
         """Take the console's clock at the first answer as signpost.
@@ -76,41 +99,47 @@ class Sweep:
             False when `start` is now earlier, and the walk has to begin again: that clock went back
             by more than the look-back since the last sweep, or ours is ahead of it by more.
         """
-        if self._signpost is not None:
+        if self._answered:
             return True
-        self._signpost = self._now if console_clock is None else console_clock
+        self._answered = True
+        self.signpost = console_clock
         before, plan = self._before, self._plan
-        if before.watermark is None:
-            self._origin = origin(plan, self._signpost)
-            self.progress = replace(self.progress, origin=self._origin)
+        clock = before.watermark if console_clock is None else console_clock
+        if clock is None:
+            return True
+        if console_clock is not None and before.watermark is None and self.first:
+            self.progress = replace(self.progress, origin=origin(plan, console_clock))
         start = self.start
-        if start is not None and self._now - self._signpost > plan.lookback:
-            start = min(start, self._start(self._signpost) or start)
-        if start is not None and before.signpost is not None and before.swept_at is not None:
-            passed = min(max(0, self._now - before.swept_at), _LONGEST)
-            if self._signpost < before.signpost + passed - plan.lookback:
-                start = min(start, self._signpost - passed - plan.lookback)
+        if start is not None and self._now - clock > plan.lookback:
+            start = min(start, self._start(clock) or start)
+        if start is not None and console_clock is not None and before.signpost is not None:
+            passed = min(max(0, self._passed or 0), _LONGEST)
+            if console_clock < before.signpost + passed - plan.lookback:
+                start = min(start, console_clock - passed - plan.lookback)
         begins_again = start != self.start
         self.start = start
         return not begins_again
 
     @property
-    def signpost(self) -> int:
-        """The console's clock when the walk began."""
-        return self._now if self._signpost is None else self._signpost
+    def wanted_from(self) -> int:
+        """A row from this position on is handed over if it is new to us.
+
+        An earlier one is not: it lies before what was asked for; or its key may have been
+        forgotten, so that it cannot be told from one that was handed over; or it is older than the
+        start of a feed whose first sweep reads further back. The last two are remembered, so that
+        a later change of them is seen as one.
+        """
+        floors = [self.asked_from]
+        if self.progress.forgotten is not None:
+            floors.append(self.progress.forgotten)
+        if self.first and self.progress.origin is not None:
+            floors.append(self.progress.origin)
+        return max(floors)
 
     @property
-    def notes(self) -> bool:
-        """Whether there can be rows that are only noted, see `wanted`."""
-        return self.first and self._origin is not None
-
-    def wanted(self, position: int) -> bool:
-        """Whether a row that is new to us is handed over, or only noted.
-
-        The first sweep of a feed with re-scans notes what is older than the feed's start, so that a
-        later change of it is seen as one.
-        """
-        return not self.first or self._origin is None or position >= self._origin
+    def asked_from(self) -> int:
+        """The first position that was asked for: what lies before it is not of this sweep."""
+        return _LOWEST if self.start is None else self.start
 
     def late(self, position: int) -> bool:
         """Whether a row became visible only after its position had been passed."""
@@ -123,8 +152,13 @@ class Sweep:
             if self._last is not None and position < self._last:
                 self.ordered = False
             self._last = position
+        if positions:
+            self._highest = max(self._highest, *positions)
+            self.nearly_beyond = self.ordered and self._highest > self._end
+            self.beyond = self.ordered and positions[0] > self._end
         if self.ordered and self._last is not None:
-            self._advance(min(self._last, self.signpost))
+            self._advance(self._last)
+        self._forget()
         return self.progress
 
     def hold(self, position: int) -> None:
@@ -135,41 +169,73 @@ class Sweep:
             self.progress = replace(self.progress, watermark=position)
 
     def ended(self) -> Progress:
-        """How far the feed is complete now that the console has no more."""
-        self._advance(self.signpost)
-        rescanned_at = self._now if self.rescan else self.progress.rescanned_at
+        """How far the feed is complete now that everything up to the signpost has been read."""
+        reached = self._highest if self.signpost is None else self.signpost
+        if reached > _LOWEST:
+            self._advance(reached)
+        progress = self.progress
+        forgotten = progress.forgotten
+        if forgotten is not None and (self.start is None or self.start < forgotten):
+            forgotten = self.start
         self.progress = replace(
-            self.progress, signpost=self.signpost, swept_at=self._now, rescanned_at=rescanned_at
+            progress,
+            signpost=self.signpost,
+            swept_at=self._now,
+            rescanned_at=self._now if self.rescan else progress.rescanned_at,
+            forgotten=forgotten,
         )
+        self._forget()
         return self.progress
 
-    def forget_before(self) -> int:
+    def forget_before(self) -> int | None:
         """Rows of earlier positions are not read again, unless a clock is off by a look-back."""
+        reached = self.progress.watermark
+        if reached is None or self.start is None:
+            return None
         past = self._before.swept_at if self._before.swept_at is not None else self._now
-        reached = self.progress.watermark if self.progress.watermark is not None else past
-        return min(reached, self.progress.signpost or reached, past) - self._plan.reach
+        reached = min(reached, self.progress.signpost or reached, past)
+        return min(reached - self._plan.reach, self.start)
+
+    @property
+    def _end(self) -> int:
+        """A page beyond it is not read for this sweep; our clock stands in where there is none."""
+        if self.signpost is not None:
+            return self.signpost
+        return max(self._now, self._before.watermark or self._now)
 
     def _start(self, now: int) -> int | None:
-        before, plan = self._before, self._plan
+        before, plan, origin_ = self._before, self._plan, self.progress.origin
         if before.watermark is None:
-            start = self._origin
+            start = origin_
         else:
             complete = before.watermark
             if before.signpost is not None:
                 complete = min(complete, before.signpost)
             start = complete - plan.lookback
-            if self._origin is not None:
-                start = max(start, self._origin)
+            if origin_ is not None:
+                start = max(start, origin_)
         if self.rescan and start is not None:
             start = min(start, now - plan.rescan)
         return start
 
     def _advance(self, position: int) -> None:
-        watermark = self.progress.watermark
+        """Move the watermark on, never beyond the signpost."""
+        if self.signpost is not None:
+            position = min(position, self.signpost)
         if self.held is not None:
             position = min(position, self.held)
+        watermark = self.progress.watermark
         if watermark is None or position > watermark:
             self.progress = replace(self.progress, watermark=position)
+
+    def _forget(self) -> None:
+        before, forgotten = self.forget_before(), self.progress.forgotten
+        if before is not None and (forgotten is None or before > forgotten):
+            self.progress = replace(self.progress, forgotten=before)
+
+
+def _since(moment: int | None, now: int) -> int | None:
+    return None if moment is None else now - moment
 
 
 def origin(plan: Plan, now: int) -> int | None:

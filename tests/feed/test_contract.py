@@ -1,0 +1,97 @@
+"""Sweeps of the real program on a console: where they end, and what they do not repeat."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from doubles import faults
+from sentinelone_source.feed.state import State
+from sentinelone_source.times import parse_moment
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.tenancy import Tenancy
+
+
+def watermark(state: Path) -> int:
+    """Of the one feed in a state."""
+    looking = State(state, read_only=True)
+    (feed,) = looking.show()
+    looking.close()
+    assert feed.progress.watermark is not None
+    return feed.progress.watermark
+
+
+def positions(tenancy: Tenancy) -> list[int]:
+    return sorted(
+        parse_moment(one["threatInfo"]["updatedAt"]) for one in tenancy.world.all("threats")
+    )
+
+
+def test_a_sweep_ends_where_records_change_faster_than_they_are_read(tenancy: Tenancy) -> None:
+    """With 100 changes for each 80 records read, a sweep ends and moves the watermark."""
+    tenancy.populate(300)
+    tenancy.configure(page_size=80)
+    tenancy.console.faults.add(faults.changes("threats", 100))
+    before = max(positions(tenancy))
+    (swept,) = tenancy.once("--table", "threats").events("swept")
+    assert swept["pages"] < 10
+    assert watermark(tenancy.state) > before
+
+
+def test_a_console_without_a_date_moves_the_watermark_to_the_last_record(tenancy: Tenancy) -> None:
+    """Without a `Date` header the watermark is the last position seen, and a warning says so."""
+    tenancy.populate(30)
+    tenancy.console.faults.add(faults.date("*", None, times=None))
+    first = tenancy.once("--table", "threats")
+    assert len(first.events("no_clock")) == 1
+    assert watermark(tenancy.state) == positions(tenancy)[-1]
+
+
+@pytest.mark.parametrize(
+    ("table", "short", "long"),
+    [
+        ("threats", 'lookback = "10m"', 'lookback = "5h"'),
+        ("alerts", 'rescan = "60s"', 'rescan = "20d"'),
+    ],
+)
+def test_reading_further_back_repeats_nothing(
+    tenancy: Tenancy, table: str, short: str, long: str
+) -> None:
+    """A raised look-back or `rescan` repeats no row, and finds what comes late from then on."""
+    tenancy.populate(60, over=timedelta(hours=5))
+    tenancy.configure(start="5h")
+    config = tenancy.config.read_text().replace("[feeds.alerts]", '[feeds.alerts]\nrescan = "60s"')
+    tenancy.config.write_text(config)
+    assert len(tenancy.once("--table", table).lines) == 60
+    assert tenancy.once("--table", table).lines == []
+    tenancy.config.write_text(config.replace(short, long))
+    again = tenancy.once("--table", table)
+    assert again.lines == []
+    assert again.events("swept")[0]["noted"] > 30
+    make = {"threats": tenancy.world.new_threat, "alerts": tenancy.world.new_alert}
+    make[table](late=timedelta(hours=4))
+    assert len(tenancy.once("--table", table).lines) == 1
+
+
+def test_a_console_that_ignores_its_filter(tenancy: Tenancy) -> None:
+    """Records before the position that was asked for are not handed over; one warning says why."""
+    tenancy.populate(60, over=timedelta(hours=5))
+    tenancy.configure(start="2h", page_size=10)
+    tenancy.console.faults.add(faults.ignores_filter("threats"))
+    run = tenancy.once("--table", "threats")
+    asked_for = min(
+        parse_moment(request.query["updatedAt__gte"][0])
+        for request in tenancy.console.requests
+        if "updatedAt__gte" in request.query
+    )
+    rows = [parse_moment(json.loads(line)["UpdatedAt"]) for line in run.lines]
+    assert sorted(rows) == [at for at in positions(tenancy) if at >= asked_for]
+    assert len(run.events("filter_ignored")) == 1
+    (swept,) = run.events("swept")
+    assert swept["rows"] + swept["unasked"] == 60
