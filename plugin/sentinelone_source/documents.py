@@ -13,6 +13,9 @@ from sentinelone_source.errors import ConfigError
 
 T = TypeVar("T")
 
+_LEVELS = 16
+"""Of tables and lists in a file; no key takes more than four."""
+
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Read one TOML file.
@@ -23,13 +26,27 @@ def read_toml(path: Path) -> dict[str, Any]:
     import tomli
 
     try:
-        return tomli.loads(path.read_text(encoding="utf-8"))
+        document = tomli.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path}: is not UTF-8 text") from error
-    except tomli.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # integers without end, nesting without end
         raise ConfigError(f"{path}: is not valid TOML: {error}") from error
+    _refuse_extremes(document, path)
+    return document
+
+
+def _refuse_extremes(document: dict[str, Any], path: Path) -> None:
+    layer: list[Any] = [document]
+    for _ in range(_LEVELS):
+        if any(isinstance(value, int) and abs(value) >= 1 << 63 for value in layer):
+            raise ConfigError(f"{path}: an integer is longer than 64 bits")
+        lists = [value for value in layer if isinstance(value, list)]
+        lists += [list(value.values()) for value in layer if isinstance(value, dict)]
+        layer = [child for children in lists for child in children]
+    if layer:
+        raise ConfigError(f"{path}: tables and lists are nested deeper than {_LEVELS} levels")
 
 
 def convert(data: Any, into: type[T], where: str) -> T:

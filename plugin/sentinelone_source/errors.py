@@ -54,6 +54,13 @@ class ConfigError(Fatal):
 
     exit_status = EXIT_USAGE
 
+    def __init__(self, message: str) -> None:
+        shown = (
+            char if char.isprintable() else char.encode("unicode_escape").decode()
+            for char in message
+        )
+        super().__init__("".join(shown))
+
 
 class StateError(Fatal):
     """The state is damaged, newer than this program, or cannot be written."""

@@ -53,7 +53,6 @@ def write_glue(mapping: Mapping, root: Node, decoders: Decoders, row: type, stri
     glue.names["Row"] = row
     glue.lines += [
         "def build(records, raws, rows, keys, positions):",
-        f'    """Records of {mapping.request.path} as rows of {mapping.table}."""',
         "    for record in records:",
     ]
     writer = _Writer(glue, root, decoders, strict)

@@ -17,10 +17,15 @@ from sentinelone_source.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+# msgspec takes no other names for the members of what it decodes.
+_DECODABLE = re.compile(r'[^"\\\x00-\x1f]+')
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _COMMON = re.compile(rf"\$(?P<members>(?:\.{_NAME})+)(?P<star>\[\*\])?(?P<each>(?:\.{_NAME})*)")
 # Words that jsonpath-ng's lexer may read as something else than a member's name.
 _WORDS = frozenset({"where", "wherenot", "true", "false", "null", "parent", "and", "or", "not"})
+
+MAX_STEPS = 64
+"""Of a path. No record is nested so deep, and readers of JSON have their limits."""
 
 # What jsonpath-ng makes of one value with these functions is one value again.
 _ONE = frozenset({"Len", "SortedThis", "Split", "Str", "Sub"})
@@ -101,6 +106,8 @@ def parse_path(text: str) -> Path:
     Raises:
         PathError: jsonpath-ng does not accept the text.
     """
+    if text.count(".") > MAX_STEPS:
+        raise PathError(f"{text[:40]!r}... has more than {MAX_STEPS} steps")
     common = _COMMON.fullmatch(text)
     if common and (common["star"] or not common["each"]):
         members = tuple(common["members"][1:].split("."))
@@ -136,7 +143,7 @@ def _split(expression: Any) -> tuple[tuple[str, ...], Any]:
     members: list[str] = []
     while spine and spine[0][0] is Child and type(spine[0][1]) is Fields:
         names = spine[0][1].fields
-        if len(names) != 1 or names[0] == "*":
+        if len(names) != 1 or names[0] == "*" or not _DECODABLE.fullmatch(names[0]):
             break
         members.append(names[0])
         spine.pop(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -27,6 +28,10 @@ _AZURE = (
     "_ItemId _ResourceId _ResourceGroup _SubscriptionId _TimeReceived"
 )
 RESERVED = frozenset({*_AZURE.split(), "_table"})
+# What stands in a URL: a path below the API, names of query parameters, values of `sortBy`.
+_URL_PATH = re.compile(r"/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
+_QUERY_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+_STREAM = re.compile(r"(Custom|Microsoft)-[A-Za-z0-9_-]{1,100}")
 _REDACTABLE = frozenset({"string", "guid", "json"})
 
 
@@ -89,14 +94,13 @@ def build(name: str, document: Document, file: str) -> Mapping:
     checked = convert(document, _Document, where)
     if not _TABLE_NAME.fullmatch(checked.table):
         raise ConfigError(f"{where}: table: a name of letters, digits and _ that ends in _CL")
-    if not 1 <= checked.request.page_size <= 1000:
-        raise ConfigError(
-            f"{where}: request.page_size: {checked.request.page_size} is not 1 to 1000"
-        )
+    stream = checked.stream or f"Custom-{checked.table}"
+    if not _STREAM.fullmatch(stream):
+        raise ConfigError(f"{where}: stream: takes 'Custom-' and letters, digits, _ and -")
     return Mapping(
         name=name,
         table=checked.table,
-        stream=checked.stream or f"Custom-{checked.table}",
+        stream=stream,
         request=_request(checked.request, where),
         walk=_walk(checked.walk, where),
         columns=_columns(checked.columns, where),
@@ -117,8 +121,21 @@ def _request(request: _Request, where: str) -> Request:
     records = _path(request.records, f"{where}: request.records")
     if not (records.plain and records.members):
         raise ConfigError(f"{where}: request.records: takes a path of member names, as '$.data'")
+    if not _URL_PATH.fullmatch(request.path):
+        raise ConfigError(
+            f"{where}: request.path: {request.path!r}: takes letters, digits, / - _ and ."
+        )
+    if not 1 <= request.page_size <= 1000:
+        raise ConfigError(f"{where}: request.page_size: {request.page_size} is not 1 to 1000")
+    for name in request.params:
+        _check_query_name(name, f"{where}: request.params")
     params = {key: _query_value(value) for key, value in request.params.items()}
     return Request(request.path.strip("/"), records, request.page_size, params)
+
+
+def _check_query_name(name: str, place: str) -> None:
+    if not _QUERY_NAME.fullmatch(name):
+        raise ConfigError(f"{place}: {name!r}: takes letters, digits, _ . and -")
 
 
 def _query_value(value: str | int | bool | list[str | int]) -> str:
@@ -136,6 +153,8 @@ def _walk(walk: _Walk, where: str) -> Walk:
     for key, path in paths.items():
         if path.many:
             raise ConfigError(f"{where}: walk.{key}: {path.text!r} can match more than once")
+    for key in ("filter", "sort_by"):
+        _check_query_name(getattr(walk, key), f"{where}: walk.{key}")
     return Walk(
         id=paths["id"],
         version=paths.get("version"),
@@ -198,7 +217,7 @@ _TESTS: dict[str, Callable[[Any], conditions.Test]] = {
     "equals": lambda value: conditions.one_of([value]),
     "in": conditions.one_of,
     "not_in": conditions.none_of,
-    "matches": lambda value: conditions.matches(re.compile(value)),
+    "matches": lambda value: conditions.matches(_regular_expression(value)),
     "exists": conditions.exists,
 }
 _TAKES = {"in": list, "not_in": list, "matches": str, "exists": bool}
@@ -216,6 +235,12 @@ def _drop(drop: _Drop, where: str) -> Drop:
     return Drop(tuple(found))
 
 
+def _regular_expression(pattern: str) -> re.Pattern[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what a later Python will read in another way
+        return re.compile(pattern)
+
+
 def _test(key: str, value: Any, where: str) -> conditions.Test:
     takes = _TAKES.get(key)
     if takes and not isinstance(value, takes):
@@ -225,7 +250,7 @@ def _test(key: str, value: Any, where: str) -> conditions.Test:
             raise ConfigError(f"{where}: {key}: takes text, a number or a boolean, not {item!r}")
     try:
         return _TESTS[key](value)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ConfigError(
             f"{where}: matches: {value!r} is no regular expression: {error}"
         ) from None

@@ -125,8 +125,9 @@ def _name(node: Node, taken: set[str]) -> None:
     siblings: set[str] = set()
     for child in sorted(node.children.values(), key=lambda child: child.members):
         used = taken | siblings if child.children else siblings
-        name = re.sub(r"\W", "_", child.members[-1], flags=re.ASCII)
-        name = f"m_{name}" if not name.isidentifier() or keyword.iskeyword(name) else name
+        name = re.sub(r"\W", "_", child.members[-1], flags=re.ASCII)[:40]
+        if not name[:1].isalpha() or keyword.iskeyword(name):
+            name = f"m_{name}"
         while name in used:
             name += "_"
         child.name = name
