@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
@@ -21,10 +20,9 @@ from sentinelone_source.errors import SourceError
 from sentinelone_source.handover.dead_letters import DeadLetter, DeadLetters
 from sentinelone_source.mapping.columns import fingerprint
 from sentinelone_source.mapping.files import load_mappings
-from sentinelone_source.replay.checkpoint import CheckpointFile
-from sentinelone_source.replay.job import Replay
+from sentinelone_source.replay.job import Options, ReplayJob
 from sentinelone_source.replay.parsing import LineParser
-from sentinelone_source.replay.refused import Refused
+from sentinelone_source.replay.sender import Pace, Sender
 from support import dead_letters
 from support.in_http import InHttp
 from support.replays import THREATS, arrived, plain, replayed, written
@@ -367,14 +365,10 @@ def test_azure_stays_away(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None
     settings = cloud.settings()
     cloud.azure.faults.add(reset("ingestion", times=None))
     ingestion = Ingestion(settings, Credential(settings))
-    refused = Refused(cloud.folder / "refused")
-    parser = LineParser(load_mappings())
-    again = pytest.raises(SourceError, match=r"given up\. The same command goes on from here")
-    with path.open("rb") as file:
-        checkpoint = CheckpointFile(path, file, "dcr", restart=False, keep=True)
-        job = Replay("rows.ndjson", parser, ingestion, checkpoint, refused, 0.05, 0.3)
-        with again:
-            asyncio.run(job.run(file))
+    sender = Sender(ingestion, {THREATS: "Custom-Threats"}, path.name, Pace(0.05, patience=0.3))
+    job = ReplayJob(path.name, Options("dcr"), LineParser(load_mappings()), sender)
+    with pytest.raises(SourceError, match=r"given up\. The same command goes on from here"):
+        job.run()
     ingestion.close()
-    assert refused.count == 0
-    assert checkpoint.position.offset == 0
+    assert not path.with_name("rows.ndjson.refused.ndjson").exists()
+    assert '"offset":0' in path.with_name("rows.ndjson.replay-state").read_text()

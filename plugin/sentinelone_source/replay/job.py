@@ -1,177 +1,175 @@
-"""Goes through files, and sends what they hold; every step is remembered before the next."""
+"""One file from its checkpoint to its end: read, made rows, sent; each step is remembered."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import fcntl
+import os
 import signal
 import time
-from collections import Counter
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, BinaryIO
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import structlog
+from msgspec.structs import replace
 
-from sentinelone_source.azure.ingestion_errors import Misunderstood, TooLong
-from sentinelone_source.errors import Retriable, SourceError
+from sentinelone_source.errors import ConfigError, StateLocked
+from sentinelone_source.handover.dead_letters import append
+from sentinelone_source.replay.checkpoint import CheckpointFile
 from sentinelone_source.replay.chunks import CHUNK, read_chunks
-from sentinelone_source.retries import insist
+from sentinelone_source.replay.sender import Interrupted, Refusal
 from sentinelone_source.threads import in_thread
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
-    from sentinelone_source.azure.ingestion import Ingestion
-    from sentinelone_source.replay.checkpoint import CheckpointFile
+    from sentinelone_source.replay.chunks import Chunk
     from sentinelone_source.replay.parsing import LineParser, ParsedLine
-    from sentinelone_source.replay.refused import Refused
+    from sentinelone_source.replay.sender import Sender
 
-FIRST_WAIT = 1.0
-LONGEST_WAIT = 60.0
-PATIENCE = 600.0
+SUFFIX = ".refused.ndjson"
 STOP_PATIENCE = 20.0
-"""Seconds that a request on its way may take when we are told to stop."""
+"""Seconds that a request under way may take when we are told to stop."""
 _log = structlog.get_logger()
 
 
-@dataclass
-class Account:
-    """What became of a file.
+class Options(NamedTuple):
+    """How to replay a file.
 
     Attributes:
-        rows: delivered, by table.
-        dropped: records that the mapping drops.
-        wire: bytes sent.
-        began: when, by the monotonic clock.
+        target: the rule that its rows go to.
+        refused: the file for refused rows, if not the one beside the file.
+        restart: begin at the file's beginning, whatever was delivered.
+        dry_run: write nothing.
     """
 
-    rows: Counter[str] = field(default_factory=Counter)
-    dropped: int = 0
-    requests: int = 0
-    wire: int = 0
-    began: float = field(default_factory=time.monotonic)
+    target: str
+    refused: Path | None = None
+    restart: bool = False
+    dry_run: bool = False
 
 
-@dataclass
-class Replay:
-    """One file on its way to the rule.
+class ReplayJob:
+    """A file that is to be replayed.
 
-    Attributes:
-        name: the file's, for messages.
+    Args:
+        name: of the file; `-` is standard input.
         parser: makes rows of its lines.
-        ingestion: where they go; None only counts.
-        checkpoint: what is dealt with.
-        refused: keeps what cannot be delivered.
-        first_wait: seconds before a request is made again; doubled for each further time.
-        patience: seconds that the endpoint may stay away before the replay ends.
-        advance: told of every chunk, with its bytes.
+        sender: sends them.
+
+    Attributes:
+        size: bytes of the file; None for standard input.
+
+    Raises:
+        ConfigError: there is no such file, or it would be written to.
     """
 
-    name: str
-    parser: LineParser
-    ingestion: Ingestion | None
-    checkpoint: CheckpointFile
-    refused: Refused
-    first_wait: float = FIRST_WAIT
-    patience: float = PATIENCE
-    advance: Callable[[int], None] = lambda _: None
-    account: Account = field(default_factory=Account)
-    _on_its_way: bool = False
-    _stopping: bool = False
-    _warned: bool = False
+    def __init__(self, name: str, options: Options, parser: LineParser, sender: Sender) -> None:
+        self.name = "standard input" if name == "-" else name
+        self._path = None if name == "-" else Path(name)
+        if self._path is not None and not self._path.is_file():
+            raise ConfigError(f"{name}: no such file")
+        kept = options.refused or Path(("replay" if name == "-" else name) + SUFFIX)
+        if self._path is not None and kept.resolve() == self._path.resolve():
+            raise ConfigError(f"--refused: {kept}: is what is to be replayed; name another file")
+        self.size = None if self._path is None else self._path.stat().st_size
+        self._refused_path = kept
+        self._refused = 0
+        self._options, self._parser, self._sender = options, parser, sender
+        self._dropped = 0
+        self._warned = False
+        self._began = time.monotonic()
 
-    async def run(self, file: BinaryIO) -> None:
-        """Deliver a file from the place that was reached.
+    def run(self, advance: Callable[[int], None] = lambda _: None) -> int:
+        """Deliver the file.
 
         Args:
-            file: at that place.
+            advance: told of every step, with its bytes.
+
+        Returns:
+            How many lines cannot be delivered.
 
         Raises:
-            ConfigError: Azure will not take anything of it as things are configured.
-            SourceError: it stayed away for too long, or refuses us; or we were told to stop.
+            SourceError: the replay ended early, and why.
         """
-        offset = self.checkpoint.position.offset
-        coming = read_chunks(file, self.name, offset)
-        while chunk := await in_thread(next, coming, None):
-            self.checkpoint.chunk_read(chunk.end)
-            await self._chunk(chunk.lines)
-            self.checkpoint.chunk_done(chunk.end)
-            self.advance(chunk.end - offset)
+        with self._open() as file:
+            checkpoint = self._checkpoint(file)
+            chunks = read_chunks(file, self.name, checkpoint.position.offset)
+            try:
+                asyncio.run(self._until_stopped(self._deliver(chunks, checkpoint, advance)))
+            except Interrupted as error:
+                raise Interrupted(f"{self.name}: {error}. {checkpoint.remark}") from None
+        return self._refused
+
+    def _checkpoint(self, file: BinaryIO) -> CheckpointFile:
+        target, _, restart, dry_run = self._options
+        checkpoint = CheckpointFile(self._path, file, target, restart=restart, keep=not dry_run)
+        if self._path is not None:
+            file.seek(checkpoint.position.offset)
+        return checkpoint
+
+    async def _until_stopped(self, delivery: Coroutine[None, None, None]) -> None:
+        """SIGTERM and SIGINT end a wait at once, and let a request under way be answered."""
+        task = asyncio.create_task(delivery)
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            self._sender.stopping = True
+            loop.call_later(STOP_PATIENCE if self._sender.under_way else 0.0, task.cancel)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stop)
+        try:
+            await task
+        except asyncio.CancelledError:
+            raise Interrupted("stopped") from None
+
+    async def _deliver(
+        self, chunks: Iterator[Chunk], checkpoint: CheckpointFile, advance: Callable[[int], None]
+    ) -> None:
+        offset = 0
+        while chunk := await in_thread(next, chunks, None):
+            checkpoint.chunk_read(chunk.end)
+            by_table: dict[str, list[ParsedLine]] = {}
+            for line in map(self._parser.parse, chunk.lines):
+                by_table.setdefault(line.table, []).append(line)
+            self._warn_of_old_rows()
+            for table, lines in by_table.items():
+                for batch in _batches(lines[checkpoint.position.done.get(table, 0) :]):
+                    await self._deliver_batch(table, batch)
+                    checkpoint.line(table, len(batch))
+                    if self._sender.stopping:
+                        raise Interrupted("stopped")
+            checkpoint.chunk_done(chunk.end)
+            advance(chunk.end - offset)
             offset = chunk.end
 
-    def stop(self, task: asyncio.Task[None]) -> None:
-        """End soon: at once while waiting, else when the request on its way is answered."""
-        self._stopping = True
-        patience = STOP_PATIENCE if self._on_its_way else 0.0
-        asyncio.get_running_loop().call_later(patience, task.cancel)
+    async def _deliver_batch(self, table: str, lines: list[ParsedLine]) -> None:
+        refused = await self._sender.send(table, [line for line in lines if line.row is not None])
+        refused += [Refusal(line, line.reason) for line in lines if line.reason]
+        self._refused += len(refused)
+        if refused and not self._options.dry_run:
+            letters = [replace(line.letter, reason=reason) for line, reason in refused]
+            append(self._refused_path, letters)
+        self._dropped += sum(line.row is None and not line.reason for line in lines)
 
-    async def _chunk(self, lines: list[bytes]) -> None:
-        by_table: dict[str, list[ParsedLine]] = {}
-        for line in lines:
-            parsed = self.parser.parse(line)
-            by_table.setdefault(parsed.table, []).append(parsed)
-        self._warn()
-        for table, parsed_lines in by_table.items():
-            left = parsed_lines[self.checkpoint.position.done.get(table, 0) :]
-            for batch in _batches(left):
-                await self._deliver(table, batch)
-
-    async def _deliver(self, table: str, lines: list[ParsedLine]) -> None:
-        """Deal with lines of one table, and remember it."""
-        rows = [line for line in lines if line.row is not None]
-        if rows:
-            await self._send(table, rows)
-        self.refused.add([(line, line.reason) for line in lines if line.reason])
-        self.account.dropped += sum(line.row is None and not line.reason for line in lines)
-        self.checkpoint.line(table, len(lines))
-        if self._stopping:
-            raise Stopped(f"{self.name}: stopped. {self.checkpoint.remark}")
-
-    async def _send(self, table: str, lines: list[ParsedLine]) -> None:
-        """Send rows; when they are refused for what they are, find out which."""
-        try:
-            await self._insist(table, [line.row or b"" for line in lines])
-        except (TooLong, Misunderstood) as error:
-            if len(lines) == 1:
-                self.refused.add([(lines[0], str(error))])
-                return
-            middle = len(lines) // 2
-            await self._send(table, lines[:middle])
-            await self._send(table, lines[middle:])
-        else:
-            self.account.rows[table] += len(lines)
-
-    async def _insist(self, table: str, rows: list[bytes]) -> None:
-        if self.ingestion is None:
+    @contextlib.contextmanager
+    def _open(self) -> Iterator[BinaryIO]:
+        if self._path is None:
+            # not sys.stdin: its end waits for a thread that may read from it for ever
+            yield os.fdopen(0, "rb", closefd=False)
             return
-        send, stream = self.ingestion.send, self.parser.streams[table]
-
-        async def attempt() -> None:
-            self._on_its_way = True
-            try:
-                self.account.wire += await in_thread(send, stream, rows)
-            finally:
-                self._on_its_way = False
-                self.account.requests += 1
-
         try:
-            await insist(
-                attempt,
-                self._worth_another_try,
-                first=self.first_wait,
-                longest=LONGEST_WAIT,
-                patience=self.patience,
-            )
-        except Retriable as error:
-            raise SourceError(f"{error}; given up. {self.checkpoint.remark}") from None
+            file = self._path.open("rb")
+        except OSError as error:
+            raise ConfigError(f"{self._path}: cannot be read: {error.strerror}") from None
+        with file:
+            _lock(file, self._path)
+            yield file
 
-    def _worth_another_try(self, error: Exception) -> bool | float:
-        if not isinstance(error, Retriable) or self._stopping:
-            return False
-        _log.warning("retry", file=self.name, error=str(error), retry_after=error.retry_after)
-        return True if error.retry_after is None else max(error.retry_after, 0.1)
-
-    def _warn(self) -> None:
-        if self.parser.displaced and not self._warned:
+    def _warn_of_old_rows(self) -> None:
+        if self._parser.displaced and not self._warned:
             self._warned = True
             _log.warning(
                 "old_rows",
@@ -180,40 +178,31 @@ class Replay:
                 "puts the time of arrival in its place; CreatedAt and UpdatedAt keep theirs",
             )
 
-    def say(self) -> None:
-        """What became of the file, as a line of the log."""
-        account = self.account
+    def log_summary(self) -> None:
+        """Say what became of the file."""
+        sender = self._sender
         _log.info(
             "replayed",
             file=self.name,
-            dry_run=self.ingestion is None,
-            rows=dict(account.rows),
-            refused=self.refused.count,
-            dropped=account.dropped,
-            old=self.parser.displaced,
-            requests=account.requests,
-            bytes=account.wire,
-            seconds=round(time.monotonic() - account.began, 1),
+            dry_run=self._options.dry_run,
+            rows=dict(sender.rows),
+            refused=self._refused,
+            dropped=self._dropped,
+            old=self._parser.displaced,
+            requests=sender.requests,
+            bytes=sender.sent,
+            seconds=round(time.monotonic() - self._began, 1),
         )
 
 
-class Stopped(SourceError):
-    """We were told to stop before the end."""
-
-
-async def until_stopped(replay: Replay, file: BinaryIO) -> None:
-    """Run a replay; SIGTERM and SIGINT end it in good order.
-
-    Raises:
-        Stopped: they did. Else what `Replay.run` raises.
-    """
-    task = asyncio.create_task(replay.run(file))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, replay.stop, task)
+def _lock(file: BinaryIO, path: Path) -> None:
+    """Two replays of one file would send everything twice."""
     try:
-        await task
-    except asyncio.CancelledError:
-        raise Stopped(f"{replay.name}: stopped. {replay.checkpoint.remark}") from None
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StateLocked(f"{path}: another process replays it") from None
+    except OSError:
+        return  # a file system without locks
 
 
 def _batches(lines: list[ParsedLine]) -> Iterator[list[ParsedLine]]:

@@ -52,14 +52,12 @@ class LineParser:
     """Makes rows of lines, with the mappings as they are now.
 
     Attributes:
-        streams: by table.
         displaced: rows whose `TimeGenerated` Azure would replace by the time of arrival.
     """
 
     def __init__(self, mappings: dict[str, Mapping]) -> None:
         self._mappings = {mapping.table: mapping for mapping in mappings.values()}
         self._mappers: dict[str, Mapper] = {}
-        self.streams = {mapping.table: mapping.stream for mapping in mappings.values()}
         self.displaced = 0
 
     def parse(self, line: bytes) -> ParsedLine:

@@ -1,0 +1,120 @@
+"""Sends rows to the Data Collection Rule: again while it is away, in halves if it refuses some."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import structlog
+
+from sentinelone_source.azure.ingestion_errors import Misunderstood, TooLong
+from sentinelone_source.errors import Retriable, SourceError
+from sentinelone_source.retries import insist
+from sentinelone_source.threads import in_thread
+
+if TYPE_CHECKING:
+    from sentinelone_source.azure.ingestion import Ingestion
+    from sentinelone_source.replay.parsing import ParsedLine
+
+_log = structlog.get_logger()
+
+
+class Interrupted(SourceError):
+    """The replay ends before the end of its file; the same command goes on from there."""
+
+
+class Pace(NamedTuple):
+    """Waits between requests, in seconds.
+
+    Attributes:
+        first: before a request is made again; doubled for each further time.
+        longest: at most.
+        patience: that the endpoint may stay away before the replay ends.
+    """
+
+    first: float = 1.0
+    longest: float = 60.0
+    patience: float = 600.0
+
+
+class Refusal(NamedTuple):
+    """A line that cannot be delivered, and why."""
+
+    line: ParsedLine
+    reason: str
+
+
+@dataclass
+class Sender:
+    """Sends rows of one file, and counts.
+
+    Attributes:
+        ingestion: where they go; None only counts.
+        streams: by table.
+        file: its name, for messages.
+        rows: delivered, by table.
+        sent: bytes.
+        under_way: a request is being answered.
+        stopping: nothing is tried again.
+    """
+
+    ingestion: Ingestion | None
+    streams: dict[str, str]
+    file: str
+    pace: Pace = field(default_factory=Pace)
+    rows: Counter[str] = field(default_factory=Counter)
+    requests: int = 0
+    sent: int = 0
+    under_way: bool = False
+    stopping: bool = False
+
+    async def send(self, table: str, lines: list[ParsedLine]) -> list[Refusal]:
+        """Send rows; when they are refused for what they are, find out which.
+
+        Raises:
+            ConfigError: Azure will not take anything of them as things are configured.
+            Interrupted: it stayed away for too long.
+            SourceError: it refuses us.
+        """
+        if not lines:
+            return []
+        try:
+            await self._insist(table, [line.row or b"" for line in lines])
+        except (TooLong, Misunderstood) as error:
+            if len(lines) == 1:
+                return [Refusal(lines[0], str(error))]
+            middle = len(lines) // 2
+            return [
+                *await self.send(table, lines[:middle]),
+                *await self.send(table, lines[middle:]),
+            ]
+        self.rows[table] += len(lines)
+        return []
+
+    async def _insist(self, table: str, rows: list[bytes]) -> None:
+        if self.ingestion is None:
+            return
+        send, stream = self.ingestion.send, self.streams[table]
+
+        async def attempt() -> None:
+            self.under_way = True
+            try:
+                self.sent += await in_thread(send, stream, rows)
+            finally:
+                self.under_way = False
+                self.requests += 1
+
+        first, longest, patience = self.pace
+        try:
+            await insist(
+                attempt, self._should_retry, first=first, longest=longest, patience=patience
+            )
+        except Retriable as error:
+            raise Interrupted(f"{error}; given up") from None
+
+    def _should_retry(self, error: Exception) -> bool | float:
+        if not isinstance(error, Retriable) or self.stopping:
+            return False
+        _log.warning("retry", file=self.file, error=str(error), retry_after=error.retry_after)
+        return True if error.retry_after is None else error.retry_after
