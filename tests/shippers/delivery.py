@@ -101,6 +101,12 @@ class Delivery:
         """Of rows that have arrived, however often."""
         return sum(self.azure.received.counts().values())
 
+    def connected(self) -> bool:
+        """Whether a connection to Fluent Bit's `in_http` is established."""
+        connections = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+        wanted = f":{self.port:04X}"
+        return any(far.endswith(wanted) and state == "01" for _, _, far, state, *_ in connections)
+
     def stored(self) -> int:
         """Bytes of rows that Fluent Bit has on disk."""
         size = 0

@@ -93,6 +93,19 @@ def test_large_batches(fluent_bit: str, tenancy: Tenancy) -> None:
         delivery.check_requests()
 
 
+def test_no_idle_connection_stays_open(fluent_bit: str, tenancy: Tenancy) -> None:
+    """Fluent Bit logs an error for each connection that is idle for 10 seconds: there is none."""
+    tenancy.populate(20)
+    tenancy.configure(interval="1h")
+    with Delivery(fluent_bit, tenancy) as delivery:
+        with tenancy.start("--to", delivery.url) as running:
+            running.wait_for("swept", count=len(NAMES))
+            until(lambda: not delivery.connected(), "no connection to Fluent Bit")
+            assert running.process.poll() is None
+        assert delivery.expect().keys() == shown(tenancy)
+        assert "timed out" not in delivery.shipper.log.read_text()
+
+
 def test_azure_is_away(fluent_bit: str, tenancy: Tenancy) -> None:
     """The source waits for Azure, or what was handed over meanwhile is lost."""
     tenancy.populate(100)
