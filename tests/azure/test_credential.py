@@ -199,9 +199,9 @@ def test_foreign_certificate(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> N
         ({"certificate_file": "x"}, "either client_secret_file or certificate_file"),
         ({"client_secret_file": "nowhere"}, "client secret .*nowhere: cannot be read"),
         ({"endpoint": "http://dce.example"}, "plain http is for loopback"),
-        ({"endpoint": "ftp://x"}, "azure.endpoint: 'ftp://x' is no URL"),
+        ({"endpoint": "ftp://x"}, "azure.endpoint: 'ftp://x' is not a URL"),
         ({"dcr_immutable_id": "/subscriptions/x"}, "takes the rule's immutable id"),
-        ({"dcr_resource_id": "dcr-1"}, "azure.dcr_resource_id: 'dcr-1' is no resource id"),
+        ({"dcr_resource_id": "dcr-1"}, "azure.dcr_resource_id: 'dcr-1' is not the resource id"),
         ({"cloud": "moon"}, "azure.cloud"),
     ],
 )

@@ -1,9 +1,9 @@
 """config.toml and the environment, as frozen settings.
 
-`file` is what the file may say, `consoles` and `feeds` are what it means, `settings` reads it all.
+`file` has the tables and keys. `consoles`, `feeds`, `handover`, `listen`, `urls` and `azure` check
+their values. `settings` reads the file and the environment.
 """
 
-from sentinelone_source.config.consoles import is_loopback
 from sentinelone_source.config.feeds import FeedSettings
 from sentinelone_source.config.file import (
     Azure,
@@ -23,6 +23,7 @@ from sentinelone_source.config.settings import (
     find_config,
     load_settings,
 )
+from sentinelone_source.config.urls import is_loopback
 
 __all__ = [
     "Address",

@@ -1,4 +1,4 @@
-"""`[azure]`: what it means, with what the environment adds. Read by the commands that use it."""
+"""`[azure]` and the variables of Azure's libraries, for the commands that use Azure."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinelone_source.config.consoles import is_loopback, refuse_placeholder, split_url
 from sentinelone_source.config.listen import Address, read_address
+from sentinelone_source.config.urls import is_loopback, read_url, refuse_placeholder
 from sentinelone_source.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ class Cloud:
     """One of Azure's clouds.
 
     Attributes:
-        authority: where tokens come from.
-        resource: whom a token is for that ingestion takes.
-        manager: the Resource Manager.
-        ingestion: how the host names of ingestion endpoints end.
+        authority: the URL of Entra ID.
+        resource: the audience of a token for ingestion.
+        manager: the URL of the Resource Manager.
+        ingestion: the end of every host name of an ingestion endpoint.
     """
 
     authority: str
@@ -36,7 +36,7 @@ class Cloud:
 
     @property
     def scope(self) -> str:
-        """What to ask for to get such a token."""
+        """The scope of a token for ingestion."""
         return f"{self.resource}/.default"
 
 
@@ -63,7 +63,7 @@ CLOUDS = {
 
 
 class Identity(Enum):
-    """How we say who we are."""
+    """How this program identifies itself to Azure."""
 
     SECRET = "client secret"  # noqa: S105 - a name, not a secret
     CERTIFICATE = "certificate"
@@ -77,7 +77,7 @@ class AzureSettings:
 
     Attributes:
         source: the configuration file, for errors.
-        authority: where tokens come from, without the tenant.
+        authority: the URL of Entra ID, without the tenant.
         secret_file: holds the client secret; None if the variable `AZURE_CLIENT_SECRET` does.
         token_file: holds the federated token of a workload identity.
     """
@@ -108,7 +108,7 @@ class AzureSettings:
 
 
 def azure_settings(settings: Settings, environ: Dict[str, str] = os.environ) -> AzureSettings:
-    """What the commands of Azure's side need to know.
+    """The settings of the commands that use Azure.
 
     Args:
         settings: the configuration.
@@ -165,14 +165,14 @@ def _checked(azure: AzureSettings) -> AzureSettings:
     where = azure.source
     if azure.dcr_immutable_id.startswith("/"):
         raise ConfigError(
-            f"{where}: azure.dcr_immutable_id: takes the rule's immutable id, as dcr-0123..., "
-            "not its resource id; that one is dcr_resource_id"
+            f"{where}: azure.dcr_immutable_id: takes the rule's immutable id, such as "
+            "dcr-0123..., not its resource id, which is azure.dcr_resource_id"
         )
     wanted = "/providers/microsoft.insights/datacollectionrules/"
     if azure.dcr_resource_id and wanted not in azure.dcr_resource_id.lower():
         raise ConfigError(
-            f"{where}: azure.dcr_resource_id: {azure.dcr_resource_id!r} is no resource id of a "
-            "data collection rule; as /subscriptions/.../providers/Microsoft.Insights/"
+            f"{where}: azure.dcr_resource_id: {azure.dcr_resource_id!r} is not the resource id of "
+            "a data collection rule, such as /subscriptions/.../providers/Microsoft.Insights/"
             "dataCollectionRules/NAME"
         )
     return azure
@@ -183,45 +183,37 @@ def _path(here: Path, text: str) -> Path | None:
 
 
 def _authority(text: str) -> str:
-    """`AZURE_AUTHORITY_HOST` in one form; a bare host name is accepted, as Azure's libraries do."""
-    if not text:
-        return ""
-    parts = split_url(text if "://" in text else f"https://{text}")
-    if parts is None or parts.scheme != "https":
-        raise ConfigError(
-            f"AZURE_AUTHORITY_HOST: {text!r} is no https address; as https://login.microsoftonline.com"
-        )
-    refuse_placeholder(f"https://{parts.netloc}", "AZURE_AUTHORITY_HOST")
-    return f"https://{parts.netloc}"
+    """`AZURE_AUTHORITY_HOST` in one form; a host name is enough, as for Azure's libraries."""
+    where = "AZURE_AUTHORITY_HOST"
+    url = read_url(text, where, "https://login.microsoftonline.com") if text else ""
+    if url.startswith("http:"):
+        raise ConfigError(f"{where}: {text!r} must be an https URL")
+    refuse_placeholder(url, where)
+    return url
 
 
 def _cloud(named: str, authority: str) -> str:
-    """The cloud that is named; else, where none but the default is, the one of the authority."""
+    """The cloud that is named; for the default, the cloud of the authority."""
     found = (name for name, cloud in CLOUDS.items() if cloud.authority == authority)
     return next(found, named) if named == "public" else named
 
 
 def _endpoint(text: str, where: str) -> str:
-    if not text:
-        return ""
-    parts = split_url(text if "://" in text else f"https://{text}")
-    if parts is None:
-        raise ConfigError(
-            f"{where}: {text!r} is no URL; as https://NAME.REGION.ingest.monitor.azure.com"
-        )
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ConfigError(f"{where}: plain http is for loopback addresses only; write https://")
-    refuse_placeholder(f"{parts.scheme}://{parts.netloc}", where)
-    return f"{parts.scheme}://{parts.netloc}"
+    example = "https://NAME.REGION.ingest.monitor.azure.com"
+    url = read_url(text, where, example) if text else ""
+    refuse_placeholder(url, where)
+    return url
 
 
 def _listen(text: str, where: str) -> Address:
     address = read_address(text, where)
     if address is None:
-        raise ConfigError(f"{where}: is empty; it takes an address and port, as 127.0.0.1:8688")
+        raise ConfigError(
+            f"{where}: is empty; it takes an address and a port, such as 127.0.0.1:8688"
+        )
     if not is_loopback(address.host):
         raise ConfigError(
-            f"{where}: {address.host} can be reached from elsewhere; tokens are for loopback "
-            "addresses only"
+            f"{where}: {address.host} is not a loopback address; the broker gives tokens to this "
+            "machine only"
         )
     return address

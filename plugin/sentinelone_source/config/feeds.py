@@ -13,7 +13,7 @@ from sentinelone_source.times import parse_duration, parse_moment
 
 
 class FeedSettings(msgspec.Struct, frozen=True):
-    """How one feed is walked; durations in seconds.
+    """How one feed is read; durations in seconds.
 
     Attributes:
         start: seconds back from the first sweep, or a moment (microseconds), or None for all.
@@ -66,5 +66,5 @@ def _start(text: str, where: str) -> tuple[float | None, int | None]:
         return None, parse_moment(text)
     except ValueError:
         raise ConfigError(
-            f"{where}: {text!r}: takes a duration back as '24h', a timestamp, or 'all'"
+            f"{where}: {text!r}: takes a duration back, such as '24h', a timestamp, or 'all'"
         ) from None

@@ -1,4 +1,4 @@
-"""What config.toml may say: its tables and keys, with their defaults."""
+"""The tables and keys of config.toml, with their defaults."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`[handover]`: where rows go, and what the shipper's listener wants to see."""
+"""`[handover]`: where rows go, and the credentials of the shipper's listener."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from sentinelone_source.config.consoles import is_loopback, refuse_placeholder, split_url
 from sentinelone_source.config.file import Handover
+from sentinelone_source.config.urls import refuse_placeholder, require_https, split_url
 from sentinelone_source.errors import ConfigError
 
 
@@ -22,7 +22,7 @@ def read_handover(handover: Handover, where: str, here: Path) -> Handover:
             f"{where}: handover: give either token_file, or username and password_file"
         )
     if bool(handover.username) != bool(handover.password_file):
-        raise ConfigError(f"{where}: handover: username and password_file need each other")
+        raise ConfigError(f"{where}: handover: username and password_file must be given together")
     files = {
         name: str(here / path)
         for name in ("token_file", "password_file", "ca_file")
@@ -42,16 +42,15 @@ def check_destination(to: str, where: str) -> None:
     parts = split_url(to)
     if parts is None:
         raise ConfigError(
-            f"{where}: {_shown(to)} is neither 'stdout' nor a URL as http://127.0.0.1:8687/"
+            f"{where}: {_shown(to)} is neither 'stdout' nor a URL, such as http://127.0.0.1:8687/"
         )
     if parts.username or parts.password:
-        raise ConfigError(f"{where}: holds a password; it goes into username and password_file")
+        raise ConfigError(f"{where}: holds a password; use username and password_file")
     if parts.query or parts.fragment:
-        raise ConfigError(f"{where}: {to!r}: nothing can stand behind the path")
-    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise ConfigError(f"{where}: plain http is for loopback addresses only")
+        raise ConfigError(f"{where}: {to!r}: must end with the path, without ? and #")
+    require_https(parts, where)
     refuse_placeholder(to, where)
 
 
 def _shown(to: str) -> str:
-    return "what is given" if "@" in to else repr(to)
+    return "the value" if "@" in to else repr(to)

@@ -1,4 +1,4 @@
-"""Where to listen: a host and a port in one text."""
+"""An address to listen on: a host and a port in one text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Address(NamedTuple):
 
     @property
     def from_here(self) -> Address:
-        """Where this machine itself finds what listens there."""
+        """The address at which this machine reaches it."""
         try:
             address = ipaddress.ip_address(self.host)
         except ValueError:
@@ -49,7 +49,7 @@ def read_address(text: str, where: str) -> Address | None:
     if found is None or int(found["port"]) > 65_535 or not _is_host(found["six"]):
         raise ConfigError(
             f"{where}: {text!r}: takes an address and a port up to 65535, "
-            "as '127.0.0.1:9464' or '[::]:9464'; empty for none"
+            "such as '127.0.0.1:9464' or '[::]:9464'; empty for none"
         )
     return Address(found["six"] or found["host"], int(found["port"]))
 

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sentinelone_source.config.consoles import read_consoles, refuse_placeholder
+from sentinelone_source.config.consoles import read_consoles
 from sentinelone_source.config.feeds import FeedSettings, read_duration, read_feed
 from sentinelone_source.config.file import Azure, Console, File, Handover
 from sentinelone_source.config.handover import check_destination, read_handover
 from sentinelone_source.config.listen import Address, read_address
+from sentinelone_source.config.urls import refuse_placeholder
 from sentinelone_source.documents import convert, read_toml, unknown
 from sentinelone_source.errors import ConfigError
 
@@ -35,9 +36,9 @@ class Settings(msgspec.Struct, frozen=True):
     consoles_in_file: bool
 
     def refuse_placeholders(self) -> None:
-        """Raise ConfigError naming a console whose address still is an example's.
+        """Raise ConfigError naming a console whose URL is still that of an example.
 
-        For commands that ask consoles; others work before there is one.
+        Only commands that send requests to consoles call it.
         """
         for console in self.consoles:
             for key in ("url", "proxy"):

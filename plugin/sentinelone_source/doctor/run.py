@@ -31,6 +31,7 @@ def run_checks(config: Path | None, *, send_test: bool) -> Iterator[Check]:
     """
     try:
         settings = load_settings(config)
+        settings.refuse_placeholders()
     except ConfigError as error:
         yield failed("configuration", error, _FIRST)
         return
