@@ -15,7 +15,7 @@ from bench.pages import RECORDS, TABLES, mappings, template
 from bench.report import Goal, Row, compare, table
 from bench.rounds import cpu, rounds
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.model import Column, Mapping
+from sentinelone_source.mapping.spec.model import Column, Mapping
 
 ROUNDS = 11
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from sentinelone_source.mapping.model import Column, Mapping
 from sentinelone_source.mapping.paths import Path
+from sentinelone_source.mapping.spec.model import Column, Mapping
 
 _GUARDS = """\
 def text: if . == null or type == "string" then . else tojson end;

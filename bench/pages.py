@@ -13,8 +13,8 @@ from typing import Any
 
 from sentinelone_source.demo.records import Record, Records
 from sentinelone_source.demo.timestamps import text
-from sentinelone_source.mapping.files import load_mappings
-from sentinelone_source.mapping.model import Mapping, Walk
+from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.model import Mapping, Ordering
 
 SEED = 20261122
 RECORDS = 1000
@@ -55,12 +55,12 @@ class Template:
 @cache
 def template(table: str) -> Template:
     """A table's page, the same in every run."""
-    walk = mappings()[table].walk
+    walk = mappings()[table].ordering
     make = getattr(Records(SEED), {"activities": "activity"}.get(table, table[:-1]))
     return Template([_blank(make(_BEGIN + n * _STEP), walk) for n in range(RECORDS)])
 
 
-def _blank(record: Record, walk: Walk) -> bytes:
+def _blank(record: Record, walk: Ordering) -> bytes:
     """A record as JSON, to be filled in by `%`."""
     marks = {"\ue000": b"%(id)b", "\ue001": b"%(at)b"}
     for path in filter(None, (walk.position, walk.version)):

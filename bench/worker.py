@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-from sentinelone_source.mapping.files import load_mappings
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.spec.files import load_mappings
 
 
 def main(name: str, file: str) -> None:

@@ -18,9 +18,9 @@ from sentinelone_source.feed.sweep import Plan
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import Stdout
 from sentinelone_source.handover.way import Way
-from sentinelone_source.mapping.files import find_mapping, load_mappings
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.model import Mapping
+from sentinelone_source.mapping.spec.files import find_mapping, load_mappings
+from sentinelone_source.mapping.spec.model import Mapping
 from sentinelone_source.service import Beside, Service
 from sentinelone_source.times import SECOND
 from sentinelone_source.timings import DEFAULTS, Timings
@@ -145,8 +145,8 @@ def plan(settings: Settings, mapping: Mapping) -> Plan:
         lookback=_micros(feed.lookback),
         start_back=None if feed.start_back is None else _micros(feed.start_back),
         start_at=feed.start_at,
-        inventory=mapping.walk.inventory,
-        rescan=_micros(feed.rescan) if mapping.walk.rescan else 0,
+        inventory=mapping.ordering.inventory,
+        rescan=_micros(feed.rescan) if mapping.ordering.rescan else 0,
         rescan_interval=_micros(feed.rescan_interval),
     )
 

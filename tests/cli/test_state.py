@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.feed.state import State
-from sentinelone_source.mapping.files import built_in_folder, load_mappings
+from sentinelone_source.mapping.spec.files import built_in_folder, load_mappings
 from support.processes import logs_of
 from support.tenancy import NAMES, lines
 
@@ -112,7 +112,7 @@ def test_rewind_of_every_feed(tenancy: Tenancy, call: Call) -> None:
 
 
 def _position(name: str, record: dict[str, Any]) -> datetime:
-    members = load_mappings()[name].walk.position.members
+    members = load_mappings()[name].ordering.position.members
     text = reduce(lambda value, member: value[member], members, record)
     return datetime.fromisoformat(str(text))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sentinelone_source.mapping.mapper import Mapper
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]

@@ -12,7 +12,7 @@ import pytest
 
 from content.facts import ASIM, ITEMS, PARSER, SPELLINGS, TABLES, mapper_rows
 from content.stories import Story, cases, demo
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_mappings
 
 ACTIVITIES = "SentinelOneActivities_CL"
 # Items that look at activities of several types, or find theirs by what is said.

@@ -10,7 +10,7 @@ import duckdb_kql
 from duckdb_kql.engine import schema as tables_of
 
 from content.facts import mapper_rows
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_mappings
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from duckdb_kql.translate import TranslationResult
 
     from content.stories import Story
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 _ENGINE = {"datetime": "TIMESTAMP", "real": "DOUBLE", "boolean": "BOOLEAN", "dynamic": "JSON"}
 _DAYS = {"1h": "1 hour", "24h": "1 day", "14d": "14 days"}

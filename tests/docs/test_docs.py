@@ -24,9 +24,9 @@ from sentinelone_source.demo.dce.faults import Order
 from sentinelone_source.demo.dce.show import surroundings
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import Stdout
-from sentinelone_source.mapping import schema
-from sentinelone_source.mapping.columns import TYPES
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.rows.convert import TYPES
+from sentinelone_source.mapping.spec import schema
+from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.telemetry.metrics import Source
 
 ROOT = Path(__file__).parents[2]
@@ -203,7 +203,7 @@ def test_mapping_keys_and_types() -> None:
     """A key or type of mapping files that is accepted and not explained, or the other way round."""
     text = (DOCS / "mappings.md").read_text()
     assert set(TYPES) <= set(re.findall(r"`(\w+)`", section("mappings.md", "The format")))
-    for struct in (schema._Request, schema._Walk):
+    for struct in (schema._Request, schema._Ordering):
         for field in msgspec.structs.fields(struct):
             assert re.search(rf"^(\[request\.)?{field.encode_name}\b", text, flags=re.MULTILINE), (
                 field.name

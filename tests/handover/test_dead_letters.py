@@ -10,7 +10,7 @@ import pytest
 
 from sentinelone_source.errors import StateError
 from sentinelone_source.handover.dead_letters import DeadLetter, DeadLetters
-from sentinelone_source.mapping.columns import fingerprint
+from sentinelone_source.mapping.rows.convert import fingerprint
 from support.dead_letters import read, write
 from support.scraping import Scraper, listening
 

@@ -13,7 +13,7 @@ import sentinelone_source
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(sentinelone_source.__file__).parent
-COMMON = {"errors", "times", "timings", "threads", "documents", "retries", "http"} | {
+COMMON = {"errors", "times", "timings", "threads", "toml", "retries", "http"} | {
     "certificates",
     "secrets_on_disk",
 }
@@ -23,7 +23,7 @@ MAY_KNOW = {
     "timings": set(),
     "http": {"errors", "config"},
     "threads": set(),
-    "documents": {"errors"},
+    "toml": {"errors"},
     "memory": set(),
     "retries": {"errors"},
     "certificates": {"errors"},
@@ -106,7 +106,7 @@ def test_the_polling_path_imports_only_what_it_uses() -> None:
     program = (
         "import sys; from sentinelone_source.cli.run import command;"
         "from sentinelone_source import assembly;"
-        "from sentinelone_source.mapping.files import load_mappings;"
+        "from sentinelone_source.mapping.spec.files import load_mappings;"
         "from sentinelone_source.mapping.mapper import Mapper;"
         "[Mapper(mapping) for mapping in load_mappings().values()];"
         "print(*sorted({name.split('.')[0] for name in sys.modules}),"

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.schema import build
+from sentinelone_source.mapping.spec.schema import build
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.page import Known, Page

@@ -9,7 +9,7 @@ import pytest
 
 from mapping.files import GOOD, refusal, write
 from mapping.helpers import mapper, record, rows_of
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_mappings
 
 if TYPE_CHECKING:
     from pathlib import Path

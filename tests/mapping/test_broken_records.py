@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mapping.helpers import ALL, mapper, record, run
 from mapping.worlds import nested
-from sentinelone_source.mapping.envelope import Malformed
+from sentinelone_source.mapping.page_reader import NotAPage
 
 TOKENS = [
     *("NaN", "-Infinity", "01", "1.", ".5", "+1", "0x1", "1e", "tru", "undefined", "'x'", "[1,]"),
@@ -73,5 +73,5 @@ def test_a_page_cut_off_is_no_page(
     page = json.dumps({"data": records, "pagination": {}}, separators=separators).encode()
     places = range(len(page)) if data is None else [data.draw(st.integers(0, len(page) - 1))]
     for place in places:
-        with pytest.raises(Malformed):
+        with pytest.raises(NotAPage):
             MAPPER.open(page[:place])

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from mapping.helpers import page_of, run
-from sentinelone_source.mapping.files import load_mappings
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.spec.files import load_mappings
 
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("cases/*/*.json"))

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 
 from mapping.files import GOOD, refusal, write
 from mapping.helpers import page_of, record, run
-from sentinelone_source.documents import read_toml
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.envelope import Malformed
-from sentinelone_source.mapping.files import load_mappings
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.schema import build
+from sentinelone_source.mapping.page_reader import NotAPage
+from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.schema import build
+from sentinelone_source.toml import read_toml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,7 +119,7 @@ def check(text: str) -> None:
     mapper = Mapper(mapping)
     assert RUN not in mapper.code
     records = (record(id=str(n), value=value, kind="k") for n, value in enumerate(VALUES))
-    with contextlib.suppress(Malformed):  # its list is elsewhere
+    with contextlib.suppress(NotAPage):  # its list is elsewhere
         page, rows = run(mapper, page_of(*records))
         assert len(rows) + len(page.dead) + page.dropped == len(VALUES)
     assert not hasattr(builtins, "executed")

@@ -8,7 +8,7 @@ import pytest
 
 from mapping.files import GOOD, refusal, write
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.files import find_mapping, load_mappings
+from sentinelone_source.mapping.spec.files import find_mapping, load_mappings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +31,7 @@ def test_one_column_more_and_one_less(tmp_path: Path) -> None:
     after = {column.name: column.paths[0].text for column in threats.columns}
     assert list(after) == [name for name in before if name != "WhiteningOptions"] + ["Sha1"]
     assert after["ThreatName"] == "$.x"
-    assert threats.walk == load_mappings()["threats"].walk
+    assert threats.ordering == load_mappings()["threats"].ordering
 
 
 def test_redaction_can_be_switched_off(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mapping.files import GOOD, refusal, write
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_mappings
 
 if TYPE_CHECKING:
     from pathlib import Path

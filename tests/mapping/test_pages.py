@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mapping.helpers import ALL, document, mapper, page_of, record, rows_of, run
-from sentinelone_source.mapping.envelope import Malformed
+from sentinelone_source.mapping.page_reader import NotAPage
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ from sentinelone_source.mapping.envelope import Malformed
 )
 def test_what_is_no_page(body: bytes) -> None:
     """A broken answer would be taken for an empty page, and the sweep for complete."""
-    with pytest.raises(Malformed):
+    with pytest.raises(NotAPage):
         mapper().open(body)
 
 

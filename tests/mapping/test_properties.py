@@ -13,8 +13,8 @@ from mapping.helpers import run
 from mapping.oracle import expected
 from mapping.worlds import mappings, pages
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.schema import build
-from sentinelone_source.mapping.values import Unusual
+from sentinelone_source.mapping.rows.fast_values import NeedsInterpreter
+from sentinelone_source.mapping.spec.schema import build
 
 
 def mapper_of(mapping: dict[str, Any]) -> Mapper:
@@ -77,7 +77,7 @@ def test_generated_code_agrees_with_the_interpreter(data: st.DataObject) -> None
     fast, slow = mapper_of(mapping), mapper_of(mapping)
 
     def refuse(*_: Any) -> NoReturn:
-        raise Unusual
+        raise NeedsInterpreter
 
     slow._build = refuse  # type: ignore[method-assign, assignment]
     fast_page, fast_rows = run(fast, body)

@@ -13,8 +13,8 @@ import tomli
 from mapping.helpers import page_of, run
 from mapping.oracle import expected
 from sentinelone_source.demo.records import Records
-from sentinelone_source.mapping.files import built_in_folder, load_mappings
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.spec.files import built_in_folder, load_mappings
 
 FOLDER = Path(__file__).parent / "samples"
 TABLES = {

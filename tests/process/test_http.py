@@ -14,7 +14,7 @@ import pytest
 from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
 from sentinelone_source.handover.http import Pace
-from sentinelone_source.mapping.limits import MAX_LINE
+from sentinelone_source.mapping.rows.limits import MAX_LINE
 from support.in_http import InHttp, hang, lost_answer, status
 from support.living import living
 from support.scraping import Scraper, listening

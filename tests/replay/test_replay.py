@@ -18,8 +18,8 @@ from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.ingestion import Ingestion
 from sentinelone_source.errors import SourceError
 from sentinelone_source.handover.dead_letters import DeadLetter, DeadLetters
-from sentinelone_source.mapping.columns import fingerprint
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.rows.convert import fingerprint
+from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.replay.job import Options, ReplayJob
 from sentinelone_source.replay.parsing import LineParser
 from sentinelone_source.replay.sender import Pace, Sender

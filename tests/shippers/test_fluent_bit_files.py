@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_mappings
 from shippers.fluentbit import SHIPPED
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 FILES = ("http.yaml", "exec.yaml")
 EVICTS = ("storage.total_limit_size", "mem_buf_limit", "emitter_mem_buf_limit")

@@ -13,7 +13,7 @@ import yaml
 
 from sentinelone_source.config import load_settings
 from sentinelone_source.demo.dce.behaviour import Behaviour
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_mappings
 from shippers.test_vector_files import SCHEMA
 from shippers.vector import FOLDER, ROOT, azure_sinks, load, only_source, problems, text
 from shippers.vector_vrl import holds

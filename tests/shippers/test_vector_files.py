@@ -13,7 +13,7 @@ import yaml
 from jsonschema import Draft202012Validator
 
 from sentinelone_source.handover import listener
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_mappings
 from shippers.vector import WAYS, azure_sinks, load, problems, routes, text
 
 if TYPE_CHECKING:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_mappings
 from shippers.vector import WAYS, load, text
 from shippers.vector_vrl import holds, routed, run_test
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
     from shippers.vector import Document
 
 pytest.importorskip("pyvrl", reason="no wheel of pyVRL for this Python")

@@ -12,7 +12,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "vector"

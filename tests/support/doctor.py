@@ -10,7 +10,7 @@ import msgspec
 from sentinelone_source.config import load_settings
 from sentinelone_source.doctor.azure_checks import run_azure_checks
 from sentinelone_source.doctor.run import run_checks
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_mappings
 from support.cloud import SECRET
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.template.tables import TYPES
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 GROUP = "/subscriptions/s/resourceGroups/g/providers"
 RULE = f"{GROUP}/Microsoft.Insights/dataCollectionRules/dcr"

@@ -10,8 +10,8 @@ import msgspec
 
 from doubles.console import Console
 from doubles.world import World
-from sentinelone_source.mapping.files import load_mappings
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.spec.files import load_mappings
 from support.processes import Running
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import pytest
 
 from mapping.files import GOOD, write
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping import columns
+from sentinelone_source.mapping.rows import convert as columns
 from sentinelone_source.template.limits import MAX_COLUMNS, MAX_STREAMS, check_limits
 from sentinelone_source.template.tables import TYPES, Column, Table, plan_tables
 

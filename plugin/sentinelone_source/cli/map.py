@@ -31,10 +31,10 @@ def command(
 
     FILE may be `-` for standard input. Records that cannot become rows are named on stderr.
     """
-    from sentinelone_source.mapping.envelope import Malformed
-    from sentinelone_source.mapping.files import find_mapping, load_mappings
     from sentinelone_source.mapping.mapper import Mapper
+    from sentinelone_source.mapping.page_reader import NotAPage
     from sentinelone_source.mapping.record_files import pages
+    from sentinelone_source.mapping.spec.files import find_mapping, load_mappings
 
     mappings = load_mappings(load_settings(config).mappings_path)
     mapper = Mapper(find_mapping(mappings, table))
@@ -44,12 +44,12 @@ def command(
     bodies = pages(mapper.mapping, file.read(), file.name)
     try:
         if explain:
-            from sentinelone_source.mapping.coverage import explain as explained
+            from sentinelone_source.mapping.explain import explain as explained
 
             click.echo(explained(mapper, bodies))
         else:
             _map(mapper, bodies)
-    except Malformed as error:
+    except NotAPage as error:
         raise SourceError(f"{file.name}: is not JSON: {error}") from None
 
 

@@ -42,7 +42,7 @@ def command(
     FILE holds rows as `run` writes them, or dead letters, which are mapped again; `-` is standard
     input. A replay that was cut off goes on where it stopped.
     """
-    from sentinelone_source.mapping.files import load_mappings
+    from sentinelone_source.mapping.spec.files import load_mappings
     from sentinelone_source.replay.job import Options, ReplayJob
     from sentinelone_source.replay.parsing import LineParser
     from sentinelone_source.replay.sender import Sender

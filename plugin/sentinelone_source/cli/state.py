@@ -13,7 +13,7 @@ from sentinelone_source.config import load_settings
 from sentinelone_source.errors import ConfigError, StateError
 from sentinelone_source.feed.state import FeedState, State
 from sentinelone_source.handover.dead_letters import DeadLetters
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.times import SECOND, parse_duration, parse_moment, to_iso
 
 console_option = click.option("--console", help="Only this console's feeds.")

@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 
 from sentinelone_source.config.file import Feed
-from sentinelone_source.documents import convert
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.times import parse_duration, parse_moment
+from sentinelone_source.toml import convert
 
 
 class FeedSettings(msgspec.Struct, frozen=True):

@@ -15,8 +15,8 @@ from sentinelone_source.config.file import Azure, Console, File, Handover
 from sentinelone_source.config.handover import check_destination, read_handover
 from sentinelone_source.config.listen import Address, read_address
 from sentinelone_source.config.urls import refuse_placeholder
-from sentinelone_source.documents import convert, read_toml, unknown
 from sentinelone_source.errors import ConfigError
+from sentinelone_source.toml import convert, read_toml, unknown
 
 DEFAULT_FILES = (Path("config.toml"), Path("/etc/sentinelone-source/config.toml"))
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sentinelone_source.config import Settings
     from sentinelone_source.config.azure import AzureSettings
     from sentinelone_source.doctor.checks import Check
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 
 def run_azure_checks(

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from sentinelone_source.config import Console
     from sentinelone_source.doctor.checks import Check
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 MOST_APART = 120.0
 """Seconds that two clocks may differ before it is a warning."""
@@ -71,7 +71,7 @@ def _asked(session: Session, mapping: Mapping) -> tuple[int | None, SourceError 
 
 def _query(mapping: Mapping) -> dict[str, str]:
     """The query of a sweep, for one record: it shows an unknown parameter as well."""
-    walk = mapping.walk
+    walk = mapping.ordering
     return {
         **mapping.request.params,
         "limit": "1",

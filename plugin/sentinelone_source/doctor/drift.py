@@ -9,7 +9,7 @@ from sentinelone_source.template.tables import TYPES
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
 
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 _SHOWN = 8
 _TABLE, _STREAM = 0, 1

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sentinelone_source.azure.web import Web
     from sentinelone_source.config.azure import AzureSettings
     from sentinelone_source.doctor.checks import Check
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 MARK = "sentinelone-source doctor"
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sentinelone_source.config.azure import AzureSettings
     from sentinelone_source.doctor.checks import Check
     from sentinelone_source.doctor.drift import Drift
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 _RULE, _TABLE, _LOG = "2023-03-11", "2022-10-01", "2021-05-01-preview"
 _DEPLOY = "deploy the template again: sentinelone-source template"

@@ -8,8 +8,8 @@ from sentinelone_source.config import check_feed_names, find_config, load_settin
 from sentinelone_source.doctor import console, local
 from sentinelone_source.doctor.checks import counted, failed, ok, skipped
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.files import load_mappings
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.spec.files import load_mappings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sentinelone_source.config import Settings
     from sentinelone_source.doctor.checks import Check
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 _FIRST = "correct this first: every other check needs it"
 

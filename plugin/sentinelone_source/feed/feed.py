@@ -25,9 +25,9 @@ from sentinelone_source.feed.settling import Rows
 from sentinelone_source.feed.sweep import Plan, Sweep
 from sentinelone_source.handover.dead_letters import DeadLetter, record_json
 from sentinelone_source.handover.way import Refusal
-from sentinelone_source.mapping.envelope import Malformed, glimpse
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Dead, Page
+from sentinelone_source.mapping.page_reader import NotAPage, peek_cursor
 from sentinelone_source.mapping.redaction import Redactor
 from sentinelone_source.threads import in_thread
 from sentinelone_source.times import SECOND, to_iso
@@ -173,25 +173,25 @@ class Feed:
     def _look_ahead(self, sweep: Sweep, walk: Walk, body: bytes) -> None:
         """Ask for the next page before it is this one's turn, if it is easily seen which it is."""
         if not sweep.nearly_beyond:
-            self._ahead.ask(walk.after(glimpse(body)))
+            self._ahead.ask(walk.after(peek_cursor(body)))
 
     def _query(self, sweep: Sweep) -> dict[str, str]:
         mapping = self._mapper.mapping
         params = {
             **mapping.request.params,
             "limit": str(mapping.request.page_size),
-            "sortBy": mapping.walk.sort_by,
+            "sortBy": mapping.ordering.sort_by,
             "sortOrder": "asc",
             "skipCount": "true",
         }
         if sweep.start is not None:
-            params[mapping.walk.filter] = to_iso(max(0, sweep.start))
+            params[mapping.ordering.filter] = to_iso(max(0, sweep.start))
         return params
 
     def _open(self, body: bytes) -> Page:
         try:
             return self._mapper.open(body)
-        except Malformed as error:
+        except NotAPage as error:
             raise Unavailable(f"{self.endpoint}: not a page of the API: {error}") from None
 
     async def _hand_over(self, sweep: Sweep, page: Page, turn: Turn) -> None:

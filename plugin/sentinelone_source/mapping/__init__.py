@@ -1,10 +1,10 @@
 """From a mapping file to rows: TOML -> Mapping -> one compiled mapper a table.
 
-The way through the room: `files` finds and merges the TOML, `schema` checks it, `model` is what
-comes out; `paths` and `columns` say what a path finds and what a column takes. `trie` gathers all
-paths of a table, `decoder` makes typed decoders of them, `glue` writes the code that builds a row
-with `tools`, `compiled` puts both together, and `mapper` runs it over pages. `interpreter` does the
-same slowly, one record at a time, for what the typed decoders refuse.
+The way through the room: `spec` finds, merges and checks the TOML; a `Mapping` comes out. `paths`
+says what a path finds, `rows` what a column takes and how rows become lines. `compile` makes code of
+a mapping: typed decoders for the tree of its paths, and a function that makes rows of what they
+read. `mapper` runs it over pages, which `page_reader` takes apart. `interpreter` does the same
+slowly, one record at a time, for what the typed decoders refuse. `explain` accounts for columns.
 
 Nothing here knows of a network.
 """

@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from sentinelone_source.errors import Skippable
-from sentinelone_source.mapping.columns import (
+from sentinelone_source.mapping.compile.decoders import ABSENT
+from sentinelone_source.mapping.numbers import UNREADABLE, decode
+from sentinelone_source.mapping.paths import Path, PathFailed
+from sentinelone_source.mapping.rows.convert import (
     TYPES,
-    Misfit,
+    DoesNotFit,
     fingerprint,
     to_micros,
     to_string,
     with_aliases,
 )
-from sentinelone_source.mapping.decoder import ABSENT
-from sentinelone_source.mapping.exact import UNREADABLE, decode
-from sentinelone_source.mapping.paths import Path, Unevaluable
-from sentinelone_source.mapping.values import mend_surrogates
+from sentinelone_source.mapping.rows.fast_values import mend_surrogates
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from sentinelone_source.mapping.model import Column, Mapping
+    from sentinelone_source.mapping.spec.model import Column, Mapping
 
 RowType = Callable[..., msgspec.Struct]
 
@@ -72,20 +72,20 @@ class Interpreter:
     def identity(self, raw: Any) -> str:
         """The id of a record that need not make a row; empty if it has none."""
         try:
-            return _identity(decode_record(raw), self._mapping.walk.id) or ""
+            return _identity(decode_record(raw), self._mapping.ordering.id) or ""
         except (Skippable, RecursionError):
             return ""
 
     def _interpret(self, record: dict[str, Any], misfits: Counter[str]) -> Interpreted:
         if any(drop.holds(record) for drop in self._mapping.drops):
             return Interpreted("", None, 0, None)
-        walk = self._mapping.walk
+        walk = self._mapping.ordering
         id_ = _identity(record, walk.id)
         if not id_:
             raise Skippable(f"no id at {walk.id.text}")
         try:
             position = to_micros(next(iter(walk.position.find(record)), None))
-        except (Misfit, Unevaluable):
+        except (DoesNotFit, PathFailed):
             raise Skippable(f"no position at {walk.position.text}") from None
         version = _identity(record, walk.version) if walk.version else None
         return Interpreted(id_, version, position, self._row(*self._values(record, misfits)))
@@ -94,7 +94,7 @@ class Interpreter:
         for column in self._mapping.columns:
             try:
                 yield column_value(column, (path.find(record) for path in column.paths))
-            except (Misfit, Unevaluable):
+            except (DoesNotFit, PathFailed):
                 misfits[column.name] += 1
                 yield None
 
@@ -122,8 +122,8 @@ def column_value(column: Column, found: Iterable[list[Any]]) -> Any:
     """A column's value, given the matches of each of its paths.
 
     Raises:
-        Misfit: the type does not take the value.
-        Unevaluable: from the paths, as they are evaluated.
+        DoesNotFit: the type does not take the value.
+        PathFailed: from the paths, as they are evaluated.
     """
     value = _chosen(column, found)
     if value is None:
@@ -147,7 +147,7 @@ def _chosen(column: Column, found: Iterable[list[Any]]) -> Any:
 def _identity(record: Any, path: Path) -> str | None:
     try:
         value = next(iter(path.find(record)), None)
-    except Unevaluable:
+    except PathFailed:
         return None
     return None if value is None else to_string(value)
 

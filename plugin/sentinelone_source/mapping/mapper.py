@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from sentinelone_source.errors import Skippable
-from sentinelone_source.mapping.compiled import Compiled
-from sentinelone_source.mapping.envelope import CURSOR, Envelope, Malformed
-from sentinelone_source.mapping.exact import UNREADABLE
+from sentinelone_source.mapping.compile.compiled_mapping import Compiled
 from sentinelone_source.mapping.interpreter import Interpreted, Interpreter
-from sentinelone_source.mapping.lines import Batch, Piece, encode, pack, row_type
+from sentinelone_source.mapping.numbers import UNREADABLE
 from sentinelone_source.mapping.page import Dead, Known, Page
-from sentinelone_source.mapping.values import UNUSUAL, mend_surrogates
+from sentinelone_source.mapping.page_reader import CURSOR, NotAPage, PageReader
+from sentinelone_source.mapping.rows.fast_values import NEEDS_INTERPRETER, mend_surrogates
+from sentinelone_source.mapping.rows.lines import Batch, Piece, encode, pack, row_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
 _SPACE = re.compile(rb"\s")
@@ -63,7 +63,7 @@ class Mapper:
         self._strict = Compiled(mapping, self._row, strict=True)
         self._texts_only = not self._strict.wants_raw
         self._interpreter = Interpreter(mapping, self._row)
-        self._split = Envelope(mapping.request.records.members, CURSOR, msgspec.Raw)
+        self._split = PageReader(mapping.request.records.members, CURSOR, msgspec.Raw)
 
     @property
     def code(self) -> str:
@@ -78,7 +78,7 @@ class Mapper:
         """Decode a page as far as the mapping needs it.
 
         Raises:
-            Malformed: the body is not JSON, or holds no list of records.
+            NotAPage: the body is not JSON, or holds no list of records.
         """
         body = _compact(body)
         if self._texts_only:
@@ -135,7 +135,7 @@ class Mapper:
         while start + len(made.rows) < stop:
             try:
                 self._build(page, records, raws, *made)
-            except UNUSUAL:
+            except NEEDS_INTERPRETER:
                 id_, version, position, row = self._interpret(page, start + len(made.rows))
                 made.keys.append(f"{id_}@{version}" if version else id_)
                 made.positions.append(position)
@@ -167,7 +167,7 @@ class Mapper:
         try:
             return self._split.open(body)
         except msgspec.ValidationError as error:
-            raise Malformed(str(error)) from None
+            raise NotAPage(str(error)) from None
         except (*UNREADABLE, RecursionError):
             mended = mend_surrogates(body)
             if mended != body:

@@ -35,7 +35,7 @@ class PathError(ConfigError):
     """The text is no JSONPath."""
 
 
-class Unevaluable(Exception):
+class PathFailed(Exception):
     """jsonpath-ng raised on this document, for instance when adding text to a number."""
 
 
@@ -66,7 +66,7 @@ class Path:
         """All matches in a decoded record, in jsonpath-ng's order.
 
         Raises:
-            Unevaluable: jsonpath-ng raised on this document.
+            PathFailed: jsonpath-ng raised on this document.
         """
         found, part = _descend(record, self.members)
         return self.find_below(part) if found else []
@@ -80,7 +80,7 @@ class Path:
             try:
                 return [match.value for match in self.rest.find(part)]
             except Exception as error:
-                raise Unevaluable(str(error)) from error
+                raise PathFailed(str(error)) from error
         return [part]
 
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sentinelone_source.errors import SourceError
-from sentinelone_source.mapping.envelope import CURSOR
-from sentinelone_source.mapping.exact import UNREADABLE
-from sentinelone_source.mapping.salvage import split_broken
+from sentinelone_source.mapping.broken_page import split_broken
+from sentinelone_source.mapping.numbers import UNREADABLE
+from sentinelone_source.mapping.page_reader import CURSOR
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 _PAGE = 1000
 _ENVELOPE = {CURSOR[0], "errors"}

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sentinelone_source.mapping.columns import fingerprint
-from sentinelone_source.mapping.exact import UNREADABLE
-from sentinelone_source.mapping.values import mend_surrogates
+from sentinelone_source.mapping.numbers import UNREADABLE
+from sentinelone_source.mapping.rows.convert import fingerprint
+from sentinelone_source.mapping.rows.fast_values import mend_surrogates
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 _NAMES = r"(?i:[a-z_]*(?:token|licen[cs]e_?key|passphrase|password|secret|api_?key))"
 """Members that hold a secret: registration tokens, licence keys, uninstall passphrases."""

@@ -12,15 +12,15 @@ import msgspec
 
 from sentinelone_source.errors import Skippable
 from sentinelone_source.handover.dead_letters import DeadLetter
-from sentinelone_source.mapping.columns import Misfit, to_micros
-from sentinelone_source.mapping.envelope import Malformed
 from sentinelone_source.mapping.interpreter import decode_record
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.page_reader import NotAPage
 from sentinelone_source.mapping.record_files import page_of
+from sentinelone_source.mapping.rows.convert import DoesNotFit, to_micros
 from sentinelone_source.times import SECOND
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 OLDEST = timedelta(days=2)
 NEWEST = timedelta(days=1)
@@ -104,7 +104,7 @@ class LineParser:
             decode_record(record)
         try:
             page = mapper.open(page_of(mapper.mapping, [record]))
-        except Malformed as error:
+        except NotAPage as error:
             raise Skippable(f"not JSON: {error}") from None
         line = b"".join(piece for batch in mapper.lines(page) for piece in batch.pieces)
         if page.dead:
@@ -141,7 +141,7 @@ def is_json(line: bytes) -> bool:
 def _is_displaced(row: bytes) -> bool:
     try:
         moment = to_micros(_text(_members(row)["TimeGenerated"]))
-    except (KeyError, Misfit, *_UNREADABLE):
+    except (KeyError, DoesNotFit, *_UNREADABLE):
         return False
     age = timedelta(microseconds=time.time() * SECOND - moment)
     return age > OLDEST or -age > NEWEST

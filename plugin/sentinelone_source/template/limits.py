@@ -10,10 +10,10 @@ import re
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from sentinelone_source.documents import unknown
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.schema import RESERVED
+from sentinelone_source.mapping.spec.schema import RESERVED
 from sentinelone_source.template.tables import TYPES
+from sentinelone_source.toml import unknown
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sentinelone_source.documents import read_toml
-from sentinelone_source.mapping.files import built_in_folder, load_mappings
+from sentinelone_source.mapping.spec.files import built_in_folder, load_mappings
+from sentinelone_source.toml import read_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 # A mapping's type -> what the table calls it, what the stream calls it. Azure keeps a guid as text,
 # and a stream has no such type; `source` hands columns on, so both sides must say the same.

@@ -14,7 +14,7 @@ from demo.dce.conftest import STREAM, TABLE, Client, row
 from doubles.azure import Azure
 from sentinelone_source.demo.dce.bodies import MAX_PLAIN, MAX_WIRE
 from sentinelone_source.demo.dce.streams import Stream, built_in_streams, streams_of
-from sentinelone_source.mapping.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_mappings
 
 
 def refusal(answer: Any) -> tuple[int, str]:

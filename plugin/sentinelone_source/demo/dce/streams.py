@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from sentinelone_source.mapping.model import Mapping as TableMapping
+    from sentinelone_source.mapping.spec.model import Mapping as TableMapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ def built_in_streams(folder: Path | None = None) -> list[Stream]:
     Raises:
         ConfigError: a file of that folder is wrong.
     """
-    from sentinelone_source.mapping.files import load_mappings
+    from sentinelone_source.mapping.spec.files import load_mappings
 
     return streams_of(load_mappings(folder).values())
 

@@ -13,13 +13,20 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.mapping.tools import TAKEN, TOOLS, WALK, first_in_raw, holds, uncommon
-from sentinelone_source.mapping.trie import Node, Use, inline, use_of
+from sentinelone_source.mapping.compile.path_tree import Node, Use, inline, use_of
+from sentinelone_source.mapping.compile.runtime import (
+    TAKEN,
+    TOOLS,
+    WALK,
+    first_in_raw,
+    holds,
+    uncommon,
+)
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.decoder import Decoders
-    from sentinelone_source.mapping.model import Column, Mapping
+    from sentinelone_source.mapping.compile.decoders import Decoders
     from sentinelone_source.mapping.paths import Path
+    from sentinelone_source.mapping.spec.model import Column, Mapping
 
 Build = Callable[[Iterator[Any], Iterator[Any], list[Any], list[str], list[int]], None]
 """From typed records, and their raw JSON where a path needs all of it, to three lists."""
@@ -86,7 +93,7 @@ class _Writer:
         """Bring every nested struct into a local variable, from the top down."""
         if self._root.uses:
             self._add("raw = next(raws)")
-        self._add("if record is None: raise Unusual")
+        self._add("if record is None: raise NeedsInterpreter")
         for members, part in sorted(self._decoders.parts.items(), key=lambda item: len(item[0])):
             name, value = part.node.name, self._field(members)
             absent = self._global(f"no_{name}", part.absent)
@@ -111,7 +118,7 @@ class _Writer:
     def walk(self, mapping: Mapping) -> None:
         """What the walk needs: who the record is, which version of it, and where it stands."""
         for name in WALK:
-            path = getattr(mapping.walk, name)
+            path = getattr(mapping.ordering, name)
             if path is None:
                 self._add(f"{name} = None")
             elif path.plain:
@@ -119,14 +126,14 @@ class _Writer:
             else:
                 find = self._global(f"find_{name}", first_in_raw(path))
                 self._add(f"{name} = {find}({self._raw(path)})")
-        self._add("if not id: raise Unusual")
-        self._as_text("id", mapping.walk.id)
-        if mapping.walk.version:
-            self._as_text("version", mapping.walk.version)
-        self._add('if position[10] != "T": raise Unusual')
+        self._add("if not id: raise NeedsInterpreter")
+        self._as_text("id", mapping.ordering.id)
+        if mapping.ordering.version:
+            self._as_text("version", mapping.ordering.version)
+        self._add('if position[10] != "T": raise NeedsInterpreter')
         self._add("position = (iso(position) - EPOCH) // MICROSECOND")
-        if mapping.walk.position.plain:
-            self._checked.add(self._value(mapping.walk.position.members, Use.TEXT))
+        if mapping.ordering.position.plain:
+            self._checked.add(self._value(mapping.ordering.position.members, Use.TEXT))
 
     def dynamics(self, mapping: Mapping) -> None:
         """Compute all dynamic columns by one call, where there are several."""
@@ -159,7 +166,7 @@ class _Writer:
             source = self._glue.lines[-1].partition(" = ")[2]
             if source not in self._checked:
                 test = f'iso({name}) and {name}[10] == "T"'
-                self._add(f"if {name} is not None and not ({test}): raise Unusual")
+                self._add(f"if {name} is not None and not ({test}): raise NeedsInterpreter")
                 self._checked.add(source)
         else:
             self._as_text(name, *column.paths)

@@ -1,7 +1,7 @@
 """What each column type takes, and what it makes of a value.
 
-A value that a type does not take raises `Misfit`; the row then has no such column, and the misfit
-is counted. Values are what `exact.decode` makes of JSON.
+A value that a type does not take raises `DoesNotFit`; the row then has no such column, and the
+misfit is counted. Values are what `numbers.decode` makes of JSON.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.mapping.exact import Number, encode
+from sentinelone_source.mapping.numbers import Number, encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +24,7 @@ _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{16}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class Misfit(Exception):
+class DoesNotFit(Exception):
     """A value that the column's type does not take."""
 
 
@@ -49,7 +49,7 @@ def to_real(value: Any) -> float | int:
     """A number, or text that is one; a whole number stays whole, whatever its size."""
     number = _number(value)
     if isinstance(number, float) and not math.isfinite(number):
-        raise Misfit
+        raise DoesNotFit
     return number
 
 
@@ -59,7 +59,7 @@ def to_boolean(value: Any) -> bool:
         return value
     if isinstance(value, str) and value.lower() in {"true", "false"}:
         return value.lower() == "true"
-    raise Misfit
+    raise DoesNotFit
 
 
 def to_datetime(value: Any) -> str:
@@ -118,19 +118,19 @@ def parse_datetime(value: Any) -> datetime:
     """ISO 8601 text as a moment; without an offset it is UTC.
 
     Raises:
-        Misfit: the value is not text, or not a moment.
+        DoesNotFit: the value is not text, or not a moment.
     """
     if not isinstance(value, str) or value[10:11].upper() not in ("T", " ", ""):
-        raise Misfit
+        raise DoesNotFit
     try:
         moment = datetime.fromisoformat(value.upper())
     except ValueError as error:
-        raise Misfit from error
+        raise DoesNotFit from error
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def to_micros(value: Any) -> int:
-    """ISO 8601 text as microseconds since 1970. Raises Misfit as `parse_datetime` does."""
+    """ISO 8601 text as microseconds since 1970. Raises DoesNotFit as `parse_datetime` does."""
     since = parse_datetime(value) - _EPOCH
     return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
 
@@ -155,7 +155,7 @@ def _number(value: Any) -> int | Number:
     if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = Number(value) if set(value) & set(".eE") else int(value)
     if isinstance(value, bool) or not isinstance(value, int | Number):
-        raise Misfit
+        raise DoesNotFit
     return value
 
 
@@ -165,8 +165,8 @@ def _whole(value: Any, bits: int) -> int:
         exact = number.exact
         # The exponent first: `1e999999999` is whole, and would fill the memory.
         if exact.adjusted() > 20 or exact != exact.to_integral_value():
-            raise Misfit
+            raise DoesNotFit
         number = int(exact)
     if not -(1 << bits) <= number < 1 << bits:
-        raise Misfit
+        raise DoesNotFit
     return number

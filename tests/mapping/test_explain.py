@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mapping.helpers import mapper, page_of, record
-from sentinelone_source.mapping.coverage import ColumnUse, Explanation, Field, explain
-from sentinelone_source.mapping.envelope import Malformed
+from sentinelone_source.mapping.explain import ColumnUse, Explanation, Field, explain
+from sentinelone_source.mapping.page_reader import NotAPage
 
 if TYPE_CHECKING:
     from mapping.helpers import Columns
@@ -92,7 +92,7 @@ def test_records_that_cannot_be_read_do_not_count() -> None:
 
 def test_what_is_no_page() -> None:
     """An error page would be explained as one without records."""
-    with pytest.raises(Malformed):
+    with pytest.raises(NotAPage):
         explain(mapper(), [b"<html>"])
 
 

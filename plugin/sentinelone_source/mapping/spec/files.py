@@ -5,17 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.documents import read_toml, unknown
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.schema import build, normal_column
+from sentinelone_source.mapping.spec.schema import build, normal_column
+from sentinelone_source.toml import read_toml, unknown
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.model import Document, Mapping
+    from sentinelone_source.mapping.spec.model import Document, Mapping
 
 
 def built_in_folder() -> Path:
     """The mappings that come with the package: inside the wheel, or beside the source tree."""
-    package = Path(__file__).parents[1]
+    package = Path(__file__).parents[2]
     inside = package / "mappings"
     return inside if inside.is_dir() else package.parents[1] / "mappings"
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from sentinelone_source.mapping.exact import encode_lines
-from sentinelone_source.mapping.limits import MAX_COLUMN, MAX_LINE, cut_columns
+from sentinelone_source.mapping.numbers import encode_lines
+from sentinelone_source.mapping.rows.limits import MAX_COLUMN, MAX_LINE, cut_columns
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator
 
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 
 class Piece(NamedTuple):

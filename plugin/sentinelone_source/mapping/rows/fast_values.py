@@ -1,7 +1,7 @@
 """What the generated code calls: from a typed field to a column's value, without a detour.
 
-Each function either gives exactly what the interpreter would, or raises `Unusual`, and then the
-interpreter is asked.
+Each function either gives exactly what the interpreter would, or raises `NeedsInterpreter`, and
+then the interpreter is asked.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.mapping.columns import MAX_DEPTH, Misfit, deeper_than, to_json
-from sentinelone_source.mapping.decoder import ABSENT, item_decoder
-from sentinelone_source.mapping.exact import decode
-from sentinelone_source.mapping.paths import Unevaluable
+from sentinelone_source.mapping.compile.decoders import ABSENT, item_decoder
+from sentinelone_source.mapping.numbers import decode
+from sentinelone_source.mapping.paths import PathFailed
+from sentinelone_source.mapping.rows.convert import MAX_DEPTH, DoesNotFit, deeper_than, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ _SURROGATE = re.compile(rb"\\u[dD]").search
 _ESCAPED = len("\\u0000")
 
 
-class Unusual(Exception):
+class NeedsInterpreter(Exception):
     """Only the interpreter knows what to make of this value."""
 
 
@@ -48,7 +48,7 @@ def scalar(value: Any) -> str | None:
         return "false"
     if value.__class__ is int:
         return str(value)
-    raise Unusual
+    raise NeedsInterpreter
 
 
 def first(*values: Any) -> Any:
@@ -70,14 +70,14 @@ def json_text(raw: msgspec.Raw) -> str | None:
 
 
 def dynamic(raw: msgspec.Raw) -> msgspec.Raw | None:
-    """JSON as it came, for a dynamic column; raises Unusual where it has to be changed."""
+    """JSON as it came, for a dynamic column; raises NeedsInterpreter where it has to be changed."""
     data = bytes(raw)
     if not data.isascii():
         data.decode()
     if _has_surrogate(data):
-        raise Unusual
+        raise NeedsInterpreter
     if _brackets(data) > MAX_DEPTH and deeper_than(decode(data), MAX_DEPTH):
-        raise Unusual
+        raise NeedsInterpreter
     return raw if data != b"null" else None
 
 
@@ -126,5 +126,13 @@ def mend_surrogates(document: bytes) -> bytes:
     return mended if mended.isascii() else mended.decode("utf-8", "replace").encode()
 
 
-UNUSUAL = (Unusual, Misfit, Unevaluable, ValueError, TypeError, IndexError, RecursionError)
+NEEDS_INTERPRETER = (
+    NeedsInterpreter,
+    DoesNotFit,
+    PathFailed,
+    ValueError,
+    TypeError,
+    IndexError,
+    RecursionError,
+)
 """Whatever of this the generated code raises, the interpreter takes the record over."""

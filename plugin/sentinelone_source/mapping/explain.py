@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from sentinelone_source.mapping.mapper import Mapper
-    from sentinelone_source.mapping.model import Mapping
     from sentinelone_source.mapping.paths import Path
+    from sentinelone_source.mapping.spec.model import Mapping
 
 Place = tuple[str, ...]
 """Member names from the record down; `[*]` is any item of a list."""
@@ -75,7 +75,7 @@ def explain(mapper: Mapper, pages: Iterable[bytes]) -> Explanation:
         pages: as the API sends them.
 
     Raises:
-        Malformed: one of them is no page.
+        NotAPage: one of them is no page.
     """
     counts, filled, misfits = Counter[str](), Counter[str](), Counter[str]()
     fields: Counter[Place] = Counter()

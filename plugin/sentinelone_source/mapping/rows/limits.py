@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sentinelone_source.mapping.columns import MAX_DEPTH, to_json
-from sentinelone_source.mapping.exact import UNREADABLE, Number, decode
+from sentinelone_source.mapping.numbers import UNREADABLE, Number, decode
+from sentinelone_source.mapping.rows.convert import MAX_DEPTH, to_json
 
 if TYPE_CHECKING:
     from collections import Counter

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
 
-    from sentinelone_source.mapping.conditions import Drop
     from sentinelone_source.mapping.paths import Path
+    from sentinelone_source.mapping.spec.conditions import Drop
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Walk:
+class Ordering:
     """How to go through an endpoint in ascending order of position.
 
     Attributes:
@@ -68,7 +68,7 @@ class Mapping:
     table: str
     stream: str
     request: Request
-    walk: Walk
+    ordering: Ordering
     columns: tuple[Column, ...]
     drops: tuple[Drop, ...] = ()
 

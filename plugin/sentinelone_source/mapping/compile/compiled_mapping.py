@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sentinelone_source.mapping.decoder import build_decoders
-from sentinelone_source.mapping.envelope import CURSOR, Envelope
-from sentinelone_source.mapping.exact import UNREADABLE
-from sentinelone_source.mapping.glue import write_glue
-from sentinelone_source.mapping.tools import TAKEN
-from sentinelone_source.mapping.trie import build_trie
+from sentinelone_source.mapping.compile.codegen import write_glue
+from sentinelone_source.mapping.compile.decoders import build_decoders
+from sentinelone_source.mapping.compile.path_tree import build_trie
+from sentinelone_source.mapping.compile.runtime import TAKEN
+from sentinelone_source.mapping.numbers import UNREADABLE
+from sentinelone_source.mapping.page_reader import CURSOR, PageReader
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping
 
 
 class Compiled:
@@ -36,7 +36,7 @@ class Compiled:
         glue = write_glue(mapping, root, decoders, row, strict)
         self.code = glue.code
         self.build = glue.compile()
-        self.open = Envelope(mapping.request.records.members, CURSOR, decoders.record).open
+        self.open = PageReader(mapping.request.records.members, CURSOR, decoders.record).open
         self.wants_raw = bool(root.uses)
         self._decode = msgspec.json.Decoder(decoders.record).decode
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import msgspec
 
-from sentinelone_source.mapping.exact import UNREADABLE
-from sentinelone_source.mapping.salvage import split_broken
+from sentinelone_source.mapping.broken_page import split_broken
+from sentinelone_source.mapping.numbers import UNREADABLE
 
 CURSOR = ("pagination", "nextCursor")
 
@@ -17,11 +17,11 @@ _TAIL = 2048
 """Bytes of a page in which its cursor is looked for; the API's have some 200."""
 
 
-class Malformed(Exception):
+class NotAPage(Exception):
     """The body is not a page: not JSON, or without the list of records."""
 
 
-class Envelope:
+class PageReader:
     """Splits a page into records and cursor.
 
     Args:
@@ -45,12 +45,12 @@ class Envelope:
             msgspec.ValidationError: a record is of another type than expected.
             msgspec.DecodeError, UnicodeDecodeError: the body is not JSON.
             RecursionError: the body is nested too deep.
-            Malformed: there is no list of records.
+            NotAPage: there is no list of records.
         """
         page = self._decode(body)
         records = _reach(page, self._records)
         if not isinstance(records, list):
-            raise Malformed(f"no list at $.{'.'.join(self._records)}")
+            raise NotAPage(f"no list at $.{'.'.join(self._records)}")
         cursor = _reach(page, self._cursor)
         return records, cursor or None
 
@@ -58,15 +58,15 @@ class Envelope:
         """`open` for a body with a record that is not valid JSON, or too deep for any decoder.
 
         Raises:
-            Malformed: the body is not a page, or only a part of one.
+            NotAPage: the body is not a page, or only a part of one.
         """
         found = split_broken(body, self._records, self._cursor[0])
         if found is None:
-            raise Malformed(self._reason(body))
+            raise NotAPage(self._reason(body))
         try:
             _, cursor = self.open(body[: found.start] + b"[" + body[found.end :])
         except (*UNREADABLE, RecursionError) as error:
-            raise Malformed(str(error)) from None
+            raise NotAPage(str(error)) from None
         return found.records, cursor
 
     def _reason(self, body: bytes) -> str:
@@ -79,7 +79,7 @@ class Envelope:
         return ""
 
 
-def glimpse(body: bytes) -> str | None:
+def peek_cursor(body: bytes) -> str | None:
     """The next cursor of a page that ends with it, as the API's do; None where it does not.
 
     Nothing is decoded but that end. No text within the page looks like it: there, the quotes are

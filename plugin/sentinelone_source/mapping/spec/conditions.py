@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.mapping.columns import to_string
-from sentinelone_source.mapping.exact import Number
-from sentinelone_source.mapping.paths import Path, Unevaluable
+from sentinelone_source.mapping.numbers import Number
+from sentinelone_source.mapping.paths import Path, PathFailed
+from sentinelone_source.mapping.rows.convert import to_string
 
 if TYPE_CHECKING:
     import re
@@ -33,7 +33,7 @@ class Condition:
         """The same, given how to find the path's matches; where jsonpath-ng raises are none."""
         try:
             found = find(part)
-        except Unevaluable:
+        except PathFailed:
             found = []
         return self.test(found)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from sentinelone_source.mapping.trie import Node, Use
+from sentinelone_source.mapping.compile.path_tree import Node, Use
 
 Decode = Callable[[Any], Any]
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapping.helpers import mapper
-from sentinelone_source.mapping.envelope import glimpse
+from sentinelone_source.mapping.page_reader import peek_cursor
 
 LURES = [
     ',"pagination":{"nextCursor":"lure"}}',
@@ -42,7 +42,7 @@ def test_it_is_the_cursor_or_nothing(page: dict[str, Any], order: list[str], spa
     """A text within a record is followed as if it were the next page."""
     page = {name: page[name] for name in order if name in page}
     body = json.dumps(page, indent=1 if spaced else None, ensure_ascii=False)
-    seen = glimpse(body.encode("utf-8", "replace"))
+    seen = peek_cursor(body.encode("utf-8", "replace"))
     assert not seen or seen == mapper().open(body.encode("utf-8", "replace")).cursor
 
 
@@ -64,4 +64,4 @@ def test_it_is_the_cursor_or_nothing(page: dict[str, Any], order: list[str], spa
 )
 def test_where_it_is_seen(body: bytes, cursor: str | None) -> None:
     """The page is waited for, though its cursor comes last; or what is no page stops the feed."""
-    assert glimpse(body) == cursor
+    assert peek_cursor(body) == cursor

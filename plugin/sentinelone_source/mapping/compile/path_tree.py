@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sentinelone_source.mapping.model import Column, Mapping
     from sentinelone_source.mapping.paths import Path
+    from sentinelone_source.mapping.spec.model import Column, Mapping
 
 
 class Use(Enum):
@@ -100,7 +100,7 @@ def build_trie(mapping: Mapping, taken: Iterable[str] = ()) -> Node:
     for column in mapping.columns:
         for path in column.paths:
             _add(root, path, use_of(column) if inline(column) else Use.RAW)
-    walk = mapping.walk
+    walk = mapping.ordering
     for path in filter(None, (walk.id, walk.version, walk.position)):
         _add(root, path, Use.TEXT if path.plain else Use.RAW)
     for drop in mapping.drops:

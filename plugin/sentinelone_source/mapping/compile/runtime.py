@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sentinelone_source.mapping import values
-from sentinelone_source.mapping.columns import fingerprint, to_int, to_long
 from sentinelone_source.mapping.interpreter import find_in_raw, on_raw
+from sentinelone_source.mapping.rows import fast_values as values
+from sentinelone_source.mapping.rows.convert import fingerprint, to_int, to_long
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.conditions import Condition
-    from sentinelone_source.mapping.model import Column
     from sentinelone_source.mapping.paths import Path
+    from sentinelone_source.mapping.spec.conditions import Condition
+    from sentinelone_source.mapping.spec.model import Column
 
 TOOLS: dict[str, Any] = {
     "EPOCH": values.EPOCH,
     "MICROSECOND": values.MICROSECOND,
-    "Unusual": values.Unusual,
+    "NeedsInterpreter": values.NeedsInterpreter,
     "as_boolean": msgspec.json.Decoder(bool | None).decode,
     "as_number": msgspec.json.Decoder(int | float | None).decode,
     "as_text": msgspec.json.Decoder(str | int | float | bool | None).decode,

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sentinelone_source.documents import convert, unknown
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping import conditions
-from sentinelone_source.mapping.columns import TYPES
-from sentinelone_source.mapping.conditions import Condition, Drop
-from sentinelone_source.mapping.model import Column, Document, Mapping, Request, Walk
 from sentinelone_source.mapping.paths import Path, PathError, parse_path
+from sentinelone_source.mapping.rows.convert import TYPES
+from sentinelone_source.mapping.spec import conditions
+from sentinelone_source.mapping.spec.conditions import Condition, Drop
+from sentinelone_source.mapping.spec.model import Column, Document, Mapping, Ordering, Request
+from sentinelone_source.toml import convert, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,7 +42,7 @@ class _Request(msgspec.Struct):
     params: dict[str, str | int | bool | list[str | int]] = {}
 
 
-class _Walk(msgspec.Struct):
+class _Ordering(msgspec.Struct):
     id: str
     position: str
     filter: str
@@ -65,7 +65,7 @@ class _Drop(msgspec.Struct):
 class _Document(msgspec.Struct):
     table: str
     request: _Request
-    walk: _Walk
+    walk: _Ordering
     columns: dict[str, Any]
     stream: str | None = None
     drop: list[_Drop] = []
@@ -102,7 +102,7 @@ def build(name: str, document: Document, file: str) -> Mapping:
         table=checked.table,
         stream=stream,
         request=_request(checked.request, where),
-        walk=_walk(checked.walk, where),
+        ordering=_ordering(checked.walk, where),
         columns=_columns(checked.columns, where),
         drops=tuple(_drop(drop, f"{where}: drop {n}") for n, drop in enumerate(checked.drop, 1)),
     )
@@ -144,7 +144,7 @@ def _query_value(value: str | int | bool | list[str | int]) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _walk(walk: _Walk, where: str) -> Walk:
+def _ordering(walk: _Ordering, where: str) -> Ordering:
     paths = {
         key: _path(getattr(walk, key), f"{where}: walk.{key}")
         for key in ("id", "version", "position")
@@ -155,7 +155,7 @@ def _walk(walk: _Walk, where: str) -> Walk:
             raise ConfigError(f"{where}: walk.{key}: {path.text!r} can match more than once")
     for key in ("filter", "sort_by"):
         _check_query_name(getattr(walk, key), f"{where}: walk.{key}")
-    return Walk(
+    return Ordering(
         id=paths["id"],
         version=paths.get("version"),
         position=paths["position"],

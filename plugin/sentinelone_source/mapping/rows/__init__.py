@@ -1,0 +1,1 @@
+"""What a row holds: column types, limits, lines."""
