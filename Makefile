@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-# `make helm`, `make kusto`, `make test-shippers` and `make test-long` use more if it is there.
-.PHONY: run test test-long test-shippers helm kusto check unit smoke coverage format bench clean
+# `make helm`, `make nfpm`, `make kusto`, `make test-shippers` and `make test-long` use more if it is there.
+.PHONY: run test test-long test-shippers helm nfpm kusto check unit smoke coverage format bench clean
 SUITE  := -n auto -m "not slow and not shippers"
 
 run: $(VENV)/.ready  ## the poller against the built-in demo console, rows on stdout
@@ -39,6 +39,9 @@ coverage: $(VENV)/.ready  ## lines and branches that the suite runs, in its proc
 
 helm: $(VENV)/.ready  ## Helm, which the tests of deploy/helm use; needs Go
 	GOBIN=$(CURDIR)/$(BIN) go install helm.sh/helm/v3/cmd/helm@v3.22.0
+
+nfpm: $(VENV)/.ready  ## nfpm, which the tests of deploy/packages use; needs Go
+	GOBIN=$(CURDIR)/$(BIN) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.41.0
 
 kusto: $(VENV)/.ready  ## Microsoft's KQL language service, which some tests of deploy/azure use; needs npm
 	npm install --silent --no-fund --no-audit --prefix $(VENV) @kusto/language-service-next@12
