@@ -17,6 +17,7 @@ PARTS = {
     "hot": "bench.hot",
     "peers": "bench.peers",
     "end-to-end": "bench.endtoend",
+    "keys": "bench.keys",
     "memory": "bench.memory",
     "start": "bench.start",
 }

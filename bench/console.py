@@ -1,8 +1,8 @@
 """A console that costs next to nothing, in a process of its own.
 
 Pages are made and compressed before they are asked for where there are few, and when they are
-asked for where there are many. `python -m bench.console PAGES LATENCY` prints its port; a line on
-stdin is answered with an account of the requests since the last one.
+asked for where there are many. `python -m bench.console PAGES LATENCY ORDER` prints its port; a
+line on stdin is answered with an account of the requests since the last one.
 """
 
 from __future__ import annotations
@@ -49,10 +49,12 @@ class Console:
     Args:
         pages: of each table.
         latency: seconds from a request to its answer.
+        order: of the records' positions.
     """
 
-    def __init__(self, pages: int, latency: float) -> None:
+    def __init__(self, pages: int, latency: float, order: str = "in order") -> None:
         self._pages = pages
+        self._order = order
         self._latency = latency
         self._tables = {f"{_PREFIX}{mappings()[name].request.path}": name for name in TABLES}
         self._lock = threading.Lock()
@@ -120,7 +122,7 @@ class Console:
             return _gzip(b'{"data":[],"pagination":{"nextCursor":null,"totalItems":0}}')
         following = number + 1 if number + 1 < self._pages else None
         cursor = None if following is None else _cursor(name, following)
-        return _gzip(template(name).page(number, cursor))
+        return _gzip(template(name).page(number, cursor, self._order))
 
 
 def _cursor(name: str, number: int) -> str:
@@ -142,9 +144,9 @@ def _target(stream: BinaryIO) -> str:
     return words[1].decode() if words else ""
 
 
-def main(pages: str, latency: str) -> None:
+def main(pages: str, latency: str, order: str) -> None:
     """Serve until stdin ends."""
-    console = Console(int(pages), float(latency))
+    console = Console(int(pages), float(latency), order)
     print(console.port, flush=True)
     threading.Thread(target=console.serve, daemon=True).start()
     console.report()

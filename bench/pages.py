@@ -6,6 +6,7 @@ One page is generated; the others repeat it with ids, versions and positions of 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -24,6 +25,12 @@ TABLES = ("agents", "threats", "activities", "alerts", "groups")
 _BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
 _STEP = timedelta(milliseconds=37)
 """Between two records."""
+ORDERS: dict[str, Callable[[int], int]] = {
+    "in order": lambda n: n,
+    "at one position": lambda _: 0,
+    "in no order": lambda n: n * 104_729 % 1_000_003,
+}
+"""Steps from the begin to the position of each record."""
 _FIRST_ID = 1_900_000_000_000_000_000
 
 
@@ -39,14 +46,14 @@ class Template:
 
     records: list[bytes]
 
-    def page(self, number: int = 0, cursor: str | None = None) -> bytes:
+    def page(self, number: int = 0, cursor: str | None = None, order: str = "in order") -> bytes:
         """The page of that number as the console writes it: no white space, the cursor last."""
         first = number * len(self.records)
-        at = _BEGIN + first * _STEP
+        place = ORDERS[order]
         filled = []
-        for n, record in enumerate(self.records, _FIRST_ID + first):
-            filled.append(record % {b"id": b"%d" % n, b"at": text(at).encode()})
-            at += _STEP
+        for n, record in enumerate(self.records, first):
+            at = text(_BEGIN + place(n) * _STEP).encode()
+            filled.append(record % {b"id": b"%d" % (_FIRST_ID + n), b"at": at})
         following = b"null" if cursor is None else b'"%b"' % cursor.encode()
         parts = (b",".join(filled), following)
         return b'{"data":[%b],"pagination":{"nextCursor":%b,"totalItems":0}}' % parts

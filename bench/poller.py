@@ -90,9 +90,9 @@ class Bench:
 
 
 @contextmanager
-def console(pages: int, latency: float = 0.0) -> Iterator[Bench]:
+def console(pages: int, latency: float = 0.0, order: str = "in order") -> Iterator[Bench]:
     """A console with so many pages a table, answering after so many seconds."""
-    command = [sys.executable, "-m", "bench.console", str(pages), str(latency)]
+    command = [sys.executable, "-m", "bench.console", str(pages), str(latency), order]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         try:
