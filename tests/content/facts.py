@@ -16,7 +16,6 @@ ROOT = HERE.parents[1]
 OUR_PARSER = ROOT / "deploy/azure/SentinelOne.kql"
 NEEDS: dict[str, Any] = json.loads((HERE / "needs.json").read_text())
 ITEMS: dict[str, dict[str, Any]] = NEEDS["items"]
-SPELLINGS: dict[str, list[str]] = NEEDS["spellings"]
 ASIM: dict[str, Any] = NEEDS["asim"]
 PARSER: dict[str, dict[str, Any]] = json.loads((HERE / "parser.json").read_text())["columns"]
 TABLES: dict[str, dict[str, str]] = json.loads((HERE.parent / "mapping/tables.json").read_text())

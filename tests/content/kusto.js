@@ -1,5 +1,5 @@
-// Checks KQL as Kusto's own language service reads it. Takes JSON on stdin: {tables: {name: {column: type}},
-// functions: {name: body}, queries: {name: text}}; gives {name: {errors: [text], columns: {name: type}}}.
+// Checks KQL with Kusto's language service. Takes a JSON list on stdin, of {tables: {name: {column: type}},
+// parser: body, queries: {name: text}}; gives a list of {name: {errors: [text], columns: {name: type}}}.
 require("@kusto/language-service-next/bridge.js");
 require("@kusto/language-service-next");
 
@@ -26,11 +26,13 @@ function check(text, globals) {
   };
 }
 
-const asked = JSON.parse(require("fs").readFileSync(0, "utf8"));
-const functions = Object.entries(asked.functions || {}).map(
-  ([name, body]) => new Symbols.FunctionSymbol.$ctor16(name, "()", body, null),
-);
-const database = new Symbols.DatabaseSymbol.ctor("workspace", [...Object.entries(asked.tables).map(table), ...functions]);
-const globals = GlobalState.Default.WithDatabase(database);
-const answers = Object.entries(asked.queries).map(([name, text]) => [name, check(text, globals)]);
-console.log(JSON.stringify(Object.fromEntries(answers)));
+function answer(asked) {
+  const body = new Symbols.FunctionSymbol.$ctor16("SentinelOne", "()", asked.parser, null);
+  const tables = Object.entries(asked.tables).map(table);
+  const database = new Symbols.DatabaseSymbol.ctor("workspace", [...tables, body]);
+  const globals = GlobalState.Default.WithDatabase(database);
+  const answers = Object.entries(asked.queries).map(([name, text]) => [name, check(text, globals)]);
+  return Object.fromEntries(answers);
+}
+
+console.log(JSON.stringify(JSON.parse(require("fs").readFileSync(0, "utf8")).map(answer)));

@@ -36,7 +36,7 @@ def ordered(rows: Rows) -> list[list[tuple[str, str]]]:
 
 @pytest.mark.parametrize(("item", "setting", "story"), MATRIX)
 def test_verdicts(item: str, setting: str, story: str, workspaces: Workspaces) -> None:
-    """Somebody would rely on a rule that finds nothing, or be woken by one that finds too much."""
+    """Each item finds in each story exactly what its documented verdict says."""
     facts, (tell, answers) = ITEMS[item], STORIES[story]
     verdict, wanted = facts["verdicts"][setting], answers.get(item, [])
     workspace = workspaces(tell, setting)
@@ -53,7 +53,7 @@ def test_verdicts(item: str, setting: str, story: str, workspaces: Workspaces) -
 
 @pytest.mark.parametrize("item", ITEMS)
 def test_queries_need_what_the_items_need(item: str) -> None:
-    """A verdict would be about another question than Microsoft's content asks."""
+    """A query reads the columns and activity types that Microsoft's item reads."""
     known = {*PARSER, "DataSrcUserName"}
     code = re.sub(r"//.*|'[^']*'", "", query_of(item))
     assert set(re.findall(r"\w+", code)) & known == set(ITEMS[item]["parser_columns"])
@@ -63,7 +63,7 @@ def test_queries_need_what_the_items_need(item: str) -> None:
 
 @pytest.mark.parametrize("item", ["rules/AgentUninstalled", "rules/MultipleAlertsOnHost"])
 def test_a_row_that_comes_twice_is_an_alert(item: str, workspaces: Workspaces) -> None:
-    """The documentation would warn of duplicates for no reason."""
+    """A repeated activity raises an alert, as the documentation warns."""
 
     def twice() -> Story:
         story = quiet()
@@ -75,14 +75,14 @@ def test_a_row_that_comes_twice_is_an_alert(item: str, workspaces: Workspaces) -
 
 
 def test_more_columns_fill_the_state_of_agents(workspaces: Workspaces) -> None:
-    """Who adds the columns as documented would still not see whether a firewall is on."""
+    """The documented columns fill the state of agents."""
     item = "hunting/AgentStatus"
     found = workspaces(eventful, "more columns").ask(query_of(item), "24h")
     assert ordered(found) == ordered(STORIES["eventful"][1][item])
 
 
 def test_our_parser_on_the_connectors_rows(workspaces: Workspaces) -> None:
-    """Agents that the connector dates back to their creation would be promised to daily hunts."""
+    """Daily hunts miss agents in the connector's rows, which have the time of their creation."""
     workspace = workspaces(eventful, "connector with our parser")
     assert len(workspace.ask(query_of("workbook/AgentsByVersion"))) == 2
     assert workspace.ask(query_of("hunting/AgentNotUpdated"), "24h") == []
@@ -90,7 +90,7 @@ def test_our_parser_on_the_connectors_rows(workspaces: Workspaces) -> None:
 
 @pytest.mark.parametrize("setting", ["aliases", "parser"])
 def test_new_addresses_of_administrators(setting: str, workspaces: Workspaces) -> None:
-    """The documented replacement of the rule that never fires would not fire either."""
+    """The documented replacement of the rule that never fires finds new addresses."""
     query = documented("kusto", "DataRole")
 
     def first_login() -> Story:
@@ -109,7 +109,7 @@ def test_new_addresses_of_administrators(setting: str, workspaces: Workspaces) -
 
 
 def test_users_by_alerts(workspaces: Workspaces) -> None:
-    """The documented replacement of the hunting query without users would name none either."""
+    """The documented replacement of the hunting query names users."""
     query = documented("kusto", "LastLoggedInUserName")
     found = workspaces(eventful, "parser").ask(query)
     assert ordered(found) == ordered([{"User": "anna", "Alerts": 2}, {"User": "ben", "Alerts": 1}])

@@ -28,7 +28,7 @@ def table(title: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_verdicts(kind: str) -> None:
-    """Somebody would wait for a rule that cannot fire, or not use one that can."""
+    """docs/content.md has the verdict of every item, and what it lacks."""
     documented = {name: (cells[:4], why) for name, *cells, why in table(KINDS[kind])}
     items = {
         facts["name"].removeprefix("Sentinel One - "): facts
@@ -44,7 +44,7 @@ def test_verdicts(kind: str) -> None:
 
 
 def test_sums() -> None:
-    """The short table would promise more, or less, than the long ones."""
+    """The summary counts the verdicts of the tables."""
     counts = [
         Counter(facts["verdicts"][setting] for facts in ITEMS.values()) for setting in SETTINGS
     ]
@@ -54,7 +54,7 @@ def test_sums() -> None:
 
 
 def test_columns_of_our_parser() -> None:
-    """A column would be filled that nobody knows of, or one promised that stays empty."""
+    """docs/content.md and the parser's head name the columns that it fills."""
     from content.test_parser import FILLED, SPELLINGS
 
     known = set().union(*FILLED.values(), *(wanted for _, wanted in SPELLINGS))
