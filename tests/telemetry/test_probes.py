@@ -17,9 +17,8 @@ from doubles import faults
 from sentinelone_source.config.listen import Address
 from sentinelone_source.console.expiry import DETAILS
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.telemetry import health as healthiness
 from sentinelone_source.telemetry import listener
-from sentinelone_source.telemetry.health import STALE, Health, Heartbeat
+from sentinelone_source.telemetry.health import Health, Heartbeat
 from sentinelone_source.telemetry.listener import MOST, Listener, Reply
 from sentinelone_source.telemetry.logs import configure_logs
 from support.in_http import InHttp
@@ -127,17 +126,15 @@ def test_stuck_loop() -> None:
     heartbeat = Heartbeat()
     health = Health(heartbeat, [], lambda: "")
     assert health.live("").status == 200
-    heartbeat._at -= STALE + 11
+    heartbeat._at -= heartbeat.stuck_after + 11
     reply = health.live("")
     assert reply.status == 503
     assert json.loads(reply.body)["reason"] == "the event loop has not turned for 41 s"
 
 
-def test_loop_that_is_blocked(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whatever blocks the event loop goes unnoticed, or is held against it for ever."""
-    monkeypatch.setattr(healthiness, "STALE", 0.5)
-    monkeypatch.setattr(healthiness, "BEAT", 0.01)
-    heartbeat = Heartbeat()
+def test_loop_that_is_blocked() -> None:
+    """While something blocks the event loop the process is not alive, and afterwards it is."""
+    heartbeat = Heartbeat(every=0.01, stuck_after=0.5)
     health = Health(heartbeat, [], lambda: "")
 
     async def blocked() -> None:

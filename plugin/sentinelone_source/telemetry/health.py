@@ -11,11 +11,6 @@ import msgspec
 
 from sentinelone_source.telemetry.listener import Reply
 
-BEAT = 1.0
-"""Seconds between two beats."""
-STALE = 30.0
-"""Seconds without a beat after which the event loop counts as stuck."""
-
 
 class Console(Protocol):
     """A console, as far as readiness goes."""
@@ -30,16 +25,23 @@ class Console(Protocol):
 
 
 class Heartbeat:
-    """Beats as long as the event loop turns."""
+    """Beats as long as the event loop turns.
 
-    def __init__(self) -> None:
+    Args:
+        every: seconds between two beats.
+        stuck_after: seconds without a beat after which the event loop counts as stuck.
+    """
+
+    def __init__(self, every: float = 1.0, stuck_after: float = 30.0) -> None:
+        self._every = every
+        self.stuck_after = stuck_after
         self._at = time.monotonic()
 
     async def run(self) -> None:
         """Beat until cancelled."""
         while True:
             self._at = time.monotonic()
-            await asyncio.sleep(BEAT)
+            await asyncio.sleep(self._every)
 
     @property
     def age(self) -> float:
@@ -60,7 +62,7 @@ class Health:
     def live(self, _: str) -> Reply:
         """200 while the event loop turns, whatever the console does."""
         age = self._heartbeat.age
-        if age > STALE:
+        if age > self._heartbeat.stuck_after:
             reason = f"the event loop has not turned for {age:.0f} s"
             return _json(503, "stuck", reason=reason)
         return _json(200, "alive")
