@@ -62,7 +62,7 @@ def assemble(
     consoles = _consoles(settings, mappings, patience, timings)
     state = State(settings.state_path)
     try:
-        way, settle = _way(settings, patience, pace)
+        way, settle = _way(settings, patience, pace, timings)
         settling = Settling(state, way, settle)
         dead_letters = DeadLetters(settings.state_path)
         delivery = Delivery(way, settling, state, dead_letters)
@@ -95,18 +95,20 @@ def _beside(
         yield [*beside, heartbeat.run]
 
 
-def _way(settings: Settings, patience: float | None, pace: Pace | None) -> tuple[Way, float]:
+def _way(
+    settings: Settings, patience: float | None, pace: Pace | None, timings: Timings
+) -> tuple[Way, float]:
     """The way to the shipper, and the seconds until what went there is settled."""
     if settings.handover.to == "stdout":
         return Stdout(patience=patience), settings.settle
+    from sentinelone_source.handover.client import ShipperClient
     from sentinelone_source.handover.http import Http
-    from sentinelone_source.handover.listener import Listener
 
     try:
-        listener = Listener(settings.handover, patience)
+        client = ShipperClient(settings.handover, patience, timings)
     except ConfigError as error:
         raise ConfigError(f"{settings.source}: {error}") from None
-    return Http(listener, patience=patience, pace=pace), 0.0
+    return Http(client, patience=patience, pace=pace), 0.0
 
 
 def _selected(settings: Settings, tables: Sequence[str]) -> list[Mapping]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Timings:
-    """Waits of a running source.
+    """Waits of a running source, named for what waits.
 
     Attributes:
         once_patience: how long `run --once` waits for a console or a shipper that stays away.
@@ -18,6 +18,12 @@ class Timings:
         token_refused: between tries with a token that a console refuses.
         token_look: between looks at the token's file meanwhile.
         token_probe: for what other endpoints say of a token that one of them refuses.
+        shipper_connect: for a connection to the shipper.
+        shipper_answer: for its answer: Vector answers when Azure has taken the rows.
+        shipper_idle: until a connection that nobody uses is closed; Fluent Bit logs an error for
+            each that is idle for 10.
+        azure_connect: for a connection to Azure.
+        azure_answer: for each part of its answer.
         smaller_pages: until a console that failed at large pages is asked for larger ones again.
     """
 
@@ -29,6 +35,11 @@ class Timings:
     token_refused: float = 300.0
     token_look: float = 1.0
     token_probe: float = 30.0
+    shipper_connect: float = 10.0
+    shipper_answer: float = 600.0
+    shipper_idle: float = 2.0
+    azure_connect: float = 10.0
+    azure_answer: float = 30.0
     smaller_pages: float = 600.0
 
 

@@ -177,7 +177,7 @@ def test_passing_trouble(cloud: Cloud, where: str, status: int) -> None:
 @pytest.mark.parametrize("where", ["discovery", "token"])
 def test_no_answer(cloud: Cloud, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Entra ID hangs, and we hang with it for ever."""
-    monkeypatch.setattr("sentinelone_source.azure.web.TIMEOUT", (0.5, 0.5))
+    monkeypatch.setattr("sentinelone_source.azure.session.TIMEOUT", (0.5, 0.5))
     cloud.azure.faults.add(reset(where), hang(where, 5))
     for _ in range(2):
         with pytest.raises(Unavailable, match=r"no connection|no answer"):

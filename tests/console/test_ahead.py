@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from sentinelone_source.console.ahead import Ahead, Query
-from sentinelone_source.console.session import Answer
+from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import Unavailable
 
 ONE, OTHER = {"cursor": "one"}, {"cursor": "other"}
@@ -21,7 +21,7 @@ class Asked:
         self.given_up = 0
         self.ahead = Ahead(self.fetch)
 
-    async def fetch(self, query: Query) -> Answer:
+    async def fetch(self, query: Query) -> Response:
         self.queries.append(query)
         try:
             await asyncio.sleep(0.01)
@@ -30,7 +30,7 @@ class Asked:
             raise
         if query is OTHER:
             raise Unavailable("gone")
-        return Answer("agents", query["cursor"].encode(), "", None)
+        return Response("agents", query["cursor"].encode(), "", None)
 
 
 def test_the_same_page_is_asked_for_once() -> None:

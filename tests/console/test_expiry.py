@@ -13,7 +13,7 @@ import pytest
 from sentinelone_source.config import Console
 from sentinelone_source.console import expiry
 from sentinelone_source.console.expiry import DETAILS, Expiry, claimed_expiry, told_expiry
-from sentinelone_source.console.session import Answer
+from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import FeedRefused, SourceError, Unavailable
 from sentinelone_source.telemetry.logs import configure_logs
 from sentinelone_source.times import parse_moment
@@ -31,8 +31,8 @@ def token(claims: object) -> str:
     return f"eyJhbGciOiJFUzI1NiJ9.{body}.c2lnbmF0dXJl"
 
 
-def answer(body: bytes) -> Answer:
-    return Answer(DETAILS, body, "", None)
+def answer(body: bytes) -> Response:
+    return Response(DETAILS, body, "", None)
 
 
 class Told:
@@ -42,7 +42,7 @@ class Told:
         self.answers = list(answers)
         self.asked: list[tuple[str, Any]] = []
 
-    async def post(self, endpoint: str, document: Any) -> Answer:
+    async def post(self, endpoint: str, document: Any) -> Response:
         self.asked.append((endpoint, document))
         said = self.answers.pop(0)
         if isinstance(said, SourceError):

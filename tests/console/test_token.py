@@ -11,7 +11,7 @@ import pytest
 from sentinelone_source.config import Console
 from sentinelone_source.console.token import Token
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.secrets_on_disk import SecretFile
+from sentinelone_source.secret_file import SecretFile
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -14,10 +14,11 @@ from structlog.testing import capture_logs
 
 from sentinelone_source.config import Handover
 from sentinelone_source.errors import ConfigError, ReaderGone
+from sentinelone_source.handover.client import ShipperClient
 from sentinelone_source.handover.http import Http, Pace
-from sentinelone_source.handover.listener import Listener
 from sentinelone_source.handover.way import Receipt
-from sentinelone_source.threads import in_thread
+from sentinelone_source.timings import Timings
+from sentinelone_source.worker_threads import in_thread
 from support.in_http import Fault, InHttp, hang, lost_answer, reset, status
 from support.waiting import LONG
 
@@ -47,7 +48,7 @@ def way_to(
     shipper: InHttp, patience: float | None = None, postpone: float = 60, **settings: str
 ) -> Http:
     """The way to a shipper's listener, with waits too short to matter."""
-    listener = Listener(Handover(to=shipper.url, **settings), patience)
+    listener = ShipperClient(Handover(to=shipper.url, **settings), patience)
     return Http(listener, patience=patience, pace=Pace(0.001, 0.01, postpone))
 
 
@@ -321,12 +322,13 @@ def test_idle_connections_are_closed() -> None:
     connections: Counter[object] = Counter()
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        listener = Listener(Handover(to=f"http://127.0.0.1:{server.server_port}/"), None, idle=0.2)
+        settings = Handover(to=f"http://127.0.0.1:{server.server_port}/")
+        client = ShipperClient(settings, None, Timings(shipper_idle=0.2))
 
         async def send() -> None:
             for _ in range(2):
                 for _ in range(3):
-                    await listener.send("threats", b"{}\n")
+                    await client.send("threats", b"{}\n")
                 assert await in_thread(closed.wait, LONG)
                 closed.clear()
 

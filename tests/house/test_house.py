@@ -13,21 +13,16 @@ import sentinelone_source
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(sentinelone_source.__file__).parent
-COMMON = {"errors", "times", "timings", "threads", "toml", "retries", "http"} | {
-    "certificates",
-    "secrets_on_disk",
-}
+COMMON = {"errors", "times", "timings", "worker_threads", "toml", "http", "secret_file"}
 MAY_KNOW = {
     "errors": set(),
     "times": set(),
     "timings": set(),
-    "http": {"errors", "config"},
-    "threads": set(),
+    "http": {"errors", "times", "timings", "config"},
+    "worker_threads": set(),
     "toml": {"errors"},
     "memory": set(),
-    "retries": {"errors"},
-    "certificates": {"errors"},
-    "secrets_on_disk": {"errors"},
+    "secret_file": {"errors"},
     "telemetry": COMMON | {"config", "console", "feed", "handover"},
     "config": COMMON,
     "mapping": COMMON,

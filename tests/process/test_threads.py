@@ -11,7 +11,7 @@ import weakref
 
 import pytest
 
-from sentinelone_source.threads import in_thread
+from sentinelone_source.worker_threads import in_thread
 
 
 class Body:
@@ -58,7 +58,7 @@ def test_a_call_that_hangs_does_not_keep_the_process() -> None:
     """A console that does not answer keeps a stopped poller alive."""
     code = """if True:
         import asyncio, time
-        from sentinelone_source.threads import in_thread
+        from sentinelone_source.worker_threads import in_thread
         async def work():
             async with asyncio.timeout(0.1):
                 await in_thread(time.sleep, 3600)

@@ -12,8 +12,8 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from sentinelone_source.handover import listener
 from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.timings import DEFAULTS
 from shippers.vector import WAYS, azure_sinks, load, problems, routes, text
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def test_http_answers_while_somebody_waits() -> None:
             pauses += min(pause, request["retry_max_duration_secs"])
             pause, following = following, pause + following
         longest = (request["retry_attempts"] + 1) * request["timeout_secs"] + pauses
-        assert longest < listener._ANSWER
+        assert longest < DEFAULTS.shipper_answer
 
 
 def test_exec_keeps_rows_on_disk_and_the_log_apart() -> None:

@@ -23,7 +23,7 @@ from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.token_refresher import TokenRefresher
 from sentinelone_source.config import is_loopback
 from sentinelone_source.errors import ConfigError, SourceError
-from sentinelone_source.secrets_on_disk import SecretFile
+from sentinelone_source.secret_file import SecretFile
 
 if TYPE_CHECKING:
     from sentinelone_source.azure.credential import Token

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import requests
 
 from sentinelone_source.azure.identities import SOURCES
-from sentinelone_source.azure.web import reason
+from sentinelone_source.azure.session import reason
 from sentinelone_source.config.azure import Identity
 from sentinelone_source.errors import AZURE_EXTRA, ConfigError, SourceError, Unavailable
 

@@ -9,11 +9,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sentinelone_source.azure.web import Web
+from sentinelone_source.azure.session import Session
 from sentinelone_source.config import is_loopback
 from sentinelone_source.config.azure import Identity
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.secrets_on_disk import SecretFile
+from sentinelone_source.secret_file import SecretFile
 
 if TYPE_CHECKING:
     from sentinelone_source.config.azure import AzureSettings
@@ -29,7 +29,7 @@ class Application(ABC):
 
     def __init__(self, azure: AzureSettings) -> None:
         self._azure = azure
-        self.web = Web()
+        self.web = Session()
 
     def stamp(self) -> object:
         """Another value whenever msal has to be set up again."""
@@ -107,7 +107,7 @@ class Managed:
 
     def __init__(self, azure: AzureSettings) -> None:
         self._client_id = azure.client_id
-        self.web = Web()
+        self.web = Session()
 
     def stamp(self) -> object:
         return None

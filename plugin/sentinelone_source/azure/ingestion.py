@@ -7,9 +7,10 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.azure.ingestion_errors import TokenRefused, failure
-from sentinelone_source.azure.web import TIMEOUT, certificates
+from sentinelone_source.azure.session import TIMEOUT
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
 from sentinelone_source.http.proxies import proxies_for
+from sentinelone_source.http.trust import trusted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,7 +46,7 @@ class Ingestion:
             retry_total=0,
             connection_timeout=TIMEOUT[0],
             read_timeout=READ_TIMEOUT,
-            connection_verify=certificates(),
+            connection_verify=trusted("", ""),
             use_env_settings=False,
             proxies=proxies_for(azure.endpoint),
             user_agent="sentinelone-source",
@@ -120,7 +121,7 @@ def _body(response: Any) -> bytes:
 def _reason(error: Any) -> str:
     from azure.core import exceptions
 
-    from sentinelone_source.azure.web import reason
+    from sentinelone_source.azure.session import reason
 
     inner = getattr(error, "inner_exception", None)
     if isinstance(error, exceptions.ServiceResponseTimeoutError):

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from sentinelone_source.console.session import Answer
+from sentinelone_source.console.responses import Response
 
 Query = dict[str, str]
 
@@ -18,10 +18,10 @@ class Ahead:
         fetch: makes the request.
     """
 
-    def __init__(self, fetch: Callable[[Query], Coroutine[Any, Any, Answer]]) -> None:
+    def __init__(self, fetch: Callable[[Query], Coroutine[Any, Any, Response]]) -> None:
         self._fetch = fetch
         self._query: Query | None = None
-        self._task: asyncio.Task[Answer] | None = None
+        self._task: asyncio.Task[Response] | None = None
 
     def ask(self, query: Query | None) -> None:
         """Make this request, unless it is under way; let go of any other. None makes none."""
@@ -31,7 +31,7 @@ class Ahead:
         if query is not None:
             self._query, self._task = query, asyncio.create_task(self._fetch(query))
 
-    def take(self) -> asyncio.Task[Answer] | None:
+    def take(self) -> asyncio.Task[Response] | None:
         """The request, for the one who needs its answer; None if there is none."""
         task, self._query, self._task = self._task, None, None
         return task

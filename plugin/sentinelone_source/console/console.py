@@ -11,10 +11,11 @@ import structlog
 
 from sentinelone_source.config import Console as ConsoleSettings
 from sentinelone_source.console.access import Access
+from sentinelone_source.console.client import ConsoleClient
 from sentinelone_source.console.expiry import Expiry
 from sentinelone_source.console.limits import Limits
 from sentinelone_source.console.page_size import SMALLEST, PageSize
-from sentinelone_source.console.session import Answer, Session
+from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import (
     BadRequest,
     ConfigError,
@@ -27,9 +28,9 @@ from sentinelone_source.errors import (
     Throttled,
     Unavailable,
 )
-from sentinelone_source.retries import LONGEST_OBEYED, insist
-from sentinelone_source.threads import in_thread
+from sentinelone_source.http.retry import LONGEST_OBEYED, retry
 from sentinelone_source.timings import DEFAULTS, Timings
+from sentinelone_source.worker_threads import in_thread
 
 T = TypeVar("T")
 
@@ -66,7 +67,7 @@ class Console:
         self.requests: dict[tuple[str, str], int] = {}
         self.answered = False
         self.expiry = Expiry(settings, self.post)
-        self._session = Session(settings, timings)
+        self._session = ConsoleClient(settings, timings)
         self._access = Access(settings.name, self._session.token, endpoints, timings)
         self._limits = limits
         self._page_sizes: dict[str, PageSize] = {}
@@ -81,10 +82,10 @@ class Console:
         """Wait before an endpoint is asked again; after a 401, a changed token ends the wait."""
         await self._access.rest(endpoint, seconds)
 
-    async def fetch(self, endpoint: str, params: dict[str, str]) -> Answer:
+    async def fetch(self, endpoint: str, params: dict[str, str]) -> Response:
         """One page, with fewer records than wanted while the console fails at so many.
 
-        Raises what `Session.get` raises.
+        Raises what `ConsoleClient.get` raises.
         """
         wanted = int(params.get("limit", SMALLEST))
         size = self._page_size(endpoint)
@@ -98,11 +99,11 @@ class Console:
         size.worked(asked, wanted)
         return answer
 
-    async def post(self, endpoint: str, document: Any) -> Answer:
-        """One document sent, when the limits allow it. Raises what `Session.get` raises."""
+    async def post(self, endpoint: str, document: Any) -> Response:
+        """One document sent, when the limits allow it. Raises what `ConsoleClient.get` raises."""
         return await self._request(endpoint, self._session.post, document)
 
-    async def _request(self, endpoint: str, call: Callable[..., Answer], what: Any) -> Answer:
+    async def _request(self, endpoint: str, call: Callable[..., Response], what: Any) -> Response:
         """A request with a token that is not refused; one whose token has changed is made again.
 
         Raises:
@@ -132,13 +133,13 @@ class Console:
         except SourceError:
             return
 
-    async def _send(self, endpoint: str, call: Callable[..., Answer], what: Any) -> Answer:
+    async def _send(self, endpoint: str, call: Callable[..., Response], what: Any) -> Response:
         """One request, when the limits allow it."""
         limit = self._limits.of(endpoint)
         await limit.take()
         stamp: object = None
 
-        def work() -> Answer:
+        def work() -> Response:
             nonlocal stamp
             stamp = self._session.token.stamp()
             return call(endpoint, what)
@@ -172,8 +173,8 @@ class Console:
         self,
         endpoint: str,
         params: dict[str, str],
-        take: Callable[[Answer], Awaitable[T]],
-        ahead: asyncio.Task[Answer] | None = None,
+        take: Callable[[Response], Awaitable[T]],
+        ahead: asyncio.Task[Response] | None = None,
     ) -> T:
         """Ask until there is an answer that can be taken.
 
@@ -190,19 +191,19 @@ class Console:
         """
         while True:
             try:
-                return await self._insist(endpoint, params, take, ahead)
+                return await self._retry(endpoint, params, take, ahead)
             except Refused as error:
                 if self._patience is not None:
                     raise
                 await self._access.regained(error)
                 ahead = None
 
-    async def _insist(
+    async def _retry(
         self,
         endpoint: str,
         params: dict[str, str],
-        take: Callable[[Answer], Awaitable[T]],
-        ahead: asyncio.Task[Answer] | None,
+        take: Callable[[Response], Awaitable[T]],
+        ahead: asyncio.Task[Response] | None,
     ) -> T:
         made = [] if ahead is None else [ahead]
         began = asyncio.get_running_loop().time()
@@ -218,20 +219,20 @@ class Console:
                 raise failed or Unavailable(words) from None
             return await take(answer)
 
-        def worth(error: Exception) -> bool | float:
+        def should_retry(error: Exception) -> bool | float:
             nonlocal failed
             failed = error
-            return self._worth_another_try(error)
+            return self._should_retry(error)
 
-        return await insist(
+        return await retry(
             ask,
-            worth,
+            should_retry,
             first=self._timings.console_first_retry,
             longest=self._timings.console_longest_retry,
             patience=self._patience,
         )
 
-    def _worth_another_try(self, error: Exception) -> bool | float:
+    def _should_retry(self, error: Exception) -> bool | float:
         if not isinstance(error, Retriable) or isinstance(error, CursorLost):
             return False
         _log.warning("retry", console=self.name, error=str(error), retry_after=error.retry_after)

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from sentinelone_source.config import Console as ConsoleSettings
-from sentinelone_source.console.session import Answer
+from sentinelone_source.console.responses import Response
 from sentinelone_source.console.token import Token
 from sentinelone_source.errors import BadRequest, ConfigError, FeedRefused, SourceError
 from sentinelone_source.times import SECOND, parse_moment, to_iso
@@ -46,7 +46,7 @@ class Expiry:
     """
 
     def __init__(
-        self, settings: ConsoleSettings, post: Callable[[str, Any], Awaitable[Answer]]
+        self, settings: ConsoleSettings, post: Callable[[str, Any], Awaitable[Response]]
     ) -> None:
         self.at: float | None = None
         self._name = settings.name
@@ -119,14 +119,14 @@ def claimed_expiry(token: str) -> float | None:
         return None
 
 
-def told_expiry(answer: Answer) -> float | None:
+def told_expiry(answer: Response) -> float | None:
     """When a token expires by the console's answer, unix seconds; None if it does not say.
 
     Raises:
         Unavailable: the answer is broken.
     """
     try:
-        text = msgspec.json.decode(answer.body(), type=_Told).data.expiresAt
+        text = msgspec.json.decode(answer.decoded(), type=_Told).data.expiresAt
         return None if text is None else parse_moment(text) / SECOND
     except (ValueError, msgspec.DecodeError, RecursionError):
         return None

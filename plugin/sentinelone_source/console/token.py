@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sentinelone_source.config import Console
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.secrets_on_disk import SecretFile
+from sentinelone_source.secret_file import SecretFile
 
 
 class Token:

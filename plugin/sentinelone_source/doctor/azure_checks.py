@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sentinelone_source.azure.credential import Credential
-from sentinelone_source.azure.web import Web
+from sentinelone_source.azure.session import Session
 from sentinelone_source.config import Azure
 from sentinelone_source.config.azure import azure_settings
 from sentinelone_source.doctor import entra, ingestion
@@ -44,7 +44,7 @@ def run_azure_checks(
         return
     try:
         azure = azure_settings(settings)
-        context = AzureContext(azure, Credential(azure), Web())
+        context = AzureContext(azure, Credential(azure), Session())
     except ConfigError as error:
         yield failed("azure", error)
         return
@@ -66,7 +66,7 @@ class AzureContext:
 
     azure: AzureSettings
     credential: Credential
-    web: Web
+    web: Session
     has_token: bool = True
 
 

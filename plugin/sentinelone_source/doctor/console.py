@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from sentinelone_source.console.client import ConsoleClient
 from sentinelone_source.console.expiry import DETAILS, claimed_expiry, told_expiry
 from sentinelone_source.console.permissions import permission
-from sentinelone_source.console.session import Session
 from sentinelone_source.doctor.checks import expiry, failed, ok, skipped, warning
 from sentinelone_source.errors import (
     BadRequest,
@@ -42,7 +42,7 @@ def check_console(settings: Console, mappings: Iterable[Mapping]) -> Iterator[Ch
     """
     name = f"console {settings.name}"
     try:
-        session = Session(settings)
+        session = ConsoleClient(settings)
         session.token.value()
     except ConfigError as error:
         yield failed(name, error, "see token_file, token_env and ca_file of this console")
@@ -61,7 +61,7 @@ def check_console(settings: Console, mappings: Iterable[Mapping]) -> Iterator[Ch
         yield _feed(f"feed {settings.name}/{mapping.name}", mapping, trouble)
 
 
-def _asked(session: Session, mapping: Mapping) -> tuple[int | None, SourceError | None]:
+def _asked(session: ConsoleClient, mapping: Mapping) -> tuple[int | None, SourceError | None]:
     """The clock of the console's answer, and the error that it answered with."""
     try:
         return session.get(mapping.request.path, _query(mapping)).clock, None
@@ -117,7 +117,7 @@ def check_clock(name: str, url: str, clock: int | None, *, answered: bool) -> Ch
     return warning(name, found, "set this machine's clock by NTP")
 
 
-def _token(name: str, session: Session) -> Check:
+def _token(name: str, session: ConsoleClient) -> Check:
     at = claimed_expiry(token := session.token.value())
     if at is None:
         try:

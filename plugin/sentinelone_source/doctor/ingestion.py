@@ -11,7 +11,7 @@ import msgspec
 import requests
 
 from sentinelone_source.azure.ingestion_errors import split_advice
-from sentinelone_source.azure.web import reason
+from sentinelone_source.azure.session import reason
 from sentinelone_source.config import is_loopback
 from sentinelone_source.doctor.checks import failed, ok, skipped, warning
 from sentinelone_source.errors import SourceError, Throttled
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sentinelone_source.azure.ingestion import Ingestion
-    from sentinelone_source.azure.web import Web
+    from sentinelone_source.azure.session import Session
     from sentinelone_source.config.azure import AzureSettings
     from sentinelone_source.doctor.checks import Check
     from sentinelone_source.mapping.spec.model import Mapping
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 MARK = "sentinelone-source doctor"
 
 
-def endpoint(azure: AzureSettings, web: Web) -> Check:
+def endpoint(azure: AzureSettings, web: Session) -> Check:
     """Whether the ingestion endpoint can be reached, and belongs to the cloud."""
     name = "ingestion endpoint"
     try:

@@ -9,11 +9,11 @@ import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sentinelone_source.certificates import trusted
 from sentinelone_source.doctor.checks import counted, failed, ok, skipped, warning
 from sentinelone_source.errors import ConfigError, StateError
 from sentinelone_source.feed.glance import glance
 from sentinelone_source.feed.storage import FILE
+from sentinelone_source.http.trust import trusted
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import requests
 
-from sentinelone_source.azure.web import reason
+from sentinelone_source.azure.session import reason
 from sentinelone_source.errors import SourceError
 
 if TYPE_CHECKING:
     from sentinelone_source.azure.credential import Credential
-    from sentinelone_source.azure.web import Web
+    from sentinelone_source.azure.session import Session
     from sentinelone_source.config.azure import Cloud
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class Manager:
         base: the address, if not the cloud's.
     """
 
-    def __init__(self, cloud: Cloud, credential: Credential, web: Web, base: str = "") -> None:
+    def __init__(self, cloud: Cloud, credential: Credential, web: Session, base: str = "") -> None:
         self._base = base or cloud.manager
         self._scope = f"{cloud.manager}/.default"
         self._credential = credential

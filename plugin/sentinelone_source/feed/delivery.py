@@ -11,7 +11,7 @@ from sentinelone_source.feed.settling import Settling
 from sentinelone_source.feed.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.way import Way
-from sentinelone_source.threads import in_thread
+from sentinelone_source.worker_threads import in_thread
 
 
 class Turn:

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from sentinelone_source.console.ahead import Ahead
 from sentinelone_source.console.console import Console
-from sentinelone_source.console.session import Answer
+from sentinelone_source.console.responses import Response
 from sentinelone_source.console.walk import Walk
 from sentinelone_source.errors import CursorLost, Declined, Unavailable
 from sentinelone_source.feed.counts import Counts
@@ -29,8 +29,8 @@ from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Dead, Page
 from sentinelone_source.mapping.page_reader import NotAPage, peek_cursor
 from sentinelone_source.mapping.redaction import Redactor
-from sentinelone_source.threads import in_thread
 from sentinelone_source.times import SECOND, to_iso
+from sentinelone_source.worker_threads import in_thread
 
 _DEAD_KEPT = 86_400 * SECOND
 """How long a dead letter is remembered at least after it was seen last."""
@@ -146,7 +146,7 @@ class Feed:
         finally:
             self._ahead.drop()
 
-    async def _take(self, sweep: Sweep, walk: Walk, answer: Answer) -> bool:
+    async def _take(self, sweep: Sweep, walk: Walk, answer: Response) -> bool:
         """Hand a page over, while the next one is asked for; False when there is none."""
         if answer.clock is None and self._newly("no_clock"):
             _log.warning("no_clock", console=self.console.name, feed=self.name)
@@ -154,7 +154,9 @@ class Feed:
             _log.warning("clocks_disagree", console=self.console.name, feed=self.name)
             walk.begin(self._query(sweep))
             return True
-        with await self._delivery.turn(answer.body, partial(self._look_ahead, sweep, walk)) as turn:
+        with await self._delivery.turn(
+            answer.decoded, partial(self._look_ahead, sweep, walk)
+        ) as turn:
             page = self._open(turn.body)
             more, lost = False, None
             try:

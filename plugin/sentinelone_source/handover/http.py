@@ -15,13 +15,13 @@ from urllib.parse import urlsplit
 import structlog
 
 from sentinelone_source.errors import Declined, ReaderGone, Retriable
-from sentinelone_source.handover.listener import Listener
+from sentinelone_source.handover.client import ShipperClient
 from sentinelone_source.handover.parcels import Parcel
 from sentinelone_source.handover.tables import Table
 from sentinelone_source.handover.waits import Waits
 from sentinelone_source.handover.way import Receipt, Refusal, Sending
-from sentinelone_source.retries import insist
-from sentinelone_source.threads import in_thread
+from sentinelone_source.http.retry import retry
+from sentinelone_source.worker_threads import in_thread
 
 REFUSALS = 3
 """How often in a row a batch is refused before it is halved."""
@@ -66,7 +66,7 @@ class Http:
     """
 
     def __init__(
-        self, listener: Listener, *, patience: float | None = None, pace: Pace | None = None
+        self, listener: ShipperClient, *, patience: float | None = None, pace: Pace | None = None
     ) -> None:
         self._tables: dict[str, Table] = {}
         self.waits = Waits()
@@ -136,7 +136,7 @@ class Http:
         """Send a parcel until it is taken, or refused often enough; says why, or nothing."""
         refusals = 0
 
-        def worth(error: Exception) -> bool | float:
+        def should_retry(error: Exception) -> bool | float:
             nonlocal refusals
             if not isinstance(error, Retriable):
                 return False
@@ -149,7 +149,7 @@ class Http:
 
         first, longest = wait or self._pace.first, self._pace.longest
         try:
-            await insist(post, worth, first=first, longest=longest, patience=self._patience)
+            await retry(post, should_retry, first=first, longest=longest, patience=self._patience)
         except Retriable as error:
             if refusals < REFUSALS:
                 raise self._gone(error) from None

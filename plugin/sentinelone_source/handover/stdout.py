@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from sentinelone_source.errors import ReaderGone
 from sentinelone_source.handover.waits import Waits
 from sentinelone_source.handover.way import Sending, all_taken
-from sentinelone_source.threads import in_thread
+from sentinelone_source.worker_threads import in_thread
 
 _MOST_PIECES = 512
 """Of one `writev`; Linux takes 1024."""

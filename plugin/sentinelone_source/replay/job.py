@@ -19,7 +19,7 @@ from sentinelone_source.handover.dead_letters import append
 from sentinelone_source.replay.checkpoint import CheckpointFile
 from sentinelone_source.replay.chunks import CHUNK, read_chunks
 from sentinelone_source.replay.sender import Interrupted, Refusal
-from sentinelone_source.threads import in_thread
+from sentinelone_source.worker_threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator

@@ -10,8 +10,8 @@ import structlog
 
 from sentinelone_source.azure.ingestion_errors import Misunderstood, TooLong
 from sentinelone_source.errors import Retriable, SourceError
-from sentinelone_source.retries import insist
-from sentinelone_source.threads import in_thread
+from sentinelone_source.http.retry import retry
+from sentinelone_source.worker_threads import in_thread
 
 if TYPE_CHECKING:
     from sentinelone_source.azure.ingestion import Ingestion
@@ -80,7 +80,7 @@ class Sender:
         if not lines:
             return []
         try:
-            await self._insist(table, [line.row or b"" for line in lines])
+            await self._retry(table, [line.row or b"" for line in lines])
         except (TooLong, Misunderstood) as error:
             if len(lines) == 1:
                 return [Refusal(lines[0], str(error))]
@@ -92,7 +92,7 @@ class Sender:
         self.rows[table] += len(lines)
         return []
 
-    async def _insist(self, table: str, rows: list[bytes]) -> None:
+    async def _retry(self, table: str, rows: list[bytes]) -> None:
         if self.ingestion is None:
             return
         send, stream = self.ingestion.send, self.streams[table]
@@ -107,7 +107,7 @@ class Sender:
 
         first, longest, patience = self.pace
         try:
-            await insist(
+            await retry(
                 attempt, self._should_retry, first=first, longest=longest, patience=patience
             )
         except Retriable as error:

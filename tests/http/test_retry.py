@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinelone_source.errors import Unavailable
-from sentinelone_source.retries import LONGEST_OBEYED, insist, next_wait
+from sentinelone_source.http.retry import LONGEST_OBEYED, next_wait, retry
 
 
 @given(st.floats(0, 60), st.floats(0, 1e12))
@@ -29,7 +29,7 @@ def test_thousands_of_tries() -> None:
             raise Unavailable("away")
         return "done"
 
-    tried = insist(call, lambda _: True, first=1e-9, longest=1e-6, patience=None)
+    tried = retry(call, lambda _: True, first=1e-9, longest=1e-6, patience=None)
     assert asyncio.run(tried) == "done"
 
 
@@ -40,6 +40,6 @@ def test_patience(asked: bool | float) -> None:
     async def call() -> None:
         raise Unavailable("away")
 
-    tried = insist(call, lambda _: asked, first=0.01, longest=0.02, patience=0.05)
+    tried = retry(call, lambda _: asked, first=0.01, longest=0.02, patience=0.05)
     with pytest.raises(Unavailable, match="away"):
         asyncio.run(tried)

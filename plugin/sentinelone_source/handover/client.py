@@ -1,4 +1,4 @@
-"""The shipper's HTTP listener: one request, one word about it."""
+"""The shipper's HTTP listener: one batch is one request, and the status says what became of it."""
 
 from __future__ import annotations
 
@@ -7,61 +7,62 @@ import base64
 import re
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import requests
-import urllib3.exceptions
-
-from sentinelone_source import __version__
-from sentinelone_source.certificates import trusted
 from sentinelone_source.config import Handover
 from sentinelone_source.errors import ConfigError, Declined, Unavailable
-from sentinelone_source.secrets_on_disk import SecretFile
-from sentinelone_source.threads import in_thread
+from sentinelone_source.http.client import HttpClient
+from sentinelone_source.http.retry import retry_after
+from sentinelone_source.secret_file import SecretFile
+from sentinelone_source.timings import DEFAULTS, Timings
+from sentinelone_source.worker_threads import in_thread
 
-_CONNECT = 10.0
-_ANSWER = 600.0
-"""Seconds: Vector answers when Azure has taken the rows, and that after tries of its own."""
-_IDLE = 2.0
-"""Seconds: Fluent Bit logs an error for each connection that is idle for 10."""
+if TYPE_CHECKING:
+    import requests
+
 _SHOWN = 200
 _NOT_ABOUT_ROWS = frozenset({401, 403, 404, 405, 407, 408, 429})
 """Of 4xx: about who asks, where and when. All others may be about what is in the body."""
 _NO_TAG = re.compile(r"[^A-Za-z0-9_]")
+_HINTS = {
+    "Connection refused": ": nobody listens there",
+    "TLS": "; see ca_file of [handover]",
+}
 
 
-class Listener:
+class ShipperClient:
     """An `in_http` of Fluent Bit, an `http_server` of Vector, or what behaves like them.
 
     Args:
         settings: its address, and what it wants to see.
         longest: seconds to wait for an answer at most; None for as long as is sensible.
-        idle: seconds until connections that nobody uses are closed.
+        timings: how long to wait otherwise.
 
     Raises:
         ConfigError: a file that is named cannot be used.
     """
 
-    def __init__(self, settings: Handover, longest: float | None, idle: float = _IDLE) -> None:
-        self._idle = idle
-        self._sending = 0
-        self._closing: asyncio.TimerHandle | None = None
+    def __init__(
+        self, settings: Handover, longest: float | None, timings: Timings = DEFAULTS
+    ) -> None:
         self.url = settings.to.rstrip("/")
-        self._timeout = (_CONNECT, min(longest or _ANSWER, _ANSWER))
         self._user = settings.username
         secret = settings.token_file or settings.password_file
         what = "token file" if settings.token_file else "password file"
         self._secret = SecretFile(Path(secret), f"handover: {what}") if secret else None
-        self._verify = trusted(settings.ca_file, "handover.ca_file")
-        self._session = requests.Session()
-        self._session.trust_env = False  # no proxy stands between us and a shipper
-        self._session.headers.update(
-            {
-                "Content-Type": "application/json",
-                "Content-Encoding": "gzip",
-                "User-Agent": f"sentinelone-source/{__version__}",
-            }
+        answer = min(longest or timings.shipper_answer, timings.shipper_answer)
+        self._http = HttpClient(
+            (timings.shipper_connect, answer),
+            ca_file=settings.ca_file,
+            ca_key="handover.ca_file",
+            proxies={},  # none stands between us and a shipper
         )
+        self._http.headers["Content-Type"] = "application/json"
+        self._http.headers["Content-Encoding"] = "gzip"
         self._authorization()
+        self._idle = timings.shipper_idle
+        self._sending = 0
+        self._closing: asyncio.TimerHandle | None = None
 
     async def send(self, mapping: str, body: bytes) -> None:
         """`post` beside the event loop; afterwards connections do not stay open for long."""
@@ -74,7 +75,7 @@ class Listener:
             self._sending -= 1
             if not self._sending:
                 loop = asyncio.get_running_loop()
-                self._closing = loop.call_later(self._idle, self._session.close)
+                self._closing = loop.call_later(self._idle, self._http.close)
 
     def post(self, mapping: str, body: bytes) -> None:
         """Hand a batch over, under a tag that no other attempt ever had.
@@ -91,35 +92,29 @@ class Listener:
         """
         tag = f"sentinelone.{_NO_TAG.sub('_', mapping)}.{uuid.uuid4().hex}"
         try:
-            with self._session.post(
-                f"{self.url}/{tag}",
-                data=body,
-                headers=self._authorization(),
-                timeout=self._timeout,
-                verify=self._verify,
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                self._judge(response)
+            with self._http.answer(
+                self.url, "POST", f"{self.url}/{tag}", data=body, headers=self._authorization()
+            ) as answer:
+                self._judge(answer)
         except ConfigError as error:  # the secret was there when we started
             raise Unavailable(str(error)) from None
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            raise Unavailable(f"{self.url}: {_reason(error)}") from None
+        except Unavailable as error:
+            hint = next((hint for words, hint in _HINTS.items() if words in str(error)), "")
+            raise Unavailable(f"{error}{hint}", error.retry_after) from None
 
-    def _judge(self, response: requests.Response) -> None:
-        status = response.status_code
+    def _judge(self, answer: requests.Response) -> None:
+        status = answer.status_code
         if 200 <= status < 300:
-            response.raw.read(decode_content=False)  # so that the connection can be used again
+            answer.raw.read(decode_content=False)  # so that the connection can be used again
             return
-        said = response.raw.read(_SHOWN, decode_content=True).decode("utf-8", "replace")
+        said = answer.raw.read(_SHOWN, decode_content=True).decode("utf-8", "replace")
         words = " ".join("".join(c if c.isprintable() else " " for c in said).split())
         message = f"{self.url}: HTTP {status}{f': {words}' if words else ''}"
         if status in (401, 403):
             message += "; see token_file, username and password_file of [handover]"
         if 400 <= status < 500 and status not in _NOT_ABOUT_ROWS:
             raise Declined(message)
-        after = response.headers.get("Retry-After", "")
-        raise Unavailable(message, float(after) if after.isdecimal() else None)
+        raise Unavailable(message, retry_after(answer.headers))
 
     def _authorization(self) -> dict[str, str]:
         if self._secret is None:
@@ -129,16 +124,3 @@ class Listener:
             return {"Authorization": f"Bearer {secret}"}
         both = base64.b64encode(f"{self._user}:{secret}".encode()).decode()
         return {"Authorization": f"Basic {both}"}
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, requests.exceptions.SSLError):
-        return "TLS: its certificate is not trusted; see handover.ca_file"
-    if isinstance(error, requests.exceptions.ConnectTimeout):
-        return f"no connection within {_CONNECT:.0f} seconds"
-    if isinstance(error, requests.exceptions.Timeout):
-        return "no answer in time"
-    text = str(error)
-    if "refused" in text:
-        return "connection refused: nobody listens there"
-    return "the connection broke off" if "reset" in text or "abort" in text else "no connection"

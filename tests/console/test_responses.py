@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinelone_source import errors
-from sentinelone_source.console.answers import console_clock, failure, retry_after
+from sentinelone_source.console.responses import console_clock, failure
+from sentinelone_source.http.retry import retry_after
 from sentinelone_source.times import parse_moment
 
 

@@ -11,7 +11,8 @@ import pytest
 from doubles.console import Console
 from doubles.world import World
 from sentinelone_source.config import load_settings
-from sentinelone_source.console.session import Answer, Session
+from sentinelone_source.console.client import ConsoleClient
+from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import ConfigError, Unavailable
 from support.certificates import Authority
 from support.proxy import Proxy
@@ -49,13 +50,13 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name.lower(), raising=False)
 
 
-def asked(folder: Path, url: str, more: str = "") -> Answer:
+def asked(folder: Path, url: str, more: str = "") -> Response:
     """The answer to a request for groups, by a configuration file."""
     (folder / "token").write_text(TOKEN)
     config = folder / "config.toml"
     config.write_text(CONFIG.format(url=url, more=more))
     (console,) = load_settings(config, {}).consoles
-    return Session(console).get("groups", {"limit": "5"})
+    return ConsoleClient(console).get("groups", {"limit": "5"})
 
 
 @contextmanager

@@ -6,9 +6,8 @@ JSON body with `errors[0].code`, whose first three digits are the HTTP status.
 
 from __future__ import annotations
 
-import email.utils
 from collections.abc import Mapping as Dict
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import msgspec
@@ -24,10 +23,40 @@ from sentinelone_source.errors import (
     Throttled,
     Unavailable,
 )
-from sentinelone_source.times import to_micros
+from sentinelone_source.http.bodies import BrokenBody, decoded
+from sentinelone_source.http.dates import parse_http_date
+from sentinelone_source.http.retry import retry_after
 
 INSUFFICIENT_PERMISSIONS = 4030010
 INVALID_VALUE = 4000010
+
+
+@dataclass
+class Response:
+    """A page as it came over the wire.
+
+    Attributes:
+        content: the body, still compressed if it came so.
+        encoding: its `Content-Encoding`; empty if it has none.
+        clock: the console's time when it was asked, microseconds since 1970, at the latest; None
+            if it does not say.
+    """
+
+    endpoint: str
+    content: bytes
+    encoding: str
+    clock: int | None
+
+    def decoded(self) -> bytes:
+        """The body as JSON text.
+
+        Raises:
+            Unavailable: the body cannot be decompressed.
+        """
+        try:
+            return decoded(self.content, self.encoding)
+        except BrokenBody as error:
+            raise Unavailable(f"{self.endpoint}: {error}") from None
 
 
 class _ApiError(msgspec.Struct):
@@ -69,33 +98,9 @@ def _passing(status: int, said: str, headers: Dict[str, str]) -> Retriable:
     return kind(said, retry_after(headers))
 
 
-def retry_after(headers: Dict[str, str]) -> float | None:
-    """Seconds that the `Retry-After` header asks for.
-
-    A date in it is read against the answer's own `Date`; our clock may differ from the console's.
-    """
-    text = headers.get("Retry-After", "").strip()
-    if text.isdecimal():
-        return float(text)
-    moment = _date(text)
-    if moment is None:
-        return None
-    now = _date(headers.get("Date", "")) or datetime.now(UTC)
-    return max(0.0, (moment - now).total_seconds())
-
-
 def console_clock(headers: Dict[str, str]) -> int | None:
     """The console's time by the `Date` header, whole seconds as microseconds since 1970."""
-    moment = _date(headers.get("Date", ""))
-    return to_micros(moment) if moment else None
-
-
-def _date(text: str) -> datetime | None:
-    try:
-        moment = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return parse_http_date(headers.get("Date", ""))
 
 
 def _api_error(body: bytes) -> tuple[int | None, str]:

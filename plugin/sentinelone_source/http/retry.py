@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
+
+from sentinelone_source.http.dates import parse_http_date
+from sentinelone_source.times import SECOND
 
 T = TypeVar("T")
 
@@ -14,9 +17,9 @@ LONGEST_OBEYED = 3600.0
 """Seconds: the most that a `Retry-After` makes us wait."""
 
 
-async def insist(
+async def retry(
     call: Callable[[], Awaitable[T]],
-    worth: Callable[[Exception], bool | float],
+    should_retry: Callable[[Exception], bool | float],
     *,
     first: float,
     longest: float,
@@ -26,8 +29,8 @@ async def insist(
 
     Args:
         call: what may fail.
-        worth: whether an error is worth another try; a number is the seconds that the other side
-            asks for. They lengthen the wait up to an hour, and never shorten it.
+        should_retry: whether an error is worth another try; a number is the seconds that the other
+            side asks for. They lengthen the wait up to an hour, and never shorten it.
         first: seconds before the first new try, doubled for each further one.
         longest: seconds between tries at most, if the other side asks for nothing.
         patience: seconds after which the last error stands; None for ever.
@@ -40,7 +43,7 @@ async def insist(
         try:
             return await call()
         except Exception as error:
-            again = worth(error)
+            again = should_retry(error)
             if again is False:
                 raise
             wait = next_wait(grown, 0.0 if again is True else again)
@@ -54,3 +57,18 @@ async def insist(
 def next_wait(grown: float, asked: float) -> float:
     """Seconds until the next try: what has grown, at most a quarter longer, or what is asked."""
     return max(grown * random.uniform(1.0, 1.25), min(asked, LONGEST_OBEYED))  # noqa: S311
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that the `Retry-After` header asks for; None if it asks for nothing.
+
+    A date in it is read against the answer's own `Date`; our clock may differ from that one.
+    """
+    text = headers.get("Retry-After", "").strip()
+    if text.isdecimal():
+        return float(text)
+    until = parse_http_date(text)
+    if until is None:
+        return None
+    now = parse_http_date(headers.get("Date", ""))
+    return max(0.0, until / SECOND - (time.time() if now is None else now / SECOND))
