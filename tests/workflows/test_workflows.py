@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import re
 import shlex
+import shutil
+import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,11 @@ FILES = sorted((ROOT / ".github/workflows").glob("*.y*ml"))
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 IMAGE = re.compile(r"[\w./-]+(:\d+\.\d+\.\d+[\w.-]*|@sha256:[0-9a-f]{64})")
 EXPRESSION = re.compile(r"\$\{\{(.*?)\}\}")
+RIGHTS = {
+    "publish": {"contents": "write", "id-token": "write", "attestations": "write"},
+    "image": {"contents": "read", "packages": "write"},
+}
+"""What the jobs that publish a release may do."""
 Workflow = dict[Any, Any]
 
 
@@ -46,7 +53,7 @@ def _rights(workflow: Workflow) -> Iterator[str]:
     if "pull_request_target" in workflow["on"] or "workflow_run" in workflow["on"]:
         yield "on: others' code with our rights"
     for name, job in workflow["jobs"].items():
-        if "permissions" in job:
+        if "permissions" in job and not _publishes(workflow, name):
             yield f"{name}: permissions of its own"
         if "timeout-minutes" not in job:
             yield f"{name}: runs for ever"
@@ -58,6 +65,13 @@ def _rights(workflow: Workflow) -> Iterator[str]:
         is_checkout = step.get("uses", "").startswith("actions/checkout@")
         if is_checkout and step.get("with", {}).get("persist-credentials") is not False:
             yield "checkout: leaves its token behind"
+
+
+def _publishes(workflow: Workflow, name: str) -> bool:
+    """Whether a job may write: at a tag only, what is listed here only."""
+    is_tag: bool = workflow["on"] == {"push": {"tags": ["v*"]}}
+    rights: object = workflow["jobs"][name]["permissions"]
+    return is_tag and rights == RIGHTS.get(name)
 
 
 def _foreign(workflow: Workflow) -> Iterator[str]:
@@ -76,7 +90,7 @@ def _shells(workflow: Workflow) -> Iterator[str]:
         for expression in EXPRESSION.findall(step.get("run", "")):
             yield f"run: {expression.strip()} is put into a shell"
     for expression in EXPRESSION.findall(yaml.safe_dump(workflow)):
-        if not re.fullmatch(r"\s*(matrix\.\w+|github\.ref)\s*", expression):
+        if not re.fullmatch(r"\s*(matrix\.\w+|github\.ref|github\.token)\s*", expression):
             yield f"{expression.strip()}: not known to be harmless"
 
 
@@ -97,6 +111,16 @@ def test_nothing_is_wrong(path: Path) -> None:
     assert problems(load(path)) == []
 
 
+@pytest.mark.parametrize("command", ["zizmor --offline .github/workflows", "actionlint"])
+def test_linters_find_nothing(command: str) -> None:
+    """The linters of workflows find nothing, where they are."""
+    words = command.split()
+    if shutil.which(words[0]) is None:
+        pytest.skip(f"no {words[0]}")
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_what_runs() -> None:
     """A Python, or a make target, that no workflow tries any more."""
     loaded = [load(path) for path in FILES]
@@ -112,6 +136,25 @@ def test_what_runs() -> None:
     ]
     project = (ROOT / "pyproject.toml").read_text()
     assert pythons == re.findall(r"Python :: (3\.\d+)", project)
+
+
+def test_release() -> None:
+    """A tag publishes everything that people install, what it is made of, and where it is from."""
+    release = load(ROOT / ".github/workflows/release.yml")
+    said = " ".join(step.get("run", step.get("uses", "")) for step in steps(release))
+    for part in (
+        "hatchling build",
+        "helm package",
+        "deploy/packages/build",
+        "cyclonedx-py",
+        "sha256sum",
+        "attest-build-provenance",
+        "--sbom=true --provenance=mode=max",
+    ):
+        assert part in said, part
+    writers = {name for name, job in release["jobs"].items() if "permissions" in job}
+    assert writers == RIGHTS.keys()
+    assert all(release["jobs"][name]["needs"] == "build" for name in writers)
 
 
 def test_versions_stand_beside_their_commits() -> None:
