@@ -1,7 +1,7 @@
-"""Who we are for Azure: tokens by msal, in the form that Azure's own clients take.
+"""The Azure identity: tokens from msal, as a TokenCredential of Azure's own clients.
 
-A client secret, a certificate, a workload identity or a managed identity: `config.azure` says
-which. What msal answers becomes our errors, so that callers know whether to try again.
+`config.azure` chooses among client secret, certificate, workload identity and managed identity. An
+answer of msal without a token becomes an error that says whether to try again.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ if TYPE_CHECKING:
     from sentinelone_source.config.azure import AzureSettings
 
 _ADVICE = {
-    "AADSTS7000215": "the client secret is wrong; put its value, not its id, where it belongs",
-    "AADSTS7000222": "the client secret has expired; make a new one",
+    "AADSTS7000215": "the client secret is wrong; use its value, not its id",
+    "AADSTS7000222": "the client secret has expired; create a new one",
     "AADSTS700016": "client_id is not known in this tenant",
     "AADSTS700027": "this certificate is not registered with the application",
     "AADSTS90002": "tenant_id is not known in this cloud",
-    "AADSTS900023": "tenant_id is neither a tenant's id nor its domain",
+    "AADSTS900023": "tenant_id is neither the id nor the domain of a tenant",
     "AADSTS70021": "no federated credential of the application fits this pod's service account",
     "AADSTS700213": "no federated credential of the application fits this pod's service account",
     "AADSTS700211": "no federated credential of the application has this cluster's issuer",
     "AADSTS500011": "the resource is not known in this tenant; is `cloud` right?",
 }
-_FOR_GOOD = {
+_PERMANENT = {
     "access_denied",
     "interaction_required",
     "invalid_client",
@@ -69,11 +69,10 @@ class Token(NamedTuple):
 class Credential:
     """A TokenCredential for Azure's clients, usable from several threads at once.
 
-    msal asks the network when it is set up, so that this happens with the first token. Files are
-    read again when they change.
+    The first token sets msal up, which sends requests. Files are read again when they change.
 
     Args:
-        azure: who we are.
+        azure: the identity.
 
     Raises:
         ConfigError: the extra is not installed, or something about the identity is missing.
@@ -96,10 +95,10 @@ class Credential:
 
         Args:
             scope: `https://monitor.azure.com/.default` and its like.
-            fresh: do not take it from memory: the service did not accept that one.
+            fresh: fetch a new one, because the service refused the one in memory.
 
         Raises:
-            ConfigError: Entra ID refuses us, and will again; the message says what to do.
+            ConfigError: Entra ID refuses the identity for good; the message says what to do.
             Unavailable: it may work later.
         """
         with self._lock:
@@ -108,7 +107,7 @@ class Credential:
             return self._acquire(scope)
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        """What azure.core asks for."""
+        """The method that azure.core calls."""
         from azure.core.credentials import AccessToken
 
         token = self.token(scopes[0], fresh=bool(options.get("claims")))
@@ -117,7 +116,7 @@ class Credential:
     def get_token_info(
         self, *scopes: str, options: dict[str, Any] | None = None
     ) -> AccessTokenInfo:
-        """What newer versions of azure.core ask for."""
+        """The method that newer versions of azure.core call."""
         from azure.core.credentials import AccessTokenInfo
 
         token = self.token(scopes[0], fresh=bool((options or {}).get("claims")))
@@ -150,10 +149,10 @@ class Credential:
 
     @property
     def _elsewhere(self) -> str:
-        """A managed identity is what remains when nothing else is configured."""
+        """Advice for a managed identity, which is the default when nothing is configured."""
         if self._azure.identity is not Identity.MANAGED:
             return ""
-        return "; outside of Azure, client_secret_file or certificate_file is needed"
+        return "; outside Azure, set client_secret_file or certificate_file"
 
 
 def need_packages() -> None:
@@ -181,25 +180,25 @@ def _refusal(place: str, answer: dict[str, Any]) -> SourceError:
     advice = _ADVICE.get(found[0], "") if found else ""
     if place == Identity.MANAGED.value:
         words = words.removeprefix("None, None")
-        advice = "has this machine, or app, such an identity? client_id chooses among several"
+        advice = "does this machine or app have such an identity? client_id chooses among several"
     said = f"{place}: {words or 'no token in the answer'}" + (f": {advice}" if advice else "")
-    if answer.get("error") in _FOR_GOOD and not words.startswith("5"):
+    if answer.get("error") in _PERMANENT and not words.startswith("5"):
         return ConfigError(said)
     return Unavailable(said)
 
 
 def _unusable(error: ValueError, azure: AzureSettings) -> str:
-    """Why msal does not even ask. Its words may quote what they are about, and are not repeated."""
+    """Why msal sends no request. Its message may quote a secret and is not repeated."""
     words = str(error)
     if "authority" in words or "OIDC" in words:
         return f"{azure.authority} does not know tenant_id {azure.tenant_id!r}"
     if azure.identity is Identity.CERTIFICATE:
         return f"{azure.certificate_file}: its key or certificate cannot be read"
     if azure.identity is Identity.MANAGED:
-        return "the answer is not that of a managed identity endpoint"
+        return "the answer is not from a managed identity endpoint"
     return "the answer cannot be read"
 
 
 def _first_sentence(text: str) -> str:
-    """What a person needs of Entra's words: without trace ids, and on one line."""
+    """The first line of Entra's message, without trace ids."""
     return re.split(r"[\r\n]|\s*Trace ID:", text.strip(), maxsplit=1)[0][:300].rstrip(" .")

@@ -1,4 +1,4 @@
-"""The ways to say who we are, each as msal wants it told."""
+"""The kinds of Azure identity, each as msal takes it."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Application(ABC):
         self.web = Session()
 
     def stamp(self) -> object:
-        """Another value whenever msal has to be set up again."""
+        """A value that changes when msal has to be set up again."""
         return None
 
     @abstractmethod
@@ -40,7 +40,7 @@ class Application(ABC):
         """What msal calls `client_credential`."""
 
     def build(self) -> Any:
-        """Set msal up; this asks the network."""
+        """Set msal up; this sends requests."""
         import msal
 
         host = urlsplit(self._azure.authority).hostname or ""
@@ -84,17 +84,17 @@ class Certificate(Application):
         return self._file.value()
 
     def secret(self) -> dict[str, str]:
-        """Key and certificates of one PEM file; the chain goes along, for trust by issuer."""
+        """Key and certificates of one PEM file; the chain is sent too, for trust by issuer."""
         text = self._file.value()
         key, certificates = _KEY.search(text), _CERTIFICATE.findall(text)
         if key is None or not certificates:
             lacking = "private key" if key is None else "certificate"
-            raise ConfigError(f"{self._file}: holds no {lacking}; it takes both, as PEM")
+            raise ConfigError(f"{self._file}: holds no {lacking}; it needs both, as PEM")
         return {"private_key": key[0], "public_certificate": "\n".join(certificates)}
 
 
 class Workload(Application):
-    """A federated token, read from its file whenever msal needs an access token."""
+    """A federated token; its file is read for each access token."""
 
     def secret(self) -> dict[str, Callable[[], str]]:
         assert self._azure.token_file is not None
@@ -103,7 +103,7 @@ class Workload(Application):
 
 
 class Managed:
-    """What the platform we run on says we are."""
+    """The identity of the platform that this program runs on."""
 
     def __init__(self, azure: AzureSettings) -> None:
         self._client_id = azure.client_id
@@ -113,7 +113,7 @@ class Managed:
         return None
 
     def build(self) -> Any:
-        """Set msal up; this asks the network."""
+        """Set msal up; this sends requests."""
         import msal
 
         identity = (

@@ -1,4 +1,4 @@
-"""The Data Collection Endpoint, by Azure's own client; every request is one array of rows."""
+"""The Data Collection Endpoint, with Azure's own client; a request is one array of rows."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ READ_TIMEOUT = 60.0
 class Ingestion:
     """Sends arrays of rows to one Data Collection Rule.
 
-    The client gets each body as bytes: rows arrive as they were made, digit for digit, and one call
-    is one request. Its own retries are off, since a caller has to see and to end them.
+    The client gets each body as bytes, so rows arrive unchanged and one call is one request. The
+    client's retries are off: the caller retries.
 
     Args:
         azure: endpoint and rule.
-        credential: who we are.
+        credential: the identity.
     """
 
     def __init__(self, azure: AzureSettings, credential: Credential) -> None:
@@ -53,18 +53,17 @@ class Ingestion:
         )
 
     def send(self, stream: str, rows: Sequence[bytes]) -> int:
-        """Send rows to a stream; gives the bytes on the wire.
+        """Send rows to a stream, and return the bytes on the wire.
 
-        Without rows it is a harmless probe of token, endpoint, rule and role. A token that is
-        refused is replaced once.
+        Without rows it probes token, endpoint, rule and role. A refused token is replaced once.
 
         Args:
             stream: its name, as `Custom-SentinelOneThreats_CL`.
             rows: JSON objects.
 
         Raises:
-            ConfigError: what is configured is not accepted, now or later.
-            TooLong, Misunderstood: fewer rows, or one, may go through.
+            ConfigError: the configuration is wrong; a retry does not help.
+            TooLong, Misunderstood: fewer rows, or one row, may be accepted.
             Retriable: later.
             SourceError: any other refusal.
         """
@@ -83,7 +82,7 @@ class Ingestion:
         return len(body)
 
     def close(self) -> None:
-        """Let go of the connection."""
+        """Close the connection."""
         self._client.close()
 
     def _send(self, stream: str, body: bytes) -> None:
