@@ -58,7 +58,7 @@ def broker(cloud: Cloud, keys: str = "", /, **over: Any) -> Iterator[str]:
 
 
 def test_a_token(cloud: Cloud) -> None:
-    """The answer is not what Fluent Bit's client takes, or not a token that Azure accepts."""
+    """The answer has the members that Fluent Bit reads, and Azure accepts its token."""
     with broker(cloud) as url:
         status, answer = ask(url)
     assert status == 200
@@ -80,7 +80,7 @@ def test_a_token(cloud: Cloud) -> None:
 
 
 def test_one_token_for_all(cloud: Cloud) -> None:
-    """Five outputs of a shipper are five logins, every hour."""
+    """All outputs of a shipper get the same token, from one request to Entra ID."""
     with broker(cloud) as url:
         tokens = {ask(url)[1]["access_token"] for _ in range(5)}
     assert len(tokens) == 1
@@ -89,7 +89,7 @@ def test_one_token_for_all(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("name", CLOUDS)
 def test_scope_is_the_configured_clouds(cloud: Cloud, name: str) -> None:
-    """A token for the public cloud is given to a shipper in another, since that one asks for it."""
+    """The token is for the configured cloud, whatever scope the shipper requests."""
     with broker(cloud, cloud=name) as url:
         assert ask(url)[0] == 200
     assert cloud.azure.token_requests[0].resource == CLOUDS[name].scope
@@ -97,7 +97,7 @@ def test_scope_is_the_configured_clouds(cloud: Cloud, name: str) -> None:
 
 @pytest.mark.parametrize("form", ["raw", "encoded", "raw, not last"])
 def test_secret(cloud: Cloud, form: str) -> None:
-    """A pod's secret with a sign in it that means something in a form is not recognised."""
+    """A secret with special characters is accepted raw and encoded; another one is refused."""
     (cloud.folder / "pod").write_text(POD_SECRET + "\n")
     given = quote_plus(POD_SECRET) if form == "encoded" else POD_SECRET
     body = f"{FORM}&client_secret={given}" + ("&resource=x" if "not last" in form else "")
@@ -110,7 +110,7 @@ def test_secret(cloud: Cloud, form: str) -> None:
 
 
 def test_secret_that_changes(cloud: Cloud) -> None:
-    """A rotated secret wants a restart, or the old one goes on to be good."""
+    """A rotated secret is valid at once, and the old one is not."""
     (cloud.folder / "pod").write_text("one")
     with broker(cloud, 'secret_file = "pod"') as url:
         assert ask(url, f"{FORM}&client_secret=one")[0] == 200
@@ -135,7 +135,7 @@ def test_secret_that_changes(cloud: Cloud) -> None:
     ],
 )
 def test_admits(body: bytes, admitted: bool) -> None:
-    """Someone without the secret gets a token, or someone with it none."""
+    """Only a request with exactly the secret is admitted."""
     assert admits(body, "s") is admitted
 
 
@@ -148,7 +148,7 @@ def test_admits(body: bytes, admitted: bool) -> None:
     ],
 )
 def test_wrong_requests(cloud: Cloud, how: dict[str, str], status: int, error: str) -> None:
-    """A client that asks for something else is not told so in the words of OAuth."""
+    """A wrong request gets an OAuth error, and the broker keeps serving."""
     with broker(cloud) as url:
         found, answer = ask(url, **how)
         assert (found, answer["error"]) == (status, error)
@@ -161,7 +161,7 @@ def test_wrong_requests(cloud: Cloud, how: dict[str, str], status: int, error: s
     [("evil.example:80", 400), ("[", 400), ("localhost:1", 200), ("[::1]:8688", 200)],
 )
 def test_by_another_name(cloud: Cloud, host: str, status: int) -> None:
-    """A web page that calls loopback by its own name reads a token."""
+    """A request with the Host of a web page gets no token."""
     with broker(cloud) as url:
         headers = {"Host": host, "Content-Type": "application/x-www-form-urlencoded"}
         answer = requests.post(url, data=FORM, headers=headers, timeout=30)
@@ -170,7 +170,7 @@ def test_by_another_name(cloud: Cloud, host: str, status: int) -> None:
 
 
 def test_entra_hangs(cloud: Cloud) -> None:
-    """Fluent Bit, which stands still while it waits for a token, stands still for ever."""
+    """While Entra ID hangs, a request gets 503."""
     cloud.azure.faults.add(hang("discovery", 20))
     with broker(cloud) as url:
         status, answer = ask(url)
@@ -178,7 +178,7 @@ def test_entra_hangs(cloud: Cloud) -> None:
 
 
 def test_entra_refuses(cloud: Cloud) -> None:
-    """Why there is no token cannot be seen at the shipper, or it never gets better."""
+    """The answer says why there is no token, and a corrected secret ends the failure."""
     cloud.azure.faults.add(refuse("token", 503, times=1))
     (cloud.folder / "secret").write_text("wrong")
     with broker(cloud) as url:
@@ -193,7 +193,7 @@ SOON = {"least_wait": 0.02, "first_retry": 0.01}
 
 
 def test_refreshed_ahead() -> None:
-    """A shipper gets a token that ends within the minute, or waits for a new one every hour."""
+    """A token is replaced before it expires."""
     made: list[Token] = []
 
     def fetch(fresh: bool) -> Token:
@@ -208,7 +208,7 @@ def test_refreshed_ahead() -> None:
 
 
 def test_entra_is_down_when_it_is_time() -> None:
-    """An outage of Entra ID takes away a token that would last for another ten minutes."""
+    """During an outage of Entra ID the last token is given out while it is valid."""
     calls: list[bool] = []
 
     def fetch(fresh: bool) -> Token:
@@ -223,7 +223,7 @@ def test_entra_is_down_when_it_is_time() -> None:
 
 
 def test_token_that_ends_soon() -> None:
-    """A token is given away that Fluent Bit does not take, or that ends on its way."""
+    """A token that expires within two minutes is not given out."""
 
     def fetch(fresh: bool) -> Token:
         if fresh:
@@ -239,21 +239,21 @@ def test_token_that_ends_soon() -> None:
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8688", "[::]:8688", "10.1.2.3:1", "8688", "x:y"])
 def test_loopback_only(cloud: Cloud, listen: str) -> None:
-    """Anyone in the cluster can fetch a token of ours."""
+    """An address other than loopback is an error."""
     cloud.configure(broker=f'listen = "{listen}"')
     with pytest.raises(ConfigError, match=r"azure\.broker\.listen: "):
         cloud.settings()
 
 
 def test_address_that_is_taken(cloud: Cloud) -> None:
-    """Two brokers on one port end in a stack trace."""
+    """An address that is in use is an error of the configuration."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         cloud.configure(broker=f'listen = "127.0.0.1:{taken.getsockname()[1]}"')
         cloud.call("broker", status=2)
 
 
 def test_the_command(cloud: Cloud) -> None:
-    """The log does not say where the broker is, or says what it gave away."""
+    """The log has the broker's address, and no secret or token."""
     (cloud.folder / "pod").write_text(POD_SECRET)
     cloud.configure(broker='listen = "127.0.0.1:0"\nsecret_file = "pod"')
     with cloud.start("broker") as running:
@@ -270,7 +270,7 @@ def test_the_command(cloud: Cloud) -> None:
 
 
 def test_missing_secret_file(cloud: Cloud) -> None:
-    """A broker whose secret is not mounted gives tokens to everyone."""
+    """A secret file that is missing is an error."""
     cloud.configure(broker='listen = "127.0.0.1:0"\nsecret_file = "nowhere"')
     running = cloud.call("broker", status=2)
     assert "broker secret" in running.errors
@@ -311,7 +311,7 @@ pipeline:
 def test_with_the_real_fluent_bit(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, identity: str
 ) -> None:
-    """Fluent Bit does not take our tokens, or its secret is not understood."""
+    """Fluent Bit delivers rows with a token of the broker."""
     (cloud.folder / "pod").write_text("pod&local+100%")
     over: dict[str, Any] = {}
     if identity == "managed":
@@ -342,7 +342,7 @@ def test_with_the_real_fluent_bit(
 
 
 def test_beside_the_poller(cloud: Cloud) -> None:
-    """`run --broker` serves no tokens, or they end the poller."""
+    """`run --broker` polls and serves tokens."""
     world = World(seed=3)
     world.populate(groups=2)
     with Console(world, {TOKEN}) as console:

@@ -1,4 +1,4 @@
-"""Tokens: by every identity, with files that change, and with words that help when none comes."""
+"""Tokens by every identity, with files that change, and errors that say what to do."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def assertion(number: int) -> str:
 
 
 def test_client_secret(cloud: Cloud) -> None:
-    """No token by a client secret, or a new one for every request."""
+    """A client secret gives one token, which is kept in memory and never shown."""
     credential = Credential(cloud.settings())
     first = credential.get_token(SCOPE)
     assert credential.get_token_info(SCOPE).token == first.token
@@ -41,13 +41,13 @@ def test_client_secret(cloud: Cloud) -> None:
 
 
 def test_nothing_is_asked_before_it_is_needed(cloud: Cloud) -> None:
-    """A command waits for Entra ID before it says what is wrong with its arguments."""
+    """A credential sends no request before the first token is needed."""
     cloud.azure.stop()
     Credential(cloud.settings())
 
 
 def test_forced_refresh(cloud: Cloud) -> None:
-    """After a 401 the token that was refused is sent again, until it expires by itself."""
+    """A forced refresh gives a new token, which is kept from then on."""
     credential = Credential(cloud.settings())
     first = credential.token(SCOPE).value
     second = credential.token(SCOPE, fresh=True).value
@@ -58,7 +58,7 @@ def test_forced_refresh(cloud: Cloud) -> None:
 
 
 def test_secret_file_that_changes(cloud: Cloud) -> None:
-    """A rotated client secret wants a restart."""
+    """A rotated client secret needs no restart."""
     credential = Credential(cloud.settings())
     secret = cloud.folder / "secret"
     secret.write_text("the old one")
@@ -69,7 +69,7 @@ def test_secret_file_that_changes(cloud: Cloud) -> None:
 
 
 def test_secret_of_the_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variables that every Azure library knows are not read."""
+    """The variables of Azure's libraries give tenant, client and secret."""
     for key in ("tenant_id", "client_id"):
         monkeypatch.setenv(f"AZURE_{key.upper()}", getattr(cloud.azure.behaviour, key))
     monkeypatch.setenv("AZURE_CLIENT_SECRET", SECRET)
@@ -80,7 +80,7 @@ def test_secret_of_the_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 
 
 def test_certificate(cloud: Cloud) -> None:
-    """No token by a certificate, or the chain that trust by issuer needs is not sent."""
+    """A certificate with its key gives a token."""
     certificate(cloud.folder / "app.pem")
     cloud.configure(client_secret_file=None, certificate_file="app.pem")
     assert Credential(cloud.settings()).token(SCOPE).value
@@ -90,7 +90,7 @@ def test_certificate(cloud: Cloud) -> None:
     ("key", "own", "said"), [(True, False, "certificate"), (False, True, "private key")]
 )
 def test_certificate_that_lacks_something(cloud: Cloud, key: bool, own: bool, said: str) -> None:
-    """A PEM file with half of what it takes gives a stack trace."""
+    """A PEM file without key or certificate is an error that says so."""
     certificate(cloud.folder / "app.pem", key=key, own=own)
     cloud.configure(client_secret_file=None, certificate_file="app.pem")
     with pytest.raises(ConfigError, match=f"app.pem: holds no {said}"):
@@ -98,7 +98,7 @@ def test_certificate_that_lacks_something(cloud: Cloud, key: bool, own: bool, sa
 
 
 def test_workload_identity(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On AKS the first token is the last, since the cluster's own token is read only once."""
+    """A workload identity reads the cluster's token again for each new token."""
     file = cloud.folder / "federated"
     monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(file))
     cloud.configure(client_secret_file=None)
@@ -121,7 +121,7 @@ def test_workload_identity(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_managed_identity(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, platform: str, assigned: str
 ) -> None:
-    """A machine in Azure needs a secret after all."""
+    """A managed identity of either platform gives a token without a secret."""
     if platform == "App Service":
         monkeypatch.setenv("IDENTITY_ENDPOINT", cloud.azure.identity_endpoint)
         monkeypatch.setenv("IDENTITY_HEADER", cloud.azure.behaviour.identity_header)
@@ -139,7 +139,7 @@ def test_managed_identity(
 
 @pytest.mark.parametrize("name", CLOUDS)
 def test_clouds(cloud: Cloud, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token of a national cloud is for the public one's ingestion."""
+    """Each cloud has its own authority and audience, and an authority names its cloud."""
     cloud.configure(cloud=name)
     settings = cloud.settings()
     Credential(settings).token(settings.cloud.scope)
@@ -158,7 +158,7 @@ def test_clouds(cloud: Cloud, name: str, monkeypatch: pytest.MonkeyPatch) -> Non
     ],
 )
 def test_wrong_identity(cloud: Cloud, over: dict[str, str], said: str) -> None:
-    """Whoever mistyped an id is told of an exception in a library."""
+    """A mistyped id is an error that names the key."""
     cloud.configure(**over)
     with pytest.raises(ConfigError, match=said):
         Credential(cloud.settings()).token(SCOPE)
@@ -167,7 +167,7 @@ def test_wrong_identity(cloud: Cloud, over: dict[str, str], said: str) -> None:
 @pytest.mark.parametrize("where", ["discovery", "token"])
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_passing_trouble(cloud: Cloud, where: str, status: int) -> None:
-    """A bad minute of Entra ID ends a command for good, or is taken for a wrong secret."""
+    """A passing failure of Entra ID is retriable, and the next request succeeds."""
     cloud.azure.faults.add(refuse(where, status))
     with pytest.raises(Unavailable, match="Entra ID"):
         Credential(cloud.settings()).token(SCOPE)
@@ -176,7 +176,7 @@ def test_passing_trouble(cloud: Cloud, where: str, status: int) -> None:
 
 @pytest.mark.parametrize("where", ["discovery", "token"])
 def test_no_answer(cloud: Cloud, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Entra ID hangs, and we hang with it for ever."""
+    """A hanging or broken connection to Entra ID ends, as a retriable error."""
     monkeypatch.setattr("sentinelone_source.azure.session.TIMEOUT", (0.5, 0.5))
     cloud.azure.faults.add(reset(where), hang(where, 5))
     for _ in range(2):
@@ -185,7 +185,7 @@ def test_no_answer(cloud: Cloud, where: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_foreign_certificate(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A secret is sent to whoever stands in between."""
+    """A secret is sent only to a server with a trusted certificate."""
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(Unavailable, match="TLS: "):
         Credential(cloud.settings()).token(SCOPE)
@@ -206,14 +206,14 @@ def test_foreign_certificate(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> N
     ],
 )
 def test_mistakes(cloud: Cloud, over: dict[str, Any], said: str) -> None:
-    """A wrong key of `[azure]` is found only when a token is needed, or not explained."""
+    """A wrong key of `[azure]` is an error that names the key."""
     cloud.configure(**over)
     with pytest.raises(ConfigError, match=said):
         Credential(cloud.settings()).token(SCOPE)
 
 
 def test_without_the_extra(cloud: Cloud) -> None:
-    """Who installed without the extra gets a stack trace instead of the way to get it."""
+    """Without the extra, the error says how to install it."""
     (cloud.folder / "msal.py").write_text("raise ImportError(name='msal')")
     (cloud.folder / "rows.ndjson").write_text("")
     program = "from sentinelone_source.__main__ import main; main()"

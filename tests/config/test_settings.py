@@ -38,7 +38,7 @@ def of(folder: Path, text: str, **environ: str) -> Settings:
 
 
 def test_defaults(tmp_path: Path) -> None:
-    """A short file means something else than the documentation says."""
+    """A short file has the documented defaults."""
     settings = of(tmp_path, CONSOLE)
     assert settings.state_path == Path("/var/lib/sentinelone-source")
     assert (settings.handover.to, settings.settle) == ("stdout", 30.0)
@@ -51,7 +51,7 @@ def test_defaults(tmp_path: Path) -> None:
 
 
 def test_environment_alone() -> None:
-    """One console needs a file."""
+    """The environment alone is enough for one console."""
     settings = load_settings(None, ENVIRON)
     (console,) = settings.consoles
     assert (console.name, console.url) == ("default", "https://b.example")
@@ -63,7 +63,7 @@ def test_environment_alone() -> None:
 
 
 def test_file_wins(tmp_path: Path) -> None:
-    """A variable left over from an experiment changes what the file says."""
+    """A key of the file wins over the environment."""
     text = CONSOLE + '[state]\npath="/of/file"\n[handover]\nto="stdout"\n'
     settings = of(tmp_path, text + '[telemetry]\nlisten=""\n', **ENVIRON)
     assert [console.name for console in settings.consoles] == ["acme"]
@@ -73,7 +73,7 @@ def test_file_wins(tmp_path: Path) -> None:
 
 
 def test_environment_fills(tmp_path: Path) -> None:
-    """What a file leaves out cannot be given by the environment."""
+    """The environment fills what the file leaves out."""
     settings = of(tmp_path, "[handover]\nsettle='2s'\n", **ENVIRON)
     assert settings.consoles[0].url == "https://b.example"
     assert settings.state_path == Path("/state/of/environ")
@@ -86,13 +86,13 @@ def test_environment_fills(tmp_path: Path) -> None:
     [("SENTINELONE_SOURCE_TO", "stdoub"), ("SENTINELONE_SOURCE_LISTEN", "9464")],
 )
 def test_mistakes_in_the_environment(tmp_path: Path, variable: str, value: str) -> None:
-    """One looks for the mistake in a file that is right."""
+    """A mistake in the environment names the variable."""
     with pytest.raises(ConfigError, match=f"environment: {variable}: '{value}'"):
         of(tmp_path, CONSOLE, **{variable: value})
 
 
 def test_relative_paths(tmp_path: Path) -> None:
-    """Paths of a file depend on where the program was started."""
+    """Relative paths start at the file, and those of the environment at the working directory."""
     text = '[state]\npath="state"\n[mappings]\npath="more"\n'
     settings = of(tmp_path, text + CONSOLE + 'ca_file="ca.pem"\n')
     assert settings.state_path == tmp_path / "state"
@@ -106,7 +106,7 @@ def test_relative_paths(tmp_path: Path) -> None:
 
 
 def test_which_file(tmp_path: Path) -> None:
-    """A file that was named is passed over for another."""
+    """The named file is read, else the environment's, else config.toml here."""
     one, other = tmp_path / "one.toml", tmp_path / "other.toml"
     one.write_text("[handover]\nsettle='1s'\n")
     other.write_text("[handover]\nsettle='2s'\n")
@@ -122,7 +122,7 @@ def test_which_file(tmp_path: Path) -> None:
 
 
 def test_feeds(tmp_path: Path) -> None:
-    """A feed's own settings change other feeds, or the defaults do not reach it."""
+    """A feed has the defaults and its own settings over them."""
     settings = of(
         tmp_path,
         "[feeds]\ninterval='5m'\nstart='all'\n[feeds.groups]\nenabled=false\nstart='2h'\n"
@@ -149,7 +149,7 @@ def test_feeds(tmp_path: Path) -> None:
     ],
 )
 def test_address(tmp_path: Path, url: str, normal: str) -> None:
-    """An address that a person would copy is refused or asked for in another form."""
+    """Every usual form of a console's address is accepted."""
     settings = of(tmp_path, CONSOLE.replace("https://a.example", url))
     assert settings.consoles[0].url == normal
 
@@ -189,7 +189,7 @@ def test_address(tmp_path: Path, url: str, normal: str) -> None:
     ],
 )
 def test_mistakes(tmp_path: Path, text: str, says: str) -> None:
-    """A mistake is passed over, or its message does not say where it is."""
+    """A mistake is an error that names file, table and key, and shows no secret."""
     with pytest.raises(ConfigError) as caught:
         of(tmp_path, text)
     assert says in str(caught.value)
@@ -208,7 +208,7 @@ def test_mistakes(tmp_path: Path, text: str, says: str) -> None:
     ],
 )
 def test_mistakes_in_feeds(tmp_path: Path, text: str, says: str) -> None:
-    """A mistake in one feed's settings shows only when the feed is swept, or never."""
+    """A mistake in the settings of one feed is found at start."""
     settings = of(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         check_feed_names(settings, ["threats", "groups"])
@@ -216,7 +216,7 @@ def test_mistakes_in_feeds(tmp_path: Path, text: str, says: str) -> None:
 
 
 def test_unreadable(tmp_path: Path) -> None:
-    """A file that is no text ends in a traceback."""
+    """A file that is not text is an error."""
     (tmp_path / "config.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="is not UTF-8 text"):
         load_settings(tmp_path / "config.toml", {})

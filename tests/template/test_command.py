@@ -1,4 +1,4 @@
-"""`template` as a person uses it."""
+"""The command `template`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Azure would refuse, or take and lose, is found before anything is printed."""
+"""Tables that Azure would refuse are found before anything is printed."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def refusal(*tables: Table) -> str:
 
 
 def test_a_good_table() -> None:
-    """The tables below would be refused for another reason than the one they show."""
+    """The built-in tables, and the table that the other tests change, are within the limits."""
     check_limits([THINGS])
     check_limits(plan_tables())
 
@@ -50,7 +50,7 @@ def test_a_good_table() -> None:
     ],
 )
 def test_names_of_tables_and_streams(change: dict[str, Any], wanted: str) -> None:
-    """The deployment fails halfway for a name that could have been known to be wrong."""
+    """A wrong name of a table or stream is an error that names file and table."""
     message = refusal(replace(THINGS, **change))
     assert message.startswith(f"things.toml: {change.get('name', 'Things_CL')}: ")
     assert wanted in message
@@ -76,7 +76,7 @@ def test_names_of_tables_and_streams(change: dict[str, Any], wanted: str) -> Non
     ids=lambda value: value.name if isinstance(value, Column) else "",
 )
 def test_columns(column: Column, wanted: str) -> None:
-    """A column is refused by Azure, or never has a value there."""
+    """A wrong column is an error that names file, table and column."""
     message = refusal(replace(THINGS, columns=(*THINGS.columns, column)))
     assert message.startswith("things.toml: Things_CL: column ")
     assert wanted in message
@@ -84,7 +84,7 @@ def test_columns(column: Column, wanted: str) -> None:
 
 @pytest.mark.parametrize("time", [None, "string", "long"])
 def test_time(time: str | None) -> None:
-    """A table whose rows all have the time of their arrival, or none."""
+    """A table needs TimeGenerated as a datetime."""
     columns = (Column("TimeGenerated", time),) if time else ()
     message = refusal(replace(THINGS, columns=(*columns, Column("Name", "string"))))
     assert message == (
@@ -101,13 +101,13 @@ def many(count: int) -> list[Table]:
 
 
 def test_as_many_as_azure_takes() -> None:
-    """Azure's limits are taken for narrower than they are."""
+    """A rule with 10 streams and a table with 500 columns are accepted."""
     check_limits(many(MAX_STREAMS))
     check_limits([replace(THINGS, columns=(TIME, *(Column(f"C{n}", "int") for n in range(499))))])
 
 
 def test_one_too_many() -> None:
-    """A rule that Azure refuses after it has made all the tables."""
+    """One stream or one column more is an error."""
     assert refusal(*many(MAX_STREAMS + 1)).startswith(
         "t11.toml: T11_CL: one data collection rule takes 10 streams and this is number 11; "
     )
@@ -116,7 +116,7 @@ def test_one_too_many() -> None:
 
 
 def test_a_stream_of_two_tables() -> None:
-    """The rows of one table arrive in another."""
+    """Two tables with one stream are an error."""
     other = replace(THINGS, name="Others_CL", file="others.toml")
     assert refusal(THINGS, other) == (
         "others.toml: Others_CL: stream: 'Custom-Things_CL' is the stream of Things_CL already; "
@@ -125,7 +125,7 @@ def test_a_stream_of_two_tables() -> None:
 
 
 def test_every_mapping_type_has_its_place() -> None:
-    """A type that a mapping may have and the template does not know."""
+    """The template knows every type of a mapping."""
     assert set(TYPES) == set(columns.TYPES)
 
 
@@ -144,14 +144,14 @@ def test_a_mapping_of_ones_own(tmp_path: Path) -> None:
 
 
 def test_a_column_less_stays_in_the_table(tmp_path: Path) -> None:
-    """Who saves a column breaks Microsoft's parser, and deletes what is in that column."""
+    """A built-in column that a mapping leaves out stays in its table."""
     text = 'table = "SentinelOneThreats_CL"\n[columns]\nWhiteningOptions = false\n'
     write(tmp_path, text, "threats.toml")
     assert [t.columns for t in plan_tables(tmp_path)] == [t.columns for t in plan_tables()]
 
 
 def test_a_column_less_and_one_that_differs_by_case(tmp_path: Path) -> None:
-    """Two columns of one table that nobody can tell apart."""
+    """A column that differs only by case from a built-in one is an error."""
     text = 'table = "SentinelOneThreats_CL"\n[columns]\nUsername = false\nUserName = "$.x"\n'
     file = write(tmp_path, text, "threats.toml") / "threats.toml"
     message = refusal(*plan_tables(tmp_path))
@@ -159,7 +159,7 @@ def test_a_column_less_and_one_that_differs_by_case(tmp_path: Path) -> None:
 
 
 def test_replaced_mappings_keep_the_tables(tmp_path: Path) -> None:
-    """A mapping that replaces the built-in one takes the table's columns away from the parser."""
+    """A mapping that replaces a built-in one keeps the columns of the table."""
     text = GOOD.replace("Things_CL", "SentinelOneGroups_CL")
     write(tmp_path, f"replace = true\n{text}", "mine.toml")
     found = {table.name: table for table in plan_tables(tmp_path)}
@@ -168,7 +168,7 @@ def test_replaced_mappings_keep_the_tables(tmp_path: Path) -> None:
 
 
 def test_another_type(tmp_path: Path) -> None:
-    """A type that Azure will not change, and that the parser does not expect, goes unnoticed."""
+    """A built-in column with another Azure type is reported."""
     text = (
         'table = "SentinelOneActivities_CL"\n[columns]\n'
         'ActivityType = { path = "$.activityType", type = "string" }\n'

@@ -23,12 +23,12 @@ TABLE = "Microsoft.OperationalInsights/workspaces/tables"
 
 @pytest.mark.parametrize("resource", DOCUMENT["resources"], ids=lambda r: r["type"])
 def test_resources(resource: dict[str, Any]) -> None:
-    """Resource Manager refuses the template, or ignores a member it does not know."""
+    """Each resource fits the model of Azure's library, with no unknown member."""
     assert mistakes(resource) == []
 
 
 def test_the_template_itself() -> None:
-    """Resource Manager does not take it for a template."""
+    """The document has the members of a template, and its expressions are balanced."""
     assert DOCUMENT["$schema"].endswith("/deploymentTemplate.json#")
     assert set(DOCUMENT) == {
         "$schema",
@@ -86,7 +86,7 @@ def _criterion(alert: Any) -> Any:
     ],
 )
 def test_the_models_notice(kind: str, spoil: Callable[[Any], Any], wanted: str) -> None:
-    """The test above would pass on anything."""
+    """A wrong member or value is reported."""
     resource = json.loads(RESOURCES[kind])
     spoil(resource)
     found = mistakes(resource)
