@@ -27,8 +27,8 @@ QUICK = {
     "scheduler.cap: 60": "scheduler.cap: 2",
 }
 """Changes for tests in which something is refused: the same, with shorter waits."""
-EXEC = QUICK | {"interval_sec: 5 ": "interval_sec: 1 ", "interval_sec: 5\n": "interval_sec: 1\n"}
-"""The same for exec.yaml, whose pollers start sooner, too."""
+EXEC = QUICK | {"interval_sec: 5 ": "interval_sec: 1 "}
+"""The same for exec.yaml, whose poller starts sooner, too."""
 PATIENT = 120.0
 
 
@@ -73,7 +73,6 @@ class Delivery:
             "FLUENT_BIT_HTTP_PORT": str(metrics),
             "SENTINELONE_SOURCE_PROGRAM": f"{sys.executable} -m sentinelone_source",
             "SENTINELONE_SOURCE_CONFIG": str(tenancy.config),
-            "SENTINELONE_SOURCE_STATE": str(self.folder / "states"),
         }
         listens = metrics if "exec" in name else self.port
         self.shipper = FluentBit(program, config, self.folder, known | environ, listens)
@@ -156,9 +155,3 @@ def shown(tenancy: Tenancy) -> set[str]:
 def pause(rng: random.Random, most: float) -> None:
     """Some time, so that what comes next comes at any moment."""
     threading.Event().wait(rng.uniform(0, most))
-
-
-def without_state(tenancy: Tenancy, **over: Any) -> None:
-    """Configure the source as exec.yaml wants it: each poller's state is in the environment."""
-    tenancy.configure(**over)
-    tenancy.config.write_text(tenancy.config.read_text().replace('path = "state"\n', ""))

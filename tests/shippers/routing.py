@@ -15,12 +15,21 @@ from support.tenancy import NAMES, TABLES
 BURST = Path(__file__).with_name("burst.py")
 ONE = "sentinelone"
 """The tag of a stream with the rows of all tables; its rows are in a file of that name."""
+MATCH = f"      match: {ONE}\n"
+GREP = "          - name: grep\n            regex: $_table ^{table}$\n"
+TAGGED = {MATCH: "      match: sentinelone.{name}\n", GREP: ""}
+"""What is changed in the outputs where each table has a tag of its own."""
+
+
+def one_poller(folder: Path) -> str:
+    """As shipped: every output gets every row, and keeps those of its table."""
+    return _head() + _exec(ONE, folder / ONE) + _outputs()
 
 
 def one_exec_a_table(folder: Path) -> str:
-    """As shipped: nothing has to be told apart."""
+    """Nothing has to be told apart."""
     inputs = (_exec(f"sentinelone.{name}", folder / name) for name in NAMES)
-    return _head() + "".join(inputs) + _outputs()
+    return _head() + "".join(inputs) + _outputs(TAGGED)
 
 
 def rewrite_tag(folder: Path, emitter: str = "") -> str:
@@ -30,7 +39,7 @@ def rewrite_tag(folder: Path, emitter: str = "") -> str:
         for name, table in TABLES.items()
     )
     filters = f"  filters:\n    - name: rewrite_tag\n      match: {ONE}\n{rules}{emitter}"
-    return _head() + _exec(ONE, folder / ONE) + filters + _outputs()
+    return _head() + _exec(ONE, folder / ONE) + filters + _outputs(TAGGED)
 
 
 def rewrite_tag_on_disk(folder: Path) -> str:
@@ -54,14 +63,7 @@ def routes(folder: Path) -> str:
         for name, table in TABLES.items()
     )
     routed = _exec(ONE, folder / ONE, f"      routes:\n        logs:\n{each}")
-    return _head() + routed + _outputs({"      match: sentinelone.{name}\n": ""})
-
-
-def grep(folder: Path) -> str:
-    """Every output gets every row, and keeps those of its table."""
-    keep = "        logs:\n          - name: grep\n            regex: $_table ^{table}$\n"
-    changes = {"match: sentinelone.{name}\n": f"match: {ONE}\n", "        logs:\n": keep}
-    return _head() + _exec(ONE, folder / ONE) + _outputs(changes)
+    return _head() + routed + _outputs({MATCH: "", GREP: ""})
 
 
 def _shipped() -> str:
@@ -86,12 +88,13 @@ def _exec(tag: str, rows: Path, more: str = "") -> str:
 
 
 def _outputs(changes: dict[str, str] | None = None) -> str:
-    """The outputs; in each of them, some texts are others."""
+    """The outputs to Azure; in each of them, some texts are others."""
     text = _shipped()
-    head, *blocks = text[text.index("  outputs:\n") :].split("    - name: azure_logs_ingestion\n")
+    azure = text[text.index("  outputs:\n") : text.index("    - name: file")]
+    head, *blocks = azure.split("    - name: azure_logs_ingestion\n")
     for place, (name, table) in enumerate(TABLES.items()):
         for old, new in (changes or {}).items():
-            old_here = old.format(name=name)
+            old_here = old.format(table=table)
             assert old_here in blocks[place], (name, old_here)
-            blocks[place] = blocks[place].replace(old_here, new.format(table=table))
+            blocks[place] = blocks[place].replace(old_here, new.format(name=name))
     return "    - name: azure_logs_ingestion\n".join((head, *blocks))

@@ -54,10 +54,12 @@ def mappings() -> dict[str, Mapping]:
 @pytest.mark.parametrize("name", FILES)
 def test_an_output_for_every_mapping(name: str) -> None:
     """A new mapping has no output, and its rows end in a file or nowhere."""
-    star = ".*" if name == "http.yaml" else ""
-    wanted = {f"sentinelone.{mapping}{star}": one.table for mapping, one in mappings().items()}
-    assert {output["match"]: output["table_name"] for output in to_azure(name)} == wanted
-    assert [output["alias"] for output in to_azure(name)] == sorted(mappings())
+    over_http = name == "http.yaml"
+    wanted = [
+        (mapping, one.table, f"sentinelone.{mapping}.*" if over_http else "sentinelone")
+        for mapping, one in sorted(mappings().items())
+    ]
+    assert [(one["alias"], one["table_name"], one["match"]) for one in to_azure(name)] == wanted
 
 
 def test_streams_are_the_tables() -> None:
@@ -70,8 +72,10 @@ def test_what_every_output_needs(name: str) -> None:
     """An output drops rows after one retry, hangs for ever, or sends more than Azure takes."""
     for output in to_azure(name):
         assert REQUIRED.items() <= output.items(), output["alias"]
-        [step] = output["processors"]["logs"]
+        *routed, step = output["processors"]["logs"]
         assert step == {"name": "record_modifier", "remove_key": "_table"}
+        keep = {"name": "grep", "regex": f"$_table ^{output['table_name']}$"}
+        assert routed == ([keep] if name == "exec.yaml" else [])
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -105,19 +109,19 @@ def test_rows_without_an_output_are_kept() -> None:
         assert found.end() > 0  # Fluent Bit takes an empty match for none
 
 
-def test_a_poller_for_every_mapping() -> None:
-    """A table is not polled, two pollers share a state or a port, or rows go to another table."""
-    inputs = parsed("exec.yaml")["pipeline"]["inputs"]
-    assert [one["tag"] for one in inputs] == [f"sentinelone.{name}" for name in sorted(mappings())]
-    for one, name in zip(inputs, sorted(mappings()), strict=True):
-        words = one["command"].split()
-        assert words[:5] == ["exec", "setpriv", "--pdeathsig", "KILL", "env"]
-        assert words[5].startswith("SENTINELONE_SOURCE_STATE=")
-        assert words[5].endswith(f"/{name}")
-        assert words[6] == f"SENTINELONE_SOURCE_LISTEN=${{{name.upper()}_LISTEN:-}}"
-        assert words[-5:] == ["run", "--table", name, "--to", "stdout"]
-        assert one["parser"] == parsed("exec.yaml")["parsers"][0]["name"]
-        assert one["buf_size"] == "1M"
+def test_the_poller() -> None:
+    """One poller of all tables; what has no output is kept, and nothing else."""
+    [poller] = parsed("exec.yaml")["pipeline"]["inputs"]
+    words = poller["command"].split()
+    assert words[:4] == ["exec", "setpriv", "--pdeathsig", "KILL"]
+    assert words[-3:] == ["run", "--to", "stdout"]
+    assert poller["parser"] == parsed("exec.yaml")["parsers"][0]["name"]
+    assert poller["buf_size"] == "1M"
+    [kept] = [one for one in parsed("exec.yaml")["pipeline"]["outputs"] if one["name"] == "file"]
+    [step] = kept["processors"]["logs"]
+    known = re.compile(step["exclude"].removeprefix("$_table "))
+    assert all(known.match(one.table) for one in mappings().values())
+    assert not known.match("Other_CL")
 
 
 @pytest.mark.parametrize("name", FILES)

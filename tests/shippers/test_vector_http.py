@@ -15,7 +15,7 @@ from shippers.vector import azure_sinks
 from shippers.vector_compare import arrived, nothing_else_came, nothing_is_missing, shown
 from shippers.vector_run import PASSWORD, PROGRAMS, USER, Vector, adapted, command
 from support.living import living
-from support.tenancy import NAMES
+from support.tenancy import NAMES, OTHER
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -112,23 +112,6 @@ def test_a_table_without_a_sink(tenancy: Tenancy, azure: Azure, vector: Vector) 
     assert {row["_table"] for row in vector.unrouted} == {"Other_CL"}
     assert all(row.keys() == {"_table", "TimeGenerated", "Id"} for row in vector.unrouted)
     assert len(vector.unrouted) == len(tenancy.world.all("groups"))
-
-
-OTHER = """
-table = "Other_CL"
-stream = "Custom-Other_CL"
-[request]
-path = "groups"
-records = "$.data"
-[walk]
-id = "$.id"
-position = "$.updatedAt"
-filter = "updatedAt__gte"
-sort_by = "updatedAt"
-[columns]
-TimeGenerated = { path = "$.updatedAt", type = "datetime" }
-Id = "$.id"
-"""
 
 
 def test_listener_with_a_password(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:

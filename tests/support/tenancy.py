@@ -40,6 +40,22 @@ settle = "{settle}"
 [mappings]
 path = "mappings"
 """
+OTHER = """
+table = "Other_CL"
+stream = "Custom-Other_CL"
+[request]
+path = "groups"
+records = "$.data"
+[walk]
+id = "$.id"
+position = "$.updatedAt"
+filter = "updatedAt__gte"
+sort_by = "updatedAt"
+[columns]
+TimeGenerated = { path = "$.updatedAt", type = "datetime" }
+Id = "$.id"
+"""
+"""A mapping of one's own: groups in a table that no shipper of ours knows."""
 
 
 class Tenancy:
