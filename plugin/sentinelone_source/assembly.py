@@ -87,11 +87,13 @@ def _beside(
         yield beside
         return
     from sentinelone_source.telemetry.metrics import Source
-    from sentinelone_source.telemetry.probes import probes
+    from sentinelone_source.telemetry.serve import serve_telemetry
 
     intervals = {feed.name: settings.feed(feed.name).interval for feed in feeds}
     source = Source(delivery.dead_letters, feeds, consoles, delivery.way, intervals)
-    with probes(settings.listen, source, f"{settings.source}: telemetry.listen") as heartbeat:
+    with serve_telemetry(
+        settings.listen, source, f"{settings.source}: telemetry.listen"
+    ) as heartbeat:
         yield [*beside, heartbeat.run]
 
 

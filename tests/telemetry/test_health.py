@@ -13,7 +13,7 @@ import pytest
 
 from doubles import faults
 from sentinelone_source.feed.glance import Glance
-from sentinelone_source.telemetry.verdict import judged
+from sentinelone_source.telemetry.healthcheck import judge
 from support.processes import Running
 from support.scraping import Scraper, listening
 from support.tenancy import NAMES, TOKEN
@@ -182,7 +182,7 @@ def test_what_a_state_means(
 ) -> None:
     """An age that was allowed is not, or the other way round."""
     seen = Glance({("a", "new"): NOW, ("a", "b"): swept}, written, started)
-    verdict = judged(seen, 100.0, NOW)
+    verdict = judge(seen, 100.0, NOW)
     assert verdict.healthy is healthy
     assert healthy or "a/b" in verdict.reason
 

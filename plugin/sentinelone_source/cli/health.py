@@ -11,7 +11,7 @@ import click
 from sentinelone_source.cli.options import config_option
 from sentinelone_source.config import Settings, load_settings
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError
-from sentinelone_source.telemetry.verdict import Verdict, ask, look
+from sentinelone_source.telemetry.healthcheck import HealthReport, ask_process, check_state
 from sentinelone_source.times import parse_duration
 
 MAX_AGE = 900.0
@@ -34,12 +34,12 @@ def command(config: Path | None, max_age: str | None) -> None:
     settings = load_settings(config)
     age = None if max_age is None else _duration(max_age)
     asked = settings.listen if settings.listen is not None and settings.listen.port else None
-    verdict = Verdict(True, "") if asked is None else ask(asked)
-    if verdict.healthy and (asked is None or age is not None):
+    report = HealthReport(True, "") if asked is None else ask_process(asked)
+    if report.healthy and (asked is None or age is not None):
         allowed = _generous(settings) if age is None else age
-        verdict = look(settings.state_path, _matters(settings), allowed)
-    click.echo(f"{'healthy' if verdict.healthy else 'not healthy'}: {verdict.reason}")
-    sys.exit(EXIT_OK if verdict.healthy else EXIT_FAILED)
+        report = check_state(settings.state_path, _matters(settings), allowed)
+    click.echo(f"{'healthy' if report.healthy else 'not healthy'}: {report.reason}")
+    sys.exit(EXIT_OK if report.healthy else EXIT_FAILED)
 
 
 def _duration(text: str) -> float:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
@@ -25,24 +27,10 @@ from sentinelone_source.telemetry.listener import Reply
 
 PREFIX = "sentinelone_source_"
 FEED = ("console", "feed")
-RECORDS = {
-    "rows": ("rows", "Rows handed over."),
-    "bytes": ("row_bytes", "Bytes of the rows handed over, as lines."),
-    "suppressed": ("suppressed", "Records that had been handed over before."),
-    "late": ("late_rows", "Of the rows, those that became visible after their time had passed."),
-    "noted": ("noted", "Records older than the feed's start, or than what is remembered of it."),
-    "unasked": ("unasked", "Records older than what was asked for: the console ignores filters."),
-    "postponed": ("postponed", "Rows that the shipper refused for now; they are read again."),
-    "dropped": ("dropped", "Records taken out by the mapping's [[drop]]."),
-    "dead": ("dead_letters", "Records that could not become rows."),
-    "pages": ("pages", "Pages read and handed over."),
-}
-"""By field of a feed's counts: the metric's name and what it means."""
-COLUMNS = {
-    "misfits": ("misfit_values", "Values that their column's type does not take, left out."),
-    "cut": ("cut_values", "Values cut for their length."),
-}
-"""The same, for what is counted by column."""
+COLUMN = (*FEED, "column")
+
+Samples = Iterable[tuple[Sequence[str], float]]
+"""Values, each with its labels."""
 
 
 class Source(Collector):
@@ -64,97 +52,179 @@ class Source(Collector):
         way: Way,
         intervals: Mapping[str, float],
     ) -> None:
-        self._dead_letters = dead_letters
-        self._feeds = feeds
+        self.dead_letters = dead_letters
+        self.feeds = feeds
         self.consoles = consoles
         self.way = way
-        self._intervals = intervals
+        self.intervals = intervals
         self._waited: dict[str, float] = {}
 
     def collect(self) -> Iterable[Metric]:
         """The metrics as they are now."""
         about = {"version": __version__, "python": platform.python_version()}
         yield InfoMetricFamily(f"{PREFIX}build", "What is running.", about)
-        yield from self._records()
-        yield from self._progress()
-        yield from self._handover()
-        yield from self._requests()
-
-    def _records(self) -> Iterable[Metric]:
-        for field, (name, text) in RECORDS.items():
-            family = _counter(name, text, FEED)
-            for feed in self._feeds:
-                family.add_metric(_labels(feed), getattr(feed.counts, field))
+        for kind, name, text, labels, samples in METRICS:
+            family = kind(f"{PREFIX}{name}", text, labels=labels)
+            for values, value in samples(self):
+                family.add_metric(values, value)
             yield family
-        for field, (name, text) in COLUMNS.items():
-            family = _counter(name, text, (*FEED, "column"))
-            for feed in self._feeds:
-                for column, count in dict(getattr(feed.counts, field)).items():
-                    family.add_metric([*_labels(feed), column], count)
-            yield family
-        sizes = self._dead_letters.sizes
-        yield _gauge(
-            "dead_letter_files", "Files of dead letters, rotated ones too.", value=len(sizes)
-        )
-        yield _gauge("dead_letter_bytes", "Bytes of these files.", value=sum(sizes.values()))
 
-    def _progress(self) -> Iterable[Metric]:
-        behind = _gauge("behind_seconds", "How long ago the feed was complete; 0 when idle.", FEED)
-        success = _gauge(
-            "last_success_timestamp_seconds",
-            "When the last sweep began that came to its end.",
-            FEED,
-        )
-        for feed in self._feeds:
-            behind.add_metric(_labels(feed), feed.behind(self._intervals[feed.name]))
-            if feed.last_success is not None:
-                success.add_metric(_labels(feed), feed.last_success)
-        yield behind
-        yield success
+    def waiting(self) -> dict[str, float]:
+        """By mapping, how long the hand-over under way has been waiting."""
+        began, now = self.way.waits.waiting, time.monotonic()
+        return {name: max(0.0, now - began.get(name, now)) for name in self.intervals}
 
-    def _handover(self) -> Iterable[Metric]:
-        total = _counter(
-            "handover_wait_seconds", "Time spent waiting for the shipper to take rows.", ("feed",)
-        )
-        current = _gauge(
-            "handover_waiting_seconds", "How long the shipper has let us wait by now.", ("feed",)
-        )
-        waits, now = self.way.waits, time.monotonic()
-        waited, waiting = waits.waited.copy(), waits.waiting
-        for name in self._intervals:
-            going_on = max(0.0, now - waiting[name]) if name in waiting else 0.0
-            so_far = max(self._waited.get(name, 0.0), waited.get(name, 0.0) + going_on)
-            self._waited[name] = so_far  # a wait that ends while we look must not make it less
-            total.add_metric([name], so_far)
-            current.add_metric([name], going_on)
-        yield total
-        yield current
-        yield self._refused()
+    def waited(self) -> dict[str, float]:
+        """By mapping, time spent handing over; never less than it was."""
+        done = self.way.waits.waited.copy()
+        for name, going_on in self.waiting().items():
+            so_far = done.get(name, 0.0) + going_on
+            self._waited[name] = max(self._waited.get(name, 0.0), so_far)
+        return self._waited
 
-    def _refused(self) -> Metric:
-        text = "1 while the shipper refuses every row of the table."
-        family = _gauge("table_refused", text, ("feed", "table"))
-        refused = self.way.waits.refused
-        for name, table in {feed.name: feed.table for feed in self._feeds}.items():
-            family.add_metric([name, table], name in refused)
-        return family
 
-    def _requests(self) -> Iterable[Metric]:
-        requests = _counter(
-            "requests",
-            "Requests to the console, by what came back.",
-            ("console", "endpoint", "code"),
-        )
-        expiry = _gauge(
-            "token_expiry_timestamp_seconds", "When the API token expires.", ("console",)
-        )
-        for console in self.consoles:
-            for (endpoint, code), count in dict(console.requests).items():
-                requests.add_metric([console.name, endpoint, code], count)
-            if console.expiry.at is not None:
-                expiry.add_metric([console.name], console.expiry.at)
-        yield requests
-        yield expiry
+def _count(field: str) -> Callable[[Source], Samples]:
+    """A field of what feeds count."""
+    return lambda source: [(_of(feed), getattr(feed.counts, field)) for feed in source.feeds]
+
+
+def _by_column(field: str) -> Callable[[Source], Samples]:
+    """The same, for what is counted by column."""
+    return lambda source: [
+        ([*_of(feed), column], count)
+        for feed in source.feeds
+        for column, count in dict(getattr(feed.counts, field)).items()
+    ]
+
+
+def _of(feed: Feed) -> list[str]:
+    return [feed.console.name, feed.name]
+
+
+def _behind(source: Source) -> Samples:
+    return [(_of(feed), feed.behind(source.intervals[feed.name])) for feed in source.feeds]
+
+
+def _last_success(source: Source) -> Samples:
+    last = [(_of(feed), feed.last_success) for feed in source.feeds]
+    return [(labels, at) for labels, at in last if at is not None]
+
+
+def _refused(source: Source) -> Samples:
+    tables = {feed.name: feed.table for feed in source.feeds}
+    refused = source.way.waits.refused
+    return [((name, table), float(name in refused)) for name, table in tables.items()]
+
+
+def _requests(source: Source) -> Iterator[tuple[Sequence[str], float]]:
+    for console in source.consoles:
+        for (endpoint, code), count in dict(console.requests).items():
+            yield [console.name, endpoint, code], count
+
+
+def _expiry(source: Source) -> Samples:
+    ends = [(console.name, console.expiry.at) for console in source.consoles]
+    return [([name], at) for name, at in ends if at is not None]
+
+
+class Definition(NamedTuple):
+    """A metric: its name without the prefix, what it means, and where its values are."""
+
+    kind: Any
+    name: str
+    text: str
+    labels: Sequence[str]
+    samples: Callable[[Source], Samples]
+
+
+_counter = partial(Definition, CounterMetricFamily)
+_gauge = partial(Definition, GaugeMetricFamily)
+
+
+METRICS = (
+    _counter("rows", "Rows handed over.", FEED, _count("rows")),
+    _counter("row_bytes", "Bytes of the rows handed over, as lines.", FEED, _count("bytes")),
+    _counter("suppressed", "Records that had been handed over before.", FEED, _count("suppressed")),
+    _counter(
+        "late_rows",
+        "Of the rows, those that became visible after their time had passed.",
+        FEED,
+        _count("late"),
+    ),
+    _counter(
+        "noted",
+        "Records older than the feed's start, or than what is remembered of it.",
+        FEED,
+        _count("noted"),
+    ),
+    _counter(
+        "unasked",
+        "Records older than what was asked for: the console ignores filters.",
+        FEED,
+        _count("unasked"),
+    ),
+    _counter(
+        "postponed",
+        "Rows that the shipper refused for now; they are read again.",
+        FEED,
+        _count("postponed"),
+    ),
+    _counter("dropped", "Records taken out by the mapping's [[drop]].", FEED, _count("dropped")),
+    _counter("dead_letters", "Records that could not become rows.", FEED, _count("dead")),
+    _counter("pages", "Pages read and handed over.", FEED, _count("pages")),
+    _counter(
+        "misfit_values",
+        "Values that their column's type does not take, left out.",
+        COLUMN,
+        _by_column("misfits"),
+    ),
+    _counter("cut_values", "Values cut for their length.", COLUMN, _by_column("cut")),
+    _gauge(
+        "dead_letter_files",
+        "Files of dead letters, rotated ones too.",
+        (),
+        lambda source: [((), len(source.dead_letters.sizes))],
+    ),
+    _gauge(
+        "dead_letter_bytes",
+        "Bytes of these files.",
+        (),
+        lambda source: [((), sum(source.dead_letters.sizes.values()))],
+    ),
+    _gauge("behind_seconds", "How long ago the feed was complete; 0 when idle.", FEED, _behind),
+    _gauge(
+        "last_success_timestamp_seconds",
+        "When the last sweep began that came to its end.",
+        FEED,
+        _last_success,
+    ),
+    _counter(
+        "handover_wait_seconds",
+        "Time spent waiting for the shipper to take rows.",
+        ("feed",),
+        lambda source: [([name], value) for name, value in source.waited().items()],
+    ),
+    _gauge(
+        "handover_waiting_seconds",
+        "How long the shipper has let us wait by now.",
+        ("feed",),
+        lambda source: [([name], value) for name, value in source.waiting().items()],
+    ),
+    _gauge(
+        "table_refused",
+        "1 while the shipper refuses every row of the table.",
+        ("feed", "table"),
+        _refused,
+    ),
+    _counter(
+        "requests",
+        "Requests to the console, by what came back.",
+        ("console", "endpoint", "code"),
+        _requests,
+    ),
+    _gauge("token_expiry_timestamp_seconds", "When the API token expires.", ("console",), _expiry),
+)
+"""Every metric of ours but `build_info`, in the order of the page."""
 
 
 class Exposition:
@@ -172,17 +242,3 @@ class Exposition:
         except (TypeError, ValueError):  # a version that is none
             encode, content_type = choose_encoder("")
         return Reply(200, encode(self._registry), content_type)
-
-
-def _labels(feed: Feed) -> list[str]:
-    return [feed.console.name, feed.name]
-
-
-def _counter(name: str, text: str, labels: Sequence[str]) -> CounterMetricFamily:
-    return CounterMetricFamily(f"{PREFIX}{name}", text, labels=labels)
-
-
-def _gauge(
-    name: str, text: str, labels: Sequence[str] = (), value: float | None = None
-) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"{PREFIX}{name}", text, value=value, labels=labels or None)

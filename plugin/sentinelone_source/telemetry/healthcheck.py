@@ -15,14 +15,14 @@ PATIENCE = 5.0
 """Seconds within which a living process answers."""
 
 
-class Verdict(NamedTuple):
+class HealthReport(NamedTuple):
     """Whether it is well, and why."""
 
     healthy: bool
     reason: str
 
 
-def ask(address: Address) -> Verdict:
+def ask_process(address: Address) -> HealthReport:
     """Ask a process that listens whether its event loop turns."""
     import http.client
 
@@ -33,14 +33,14 @@ def ask(address: Address) -> Verdict:
         said = " ".join(answer.read(1000).decode("utf-8", "replace").split())
     except (OSError, UnicodeError, http.client.HTTPException) as error:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        return Verdict(False, f"no answer from {address.from_here}: {reason}")
+        return HealthReport(False, f"no answer from {address.from_here}: {reason}")
     finally:
         connection.close()
     healthy = answer.status == 200 and '"alive"' in said  # another's 200 is not ours
-    return Verdict(healthy, f"{address.from_here} answers {answer.status}: {said[:200]}")
+    return HealthReport(healthy, f"{address.from_here} answers {answer.status}: {said[:200]}")
 
 
-def look(folder: Path, matters: Callable[[str, str], bool], max_age: float) -> Verdict:
+def check_state(folder: Path, matters: Callable[[str, str], bool], max_age: float) -> HealthReport:
     """Look at a state for sweeps that came to their end.
 
     Args:
@@ -51,25 +51,25 @@ def look(folder: Path, matters: Callable[[str, str], bool], max_age: float) -> V
     try:
         seen = glance(folder)
     except StateError as error:
-        return Verdict(False, str(error))
+        return HealthReport(False, str(error))
     seen = seen._replace(swept={feed: at for feed, at in seen.swept.items() if matters(*feed)})
-    return judged(seen, max_age, time.time())
+    return judge(seen, max_age, time.time())
 
 
-def judged(seen: Glance, max_age: float, now: float) -> Verdict:
+def judge(seen: Glance, max_age: float, now: float) -> HealthReport:
     """What a state means. A process that has just begun is given `max_age` like any other.
 
     A feed's first sweep may take hours: until it has ended, something has to be settled instead.
     """
     if not seen.swept:
-        return Verdict(False, "the state knows no feed of this configuration")
+        return HealthReport(False, "the state knows no feed of this configuration")
     for (console, mapping), swept in seen.swept.items():
         last = seen.written if swept is None else swept
         age = now - max(last, seen.started)
         if age > max_age:
             what = "swept" if swept is not None else "settled anything in its first sweep"
             said = f"{console}/{mapping}: last {what} {now - last:.0f} s ago"
-            return Verdict(False, f"{said}; {max_age:.0f} s are allowed")
+            return HealthReport(False, f"{said}; {max_age:.0f} s are allowed")
     number = len(seen.swept)
     feeds = f"{number} feeds, each" if number > 1 else "1 feed,"
-    return Verdict(True, f"{feeds} swept or begun within {max_age:.0f} s")
+    return HealthReport(True, f"{feeds} swept or begun within {max_age:.0f} s")

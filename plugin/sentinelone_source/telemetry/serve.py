@@ -16,7 +16,7 @@ _log = structlog.get_logger()
 
 
 @contextmanager
-def probes(address: Address, source: Source, where: str) -> Iterator[Heartbeat]:
+def serve_telemetry(address: Address, source: Source, where: str) -> Iterator[Heartbeat]:
     """Serve `/healthz`, `/readyz` and `/metrics` until the end of the `with`.
 
     Args:
