@@ -68,9 +68,15 @@ def test_over_http(fluent_bit: str, tenancy: Tenancy, victim: str, kills: int, s
 
 def live_through(kills: int, victim: str, delivery: Delivery, rng: random.Random) -> None:
     """Kill Fluent Bit, or its poller, again and again, while the tenant lives on."""
+
+    def seen(event: str) -> int:
+        return delivery.shipper.log.read_text().count(f'"event":"{event}"')
+
     with living(delivery.tenancy.world, 0.01):
         for _ in range(kills):
-            until(delivery.pollers)
+            event = rng.choice(["started", "swept"])  # a kill before either hits no row
+            before = seen(event)
+            until(lambda event=event, before=before: seen(event) > before)  # type: ignore[misc]
             pause(rng, 2.0)
             if victim == "the poller":
                 for poller in delivery.pollers():
