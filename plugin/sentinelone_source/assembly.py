@@ -10,7 +10,7 @@ from sentinelone_source.config import Settings, check_feed_names
 from sentinelone_source.console.console import Console
 from sentinelone_source.console.limits import Limits
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.feed.delivery import Delivery
+from sentinelone_source.feed.context import FeedContext
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.settling import Settling
 from sentinelone_source.feed.state import State
@@ -65,13 +65,13 @@ def assemble(
         way, settle = _way(settings, patience, pace, timings)
         settling = Settling(state, way, settle)
         dead_letters = DeadLetters(settings.state_path)
-        delivery = Delivery(way, settling, state, dead_letters)
+        context = FeedContext(way, settling, state, dead_letters)
         feeds = [
-            Feed(console, mapper, plan(settings, mapper.mapping), delivery)
+            Feed(console, mapper, plan(settings, mapper.mapping), context)
             for mapper in map(Mapper, mappings)
             for console in consoles
         ]
-        with _beside(settings, feeds, consoles, delivery, once) as beside:
+        with _beside(settings, feeds, consoles, context, once) as beside:
             yield Service(settings, feeds, state, settling, once, timings.once_patience, beside)
     finally:
         state.close()
@@ -79,7 +79,7 @@ def assemble(
 
 @contextlib.contextmanager
 def _beside(
-    settings: Settings, feeds: list[Feed], consoles: list[Console], delivery: Delivery, once: bool
+    settings: Settings, feeds: list[Feed], consoles: list[Console], context: FeedContext, once: bool
 ) -> Iterator[list[Beside]]:
     """What runs beside the feeds: it watches tokens, and tells those who ask how we are."""
     beside: list[Beside] = [] if once else [console.expiry.watch for console in consoles]
@@ -90,7 +90,7 @@ def _beside(
     from sentinelone_source.telemetry.serve import serve_telemetry
 
     intervals = {feed.name: settings.feed(feed.name).interval for feed in feeds}
-    source = Source(delivery.dead_letters, feeds, consoles, delivery.way, intervals)
+    source = Source(context.dead_letters, feeds, consoles, context.sink, intervals)
     with serve_telemetry(
         settings.listen, source, f"{settings.source}: telemetry.listen"
     ) as heartbeat:

@@ -112,9 +112,9 @@ class Service:
 
     async def _finish(self) -> None:
         """Stop in good order: what was written to its end is settled."""
-        in_hand = [feed.in_hand for feed in self.feeds if feed.in_hand is not None]
-        if in_hand:
-            done, _ = await asyncio.wait(in_hand, timeout=STOP_PATIENCE)
+        under_way = [feed.handing_over for feed in self.feeds if feed.handing_over is not None]
+        if under_way:
+            done, _ = await asyncio.wait(under_way, timeout=STOP_PATIENCE)
             for page in done:
                 if not page.cancelled() and isinstance(error := page.exception(), Fatal):
                     raise error

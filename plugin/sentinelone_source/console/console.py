@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
-from typing import Any, TypeVar
-
-import structlog
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from sentinelone_source.config import Console as ConsoleSettings
 from sentinelone_source.console.access import Access
@@ -15,6 +12,7 @@ from sentinelone_source.console.client import ConsoleClient
 from sentinelone_source.console.expiry import Expiry
 from sentinelone_source.console.limits import Limits
 from sentinelone_source.console.page_size import SMALLEST, PageSize
+from sentinelone_source.console.pagination import Paginator, Query
 from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import (
     BadRequest,
@@ -23,18 +21,12 @@ from sentinelone_source.errors import (
     FeedRefused,
     Overloaded,
     Refused,
-    Retriable,
     SourceError,
     Throttled,
-    Unavailable,
 )
-from sentinelone_source.http.retry import LONGEST_OBEYED, retry
+from sentinelone_source.http.retry import LONGEST_OBEYED
 from sentinelone_source.timings import DEFAULTS, Timings
 from sentinelone_source.worker_threads import in_thread
-
-T = TypeVar("T")
-
-_log = structlog.get_logger()
 
 
 class Console:
@@ -44,14 +36,14 @@ class Console:
         requests: made so far, by endpoint and HTTP status; `none` stands for no whole answer.
         answered: whether it has accepted our token, and be it to refuse a feed.
         expiry: of the token.
+        patience: seconds to wait for a console that stays away, and then give up; None waits for
+            ever, also for a token that is accepted.
+        timings: all other waits.
 
     Args:
         settings: address, token, filters.
         limits: of the token; shared with other consoles that use the same.
         endpoints: those that its feeds ask.
-        patience: seconds to wait for a console that stays away, and then give up; None waits for
-            ever, also for a token that is accepted.
-        timings: all other waits.
     """
 
     def __init__(
@@ -71,8 +63,8 @@ class Console:
         self._access = Access(settings.name, self._session.token, endpoints, timings)
         self._limits = limits
         self._page_sizes: dict[str, PageSize] = {}
-        self._patience = patience
-        self._timings = timings
+        self.patience = patience
+        self.timings = timings
 
     def check_token(self) -> None:
         """Raise ConfigError if there is no token."""
@@ -169,78 +161,22 @@ class Console:
             self._access.heard(endpoint, stamp, accepted=True)
             self.answered = True
 
-    async def ask(
-        self,
-        endpoint: str,
-        params: dict[str, str],
-        take: Callable[[Response], Awaitable[T]],
-        ahead: asyncio.Task[Response] | None = None,
-    ) -> T:
-        """Ask until there is an answer that can be taken.
+    def pages(self, endpoint: str, query: Query) -> Paginator:
+        """The pages of a query, in an event loop; `async with` lets go of what is under way.
 
         Args:
             endpoint: path below `/web/api/v2.1/`.
-            params: the query.
-            take: makes something of the answer; may raise Retriable as long as it has done nothing.
-            ahead: the same request, made before it was needed.
-
-        Raises:
-            Refused: the token is not accepted, and patience is limited.
-            Retriable: the console stayed away for longer than patience goes.
-            FeedRefused, BadRequest, CursorLost: at once.
+            query: of the first page.
         """
-        while True:
-            try:
-                return await self._retry(endpoint, params, take, ahead)
-            except Refused as error:
-                if self._patience is not None:
-                    raise
-                await self._access.regained(error)
-                ahead = None
+        return Paginator(self, endpoint, query)
 
-    async def _retry(
-        self,
-        endpoint: str,
-        params: dict[str, str],
-        take: Callable[[Response], Awaitable[T]],
-        ahead: asyncio.Task[Response] | None,
-    ) -> T:
-        made = [] if ahead is None else [ahead]
-        began = asyncio.get_running_loop().time()
-        deadline = None if self._patience is None else began + self._patience
-        failed: Exception | None = None
-
-        async def ask() -> T:
-            try:
-                async with asyncio.timeout_at(deadline):
-                    answer = await (made.pop() if made else self.fetch(endpoint, params))
-            except TimeoutError:
-                words = f"{endpoint}: no answer for {self._patience:g} seconds"
-                raise failed or Unavailable(words) from None
-            return await take(answer)
-
-        def should_retry(error: Exception) -> bool | float:
-            nonlocal failed
-            failed = error
-            return self._should_retry(error)
-
-        return await retry(
-            ask,
-            should_retry,
-            first=self._timings.console_first_retry,
-            longest=self._timings.console_longest_retry,
-            patience=self._patience,
-        )
-
-    def _should_retry(self, error: Exception) -> bool | float:
-        if not isinstance(error, Retriable) or isinstance(error, CursorLost):
-            return False
-        _log.warning("retry", console=self.name, error=str(error), retry_after=error.retry_after)
-        return True if error.retry_after is None else error.retry_after
+    async def regain(self, refused: Refused) -> None:
+        """Wait for a token that the console accepts, loudly and slowly."""
+        await self._access.regained(refused)
 
     def _page_size(self, endpoint: str) -> PageSize:
         if endpoint not in self._page_sizes:
-            hold = self._timings.smaller_pages
+            hold = self.timings.smaller_pages
             self._page_sizes[endpoint] = PageSize(self.name, endpoint, hold)
         return self._page_sizes[endpoint]
 

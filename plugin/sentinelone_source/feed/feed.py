@@ -12,13 +12,12 @@ import structlog
 from msgspec import Raw
 from msgspec.structs import replace
 
-from sentinelone_source.console.ahead import Ahead
 from sentinelone_source.console.console import Console
+from sentinelone_source.console.pagination import Paginator
 from sentinelone_source.console.responses import Response
-from sentinelone_source.console.walk import Walk
-from sentinelone_source.errors import CursorLost, Declined, Unavailable
+from sentinelone_source.errors import Declined, Unavailable
+from sentinelone_source.feed.context import FeedContext, MemorySlot
 from sentinelone_source.feed.counts import Counts
-from sentinelone_source.feed.delivery import Delivery, Turn
 from sentinelone_source.feed.inhand import PageInHand
 from sentinelone_source.feed.lag import OVERDUE, seconds_behind
 from sentinelone_source.feed.settling import Rows
@@ -45,22 +44,21 @@ class Feed:
         table: whose rows it makes.
         endpoint: what it asks for, below `/web/api/v2.1/`.
         counts: of all sweeps of this process, the one under way too.
-        in_hand: the page that is being handed over; it goes on when the sweep is cancelled.
+        handing_over: the page at work; it goes on when the sweep is cancelled.
     """
 
-    def __init__(self, console: Console, mapper: Mapper, plan: Plan, delivery: Delivery) -> None:
+    def __init__(self, console: Console, mapper: Mapper, plan: Plan, context: FeedContext) -> None:
         self.console = console
         self.name = mapper.mapping.name
         self.table = mapper.mapping.table
         self.endpoint = mapper.mapping.request.path
         self.counts = Counts()
-        self.in_hand: asyncio.Task[None] | None = None
-        self._ahead = Ahead(partial(console.fetch, self.endpoint))
+        self.handing_over: asyncio.Task[None] | None = None
         self._mapper = mapper
         self._redactor = Redactor(mapper.mapping)
         self._plan = plan
-        self._delivery = delivery
-        self._state = delivery.state
+        self._context = context
+        self._state = context.state
         self._number = self._state.feed(console.name, self.name)
         self._progress = self._state.progress(self._number)
         self._made = _now()
@@ -82,10 +80,10 @@ class Feed:
         """
         began = time.monotonic()
         passed, rested = self._since("sweep", began), self._since("rescan", began)
-        now = _now()
-        sweep = Sweep(self._plan, self._progress, now, passed, rested)
+        sweep = Sweep(self._plan, self._progress, _now(), passed, rested)
         before = self.counts.copy()
-        await self._walk(sweep)
+        async with self.console.pages(self.endpoint, self._query(sweep)) as pages:
+            await self._read(sweep, pages)
         counts = self.counts.since(before)
         if sweep.held is not None:
             raise Declined(
@@ -98,17 +96,91 @@ class Feed:
         self._began["sweep"] = began
         if sweep.rescan:
             self._began["rescan"] = began
-        signpost = now if sweep.signpost is None else sweep.signpost
+        self._tell(sweep, time.monotonic() - began, counts)
+        return counts
+
+    async def _read(self, sweep: Sweep, pages: Paginator) -> None:
+        """From page to page, up to the signpost; a page that has been begun is brought to its end.
+
+        The next page is asked for meanwhile, unless this one may be the last.
+        """
+        async for response in pages:
+            if not self._began_well(sweep, response):
+                pages.restart(self._query(sweep))
+                continue
+            try:
+                page, slot = await self._open(sweep, response, pages)
+            except Unavailable as error:
+                await pages.retry(error)
+                continue
+            with slot:
+                pages.follow(page.cursor, ahead=not sweep.nearly_beyond)
+                self.handing_over = asyncio.create_task(self._hand_over(sweep, page, slot))
+                await asyncio.shield(self.handing_over)
+            if sweep.beyond:
+                return
+
+    def _began_well(self, sweep: Sweep, response: Response) -> bool:
+        """Whether the sweep can go on from where it began, by the console's clock."""
+        about = {"console": self.console.name, "feed": self.name}
+        if response.clock is None and self._newly("no_clock"):
+            _log.warning("no_clock", **about)
+        if sweep.began(response.clock):
+            return True
+        _log.warning("clocks_disagree", **about)
+        return False
+
+    async def _open(
+        self, sweep: Sweep, response: Response, pages: Paginator
+    ) -> tuple[Page, MemorySlot]:
+        """Decode a page when there is room for it.
+
+        Raises:
+            Unavailable: it cannot be unpacked, or is not a page of the API.
+        """
+        async with self._context.unpacking:
+            body = await in_thread(response.decoded)
+            if not sweep.nearly_beyond:
+                pages.expect(peek_cursor(body))
+            slot = await self._context.memory_slot()
+        try:
+            return self._mapper.open(body), slot
+        except NotAPage as error:
+            slot.release()
+            raise Unavailable(f"{self.endpoint}: not a page of the API: {error}") from None
+        except BaseException:
+            slot.release()
+            raise
+
+    async def _hand_over(self, sweep: Sweep, page: Page, slot: MemorySlot) -> None:
+        """Make the page's new rows, bring them to the shipper, and settle what became of them."""
+        hand = PageInHand(page, sweep, partial(self._state.known, self._number))
+        send = await self._context.sink.take(self.name, hand.batches(self._mapper))
+        slot.release()
+        refused, postponed = await send()
+        hand.postpone(postponed)
+        buried = await self._write_dead_letters(page.dead, refused)
+        self.counts.add(hand.counts(buried, len(refused)))
+        unasked = min(hand.walked, default=sweep.asked_from) < sweep.asked_from - SECOND
+        if unasked and self._newly("filter_ignored"):
+            _log.warning("filter_ignored", console=self.console.name, feed=self.name)
+        self._progress = sweep.passed(hand.walked)
+        self._settle(sweep, hand.rows())
+
+    def _settle(self, sweep: Sweep, rows: Rows) -> None:
+        self._context.settling.add(self._number, rows, self._progress, sweep.forget_before())
+
+    def _tell(self, sweep: Sweep, seconds: float, counts: Counts) -> None:
+        signpost = sweep.now if sweep.signpost is None else sweep.signpost
         _log.info(
             "swept",
             console=self.console.name,
             feed=self.name,
             kind="first" if sweep.first else "rescan" if sweep.rescan else "regular",
-            seconds=round(time.monotonic() - began, 3),
+            seconds=round(seconds, 3),
             lag=round(max(0, _now() - signpost) / SECOND, 3),
             **counts.summary(),
         )
-        return counts
 
     def behind(self, interval: float) -> float:
         """How many seconds ago the feed was complete; 0 when idle.
@@ -135,48 +207,6 @@ class Feed:
         """
         return round((now - self._began[what]) * SECOND) if what in self._began else None
 
-    async def _walk(self, sweep: Sweep) -> None:
-        walk = Walk(self.endpoint, self._query(sweep))
-        take = partial(self._take, sweep, walk)
-        more = True
-        try:
-            while more:
-                ahead = self._ahead.take()
-                more = await self.console.ask(walk.endpoint, walk.params, take, ahead)
-        finally:
-            self._ahead.drop()
-
-    async def _take(self, sweep: Sweep, walk: Walk, answer: Response) -> bool:
-        """Hand a page over, while the next one is asked for; False when there is none."""
-        if answer.clock is None and self._newly("no_clock"):
-            _log.warning("no_clock", console=self.console.name, feed=self.name)
-        if not sweep.began(answer.clock):
-            _log.warning("clocks_disagree", console=self.console.name, feed=self.name)
-            walk.begin(self._query(sweep))
-            return True
-        with await self._delivery.turn(
-            answer.decoded, partial(self._look_ahead, sweep, walk)
-        ) as turn:
-            page = self._open(turn.body)
-            more, lost = False, None
-            try:
-                more = walk.follow(page.cursor)
-            except CursorLost as error:
-                lost = error
-            self._ahead.ask(walk.params if more and not sweep.nearly_beyond else None)
-            self.in_hand = asyncio.create_task(self._hand_over(sweep, page, turn))
-            await asyncio.shield(self.in_hand)  # a page that has been begun is brought to its end
-            if sweep.beyond:
-                return False
-            if lost:
-                raise lost
-            return more
-
-    def _look_ahead(self, sweep: Sweep, walk: Walk, body: bytes) -> None:
-        """Ask for the next page before it is this one's turn, if it is easily seen which it is."""
-        if not sweep.nearly_beyond:
-            self._ahead.ask(walk.after(peek_cursor(body)))
-
     def _query(self, sweep: Sweep) -> dict[str, str]:
         mapping = self._mapper.mapping
         params = {
@@ -190,36 +220,13 @@ class Feed:
             params[mapping.ordering.filter] = to_iso(max(0, sweep.start))
         return params
 
-    def _open(self, body: bytes) -> Page:
-        try:
-            return self._mapper.open(body)
-        except NotAPage as error:
-            raise Unavailable(f"{self.endpoint}: not a page of the API: {error}") from None
-
-    async def _hand_over(self, sweep: Sweep, page: Page, turn: Turn) -> None:
-        hand = PageInHand(page, sweep, partial(self._state.known, self._number))
-        send = await self._delivery.way.take(self.name, hand.batches(self._mapper))
-        turn.over()
-        refused, postponed = await send()
-        hand.postpone(postponed)
-        buried = await self._bury(page.dead, refused)
-        self.counts.add(hand.counts(buried, len(refused)))
-        unasked = min(hand.walked, default=sweep.asked_from) < sweep.asked_from - SECOND
-        if unasked and self._newly("filter_ignored"):
-            _log.warning("filter_ignored", console=self.console.name, feed=self.name)
-        self._progress = sweep.passed(hand.walked)
-        self._settle(sweep, hand.rows())
-
-    def _settle(self, sweep: Sweep, rows: Rows) -> None:
-        self._delivery.settling.add(self._number, rows, self._progress, sweep.forget_before())
-
     def _newly(self, trouble: str) -> bool:
         """Whether a trouble that is told once has not been told yet."""
         new = trouble not in self._told
         self._told.add(trouble)
         return new
 
-    async def _bury(self, dead: list[Dead], refused: list[Refusal]) -> int:
+    async def _write_dead_letters(self, dead: list[Dead], refused: list[Refusal]) -> int:
         """Write what can never be delivered to the dead letters, in a thread and at once.
 
         A record is written once however often it comes; gives how many are new.
@@ -228,7 +235,7 @@ class Feed:
         known = self._state.dead(self._number, by_key)
         new = [one for key, one in by_key.items() if key not in known]
         if new or refused:
-            await in_thread(self._delivery.dead_letters.write, self._letters(new, refused))
+            await in_thread(self._context.dead_letters.write, self._letters(new, refused))
         if by_key:
             now = _now()
             kept = max(_DEAD_KEPT, self._plan.reach)

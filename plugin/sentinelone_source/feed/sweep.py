@@ -54,6 +54,7 @@ class Sweep:
 
     Attributes:
         start: the first position to ask for; None for everything there is.
+        now: our clock when it began.
         signpost: the console's clock when the walk began; None before the first answer, and where
             the console does not say.
         rescan: records are read again for changed versions.
@@ -74,7 +75,7 @@ class Sweep:
     ) -> None:
         self._plan = plan
         self._before = progress
-        self._now = now
+        self.now = now
         self._passed = _since(progress.swept_at, now) if passed is None else passed
         self._last: int | None = None
         self._highest = _LOWEST
@@ -110,7 +111,7 @@ class Sweep:
         if console_clock is not None and before.watermark is None and self.first:
             self.progress = replace(self.progress, origin=origin(plan, console_clock))
         start = self.start
-        if start is not None and self._now - clock > plan.lookback:
+        if start is not None and self.now - clock > plan.lookback:
             start = min(start, self._start(clock) or start)
         if start is not None and console_clock is not None and before.signpost is not None:
             passed = min(max(0, self._passed or 0), _LONGEST)
@@ -180,8 +181,8 @@ class Sweep:
         self.progress = replace(
             progress,
             signpost=self.signpost,
-            swept_at=self._now,
-            rescanned_at=self._now if self.rescan else progress.rescanned_at,
+            swept_at=self.now,
+            rescanned_at=self.now if self.rescan else progress.rescanned_at,
             forgotten=forgotten,
         )
         self._forget()
@@ -192,7 +193,7 @@ class Sweep:
         reached = self.progress.watermark
         if reached is None or self.start is None:
             return None
-        past = self._before.swept_at if self._before.swept_at is not None else self._now
+        past = self._before.swept_at if self._before.swept_at is not None else self.now
         reached = min(reached, self.progress.signpost or reached, past)
         return min(reached - self._plan.reach, self.start)
 
@@ -201,7 +202,7 @@ class Sweep:
         """A page beyond it is not read for this sweep; our clock stands in where there is none."""
         if self.signpost is not None:
             return self.signpost
-        return max(self._now, self._before.watermark or self._now)
+        return max(self.now, self._before.watermark or self.now)
 
     def _start(self, now: int) -> int | None:
         before, plan, origin_ = self._before, self._plan, self.progress.origin

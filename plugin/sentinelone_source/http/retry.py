@@ -38,7 +38,7 @@ async def retry(
     Raises:
         whatever `call` raised last.
     """
-    began, grown = time.monotonic(), first
+    backoff = Backoff(first, longest, patience)
     while True:
         try:
             return await call()
@@ -46,12 +46,35 @@ async def retry(
             again = should_retry(error)
             if again is False:
                 raise
-            wait = next_wait(grown, 0.0 if again is True else again)
-            if patience is not None and wait >= (left := began + patience - time.monotonic()):
-                await asyncio.sleep(left)
-                raise
+            await backoff.wait(error, 0.0 if again is True else again)
+
+
+class Backoff:
+    """Waits that grow from try to try.
+
+    Args:
+        first: seconds before the first new try, doubled for each further one.
+        longest: seconds between tries at most, if the other side asks for nothing.
+        patience: seconds after which the last error stands; None for ever.
+    """
+
+    def __init__(self, first: float, longest: float, patience: float | None) -> None:
+        self._grown = first
+        self._longest = longest
+        self._deadline = None if patience is None else time.monotonic() + patience
+
+    async def wait(self, error: Exception, asked: float = 0.0) -> None:
+        """Wait for the next try; where patience ends before it, raise the error when it does.
+
+        Args:
+            asked: seconds that the other side asks for.
+        """
+        wait = next_wait(self._grown, asked)
+        if self._deadline is not None and wait >= (left := self._deadline - time.monotonic()):
+            await asyncio.sleep(left)
+            raise error
         await asyncio.sleep(wait)
-        grown = min(2 * grown, longest)
+        self._grown = min(2 * self._grown, self._longest)
 
 
 def next_wait(grown: float, asked: float) -> float:
