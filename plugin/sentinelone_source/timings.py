@@ -18,12 +18,16 @@ class Timings:
         token_refused: between tries with a token that a console refuses.
         token_look: between looks at the token's file meanwhile.
         token_probe: for what other endpoints say of a token that one of them refuses.
+        expiry_look: between looks at whether the token is another one.
+        expiry_question: between questions when the same token expires.
+        expiry_unanswered: until a console is asked again that gave no answer to that.
         shipper_connect: for a connection to the shipper.
         shipper_answer: for its answer: Vector answers when Azure has taken the rows.
         shipper_idle: until a connection that nobody uses is closed; Fluent Bit logs an error for
             each that is idle for 10.
         azure_connect: for a connection to Azure.
         azure_answer: for each part of its answer.
+        served_connection: that a connection to our own servers may last.
         smaller_pages: until a console that failed at large pages is asked for larger ones again.
     """
 
@@ -35,11 +39,15 @@ class Timings:
     token_refused: float = 300.0
     token_look: float = 1.0
     token_probe: float = 30.0
+    expiry_look: float = 30.0
+    expiry_question: float = 86_400.0
+    expiry_unanswered: float = 900.0
     shipper_connect: float = 10.0
     shipper_answer: float = 600.0
     shipper_idle: float = 2.0
     azure_connect: float = 10.0
     azure_answer: float = 30.0
+    served_connection: float = 10.0
     smaller_pages: float = 600.0
 
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sentinelone_source.config import Console
-from sentinelone_source.console import expiry
 from sentinelone_source.console.expiry import DETAILS, Expiry, claimed_expiry, told_expiry
 from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import FeedRefused, SourceError, Unavailable
 from sentinelone_source.telemetry.logs import configure_logs
 from sentinelone_source.times import parse_moment
+from sentinelone_source.timings import Timings
 from support.processes import logs_of
 
 if TYPE_CHECKING:
@@ -56,9 +56,10 @@ def details(days: float) -> bytes:
     return json.dumps({"data": {"createdAt": "2026-01-01T00:00:00Z", "expiresAt": when}}).encode()
 
 
-def watched(path: Path, text: str, told: Told) -> Expiry:
+def watched(path: Path, text: str, told: Told, **waits: float) -> Expiry:
     path.write_text(text)
-    return Expiry(Console("acme", "https://a.example", token_file=str(path)), told.post)
+    console = Console("acme", "https://a.example", token_file=str(path))
+    return Expiry(console, told.post, Timings(**waits))
 
 
 async def looked(one: Expiry, until: float = 0.1) -> None:
@@ -132,12 +133,11 @@ def test_warning(
     assert told.asked == [(DETAILS, {"data": {"apiToken": "opaque"}})]
 
 
-def test_another_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_token(tmp_path: Path) -> None:
     """A token that was replaced is warned of for a day, or the new one not asked for."""
-    monkeypatch.setattr(expiry, "LOOK", 0.01)
     told = Told(details(3), FeedRefused("no"), details(400))
     path = tmp_path / "token"
-    one = watched(path, "first", told)
+    one = watched(path, "first", told, expiry_look=0.01)
 
     async def replaced() -> list[float | None]:
         found = []
@@ -159,14 +159,11 @@ def test_another_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("again", [True, False])
-def test_when_it_is_asked_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
-) -> None:
+def test_when_it_is_asked_again(tmp_path: Path, again: bool) -> None:
     """A console that was away at the start is not asked for a day; or asked without end."""
-    monkeypatch.setattr(expiry, "LOOK", 0.01)
-    monkeypatch.setattr(expiry, "UNREACHED", 0.0 if again else 900.0)
+    waits = {"expiry_look": 0.01, "expiry_unanswered": 0.0 if again else 900.0}
     told = Told(Unavailable("away"), details(100))
-    one = watched(tmp_path / "token", "opaque", told)
+    one = watched(tmp_path / "token", "opaque", told, **waits)
     asyncio.run(looked(one))
     assert len(told.asked) == (2 if again else 1)
     assert (one.at is not None) is again

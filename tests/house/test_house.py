@@ -13,7 +13,7 @@ import sentinelone_source
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(sentinelone_source.__file__).parent
-COMMON = {"errors", "times", "timings", "worker_threads", "toml", "http", "secret_file"}
+COMMON = {"errors", "times", "timings", "worker_threads", "toml", "http", "secret_file", "jwt"}
 MAY_KNOW = {
     "errors": set(),
     "times": set(),
@@ -23,6 +23,7 @@ MAY_KNOW = {
     "toml": {"errors"},
     "memory": set(),
     "secret_file": {"errors"},
+    "jwt": set(),
     "telemetry": COMMON | {"config", "console", "feed", "handover"},
     "config": COMMON,
     "mapping": COMMON,

@@ -6,7 +6,7 @@ import asyncio
 import json
 import socket
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,10 @@ from doubles import faults
 from sentinelone_source.config.listen import Address
 from sentinelone_source.console.expiry import DETAILS
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.telemetry import listener
+from sentinelone_source.http.server import MOST, Reply, Server
 from sentinelone_source.telemetry.health import Health, Heartbeat
-from sentinelone_source.telemetry.listener import MOST, Listener, Reply
 from sentinelone_source.telemetry.logs import configure_logs
+from sentinelone_source.telemetry.serve import serve_pages
 from support.in_http import InHttp
 from support.processes import logs_of
 from support.scraping import Scraper, listening
@@ -34,19 +34,19 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def served() -> Iterator[Listener]:
+def served() -> Iterator[Server]:
     """A listener with two pages."""
 
     def broken(_: str) -> Reply:
         raise ZeroDivisionError
 
     pages = {"/fine": lambda accept: Reply(200, accept.encode(), "text/plain"), "/broken": broken}
-    one = Listener(Address("127.0.0.1", 0), pages, "x")
+    one = Server("telemetry", Address("127.0.0.1", 0), serve_pages(pages), "x")
     yield one
     one.close()
 
 
-def ask(served: Listener, method: str, path: str, **how: Any) -> requests.Response:
+def ask(served: Server, method: str, path: str, **how: Any) -> requests.Response:
     return requests.request(method, f"http://{served.address}{path}", timeout=10, **how)
 
 
@@ -147,7 +147,7 @@ def test_loop_that_is_blocked() -> None:
     asyncio.run(blocked())
 
 
-def test_unknown_pages_and_methods(served: Listener) -> None:
+def test_unknown_pages_and_methods(served: Server) -> None:
     """A probe of a mistyped path is content, or a client can do more than read."""
     assert ask(served, "GET", "/fine?x=1", headers={"Accept": "a/b"}).text == "a/b"
     head = ask(served, "HEAD", "/fine", headers={"Accept": "a/b"})
@@ -158,7 +158,7 @@ def test_unknown_pages_and_methods(served: Listener) -> None:
         assert (refused.status_code, refused.headers["Allow"]) == (405, "GET, HEAD")
 
 
-def test_broken_page(served: Listener, capfd: pytest.CaptureFixture[str]) -> None:
+def test_broken_page(served: Server, capfd: pytest.CaptureFixture[str]) -> None:
     """A defect behind one page hangs its client, or ends the listener, or nobody hears of it."""
     configure_logs()
     assert ask(served, "GET", "/broken").status_code == 500
@@ -171,7 +171,7 @@ def test_broken_page(served: Listener, capfd: pytest.CaptureFixture[str]) -> Non
 @pytest.mark.parametrize(
     "sent", [b"", b"\x16\x03\x01\x00", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"]
 )
-def test_nonsense(served: Listener, sent: bytes, capfd: pytest.CaptureFixture[str]) -> None:
+def test_nonsense(served: Server, sent: bytes, capfd: pytest.CaptureFixture[str]) -> None:
     """A port scanner fills the log with tracebacks, or ends the listener."""
     with socket.create_connection(served.address, timeout=10) as client:
         client.sendall(sent)
@@ -183,7 +183,7 @@ def test_nonsense(served: Listener, sent: bytes, capfd: pytest.CaptureFixture[st
 
 
 def test_slow_clients_do_not_keep_others_out(
-    served: Listener, capfd: pytest.CaptureFixture[str]
+    served: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Connections that say nothing keep a probe waiting until the process is killed for it."""
     with ExitStack() as stack:
@@ -199,10 +199,10 @@ def test_slow_clients_do_not_keep_others_out(
     assert capfd.readouterr().err == ""
 
 
-def test_no_connection_lasts(monkeypatch: pytest.MonkeyPatch, served: Listener) -> None:
-    """A client that sends a byte now and then has a thread of ours for ever."""
-    monkeypatch.setattr(listener, "PATIENCE", 0.3)
-    with socket.create_connection(served.address, timeout=10) as client:
+def test_no_connection_lasts() -> None:
+    """A client that sends a byte now and then is cut off."""
+    served = Server("telemetry", Address("127.0.0.1", 0), serve_pages({}), "there", patience=0.3)
+    with closing(served), socket.create_connection(served.address, timeout=10) as client:
         gone = threading.Event()
 
         def drip() -> None:
@@ -261,14 +261,14 @@ def test_address_in_use(tenancy: Tenancy) -> None:
 def test_addresses_of_others(host: str) -> None:
     """An address that is not ours ends in a traceback."""
     with pytest.raises(ConfigError, match=r"^there: cannot listen on .+: \w+"):
-        Listener(Address(host, 0), {}, "there")
+        Server("telemetry", Address(host, 0), serve_pages({}), "there")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "::1", "::"])
 def test_addresses(host: str) -> None:
     """An address that can be configured cannot be reached, by IPv6 or by the machine itself."""
     try:
-        one = Listener(Address(host, 0), {"/": lambda _: Reply(200, b"")}, "x")
+        one = Server("telemetry", Address(host, 0), lambda _: Reply(200, b""), "x")
     except ConfigError as error:
         pytest.skip(str(error))
     try:

@@ -58,7 +58,7 @@ class Console:
         self.name = settings.name
         self.requests: dict[tuple[str, str], int] = {}
         self.answered = False
-        self.expiry = Expiry(settings, self.post)
+        self.expiry = Expiry(settings, self.post, timings)
         self._session = ConsoleClient(settings, timings)
         self._access = Access(settings.name, self._session.token, endpoints, timings)
         self._limits = limits

@@ -7,7 +7,6 @@ permission of its own. A console that does not know the question leaves the expi
 from __future__ import annotations
 
 import asyncio
-import base64
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -19,17 +18,13 @@ from sentinelone_source.config import Console as ConsoleSettings
 from sentinelone_source.console.responses import Response
 from sentinelone_source.console.token import Token
 from sentinelone_source.errors import BadRequest, ConfigError, FeedRefused, SourceError
+from sentinelone_source.jwt import read_claims
 from sentinelone_source.times import SECOND, parse_moment, to_iso
+from sentinelone_source.timings import DEFAULTS, Timings
 
 DETAILS = "users/api-token-details"
 SOON = 14 * 86_400.0
 """Seconds before its end from which on a token's expiry is warned of."""
-LOOK = 30.0
-"""Seconds between looks at whether the token is another one."""
-AGAIN = 86_400.0
-"""Seconds between questions about the same token."""
-UNREACHED = 900.0
-"""Seconds until a console is asked again that gave no answer."""
 
 _log = structlog.get_logger()
 
@@ -40,14 +35,19 @@ class Expiry:
     Args:
         settings: say where the token is.
         post: sends a document to the console.
+        timings: how long to wait between questions.
 
     Attributes:
         at: when the token expires, unix seconds; None if nobody knows.
     """
 
     def __init__(
-        self, settings: ConsoleSettings, post: Callable[[str, Any], Awaitable[Response]]
+        self,
+        settings: ConsoleSettings,
+        post: Callable[[str, Any], Awaitable[Response]],
+        timings: Timings = DEFAULTS,
     ) -> None:
+        self._timings = timings
         self.at: float | None = None
         self._name = settings.name
         self._token = Token(settings)  # our own: the session's notices itself when its file changes
@@ -66,10 +66,10 @@ class Expiry:
                 self._value, self.at, self._due = value, None, 0.0
             if value and time.monotonic() >= self._due:
                 await self._look()
-            await asyncio.sleep(LOOK)
+            await asyncio.sleep(self._timings.expiry_look)
 
     async def _look(self) -> None:
-        self._due = time.monotonic() + AGAIN
+        self._due = time.monotonic() + self._timings.expiry_question
         self.at = claimed_expiry(self._value)
         if self.at is None:
             try:
@@ -79,7 +79,7 @@ class Expiry:
             except (FeedRefused, BadRequest):
                 return
             except SourceError:
-                self._due = time.monotonic() + UNREACHED
+                self._due = time.monotonic() + self._timings.expiry_unanswered
                 return
         self._warn()
 
@@ -109,14 +109,8 @@ class _Told(msgspec.Struct):
 
 def claimed_expiry(token: str) -> float | None:
     """When a token says that it expires, unix seconds; None if it is no JWT, or does not say."""
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        claims = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-        return msgspec.json.decode(claims, type=_Claims).exp
-    except (ValueError, msgspec.DecodeError, RecursionError):
-        return None
+    claims = read_claims(token, _Claims)
+    return claims.exp if claims else None
 
 
 def told_expiry(answer: Response) -> float | None:

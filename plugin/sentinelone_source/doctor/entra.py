@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ import msgspec
 
 from sentinelone_source.doctor.checks import expiry, failed, ok, warning
 from sentinelone_source.errors import SourceError
+from sentinelone_source.jwt import read_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def audience(name: str, azure: AzureSettings, token: Token) -> Check:
     """Whether a token is valid for this cloud's ingestion."""
     minutes = (token.expires_on - time.time()) / 60
     known = f"by {azure.identity.value}, valid for {minutes:.0f} minutes"
-    claims = _claims(token.value)
+    claims = read_claims(token.value, _Claims)
     if claims is None:
         return ok(name, f"{known}; its claims cannot be read")
     wanted = azure.cloud.resource
@@ -78,14 +78,3 @@ def certificate(path: Path) -> Check:
 def _first(pem: bytes) -> bytes:
     start = pem.find(b"-----BEGIN CERTIFICATE-----")
     return pem[start:] if start >= 0 else b""
-
-
-def _claims(token: str) -> _Claims | None:
-    parts = token.split(".")
-    if len(parts) != 3:
-        return None
-    try:
-        data = base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-        return msgspec.json.decode(data, type=_Claims)
-    except (ValueError, msgspec.DecodeError, RecursionError):
-        return None

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from sentinelone_source.telemetry.listener import Reply
+from sentinelone_source.http.server import Reply
 
 
 class Console(Protocol):

@@ -23,7 +23,7 @@ from sentinelone_source.console.console import Console
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.way import Way
-from sentinelone_source.telemetry.listener import Reply
+from sentinelone_source.http.server import Reply
 
 PREFIX = "sentinelone_source_"
 FEED = ("console", "feed")

@@ -2,17 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import structlog
 
 from sentinelone_source.config.listen import Address
+from sentinelone_source.http.server import Application, Reply, Request, Server
 from sentinelone_source.telemetry.health import Health, Heartbeat
-from sentinelone_source.telemetry.listener import Listener
 from sentinelone_source.telemetry.metrics import Exposition, Source
 
+Pages = Mapping[str, Callable[[str], Reply]]
+"""By path, what makes its reply from the request's `Accept` header."""
+
 _log = structlog.get_logger()
+
+
+def serve_pages(pages: Pages) -> Application:
+    """An application that only reads: these pages, by their paths."""
+
+    def answer(request: Request) -> Reply:
+        if request.method not in ("GET", "HEAD"):
+            return Reply(405, b'{"error": 405}\n', headers=(("Allow", "GET, HEAD"),))
+        page = pages.get(request.path)
+        if page is None:
+            return Reply(404, b'{"error": 404}\n')
+        try:
+            return page(request.headers.get("Accept", ""))
+        except Exception:  # noqa: BLE001 - a defect of ours is not the poller's end
+            _log.exception("telemetry_failed", path=request.path)
+            return Reply(500, b'{"error": 500}\n')
+
+    return answer
 
 
 @contextmanager
@@ -34,9 +55,9 @@ def serve_telemetry(address: Address, source: Source, where: str) -> Iterator[He
     health = Health(heartbeat, source.consoles, source.way.unreachable)
     metrics = Exposition(source)
     pages = {"/healthz": health.live, "/readyz": health.ready, "/metrics": metrics.page}
-    listener = Listener(address, pages, where)
-    _log.info("listening", address=str(listener.address), pages=list(pages))
+    server = Server("telemetry", address, serve_pages(pages), where)
+    _log.info("listening", address=str(server.address), pages=list(pages))
     try:
         yield heartbeat
     finally:
-        listener.close()
+        server.close()

@@ -1,4 +1,4 @@
-"""HTTP for probes and scrapes: small, in threads of its own, and no burden of the event loop's."""
+"""A small HTTP server in threads of its own; what it answers is a function of the request."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from socketserver import TCPServer, ThreadingMixIn
 from typing import Any, NamedTuple
@@ -16,13 +17,27 @@ import structlog
 
 from sentinelone_source.config.listen import Address
 from sentinelone_source.errors import ConfigError
+from sentinelone_source.timings import DEFAULTS
 
-PATIENCE = 10.0
-"""Seconds that a connection may last."""
 MOST = 32
 """Connections at once; when one more comes, the oldest is ended."""
+LONGEST_BODY = 65_536
 
 _log = structlog.get_logger()
+
+
+class Request(NamedTuple):
+    """What a client asks for.
+
+    Attributes:
+        path: without its query.
+        body: None if it is too long, or its length is not said as it should be.
+    """
+
+    method: str
+    path: str
+    headers: Message
+    body: bytes | None
 
 
 class Reply(NamedTuple):
@@ -31,33 +46,42 @@ class Reply(NamedTuple):
     status: int
     body: bytes
     content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
 
 
-Pages = Mapping[str, Callable[[str], Reply]]
-"""By path, what makes its reply from the request's `Accept` header."""
+Application = Callable[[Request], Reply]
 
 
-class Listener:
-    """Serves pages from when it is made until it is closed.
+class Server:
+    """Answers one request a connection, from when it is made until it is closed.
 
     Args:
+        name: of what it serves, for the log.
         address: where to listen.
-        pages: what to serve.
+        application: makes the answers; called from several threads.
         where: the address's place in the configuration, for errors.
+        patience: seconds that a connection may last.
 
     Raises:
         ConfigError: nothing can listen there.
     """
 
-    def __init__(self, address: Address, pages: Pages, where: str) -> None:
+    def __init__(
+        self,
+        name: str,
+        address: Address,
+        application: Application,
+        where: str,
+        patience: float = DEFAULTS.served_connection,
+    ) -> None:
         try:
-            self._server = _Server(address, pages)
+            self._server = _Server(name, address, application, patience)
         except (OSError, UnicodeError) as error:
             reason = getattr(error, "strerror", None) or "no such host"
             raise ConfigError(f"{where}: cannot listen on {address}: {reason}") from None
         self.address = Address(address.host, self._server.socket.getsockname()[1])
         threading.Thread(
-            target=self._server.serve_forever, args=(0.1,), daemon=True, name="telemetry"
+            target=self._server.serve_forever, args=(0.1,), daemon=True, name=name
         ).start()
 
     def close(self) -> None:
@@ -75,8 +99,12 @@ class _Server(ThreadingMixIn, TCPServer):
     allow_reuse_address = True
     request_queue_size = MOST
 
-    def __init__(self, address: Address, pages: Pages) -> None:
-        self.pages = pages
+    def __init__(
+        self, name: str, address: Address, application: Application, patience: float
+    ) -> None:
+        self.name = name
+        self.application = application
+        self.patience = patience
         self._lock = threading.Lock()
         self._begun: dict[socket.socket, float] = {}
         found = socket.getaddrinfo(
@@ -89,6 +117,13 @@ class _Server(ThreadingMixIn, TCPServer):
         if self.address_family == socket.AF_INET6:  # `[::]` stands for IPv4 too, on every system
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        try:
+            return super().get_request()
+        except OSError:
+            time.sleep(0.1)  # no descriptor is left: the client waits, and we do not spin
+            raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
@@ -104,7 +139,7 @@ class _Server(ThreadingMixIn, TCPServer):
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        self.end_older_than(PATIENCE)
+        self.end_older_than(self.patience)
 
     def end_older_than(self, seconds: float) -> None:
         """End connections that have lasted so long."""
@@ -118,7 +153,7 @@ class _Server(ThreadingMixIn, TCPServer):
         """Clients go away: that is no error, anything else is one of ours."""
         error = sys.exception()
         if not isinstance(error, OSError | ValueError):  # ValueError: ended under the handler
-            _log.error("telemetry_failed", exc_info=error)
+            _log.error("internal_error", where=self.name, exc_info=error)
 
 
 def _end(connection: socket.socket) -> None:
@@ -127,44 +162,47 @@ def _end(connection: socket.socket) -> None:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One request."""
+    """One request, of any method."""
 
     server: _Server
-    timeout = PATIENCE
+    protocol_version = "HTTP/1.1"
     error_content_type = "application/json"
     error_message_format = '{"error": %(code)d}\n'
 
+    def setup(self) -> None:
+        self.request.settimeout(self.server.patience)
+        super().setup()
+
     def parse_request(self) -> bool:
-        if not super().parse_request():
-            return False
-        if self.command in ("GET", "HEAD"):
-            return True
-        self._answer(Reply(405, b'{"error": 405}\n'), ("Allow", "GET, HEAD"))
-        return False
+        if super().parse_request():
+            self._answer()
+        return False  # nothing is left to do for the base class
 
-    def do_GET(self) -> None:
-        page = self.server.pages.get(self.path.partition("?")[0])
-        if page is None:
-            self._answer(Reply(404, b'{"error": 404}\n'))
-            return
+    def _answer(self) -> None:
+        path = self.path.partition("?")[0]
         try:
-            reply = page(self.headers.get("Accept", ""))
+            request = Request(self.command, path, self.headers, self._body())
+            reply = self.server.application(request)
+        except OSError:
+            raise
         except Exception:  # noqa: BLE001 - a defect of ours is not the poller's end
-            _log.exception("telemetry_failed", path=self.path)
+            _log.exception("internal_error", where=self.server.name, path=path)
             reply = Reply(500, b'{"error": 500}\n')
-        self._answer(reply)
-
-    do_HEAD = do_GET  # noqa: N815 - found by its name
-
-    def _answer(self, reply: Reply, *headers: tuple[str, str]) -> None:
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.content_type)
         self.send_header("Content-Length", str(len(reply.body)))
-        for name, value in headers:
+        self.send_header("Connection", "close")
+        for name, value in reply.headers:
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(reply.body)
+
+    def _body(self) -> bytes | None:
+        length = self.headers.get("Content-Length", "" if self.command == "POST" else "0")
+        if not length.isdecimal() or int(length) > LONGEST_BODY:
+            return None
+        return self.rfile.read(int(length))
 
     def version_string(self) -> str:
         return "sentinelone-source"
