@@ -172,7 +172,7 @@ def _failed(error: Exception, about: dict[str, str]) -> None:
         _log.error(
             "sweep_failed",
             **about,
-            error="a defect of this program; please report it",
+            error="internal error, please report it",
             exc_info=error,
         )
 

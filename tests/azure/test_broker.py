@@ -31,6 +31,7 @@ from support.waiting import until
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from sentinelone_source.config.file import CloudName
     from support.cloud import Cloud
 
 FORM = "grant_type=client_credentials&scope=https://monitor.azure.com/.default&client_id=x"
@@ -88,7 +89,7 @@ def test_one_token_for_all(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("name", CLOUDS)
-def test_scope_is_the_configured_clouds(cloud: Cloud, name: str) -> None:
+def test_scope_is_the_configured_clouds(cloud: Cloud, name: CloudName) -> None:
     """The token is for the configured cloud, whatever scope the shipper requests."""
     with broker(cloud, cloud=name) as url:
         assert ask(url)[0] == 200

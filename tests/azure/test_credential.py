@@ -18,6 +18,7 @@ from support.cloud import SECRET, certificate
 from support.processes import surroundings
 
 if TYPE_CHECKING:
+    from sentinelone_source.config.file import CloudName
     from support.cloud import Cloud
 
 SCOPE = "https://monitor.azure.com/.default"
@@ -138,7 +139,7 @@ def test_managed_identity(
 
 
 @pytest.mark.parametrize("name", CLOUDS)
-def test_clouds(cloud: Cloud, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clouds(cloud: Cloud, name: CloudName, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each cloud has its own authority and audience, and an authority names its cloud."""
     cloud.configure(cloud=name)
     settings = cloud.settings()

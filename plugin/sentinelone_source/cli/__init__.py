@@ -1,4 +1,4 @@
-"""What a person types. Each command lives in a module of its own, imported when it is called."""
+"""The command line. Each command is a module of its own, imported when it is called."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import click
 from sentinelone_source import __version__
 
 _COMMANDS = {
-    "run": "poll for ever, or one sweep of every feed with --once",
+    "run": "poll continuously, or one sweep of every feed with --once",
     "map": "turn API records into rows, offline",
-    "doctor": "look at everything between the consoles and the workspace",
-    "replay": "rows or dead letters to the Data Collection Rule, directly",
+    "doctor": "check everything between the consoles and the workspace",
+    "replay": "send rows or dead letters directly to the Data Collection Rule",
     "broker": "a token endpoint on loopback, for Fluent Bit",
-    "state": "look at the watermarks, and move them",
+    "state": "show the watermarks, and move them",
     "health": "exit status for a probe",
     "template": "what to deploy in Azure: tables, rule, role, alerts",
     "demo": "the poller against a console of its own, for a first look",

@@ -1,4 +1,4 @@
-"""`health`: the exit status that a probe wants to see."""
+"""`health`: the exit status for a probe."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sentinelone_source.telemetry.healthcheck import HealthReport, ask_process, 
 from sentinelone_source.times import parse_duration
 
 MAX_AGE = 900.0
-"""Seconds that a feed's last sweep may be old, or three times its interval if that is longer."""
+"""Largest age of a feed's last sweep in seconds, or three intervals if that is longer."""
 
 
 @click.command("health")
@@ -23,12 +23,12 @@ MAX_AGE = 900.0
 @click.option(
     "--max-age",
     metavar="DURATION",
-    help="How old the last sweep of every feed may be. Else 15m, or 3 intervals if that is longer.",
+    help="Largest age of a feed's last sweep. Default: 15m, or 3 intervals if that is longer.",
 )
 def command(config: Path | None, max_age: str | None) -> None:
-    """Say whether the poller is well: exit status 0 or 1, and a line that says why.
+    """Check the poller: exit status 0 or 1, and one line with the reason.
 
-    With `[telemetry] listen`, asks the running process; without it, or with --max-age, looks at the
+    With `[telemetry] listen`, asks the running process. Without it, or with --max-age, reads the
     state. Takes no lock.
     """
     settings = load_settings(config)
@@ -36,8 +36,8 @@ def command(config: Path | None, max_age: str | None) -> None:
     asked = settings.listen if settings.listen is not None and settings.listen.port else None
     report = HealthReport(True, "") if asked is None else ask_process(asked)
     if report.healthy and (asked is None or age is not None):
-        allowed = _generous(settings) if age is None else age
-        report = check_state(settings.state_path, _matters(settings), allowed)
+        allowed = _default_age(settings) if age is None else age
+        report = check_state(settings.state_path, _is_polled(settings), allowed)
     click.echo(f"{'healthy' if report.healthy else 'not healthy'}: {report.reason}")
     sys.exit(EXIT_OK if report.healthy else EXIT_FAILED)
 
@@ -49,14 +49,14 @@ def _duration(text: str) -> float:
         raise ConfigError(f"--max-age: {error}") from None
 
 
-def _generous(settings: Settings) -> float:
-    """Three times the longest interval, and MAX_AGE at least."""
+def _default_age(settings: Settings) -> float:
+    """Three times the longest interval, at least MAX_AGE."""
     named = [name for name, value in settings.feeds.items() if isinstance(value, dict)]
     feeds = [settings.feed(name) for name in ("", *named)]
     return max(MAX_AGE, *(3 * feed.interval for feed in feeds if feed.enabled))
 
 
-def _matters(settings: Settings) -> Callable[[str, str], bool]:
-    """Whether a feed of the state is one that this configuration polls."""
+def _is_polled(settings: Settings) -> Callable[[str, str], bool]:
+    """A test whether this configuration polls a feed of the state."""
     consoles = {console.name for console in settings.consoles}
     return lambda console, mapping: console in consoles and settings.feed(mapping).enabled

@@ -19,11 +19,13 @@ from sentinelone_source.config import check_destination, load_settings
 @table_option
 @click.option("--once", is_flag=True, help="One sweep of every feed, then stop.")
 @click.option("--to", metavar="stdout|URL", help="Where rows go; overrides `[handover] to`.")
-@click.option("--broker", is_flag=True, help="Give Fluent Bit tokens, too: `[azure.broker]`.")
+@click.option(
+    "--broker", is_flag=True, help="Run the token broker for Fluent Bit as well: `[azure.broker]`."
+)
 def command(
     config: Path | None, tables: tuple[str, ...], once: bool, to: str | None, broker: bool
 ) -> None:
-    """Poll the consoles and hand rows over, until told to stop."""
+    """Poll the consoles and hand rows over, until a stop signal."""
     from sentinelone_source.assembly import assemble
     from sentinelone_source.telemetry.logs import configure_logs
 

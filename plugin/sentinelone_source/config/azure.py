@@ -14,7 +14,7 @@ from sentinelone_source.config.urls import is_loopback, read_url, refuse_placeho
 from sentinelone_source.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sentinelone_source.config.file import Azure
+    from sentinelone_source.config.file import Azure, CloudName
     from sentinelone_source.config.settings import Settings
 
 
@@ -40,7 +40,7 @@ class Cloud:
         return f"{self.resource}/.default"
 
 
-CLOUDS = {
+CLOUDS: dict[CloudName, Cloud] = {
     "public": Cloud(
         "https://login.microsoftonline.com",
         "https://monitor.azure.com",
@@ -84,7 +84,7 @@ class AzureSettings:
 
     source: str
     identity: Identity
-    cloud_name: str
+    cloud_name: CloudName
     cloud: Cloud
     authority: str
     broker: Address
@@ -192,7 +192,7 @@ def _authority(text: str) -> str:
     return url
 
 
-def _cloud(named: str, authority: str) -> str:
+def _cloud(named: CloudName, authority: str) -> CloudName:
     """The cloud that is named; for the default, the cloud of the authority."""
     found = (name for name, cloud in CLOUDS.items() if cloud.authority == authority)
     return next(found, named) if named == "public" else named

@@ -61,6 +61,9 @@ class Telemetry(msgspec.Struct, frozen=True):
     listen: str = ""
 
 
+CloudName = Literal["public", "usgovernment", "china"]
+
+
 class Broker(msgspec.Struct, frozen=True):
     """`[azure.broker]`."""
 
@@ -78,7 +81,7 @@ class Azure(msgspec.Struct, frozen=True):
     endpoint: str = ""
     dcr_immutable_id: str = ""
     dcr_resource_id: str = ""
-    cloud: Literal["public", "usgovernment", "china"] = "public"
+    cloud: CloudName = "public"
     broker: Broker = Broker()
 
 
