@@ -42,7 +42,7 @@ def forms(records: list[dict[str, object]]) -> dict[str, bytes]:
     "form", ["page", "indented page", "list", "NDJSON", "pages", "byte order mark"]
 )
 def test_forms(call: Call, tmp_path: Path, threats: list[dict[str, object]], form: str) -> None:
-    """Records that somebody saved cannot be mapped as they are."""
+    """Records are mapped in every form in which they are saved."""
     data = forms(threats)[form]
     (tmp_path / "records").write_bytes(data)
     done = call("map", "SentinelOneThreats_CL", "records")
@@ -52,13 +52,13 @@ def test_forms(call: Call, tmp_path: Path, threats: list[dict[str, object]], for
 
 
 def test_one_record(call: Call, threats: list[dict[str, object]]) -> None:
-    """A single record is taken for a page."""
+    """A single record is a record."""
     done = call("map", "threats", "-", given=json.dumps(threats[0]).encode())
     assert json.loads(done.stdout) == json.loads(lines("threats", threats[:1])[0])
 
 
 def test_dead(call: Call) -> None:
-    """Nobody learns why a record makes no row."""
+    """A record that makes no row is named on stderr, with the reason."""
     done = call("map", "groups", given=b'[{"id":"1"},{"id":"2","updatedAt":"2026-01-01"}]')
     assert [json.loads(line)["Id"] for line in done.stdout.splitlines()] == ["2"]
     (told,) = logs_of(done.stderr.decode())
@@ -74,38 +74,38 @@ def test_dead(call: Call) -> None:
     ],
 )
 def test_no_json(call: Call, given: bytes, says: str) -> None:
-    """A file of something else ends in a traceback, or in silence."""
+    """A file that is not JSON is an error that names the line."""
     done = call("map", "groups", given=given, status=1)
     (told,) = logs_of(done.stderr.decode())
     assert says in told["error"]
 
 
 def test_unknown_table(call: Call) -> None:
-    """A mistyped table is answered without the right one."""
+    """A mistyped table is an error with the nearest name."""
     done = call("map", "threat", status=2)
     assert "did you mean 'threats'" in logs_of(done.stderr.decode())[0]["error"]
 
 
 def test_no_such_file(call: Call) -> None:
-    """A mistyped file name ends in a traceback."""
+    """A mistyped file name is an error."""
     assert b"No such file" in call("map", "groups", "none.json", status=2).stderr
 
 
 def test_show_code(call: Call) -> None:
-    """The generated function cannot be looked at."""
+    """The generated function is Python."""
     text = call("map", "groups", "--show-code").stdout.decode()
     compile(text, "generated", "exec")
     assert "def " in text
 
 
 def test_explain(call: Call, threats: list[dict[str, object]]) -> None:
-    """Nobody can see which columns stay empty."""
+    """--explain shows the columns."""
     text = call("map", "threats", "--explain", given=json.dumps(threats).encode()).stdout.decode()
     assert "TimeGenerated" in text
 
 
 def test_own_mapping(call: Call, tmp_path: Path) -> None:
-    """A user's mapping cannot be tried before it is used."""
+    """A user's own mapping is merged over the built-in one."""
     (tmp_path / "more").mkdir()
     mine = 'table = "SentinelOneGroups_CL"\n[columns]\nMine = "$.name"\n'
     (tmp_path / "more" / "mine.toml").write_text(mine)

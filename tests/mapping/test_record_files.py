@@ -43,30 +43,30 @@ def values(data: bytes | str) -> list[Any]:
     ],
 )
 def test_every_form(data: bytes | str) -> None:
-    """A file saved by another tool could not be tried."""
+    """A file may hold pages, records, and lists of them, in one document or one a line."""
     assert values(data) == ["a", "é"]
 
 
 def test_one_record() -> None:
-    """A single record, printed over many lines, would be read line by line."""
+    """A single record may be printed over many lines."""
     assert values(json.dumps(TWO[1], indent=2)) == ["é"]
 
 
 @pytest.mark.parametrize("data", ["", " \n", "[]", '{"data":[]}'])
 def test_nothing(data: str) -> None:
-    """An empty file would be an error, or a row."""
+    """An empty file holds no records."""
     assert values(data) == []
 
 
 def test_many_records_make_many_pages() -> None:
-    """A large file would be mapped as one page, and need its size in memory many times."""
+    """A large file makes many pages."""
     lines = "\n".join(json.dumps(record(value=n)) for n in range(2500))
     assert values(lines) == [str(n) for n in range(2500)]
     assert len(list(pages(MAPPER.mapping, lines.encode(), "f"))) == 3
 
 
 def test_mistakes_name_the_line() -> None:
-    """Somebody would search a large file for the one line that is broken."""
+    """An error names the line that is broken."""
     with pytest.raises(SourceError, match=r"file\.json: line 2: is not JSON: "):
         values(LINES.partition("\n")[0] + '\n{"id":\n')
 

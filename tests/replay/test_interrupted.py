@@ -30,7 +30,7 @@ def asked(cloud: Cloud, often: int) -> bool:
 
 
 def test_standard_input(cloud: Cloud) -> None:
-    """Rows cannot come through a pipe."""
+    """Rows can come through a pipe, of which nothing is remembered."""
     plain(cloud.folder / "rows.ndjson", 7)
     done = subprocess.run(
         [*COMMAND, "replay", "--config", str(cloud.config), "-"],
@@ -48,7 +48,7 @@ def test_standard_input(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_at_a_silent_pipe(cloud: Cloud, number: int) -> None:
-    """A replay of a pipe that says nothing cannot be stopped, or dies of it."""
+    """A replay of a pipe that says nothing can be stopped."""
     command = [*COMMAND, "replay", "--config", str(cloud.config), "-"]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
     environ = surroundings(cloud.environ)
@@ -64,7 +64,7 @@ def test_stopping_at_a_silent_pipe(cloud: Cloud, number: int) -> None:
 
 
 def test_two_at_once(cloud: Cloud) -> None:
-    """Two replays of one file send everything twice."""
+    """A file is replayed by one process at a time."""
     plain(cloud.folder / "rows.ndjson", 3)
     cloud.azure.faults.add(hang("ingestion", 60))
     with cloud.start("replay", "rows.ndjson"):
@@ -73,7 +73,7 @@ def test_two_at_once(cloud: Cloud) -> None:
 
 
 def test_progress_on_a_terminal(cloud: Cloud) -> None:
-    """Whoever waits for a large file sees nothing."""
+    """On a terminal there is a progress bar, and the summary follows it."""
     plain(cloud.folder / "rows.ndjson", 3000)
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
@@ -95,7 +95,7 @@ def test_progress_on_a_terminal(cloud: Cloud) -> None:
 
 
 def test_no_such_file(cloud: Cloud) -> None:
-    """A mistyped second name is found after the first file has been sent."""
+    """A mistyped second name is found before the first file is sent."""
     plain(cloud.folder / "rows.ndjson", 3)
     running = cloud.call("replay", "rows.ndjson", "nowhere.ndjson", status=2)
     assert "nowhere.ndjson: no such file" in running.errors
@@ -104,7 +104,7 @@ def test_no_such_file(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_while_it_waits(cloud: Cloud, number: int) -> None:
-    """Whoever stops a replay waits for Azure, or does not know how far it came."""
+    """A replay that waits for Azure stops at once and says how far it came."""
     plain(cloud.folder / "rows.ndjson", 3000)
     cloud.azure.faults.add(throttle("ingestion", retry_after=600, after=1))
     with cloud.start("replay", "rows.ndjson") as running:
@@ -118,7 +118,7 @@ def test_stopping_while_it_waits(cloud: Cloud, number: int) -> None:
 
 
 def test_stopping_within_a_request(cloud: Cloud) -> None:
-    """A request that is on its way when we are stopped is made again by the next replay."""
+    """A request under way is answered before the replay stops."""
     plain(cloud.folder / "rows.ndjson", 3000)
     cloud.azure.faults.add(hang("ingestion", 2, after=1))
     with cloud.start("replay", "rows.ndjson") as running:
@@ -130,7 +130,7 @@ def test_stopping_within_a_request(cloud: Cloud) -> None:
 
 
 def test_killed(cloud: Cloud) -> None:
-    """After a crash something is missing, or more than one batch comes again."""
+    """After a crash nothing is missing, and at most one batch comes again."""
     made = written(cloud.folder / "rows.ndjson", 1200)
     kills = 0
     for after in (2, 9, 5):
@@ -153,7 +153,7 @@ def test_killed(cloud: Cloud) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here")
 def test_memory(cloud: Cloud) -> None:
-    """A file of gigabytes takes gigabytes of memory."""
+    """Memory does not grow with the file."""
     plain(cloud.folder / "rows.ndjson", 100_000, size=1000)
     cloud.azure.faults.add(hang("ingestion", 60, after=100))
     with cloud.start("replay", "rows.ndjson") as running:

@@ -14,18 +14,13 @@ from msgspec import Raw
 
 from doubles.azure_faults import lose_answer, refuse, reset, throttle
 from doubles.world import World
-from sentinelone_source.azure.credential import Credential
-from sentinelone_source.azure.ingestion import Ingestion
-from sentinelone_source.errors import SourceError
+from sentinelone_source.errors import ConfigError, SourceError
 from sentinelone_source.handover.dead_letters import DeadLetter, DeadLetters
 from sentinelone_source.mapping.rows.convert import fingerprint
-from sentinelone_source.mapping.spec.files import load_mappings
-from sentinelone_source.replay.job import Options, ReplayJob
-from sentinelone_source.replay.parsing import LineParser
-from sentinelone_source.replay.sender import Pace, Sender
+from sentinelone_source.replay.sender import Interrupted, Pace
 from support import dead_letters
 from support.in_http import InHttp
-from support.replays import THREATS, arrived, plain, replayed, written
+from support.replays import THREATS, arrived, plain, replay, replayed, written
 from support.tenancy import TABLES
 
 if TYPE_CHECKING:
@@ -37,48 +32,44 @@ if TYPE_CHECKING:
 
 
 def test_rows_arrive_as_they_were_made(cloud: Cloud) -> None:
-    """A column, a digit or a row is lost between the file and Azure."""
+    """Every row arrives in its table, and the summary counts it."""
     made = written(cloud.folder / "rows.ndjson")
     running = cloud.call("replay", "rows.ndjson")
     for table in TABLES.values():
-        wanted = [json.loads(line) for line in made if f'"_table":"{table}"'.encode() in line]
-        for row in wanted:
-            del row["_table"]
-        assert list(cloud.azure.rows[table]) == wanted
-        assert replayed(running)["rows"][table] == len(wanted)
+        rows = [row for line in made if (row := json.loads(line)).pop("_table") == table]
+        assert list(cloud.azure.rows[table]) == rows
+        assert replayed(running)["rows"][table] == len(rows)
     assert not any(cloud.azure.losses.plain().values())
     assert running.out == b""
     assert replayed(running)["refused"] == 0
 
 
 def test_digits(cloud: Cloud) -> None:
-    """A number goes through a double, and comes out as another."""
+    """A row's members arrive byte for byte."""
     members = '"Name":"\u00fc\\u0000\\"","TotalAgents":12345678901234567890'
-    (cloud.folder / "rows.ndjson").write_text(
-        f'{{"_table":"{TABLES["groups"]}",{members}}}\n', encoding="utf-8"
-    )
-    cloud.call("replay", "rows.ndjson")
+    row = f'{{"_table":"{TABLES["groups"]}",{members}}}\n'
+    (cloud.folder / "rows.ndjson").write_text(row, encoding="utf-8")
+    replay(cloud)
     (line,) = cloud.azure.rows[TABLES["groups"]].lines
     assert line.strip() == f"{{{members}}}".encode()
 
 
 def test_again_is_not_twice(cloud: Cloud) -> None:
-    """The same command a second time doubles every row, or a file that has grown is left out."""
+    """The same command a second time sends what was added since; --restart sends everything."""
     rows = cloud.folder / "rows.ndjson"
     plain(rows, 30)
-    cloud.call("replay", "rows.ndjson")
-    cloud.call("replay", "rows.ndjson")
+    replay(cloud)
+    replay(cloud)
     assert set(arrived(cloud).values()) == {1}
     with rows.open("a") as file:
         file.write(f'{{"_table":"{THREATS}","ThreatName":"new"}}\n{{"_table":"{THREATS}","Thre')
-    running = cloud.call("replay", "rows.ndjson")
+    assert len(replay(cloud).events("incomplete_line")) == 1
     assert arrived(cloud)["new"] == 1
-    assert len(running.events("incomplete_line")) == 1
     with rows.open("a") as file:
         file.write('atName":"newer"}\n')
-    cloud.call("replay", "rows.ndjson")
+    replay(cloud)
     assert arrived(cloud)["newer"] == 1
-    cloud.call("replay", "--restart", "rows.ndjson")
+    replay(cloud, restart=True)
     assert set(arrived(cloud).values()) == {2}
 
 
@@ -91,25 +82,25 @@ def test_what_was_remembered_of_something_else(cloud: Cloud, what: str, done: st
         with (cloud.folder / "rows.ndjson").open("a") as file:
             file.write(f'{{"_table":"{TABLES["groups"]}","Id":"1"}}\n')
         cloud.azure.faults.add(refuse("ingestion", 403, after=1))
-        cloud.call("replay", "rows.ndjson", status=1)
+        with pytest.raises(SourceError, match="Monitoring Metrics Publisher"):
+            replay(cloud)
     else:
-        cloud.call("replay", "rows.ndjson")
+        replay(cloud)
     if what == "another file":
         plain(cloud.folder / "rows.ndjson", 9, size=501)
     else:
         cloud.azure.behaviour.dcr_id = "dcr-new"
         cloud.configure()
-    running = cloud.call("replay", "rows.ndjson")
-    assert running.events("replay_begins_again")[0]["reason"] == what
+    assert replay(cloud).events("replay_begins_again")[0]["reason"] == what
     assert arrived(cloud)["4"] == 2
 
 
-def test_damaged_memory(cloud: Cloud) -> None:
-    """A file of ours that is broken starts everything again in silence."""
+def test_damaged_checkpoint(cloud: Cloud) -> None:
+    """A checkpoint that cannot be read is an error that says how to begin again."""
     plain(cloud.folder / "rows.ndjson", 5)
     (cloud.folder / "rows.ndjson.replay-state").write_text("{")
-    running = cloud.call("replay", "rows.ndjson", status=1)
-    assert "--restart" in running.errors
+    with pytest.raises(SourceError, match="--restart"):
+        replay(cloud)
     assert not cloud.azure.requests
 
 
@@ -118,70 +109,67 @@ def test_damaged_memory(cloud: Cloud) -> None:
     [
         throttle("ingestion", times=2),
         throttle("ingestion", retry_after=1),
-        refuse("ingestion", 408),
-        refuse("ingestion", 500),
-        refuse("ingestion", 502),
-        refuse("ingestion", 503, retry_after=1),
+        *(refuse("ingestion", status) for status in (401, 408, 500, 502, 503)),
         reset("ingestion"),
-        refuse("ingestion", 401),
-        refuse("token", 503, retry_after=1),
+        refuse("token", 503),
         reset("token"),
     ],
     ids=lambda fault: f"{fault.endpoint} {type(fault.effect).__name__} {fault.times}",
 )
 def test_passing_trouble(cloud: Cloud, fault: Fault) -> None:
-    """A bad minute costs a row, doubles one, or ends the command."""
+    """What passes costs no row, and doubles none."""
     plain(cloud.folder / "rows.ndjson", 40)
     cloud.azure.faults.add(fault)
-    running = cloud.call("replay", "rows.ndjson")
+    running = replay(cloud)
     assert arrived(cloud) == Counter(map(str, range(40)))
     assert running.events("retry") or "401" in str(fault)
 
 
 def test_lost_answer(cloud: Cloud) -> None:
-    """Rows whose answer was lost are given up instead of sent twice."""
+    """Rows whose answer was lost are sent again."""
     plain(cloud.folder / "rows.ndjson", 4)
     cloud.azure.faults.add(lose_answer("ingestion"))
-    cloud.call("replay", "rows.ndjson")
+    replay(cloud)
     assert arrived(cloud) == Counter(dict.fromkeys("0123", 2))
 
 
 @pytest.mark.parametrize(
-    ("change", "status", "said"),
+    ("change", "error", "said"),
     [
-        ({"has_role": False}, 1, "Monitoring Metrics Publisher"),
-        ({"dcr_id": "dcr-other"}, 2, "azure.dcr_immutable_id"),
-        ({"audience": "https://monitor.azure.us"}, 2, "azure.cloud"),
-        ({"client_secret": "other"}, 2, "the client secret is wrong"),
-        ({"tenant_id": "other"}, 2, "does not know tenant_id"),
+        ({"has_role": False}, SourceError, "Monitoring Metrics Publisher"),
+        ({"dcr_id": "dcr-other"}, ConfigError, "azure.dcr_immutable_id"),
+        ({"audience": "https://monitor.azure.us"}, ConfigError, "azure.cloud"),
+        ({"client_secret": "other"}, ConfigError, "the client secret is wrong"),
+        ({"tenant_id": "other"}, ConfigError, "does not know tenant_id"),
     ],
 )
-def test_refusals(cloud: Cloud, change: dict[str, Any], status: int, said: str) -> None:
-    """A wrong id, role or secret is retried for ever, or costs the rows that met it."""
+def test_refusals(
+    cloud: Cloud, change: dict[str, Any], error: type[SourceError], said: str
+) -> None:
+    """A wrong id, role or secret ends the replay at once, and costs no row."""
     plain(cloud.folder / "rows.ndjson", 4)
     for name, value in change.items():
         setattr(cloud.azure.behaviour, name, value)
-    running = cloud.call("replay", "rows.ndjson", status=status)
-    assert said in running.events("failed")[0]["error"]
+    with pytest.raises(error, match=said):
+        replay(cloud)
     assert not (cloud.folder / "rows.ndjson.refused.ndjson").exists()
     for name in change:
         setattr(cloud.azure.behaviour, name, getattr(type(cloud.azure.behaviour)(), name, ""))
     cloud.azure.behaviour.client_secret = (cloud.folder / "secret").read_text().strip()
-    cloud.call("replay", "rows.ndjson")
+    replay(cloud)
     assert arrived(cloud) == Counter("0123")
 
 
 def test_too_long_is_split(cloud: Cloud) -> None:
-    """A body that Azure calls too long is sent again and again, or takes its neighbours along."""
+    """A body that is too long is halved, and only the row at fault is refused."""
     plain(cloud.folder / "rows.ndjson", 60)
     with (cloud.folder / "rows.ndjson").open("a") as file:
         noise = Random(3).randbytes(1_200_000).hex()
         file.write(f'{{"_table":"{THREATS}","ThreatName":"big","Username":"{noise}"}}\n')
     cloud.azure.faults.add(refuse("ingestion", 413, times=3))
-    running = cloud.call("replay", "rows.ndjson", status=1)
+    running = replay(cloud)
     assert arrived(cloud) == Counter(map(str, range(60)))
-    (refused,) = (cloud.folder / "rows.ndjson.refused.ndjson").read_text().splitlines()
-    letter = json.loads(refused)
+    [letter] = dead_letters.read(cloud.folder, "rows.ndjson.refused.ndjson")
     assert letter["reason"].startswith("HTTP 413, ContentLengthLimitExceeded")
     assert letter["row"]["ThreatName"] == "big"
     assert replayed(running)["refused"] == 1
@@ -189,16 +177,16 @@ def test_too_long_is_split(cloud: Cloud) -> None:
 
 
 def test_refused_rows_can_be_replayed(cloud: Cloud) -> None:
-    """The file of refused rows is good for nothing but reading."""
+    """The file of refused rows is delivered by another replay."""
     plain(cloud.folder / "rows.ndjson", 1)
     cloud.azure.faults.add(refuse("ingestion", 413))
-    cloud.call("replay", "rows.ndjson", status=1)
-    cloud.call("replay", "rows.ndjson.refused.ndjson")
+    replay(cloud)
+    replay(cloud, "rows.ndjson.refused.ndjson")
     assert arrived(cloud) == {"0": 1}
 
 
 def test_lines_that_are_no_rows(cloud: Cloud) -> None:
-    """One bad line ends a replay, vanishes, or is delivered as something."""
+    """A line that is neither a row nor a dead letter is kept with its reason; others are sent."""
     bad = [
         b"nonsense",
         b"[1]",
@@ -211,12 +199,11 @@ def test_lines_that_are_no_rows(cloud: Cloud) -> None:
     (cloud.folder / "rows.ndjson").write_bytes(b"\n".join([*bad, b"", good, b"   ", good, b""]))
     running = cloud.call("replay", "rows.ndjson", "--refused", "aside.ndjson", status=1)
     assert arrived(cloud) == {"good": 2}
-    kept = [json.loads(line) for line in (cloud.folder / "aside.ndjson").read_text().splitlines()]
+    kept = dead_letters.read(cloud.folder, "aside.ndjson")
     assert len(kept) == len(bad)
     assert all(line["reason"] and line["time"] for line in kept)
     assert "6 could not be delivered" in running.events("failed")[0]["error"]
-    again = cloud.call("replay", "aside.ndjson", status=1)
-    assert replayed(again)["refused"] == len(bad)
+    assert replayed(replay(cloud, "aside.ndjson"))["refused"] == len(bad)
 
 
 def test_dead_letters(cloud: Cloud) -> None:
@@ -228,7 +215,7 @@ def test_dead_letters(cloud: Cloud) -> None:
     unfit = {**record, "updatedAt": "never", "name": "unfit"}
     raws = (json.dumps(record).encode(), json.dumps(unfit).encode(), deep, b"not json")
     dead_letters.write(cloud.folder, TABLES["groups"], *raws, b'{"id":"1"},{"id":"2"}')
-    running = cloud.call("replay", "dead-letters.ndjson", status=1)
+    running = replay(cloud, "dead-letters.ndjson")
     (row,) = cloud.azure.rows[TABLES["groups"]]
     assert row["Name"] == record["name"]
     kept = dead_letters.read(cloud.folder, "dead-letters.ndjson.refused.ndjson")
@@ -281,21 +268,22 @@ def test_rotated_while_it_is_replayed(cloud: Cloud) -> None:
 
 
 def test_refused_once(cloud: Cloud) -> None:
-    """A replay that has to be repeated refuses the same record again each time."""
+    """A replay that has to be repeated refuses a record once."""
     records = [b'{"id":"1","updatedAt":"%b"}' % at for at in (b"never", b"2026-01-01T00:00:00Z")]
     dead_letters.write(cloud.folder, TABLES["groups"], *records)
     cloud.azure.behaviour.has_role = False
     refused = cloud.folder / "dead-letters.ndjson.refused.ndjson"
     for _ in range(2):
-        cloud.call("replay", "dead-letters.ndjson", status=1)
+        with pytest.raises(SourceError):
+            replay(cloud, "dead-letters.ndjson")
         assert not refused.exists()
     cloud.azure.behaviour.has_role = True
-    cloud.call("replay", "dead-letters.ndjson", status=1)
+    replay(cloud, "dead-letters.ndjson")
     assert len(refused.read_text().splitlines()) == 1
 
 
 def test_records_that_the_mapping_drops(cloud: Cloud) -> None:
-    """A record that nobody wants any more is refused for ever."""
+    """A record that a [[drop]] removes is counted, and not refused."""
     (cloud.folder / "mappings").mkdir()
     (cloud.folder / "mappings" / "mine.toml").write_text(
         f'table = "{TABLES["groups"]}"\n[[drop]]\npath = "$.id"\nexists = true\n'
@@ -303,7 +291,7 @@ def test_records_that_the_mapping_drops(cloud: Cloud) -> None:
     cloud.configure(before='[mappings]\npath = "mappings"')
     record = b'{"id":"1","updatedAt":"2026-01-01T00:00:00Z"}'
     dead_letters.write(cloud.folder, TABLES["groups"], record)
-    account = replayed(cloud.call("replay", "dead-letters.ndjson"))
+    account = replayed(replay(cloud, "dead-letters.ndjson"))
     assert (account["dropped"], account["refused"], account["rows"]) == (1, 0, {})
 
 
@@ -311,18 +299,18 @@ def test_records_that_the_mapping_drops(cloud: Cloud) -> None:
     ("age", "said"), [(timedelta(days=3), 1), (timedelta(days=-2), 1), (timedelta(days=1), 0)]
 )
 def test_old_rows(cloud: Cloud, age: timedelta, said: int) -> None:
-    """Nobody says that Azure will put another time in place of TimeGenerated."""
+    """A warning says once that Azure will replace TimeGenerated of rows, and all are counted."""
     then = (datetime.now(UTC) - age).isoformat()
     (cloud.folder / "rows.ndjson").write_text(
         f'{{"_table":"{THREATS}","TimeGenerated":"{then}","ThreatName":"1"}}\n' * 3
     )
-    running = cloud.call("replay", "rows.ndjson")
+    running = replay(cloud)
     assert len(running.events("old_rows")) == said
     assert replayed(running)["old"] == 3 * said
 
 
 def test_dry_run(cloud: Cloud) -> None:
-    """A rehearsal needs Azure, sends something, or leaves something behind."""
+    """A rehearsal needs no Azure, sends nothing, and leaves nothing behind."""
     made = written(cloud.folder / "rows.ndjson")
     with (cloud.folder / "rows.ndjson").open("a") as file:
         file.write("nonsense\n")
@@ -335,40 +323,34 @@ def test_dry_run(cloud: Cloud) -> None:
 
 
 def test_refused_into_itself(cloud: Cloud) -> None:
-    """A replay that writes into the file that it reads never ends."""
+    """A replay does not write into the file that it reads."""
     (cloud.folder / "rows.ndjson").write_text("nonsense\n")
-    cloud.call("replay", "rows.ndjson", "--refused", "./rows.ndjson", status=2)
+    with pytest.raises(ConfigError, match="name another file"):
+        replay(cloud, refused=cloud.folder / "." / "rows.ndjson")
 
 
-def test_place_that_cannot_be_kept(cloud: Cloud) -> None:
-    """Rows are sent, and then it turns out that nobody will know that they were."""
+def test_checkpoint_that_cannot_be_kept(cloud: Cloud) -> None:
+    """Nothing is sent if nobody will know that it was."""
     plain(cloud.folder / "rows.ndjson", 3)
     (cloud.folder / "rows.ndjson.replay-state.new").mkdir()
-    running = cloud.call("replay", "rows.ndjson", status=1)
-    assert "rows.ndjson.replay-state: cannot be written" in running.errors
+    with pytest.raises(SourceError, match=r"rows\.ndjson\.replay-state: cannot be written"):
+        replay(cloud)
     assert not cloud.azure.requests
 
 
 def test_plain_http_on_loopback(cloud: Cloud) -> None:
-    """An endpoint of one's own, without TLS, cannot be tried."""
+    """An endpoint on loopback needs no TLS."""
     plain(cloud.folder / "rows.ndjson", 3)
     cloud.configure(endpoint=cloud.azure.plain.url)
-    cloud.call("replay", "rows.ndjson")
+    replay(cloud)
     assert arrived(cloud) == Counter("012")
 
 
-def test_azure_stays_away(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_azure_stays_away(cloud: Cloud) -> None:
     """A replay ends when Azure stays away, and says how to go on."""
-    path = cloud.folder / "rows.ndjson"
-    plain(path, 3)
-    monkeypatch.chdir(cloud.folder)
-    settings = cloud.settings()
+    plain(cloud.folder / "rows.ndjson", 3)
     cloud.azure.faults.add(reset("ingestion", times=None))
-    ingestion = Ingestion(settings, Credential(settings))
-    sender = Sender(ingestion, {THREATS: "Custom-Threats"}, path.name, Pace(0.05, patience=0.3))
-    job = ReplayJob(path.name, Options("dcr"), LineParser(load_mappings()), sender)
-    with pytest.raises(SourceError, match=r"given up\. The same command goes on from here"):
-        job.run()
-    ingestion.close()
-    assert not path.with_name("rows.ndjson.refused.ndjson").exists()
-    assert '"offset":0' in path.with_name("rows.ndjson.replay-state").read_text()
+    with pytest.raises(Interrupted, match=r"given up\. The same command goes on from here"):
+        replay(cloud, pace=Pace(0.05, patience=0.3))
+    assert not (cloud.folder / "rows.ndjson.refused.ndjson").exists()
+    assert '"offset":0' in (cloud.folder / "rows.ndjson.replay-state").read_text()

@@ -6,14 +6,24 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from structlog.testing import capture_logs
 
 from doubles.world import World
+from sentinelone_source.azure.credential import Credential
+from sentinelone_source.azure.ingestion import Ingestion
+from sentinelone_source.config import load_settings
+from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.replay.job import Options, ReplayJob
+from sentinelone_source.replay.parsing import LineParser
+from sentinelone_source.replay.sender import Pace, Sender
 from support.tenancy import NAMES, lines
 
 if TYPE_CHECKING:
     from support.cloud import Cloud
 
+QUICK = Pace(first=0.01, longest=0.1)
 THREATS = "SentinelOneThreats_CL"
 
 
@@ -40,6 +50,35 @@ def plain(path: Path, number: int, size: int = 500) -> None:
 def arrived(cloud: Cloud) -> Counter[str]:
     """How often each of those threats arrived."""
     return Counter(row["ThreatName"] for row in cloud.azure.rows[THREATS])
+
+
+class Replayed(NamedTuple):
+    """What a replay in this process logged."""
+
+    logs: list[Any]
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The log's lines of one kind."""
+        return [line for line in self.logs if line["event"] == name]
+
+
+def replay(cloud: Cloud, name: str = "rows.ndjson", pace: Pace = QUICK, **options: Any) -> Replayed:
+    """Replay a file in this process, with short waits."""
+    settings = load_settings(cloud.config)
+    mappings = load_mappings(settings.mappings_path)
+    azure = cloud.settings()
+    ingestion = Ingestion(azure, Credential(azure))
+    streams = {mapping.table: mapping.stream for mapping in mappings.values()}
+    sender = Sender(ingestion, streams, name, pace)
+    chosen = Options(azure.dcr_immutable_id, **options)
+    with capture_logs() as logs:
+        try:
+            job = ReplayJob(str(cloud.folder / name), chosen, LineParser(mappings), sender)
+            job.run()
+            job.log_summary()
+        finally:
+            ingestion.close()
+    return Replayed(list(logs))
 
 
 def replayed(running: Any) -> dict[str, Any]:
