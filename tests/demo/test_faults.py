@@ -13,7 +13,7 @@ import requests
 
 from doubles import faults
 from doubles.console import Console
-from sentinelone_source.demo.answers import Answer
+from sentinelone_source.demo.transport import Answer
 
 JSON = "application/json"
 

@@ -20,7 +20,7 @@ from doubles.azure import Azure
 from sentinelone_source import config, errors
 from sentinelone_source.cli import commands
 from sentinelone_source.config import load_settings
-from sentinelone_source.demo.dce.faults import Order
+from sentinelone_source.demo.dce.faults import Fault
 from sentinelone_source.demo.dce.show import surroundings
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import Stdout
@@ -127,7 +127,7 @@ def test_loopback_azure(tmp_path: Path) -> None:
     azure = Azure([], **ports, ca_file=tmp_path / "ca.pem")
     [block] = code_blocks(text, "sh")
     assert block.strip() == surroundings(azure).replace(str(tmp_path), "/tmp")
-    for field in msgspec.structs.fields(Order):
+    for field in msgspec.structs.fields(Fault):
         assert f"`{field.name}`" in text
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from math import ceil
-from threading import Event, Lock
+from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack
 from urllib.parse import unquote
 from zlib import crc32
 
-from doubles.faults import Raw, Script, asked, with_cursor
-from sentinelone_source.demo import answers
+from doubles.faults import Raw, Script, asked, throttled, with_cursor
+from sentinelone_source.demo.api import failure
 from sentinelone_source.demo.console import Console as DemoConsole
+from sentinelone_source.demo.endpoints import BASE, BY_PATH
 from sentinelone_source.demo.timestamps import text
-from sentinelone_source.demo.transport import packed
 
 if TYPE_CHECKING:
     import ssl
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from doubles.faults import Fault
     from doubles.world import Name, World
-    from sentinelone_source.demo.answers import Answer
-    from sentinelone_source.demo.api import Call
+    from sentinelone_source.demo.transport import Answer, Call
 
 _DETAILS: Final = "users/api-token-details"
 _EXPIRES: Final = re.compile(rb'(?<="expiresAt":")[^"]*')
@@ -93,6 +92,12 @@ class Request(NamedTuple):
     status: int
 
 
+def endpoint_of(call: Call) -> str:
+    """The short name of a list endpoint, else the path below the API's base."""
+    path = call.path.removeprefix(BASE)
+    return BY_PATH[path].name if path in BY_PATH else path
+
+
 class _Bucket:
     """A token bucket."""
 
@@ -134,35 +139,20 @@ class Console(DemoConsole):
         self.requests: list[Request] = []
         self._buckets: dict[Name, _Bucket] = {}
         self._lock = Lock()
-        self._stopped = Event()
-
-    def start(self) -> None:
-        """Returns when requests can come."""
-        self._stopped.clear()
-        super().start()
-
-    def stop(self) -> None:
-        """Ends all connections, and every silence."""
-        self._stopped.set()
-        super().stop()
-
-    def wait(self, seconds: float) -> None:
-        """Silence, at most until the console is stopped."""
-        if seconds:
-            self._stopped.wait(seconds)
 
     def handle(self, call: Call) -> Answer:
         """The answer of the script or of the API; the request is remembered."""
         asked_at, parameters = monotonic(), call.parameters
-        fault = self.faults.take(call.endpoint, has_cursor="cursor" in parameters)
+        fault = self.faults.take(endpoint_of(call), has_cursor="cursor" in parameters)
         answer = fault.effect(call, self) if fault else self.serve(call)
-        is_silent = answer.ending == "reset" and not answer.sent
+        is_silent = answer.ending == "reset" and answer.sent is None
         status = 0 if is_silent else answer.status
-        self.requests.append(Request(asked_at, call.endpoint, parameters, status))
-        self.wait(self.behaviour.latency + (fault.delay if fault else 0))
+        self.requests.append(Request(asked_at, endpoint_of(call), parameters, status))
+        if silence := self.behaviour.latency + (fault.delay if fault else 0):
+            call.hold(silence)
         if isinstance(answer, Raw):
             return answer
-        return packed(answer, call.headers.get("accept-encoding", ""))
+        return answer.packed(call.headers.get("accept-encoding", ""))
 
     def serve(self, call: Call) -> Answer:
         """What the API answers, as `behaviour` has it."""
@@ -171,14 +161,14 @@ class Console(DemoConsole):
             call = asked(call, cursor=unquote(cursor[-1]))
         if known.short_pages and "limit" in call.parameters:
             call = asked(call, limit=_shortened(call.parameters))
-        answer = self._api.answer(call)
+        answer = self.api.answer(call)
         if answer.status != 200:
             return answer
-        if refusal := self._refusal(call.endpoint):
+        if refusal := self._refusal(endpoint_of(call)):
             return refusal
         if not known.empty_last_page:
             answer = self._without_empty_page(call, answer)
-        if known.token_expires and call.endpoint == _DETAILS:
+        if known.token_expires and endpoint_of(call) == _DETAILS:
             expires = text(known.token_expires).encode()
             answer = replace(answer, body=_EXPIRES.sub(expires, answer.body))
         if known.ascii_json:
@@ -188,10 +178,10 @@ class Console(DemoConsole):
     def _refusal(self, name: str) -> Answer | None:
         if name in self.behaviour.forbidden:
             detail = f"The required permission is missing: {_PERMISSIONS[name]}"
-            return answers.failure(4030010, "Insufficient permissions", detail)
+            return failure(4030010, "Insufficient permissions", detail)
         rates: Any = self.behaviour.rates
         wait = self._wait(name, rates[name]) if name in rates else 0
-        return answers.throttled(ceil(wait)) if wait else None
+        return throttled(ceil(wait)) if wait else None
 
     def _wait(self, name: Any, rate: Rate) -> float:
         with self._lock:
@@ -204,7 +194,7 @@ class Console(DemoConsole):
         found = re.search(rb'"nextCursor":"([^"]*)","total', answer.body)
         if found is None:
             return answer
-        following = self._api.answer(asked(call, cursor=unquote(found[1].decode())))
+        following = self.api.answer(asked(call, cursor=unquote(found[1].decode())))
         return with_cursor(answer, None) if following.body.startswith(b'{"data":[]') else answer
 
 

@@ -24,9 +24,9 @@ from urllib.parse import quote, urlencode
 from zlib import compress as deflate
 from zlib import compressobj
 
-from sentinelone_source.demo import answers
-from sentinelone_source.demo.answers import Answer
-from sentinelone_source.demo.endpoints import BY_PATH
+from sentinelone_source.demo.api import INVALID_CURSOR, LOGIN_PAGE, UNAUTHENTICATED, failure
+from sentinelone_source.demo.endpoints import BASE, BY_PATH
+from sentinelone_source.demo.transport import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from doubles.console import Console
     from doubles.world import Name
-    from sentinelone_source.demo.api import Call
+    from sentinelone_source.demo.transport import Call
 
 Requests = Literal["any", "cursor", "first"]
 Effect = Callable[["Call", "Console"], Answer]
@@ -61,6 +61,19 @@ class Fault:
         return self.on == "any" or (self.on == "cursor") == has_cursor
 
 
+def throttled(retry_after: float | str | None) -> Answer:
+    """429 of the API, with or without how long to wait."""
+    detail = "The requests are being throttled. Too many requests."
+    headers = () if retry_after is None else (("Retry-After", f"{retry_after}"),)
+    return failure(4290010, "Too Many Requests", detail, headers)
+
+
+def _page(status: int, title: str) -> Answer:
+    """HTML of whatever stands in front of the API."""
+    text = f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>"
+    return Answer(status, text.encode(), "text/html; charset=utf-8")
+
+
 class When(TypedDict, total=False):
     """Which requests a fault hits."""
 
@@ -83,31 +96,31 @@ def status(
 
 def unauthorized(endpoint: str, *, plain: bool = False, **when: Unpack[When]) -> Fault:
     """401, as JSON or as the plain text that some consoles send."""
-    text = Answer(401, b"An error occurred.", answers.PLAIN)
-    return say(endpoint, text if plain else answers.UNAUTHENTICATED, **when)
+    text = Answer(401, b"An error occurred.", "text/plain; charset=utf-8")
+    return say(endpoint, text if plain else UNAUTHENTICATED, **when)
 
 
 def forbidden(endpoint: str, *, html: bool = False, **when: Unpack[When]) -> Fault:
     """403 of the API (4030010), or of something in front of it."""
     title = "Insufficient permissions"
-    refusal = answers.failure(4030010, title, "This scope does not have the feature enabled")
-    return say(endpoint, answers.page(403, "403 Forbidden") if html else refusal, **when)
+    refusal = failure(4030010, title, "This scope does not have the feature enabled")
+    return say(endpoint, _page(403, "403 Forbidden") if html else refusal, **when)
 
 
 def throttle(endpoint: str, retry_after: float | str | None = None, **when: Unpack[When]) -> Fault:
     """429 of the API; `retry_after` may be seconds or a date, or be missing."""
-    return say(endpoint, answers.throttled(retry_after), **when)
+    return say(endpoint, throttled(retry_after), **when)
 
 
 def throttle_html(endpoint: str, **when: Unpack[When]) -> Fault:
     """429 of the nginx in front of the API: HTML, no Retry-After."""
-    return say(endpoint, answers.page(429, "429 Too Many Requests"), **when)
+    return say(endpoint, _page(429, "429 Too Many Requests"), **when)
 
 
 def server_error(endpoint: str, **when: Unpack[When]) -> Fault:
     """500 of the API."""
     detail = "Server could not process the request."
-    return say(endpoint, answers.failure(5000010, "Internal server error", detail), **when)
+    return say(endpoint, failure(5000010, "Internal server error", detail), **when)
 
 
 def bad_gateway(endpoint: str, **when: Unpack[When]) -> Fault:
@@ -128,7 +141,7 @@ def fails_above(endpoint: str, limit: int, code: int = 504, **when: Unpack[When]
 
 def login_page(endpoint: str, **when: Unpack[When]) -> Fault:
     """200 with HTML."""
-    return say(endpoint, answers.LOGIN_PAGE, **when)
+    return say(endpoint, LOGIN_PAGE, **when)
 
 
 def redirect(endpoint: str, location: str = "/login", **when: Unpack[When]) -> Fault:
@@ -139,7 +152,7 @@ def redirect(endpoint: str, location: str = "/login", **when: Unpack[When]) -> F
 def invalid_cursor(endpoint: str, **when: Unpack[When]) -> Fault:
     """400 with code 4000010 for the next request that carries a cursor."""
     when.setdefault("on", "cursor")
-    return say(endpoint, answers.INVALID_CURSOR, **when)
+    return say(endpoint, INVALID_CURSOR, **when)
 
 
 def repeat_cursor(endpoint: str, **when: Unpack[When]) -> Fault:
@@ -181,7 +194,7 @@ def changes(endpoint: str, number: int = 100, **when: Unpack[When]) -> Fault:
             "groups": world.update_group,
             "threats": world.mitigate_threat,
         }
-        name = BY_PATH[call.path].name
+        name = BY_PATH[call.path.removeprefix(BASE)].name
         for identifier in world.ids(name)[:number]:
             change[name](identifier)
         return console.serve(call)
@@ -202,7 +215,7 @@ def date(endpoint: str, off: timedelta | None, **when: Unpack[When]) -> Fault:
     return Fault(endpoint, effect, **when)
 
 
-def reset(endpoint: str, sent: int = 0, **when: Unpack[When]) -> Fault:
+def reset(endpoint: str, sent: int | None = None, **when: Unpack[When]) -> Fault:
     """The connection is reset before the answer, or after so many bytes of its body."""
     return _ended(endpoint, "reset", sent, **when)
 
@@ -213,7 +226,7 @@ def close(endpoint: str, sent: int = 0, **when: Unpack[When]) -> Fault:
 
 
 def _ended(
-    endpoint: str, ending: Literal["close", "reset"], sent: int, **when: Unpack[When]
+    endpoint: str, ending: Literal["close", "reset"], sent: int | None, **when: Unpack[When]
 ) -> Fault:
     def effect(call: Call, console: Console) -> Answer:
         return replace(console.serve(call), ending=ending, sent=sent)

@@ -114,7 +114,7 @@ def test_damaged_checkpoint(cloud: Cloud) -> None:
         refuse("token", 503),
         reset("token"),
     ],
-    ids=lambda fault: f"{fault.endpoint} {type(fault.effect).__name__} {fault.times}",
+    ids=repr,
 )
 def test_passing_trouble(cloud: Cloud, fault: Fault) -> None:
     """What passes costs no row, and doubles none."""

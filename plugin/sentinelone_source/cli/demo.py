@@ -121,9 +121,9 @@ def dce(  # noqa: PLR0913 - its options
     the end a summary by table. The streams are those of the mappings.
     """
     from sentinelone_source.demo.dce import certificates
-    from sentinelone_source.demo.dce.server import Azure
+    from sentinelone_source.demo.dce.azure import Azure
+    from sentinelone_source.demo.dce.schema_check import built_in_streams
     from sentinelone_source.demo.dce.show import serve
-    from sentinelone_source.demo.dce.streams import built_in_streams
     from sentinelone_source.errors import SourceError
 
     streams = built_in_streams(load_settings(config).mappings_path)

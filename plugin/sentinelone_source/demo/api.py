@@ -2,114 +2,100 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
-from urllib.parse import parse_qs
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from sentinelone_source.demo import pages, query
-from sentinelone_source.demo.answers import (
-    INVALID_CURSOR,
-    LOGIN_PAGE,
-    NOT_FOUND,
-    UNAUTHENTICATED,
-    Answer,
-    data,
-    invalid,
-)
 from sentinelone_source.demo.cursors import InvalidCursorError
-from sentinelone_source.demo.endpoints import BASE, BY_PATH, Endpoint
+from sentinelone_source.demo.endpoints import BASE, BY_PATH
 from sentinelone_source.demo.timestamps import text
+from sentinelone_source.demo.transport import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
+    from sentinelone_source.demo.transport import Call
     from sentinelone_source.demo.world import World
 
 _TOKEN_LIFE: Final = timedelta(days=365)
 _AGE_OF_TOKENS: Final = timedelta(days=30)
-_CHECKS: Final = frozenset(
-    (
-        ("GET", "system/info"),
-        ("GET", "users/viewer-auth-check"),
-        ("POST", "users/api-token-details"),
-    )
+_DETAILS: Final = ("POST", "users/api-token-details")
+
+
+def data(value: object) -> Answer:
+    """200 with `data`."""
+    return Answer(200, msgspec.json.encode({"data": value}))
+
+
+def failure(
+    code: int, title: str, detail: str | None, headers: tuple[tuple[str, str], ...] = ()
+) -> Answer:
+    """An error as the API words it; the code's first three digits are the status."""
+    error: dict[str, Any] = {"code": code, "detail": detail, "title": title}
+    return Answer(code // 10_000, msgspec.json.encode({"errors": [error]}), headers=headers)
+
+
+def _invalid(detail: str) -> Answer:
+    return failure(4000010, "Validation Error", detail)
+
+
+UNAUTHENTICATED: Final = failure(4010010, "Authentication Failed", None)
+NOT_FOUND: Final = failure(4040010, "Not Found", "The requested URL was not found")
+INVALID_CURSOR: Final = _invalid("Invalid cursor value received")
+LOGIN_PAGE: Final = Answer(
+    200,
+    b"<html><head><title>Management console: log in</title></head><body></body></html>\r\n",
+    "text/html; charset=utf-8",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A request; `target` is path and query as they came, the headers' names are lower case."""
-
-    method: str
-    target: str
-    headers: Mapping[str, str]
-    body: bytes = b""
-
-    @property
-    def path(self) -> str:
-        """Below `/web/api/v2.1/`, or the whole path outside of it."""
-        return self.target.partition("?")[0].removeprefix(BASE)
-
-    @property
-    def endpoint(self) -> str:
-        """The short name of a list endpoint, else the path."""
-        known = BY_PATH.get(self.path)
-        return known.name if known else self.path
-
-    @property
-    def parameters(self) -> dict[str, list[str]]:
-        """The decoded query."""
-        return parse_qs(self.target.partition("?")[2], keep_blank_values=True)
+_CHECKS: Final = {
+    ("GET", "system/info"): data(
+        {"build": "412", "patch": "7", "release": "Xylo", "version": "X-26.1.7"}
+    ),
+    ("GET", "users/viewer-auth-check"): data({"success": True}),
+}
 
 
 class Api:
-    """Answers calls about one world."""
+    """Answers calls about one world, to those who have one of the tokens."""
 
     def __init__(self, world: World, tokens: set[str]) -> None:
-        self.world = world
-        self.tokens = tokens
+        self._world = world
+        self._tokens = tokens
 
     def answer(self, call: Call) -> Answer:
         """What the console says; never raises."""
-        if call.path == "/login":
+        path = call.path.removeprefix(BASE)
+        if path == "/login":
             return LOGIN_PAGE
-        if call.path == "system/status":
+        if path == "system/status":
             return data({"health": "ok"})
-        listed = BY_PATH.get(call.path) if call.method == "GET" else None
-        if listed is None and (call.method, call.path) not in _CHECKS:
+        asked = call.method, path
+        is_list = call.method == "GET" and path in BY_PATH
+        if not (is_list or asked in _CHECKS or asked == _DETAILS):
             return NOT_FOUND
-        if not self._knows(call.headers.get("authorization", "")):
+        scheme, _, token = call.headers.get("authorization", "").partition(" ")
+        if scheme != "ApiToken" or token not in self._tokens:
             return UNAUTHENTICATED
-        if listed is None:
-            return self._check(call)
-        return self._list(listed, call.parameters)
+        if asked == _DETAILS:
+            return self._details(call.body)
+        return self._list(path, call) if is_list else _CHECKS[asked]
 
-    def _knows(self, authorization: str) -> bool:
-        scheme, _, token = authorization.partition(" ")
-        return scheme == "ApiToken" and token in self.tokens
-
-    def _check(self, call: Call) -> Answer:
-        if call.path == "system/info":
-            return data({"build": "412", "patch": "7", "release": "Xylo", "version": "X-26.1.7"})
-        if call.path == "users/viewer-auth-check":
-            return data({"success": True})
+    def _details(self, body: bytes) -> Answer:
         try:
-            known = msgspec.json.decode(call.body)["data"]["apiToken"] in self.tokens
+            known = msgspec.json.decode(body)["data"]["apiToken"] in self._tokens
         except (msgspec.DecodeError, LookupError, TypeError):
             known = False
         if not known:
-            return invalid("data.apiToken: Not a valid token")
-        created = self.world.now() - _AGE_OF_TOKENS
+            return _invalid("data.apiToken: Not a valid token")
+        created = self._world.now() - _AGE_OF_TOKENS
         return data({"createdAt": text(created), "expiresAt": text(created + _TOKEN_LIFE)})
 
-    def _list(self, endpoint: Endpoint, parameters: dict[str, list[str]]) -> Answer:
+    def _list(self, path: str, call: Call) -> Answer:
+        endpoint = BY_PATH[path]
         try:
-            asked = query.read(parameters, endpoint)
+            asked = query.read(call.parameters, endpoint)
         except query.InvalidQueryError as error:
-            return invalid(str(error))
+            return _invalid(str(error))
         except InvalidCursorError:
             return INVALID_CURSOR
-        return Answer(200, pages.build(self.world, endpoint, asked))
+        return Answer(200, pages.build(self._world, endpoint, asked))

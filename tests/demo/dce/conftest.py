@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from doubles.azure import Azure
-from sentinelone_source.demo.dce.streams import built_in_streams
+from sentinelone_source.demo.dce.schema_check import built_in_streams
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

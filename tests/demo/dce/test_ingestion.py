@@ -12,9 +12,9 @@ import pytest
 
 from demo.dce.conftest import STREAM, TABLE, Client, row
 from doubles.azure import Azure
-from sentinelone_source.demo.dce.bodies import MAX_PLAIN, MAX_WIRE
-from sentinelone_source.demo.dce.streams import Stream, built_in_streams, streams_of
-from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.demo.bodies import MAX_PLAIN, MAX_WIRE
+from sentinelone_source.demo.dce.schema_check import Stream, built_in_streams, streams_of
+from sentinelone_source.mapping.files import load_mappings
 
 
 def refusal(answer: Any) -> tuple[int, str]:
@@ -96,7 +96,7 @@ def test_malformed(client: Client, body: bytes) -> None:
 def test_an_object_is_lost(client: Client, body: Any) -> None:
     """A sender that forgets the array is not caught."""
     assert client.send(body).status_code == 204
-    assert client.azure.losses.objects == {STREAM: 1}
+    assert client.azure.losses.single_objects == {STREAM: 1}
     assert not client.azure.rows[TABLE]
 
 
@@ -105,13 +105,16 @@ def test_elements_that_are_no_objects(client: Client) -> None:
     good = row()
     assert client.send([1, good, "x", [good], None]).status_code == 204
     assert client.azure.rows[TABLE] == [good]
-    assert client.azure.losses.elements == {STREAM: 4}
+    assert client.azure.losses.elements_not_objects == {STREAM: 4}
 
 
 def test_undeclared_columns(client: Client) -> None:
     """A column that Azure drops in silence is not seen; the shipper's own additions are such."""
     client.send([row(**{"_table": TABLE, "@timestamp": 1}), row(_table=TABLE)])
-    assert client.azure.losses.dropped == {(TABLE, "_table"): 2, (TABLE, "@timestamp"): 1}
+    assert client.azure.losses.undeclared_columns == {
+        f"{TABLE}._table": 2,
+        f"{TABLE}.@timestamp": 1,
+    }
     assert [set(row) for row in client.azure.rows[TABLE]] == [{"TimeGenerated"}] * 2
 
 
@@ -123,7 +126,7 @@ def test_long_values(client: Client, text: str) -> None:
     assert text.startswith(first["ThreatName"])
     assert 65_533 <= len(first["ThreatName"].encode()) <= 65_536
     assert second["ThreatName"] == text[:16_000]
-    assert client.azure.losses.truncated == {(TABLE, "ThreatName"): 1}
+    assert client.azure.losses.truncated_values == {f"{TABLE}.ThreatName": 1}
 
 
 def test_long_values_with_structure(client: Client) -> None:
@@ -131,7 +134,7 @@ def test_long_values_with_structure(client: Client) -> None:
     client.send([row(ThreatInfo={"a": ["x" * 70_000]}), row(ThreatInfo={"a": ["x" * 60_000]})])
     assert isinstance(client.azure.rows[TABLE][0]["ThreatInfo"], str)
     assert isinstance(client.azure.rows[TABLE][1]["ThreatInfo"], dict)
-    assert client.azure.losses.truncated == {(TABLE, "ThreatInfo"): 1}
+    assert client.azure.losses.truncated_values == {f"{TABLE}.ThreatInfo": 1}
 
 
 @pytest.mark.parametrize(
@@ -159,7 +162,7 @@ def test_types(kind: str, good: Any, bad: Any) -> None:
             sent = [{"Thing": good, "Any": bad}, {"Thing": None}, {"Thing": bad, "Any": good}]
             client.send(sent, client.url(things.name))
         assert azure.rows["Things_CL"] == sent
-        assert azure.losses.misfits == {("Things_CL", "Thing"): 1}
+        assert azure.losses.values_of_another_type == {"Things_CL.Thing": 1}
 
 
 def ago(days: float) -> str:
@@ -173,7 +176,7 @@ def test_times_are_replaced(client: Client, original: Any, keep: bool) -> None:
     client.azure.behaviour.keep_times = keep
     sent = ago(original) if isinstance(original, int) else original
     client.send([{"TimeGenerated": sent}])
-    assert client.azure.losses.times == {TABLE: 1}
+    assert client.azure.losses.times_replaced == {TABLE: 1}
     [kept] = client.azure.rows[TABLE]
     if keep:
         assert kept == {"TimeGenerated": sent}
@@ -189,13 +192,13 @@ def test_times_stay(client: Client, days: float, zone: str) -> None:
     original = ago(days).removesuffix("+00:00") + zone
     client.send([{"TimeGenerated": original}])
     assert client.azure.rows[TABLE] == [{"TimeGenerated": original}]
-    assert not client.azure.losses.times
+    assert not client.azure.losses.times_replaced
 
 
 def test_a_row_without_a_time_gets_one(client: Client) -> None:
     """A row is shown without the column that every table has."""
     client.send([{"ThreatName": "x"}])
-    assert client.azure.losses.times == {TABLE: 1}
+    assert client.azure.losses.times_replaced == {TABLE: 1}
     assert client.azure.rows[TABLE][0]["TimeGenerated"]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypedDict
 
 
 @dataclass(slots=True)
@@ -11,7 +10,7 @@ class Behaviour:
     """Who may come in and what is done with rows; may be changed while it runs.
 
     Attributes:
-        identity_header: what `X-Identity-Header` must say, as in App Service.
+        identity_header: what `X-Identity-Header` must be, as in App Service.
         assertions: federated tokens that are accepted as they are; when empty, any that is shaped
             like a JWT and has not expired.
         audience: what tokens must be for at the Data Collection Endpoint.
@@ -31,18 +30,3 @@ class Behaviour:
     token_life: float = 3600.0
     has_role: bool = True
     keep_times: bool = False
-
-
-class Switches(TypedDict, total=False):
-    """The fields of `Behaviour`, as keywords of `Azure`."""
-
-    tenant_id: str
-    client_id: str
-    client_secret: str
-    identity_header: str
-    assertions: frozenset[str]
-    dcr_id: str
-    audience: str
-    token_life: float
-    has_role: bool
-    keep_times: bool

@@ -7,16 +7,20 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sentinelone_source.errors import AZURE_EXTRA, ConfigError
+from sentinelone_source.errors import ConfigError
 
 if TYPE_CHECKING:
     from cryptography import x509
-    from cryptography.hazmat.primitives.asymmetric import ec
 
-MISSING: Final = f"TLS needs the package cryptography; {AZURE_EXTRA}"
+MISSING: Final = (
+    "TLS needs the package cryptography, which comes with the extra azure: "
+    "pip install 'sentinelone-source[azure]'"
+)
 _LIFE: Final = timedelta(days=30)
+_LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
 def is_possible() -> bool:
@@ -26,106 +30,81 @@ def is_possible() -> bool:
     return find_spec("cryptography") is not None
 
 
-def make(hosts: list[str]) -> tuple[bytes, ssl.SSLContext]:
+def make(host: str) -> tuple[bytes, ssl.SSLContext]:
     """An authority, and the TLS settings of a server that it vouches for.
 
     Args:
-        hosts: names and addresses of the server.
+        host: name or address of the server, beside those of loopback.
 
     Returns:
-        The authority's certificate (PEM), to be trusted, and the server's settings. Both keys are
-        nowhere else.
+        The authority's certificate (PEM), to be trusted, and the server's settings.
 
     Raises:
         ConfigError: the package cryptography is not installed.
     """
     if not is_possible():
         raise ConfigError(MISSING)
+    from cryptography import x509
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import ec
 
-    signing_key = ec.generate_private_key(ec.SECP256R1())
-    key = ec.generate_private_key(ec.SECP256R1())
-    authority = _authority(signing_key)
-    server = _server(hosts, key, authority, signing_key)
-    pem = server.public_bytes(serialization.Encoding.PEM) + key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    authority_name = "sentinelone-source demo dce"
+    public = authority_key.public_key()
+    authority = _signed(
+        (authority_name, authority_name, public, authority_key),
+        x509.BasicConstraints(ca=True, path_length=0),
+        _may_sign(),
+        x509.SubjectKeyIdentifier.from_public_key(public),
     )
+    hosts = dict.fromkeys((*_LOOPBACK, *(() if host in _EVERYWHERE else (host,))))
+    server = _signed(
+        ("localhost", authority_name, key.public_key(), authority_key),
+        x509.BasicConstraints(ca=False, path_length=None),
+        x509.SubjectAlternativeName([_general_name(name) for name in hosts]),
+        x509.AuthorityKeyIdentifier.from_issuer_public_key(public),
+        x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]),
+    )
+    pem = serialization.Encoding.PEM
+    plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "server.pem")
-        file.write_bytes(pem)
+        file.write_bytes(server.public_bytes(pem) + key.private_bytes(pem, *plain))
         context.load_cert_chain(file)
-    return authority.public_bytes(serialization.Encoding.PEM), context
+    return authority.public_bytes(pem), context
 
 
-def _authority(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:
+def _signed(who: tuple[str, str, Any, Any], *extensions: x509.ExtensionType) -> x509.Certificate:
+    """A certificate for a subject, its issuer's name, the subject's key and the issuer's."""
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes
 
-    name = _name("sentinelone-source demo dce")
-    public = key.public_key()
-    uses = dict.fromkeys(_OTHER_USES, False)
-    return (
-        _builder(name, name, public)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-        .add_extension(x509.KeyUsage(key_cert_sign=True, **uses), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-
-
-def _server(
-    hosts: list[str],
-    key: ec.EllipticCurvePrivateKey,
-    authority: x509.Certificate,
-    signing_key: ec.EllipticCurvePrivateKey,
-) -> x509.Certificate:
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-
-    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(signing_key.public_key())
-    names = x509.SubjectAlternativeName([_host(host) for host in hosts])
-    purpose = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH])
-    return (
-        _builder(_name(hosts[0]), authority.subject, key.public_key())
-        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-        .add_extension(names, critical=False)
-        .add_extension(issuer, critical=False)
-        .add_extension(purpose, critical=False)
-        .sign(signing_key, hashes.SHA256())
-    )
-
-
-_OTHER_USES: Final = (
-    "digital_signature",
-    "content_commitment",
-    "key_encipherment",
-    "data_encipherment",
-    "key_agreement",
-    "crl_sign",
-    "encipher_only",
-    "decipher_only",
-)
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
-) -> x509.CertificateBuilder:
-    from cryptography import x509
-
+    subject, issuer, public, signing_key = who
     now = datetime.now(UTC)
-    return (
+    builder = (
         x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
+        .subject_name(_name(subject))
+        .issuer_name(_name(issuer))
+        .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + _LIFE)
     )
+    for extension in extensions:
+        is_critical = isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
+        builder = builder.add_extension(extension, critical=is_critical)
+    return builder.sign(signing_key, hashes.SHA256())
+
+
+def _may_sign() -> x509.KeyUsage:
+    from cryptography import x509
+
+    others = (
+        "digital_signature content_commitment key_encipherment data_encipherment key_agreement "
+        "crl_sign encipher_only decipher_only"
+    )
+    return x509.KeyUsage(key_cert_sign=True, **dict.fromkeys(others.split(), False))
 
 
 def _name(text: str) -> x509.Name:
@@ -134,7 +113,7 @@ def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
 
 
-def _host(host: str) -> x509.GeneralName:
+def _general_name(host: str) -> x509.GeneralName:
     from cryptography import x509
 
     try:

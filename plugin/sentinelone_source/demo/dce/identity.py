@@ -6,30 +6,29 @@ Answers as values; no sockets here.
 from __future__ import annotations
 
 import hmac
+from datetime import UTC, datetime
 from time import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NoReturn
+from uuid import uuid4
 
-from sentinelone_source.demo.dce.answers import json, refused_token
-from sentinelone_source.demo.dce.tokens import claims_of
+import msgspec
+
+from sentinelone_source.demo.dce.token_issuer import claims_of
+from sentinelone_source.demo.transport import Answer
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.answers import Answer
     from sentinelone_source.demo.dce.behaviour import Behaviour
-    from sentinelone_source.demo.dce.calls import Call
-    from sentinelone_source.demo.dce.tokens import Mint
+    from sentinelone_source.demo.dce.token_issuer import TokenIssuer
+    from sentinelone_source.demo.transport import Call
 
 VIRTUAL_MACHINE: Final = "/metadata/identity/oauth2/token"
 APP_SERVICE: Final = "/msi/token"
+_CLOUDS: Final = {
+    "monitor": ("azure.com", "azure.us", "azure.cn"),
+    "management": ("azure.com", "usgovcloudapi.net", "chinacloudapi.cn"),
+}
 RESOURCES: Final = frozenset(
-    f"https://{service}.{domain}"
-    for service, domain in (
-        ("monitor", "azure.com"),
-        ("monitor", "azure.us"),
-        ("monitor", "azure.cn"),
-        ("management", "azure.com"),
-        ("management", "usgovcloudapi.net"),
-        ("management", "chinacloudapi.cn"),
-    )
+    f"https://{service}.{domain}" for service, domains in _CLOUDS.items() for domain in domains
 )
 """What tokens are issued for; the Data Collection Endpoint accepts one of them."""
 _ASSERTED: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -37,27 +36,77 @@ _DISCOVERY: Final = "/v2.0/.well-known/openid-configuration"
 _LOGIN: Final = "/oauth2/v2.0/token"
 
 
+class TokenRefused(Exception):
+    """Status, error, the number after AADSTS, and a sentence."""
+
+    def answer(self) -> Answer:
+        """As Entra ID words it."""
+        return refused_token(*self.args)
+
+
+def json(value: object, status: int = 200) -> Answer:
+    """Any JSON."""
+    return Answer(status, msgspec.json.encode(value))
+
+
+def refused_token(
+    status: int, error: str, code: int, text: str, *headers: tuple[str, str]
+) -> Answer:
+    """An error of the token endpoint; `code` is the number after AADSTS."""
+    trace, correlation = str(uuid4()), str(uuid4())
+    at = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    described = f"AADSTS{code}: {text} Trace ID: {trace} Correlation ID: {correlation}"
+    body = {
+        "error": error,
+        "error_description": f"{described} Timestamp: {at}",
+        "error_codes": [code],
+        "timestamp": at,
+        "trace_id": trace,
+        "correlation_id": correlation,
+    }
+    return Answer(status, msgspec.json.encode(body), headers=headers)
+
+
+def is_for_tokens(call: Call) -> bool:
+    """Whether a call is for the token endpoint, its discovery or managed identity."""
+    if call.method == "POST":
+        return call.path.endswith(_LOGIN)
+    return call.path in (VIRTUAL_MACHINE, APP_SERVICE) or is_discovery(call)
+
+
+def is_discovery(call: Call) -> bool:
+    """Whether a call asks where the token endpoint is, as msal does once."""
+    return call.path.endswith(_DISCOVERY)
+
+
 class Identity:
     """Knows one application of one tenant, which also is the managed identity."""
 
-    def __init__(self, behaviour: Behaviour, mint: Mint) -> None:
+    def __init__(self, behaviour: Behaviour, issuer: TokenIssuer) -> None:
         self._behaviour = behaviour
-        self._mint = mint
+        self._issuer = issuer
 
     def handle(self, call: Call) -> Answer:
         """What the service would answer to a call that `is_for_tokens`."""
-        path = call.path
-        if path == VIRTUAL_MACHINE:
-            return self._virtual_machine(call)
-        if path == APP_SERVICE:
-            return self._app_service(call)
-        if is_discovery(call):
-            return self._discovery(call, path.removesuffix(_DISCOVERY).strip("/"))
-        return self._login(call, path.removesuffix(_LOGIN).strip("/"))
+        if call.path in (VIRTUAL_MACHINE, APP_SERVICE):
+            return self._managed(call)
+        try:
+            return self._discovery(call) if is_discovery(call) else self._login(call)
+        except TokenRefused as refused:
+            return refused.answer()
 
-    def _discovery(self, call: Call, tenant: str) -> Answer:
-        base = f"{call.base}/{tenant}"
-        return self._unknown_tenant(tenant) or json(
+    def _tenant(self, call: Call, end: str) -> str:
+        tenant = call.path.removesuffix(end).strip("/")
+        if tenant.lower() != self._behaviour.tenant_id.lower():
+            text = (
+                f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."
+            )
+            raise TokenRefused(400, "invalid_request", 90002, text)
+        return f"{call.base}/{tenant}"
+
+    def _discovery(self, call: Call) -> Answer:
+        base = self._tenant(call, _DISCOVERY)
+        return json(
             {
                 "issuer": f"{base}/v2.0",
                 "token_endpoint": f"{base}{_LOGIN}",
@@ -71,105 +120,52 @@ class Identity:
             }
         )
 
-    def _unknown_tenant(self, tenant: str) -> Answer | None:
-        if tenant.lower() == self._behaviour.tenant_id.lower():
-            return None
-        text = f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."
-        return refused_token(400, "invalid_request", 90002, text)
-
-    def _login(self, call: Call, tenant: str) -> Answer:
-        form = call.form
-        refusal = (
-            self._unknown_tenant(tenant)
-            or self._wrong_form(form)
-            or self._wrong_credential(form, f"{call.base}/{tenant}")
-        )
-        if refusal:
-            return refusal
+    def _login(self, call: Call) -> Answer:
+        form, base = call.form, self._tenant(call, _LOGIN)
+        _check_form(form)
+        self._check_credential(form, f"{base}{_LOGIN}")
         resource = form["scope"].removesuffix("/.default")
-        token, claims = self._mint.issue(resource, form["client_id"])
+        token, claims = self._issuer.issue(resource, form["client_id"])
         life = claims["exp"] - claims["iat"]
-        return json(
-            {
-                "token_type": "Bearer",
-                "expires_in": life,
-                "ext_expires_in": life,
-                "access_token": token,
-            }
-        )
+        expiry = {"expires_in": life, "ext_expires_in": life}
+        return json({"token_type": "Bearer", **expiry, "access_token": token})
 
-    def _wrong_form(self, form: dict[str, str]) -> Answer | None:
-        for name in ("grant_type", "client_id", "scope"):
-            if not form.get(name):
-                text = f"The request body must contain the following parameter: '{name}'."
-                return refused_token(400, "invalid_request", 900144, text)
-        if form["grant_type"] != "client_credentials":
-            text = f"The app requested an unsupported grant type '{form['grant_type']}'."
-            return refused_token(400, "unsupported_grant_type", 70003, text)
-        scope = form["scope"]
-        if not scope.endswith("/.default"):
-            text = f"The provided value for scope {scope} is not valid: it must end in '/.default'."
-            return refused_token(400, "invalid_scope", 1002012, text)
-        if scope.removesuffix("/.default").rstrip("/") not in RESOURCES:
-            text = f"The resource principal named {scope} was not found in the tenant."
-            return refused_token(400, "invalid_resource", 500011, text)
-        return None
-
-    def _wrong_credential(self, form: dict[str, str], tenant: str) -> Answer | None:
+    def _check_credential(self, form: dict[str, str], endpoint: str) -> None:
         client_id = form["client_id"]
         if client_id.lower() != self._behaviour.client_id.lower():
             text = f"Application with identifier '{client_id}' was not found in the directory."
-            return refused_token(400, "unauthorized_client", 700016, text)
+            raise TokenRefused(400, "unauthorized_client", 700016, text)
         if form.get("client_assertion_type") == _ASSERTED:
-            return self._wrong_assertion(form.get("client_assertion", ""), client_id, tenant)
-        if "client_secret" not in form:
+            self._check_assertion(form.get("client_assertion", ""), client_id, endpoint)
+        elif "client_secret" not in form:
             text = "The request must contain 'client_assertion' or 'client_secret'."
-            return refused_token(401, "invalid_client", 7000218, text)
-        if not _same(form["client_secret"], self._behaviour.client_secret):
+            raise TokenRefused(401, "invalid_client", 7000218, text)
+        elif not _same(form["client_secret"], self._behaviour.client_secret):
             text = f"Invalid client secret provided for app '{client_id}'."
-            return refused_token(401, "invalid_client", 7000215, text)
-        return None
+            raise TokenRefused(401, "invalid_client", 7000215, text)
 
-    def _wrong_assertion(self, assertion: str, client_id: str, tenant: str) -> Answer | None:
+    def _check_assertion(self, assertion: str, client_id: str, endpoint: str) -> None:
         claims = claims_of(assertion)
         if claims is None:
-            text = "The client assertion is not a valid JWT."
-            return refused_token(401, "invalid_client", 50027, text)
+            _refuse_client(50027, "The client assertion is not a valid JWT.")
         expires = claims.get("exp")
         if not isinstance(expires, int | float) or expires <= time():
-            text = "Client assertion is not within its valid time range."
-            return refused_token(401, "invalid_client", 700024, text)
-        is_certificate = claims.get("iss") == client_id
-        if is_certificate and claims.get("aud") != f"{tenant}{_LOGIN}":
-            text = "Client assertion contains an invalid audience."
-            return refused_token(401, "invalid_client", 700023, text)
+            _refuse_client(700024, "Client assertion is not within its valid time range.")
+        if claims.get("iss") == client_id:  # signed with a certificate's key
+            if claims.get("aud") != endpoint:
+                _refuse_client(700023, "Client assertion contains an invalid audience.")
+            return
         known = self._behaviour.assertions
-        if is_certificate or not known or any(_same(assertion, each) for each in known):
-            return None
-        text = "No matching federated identity record found for the presented assertion."
-        return refused_token(401, "invalid_client", 700213, text)
-
-    def _virtual_machine(self, call: Call) -> Answer:
-        if call.headers.get("metadata", "").lower() != "true":
-            return _refused_identity(400, "Required metadata header not specified")
-        return self._managed(call)
-
-    def _app_service(self, call: Call) -> Answer:
-        if not _same(call.headers.get("x-identity-header", ""), self._behaviour.identity_header):
-            return _refused_identity(401, "X-Identity-Header is missing or wrong")
-        return self._managed(call)
+        if known and not any(_same(assertion, each) for each in known):
+            text = "No matching federated identity record found for the presented assertion."
+            _refuse_client(700213, text)
 
     def _managed(self, call: Call) -> Answer:
-        asked = call.query
-        resource = asked.get("resource", "")
-        if not asked.get("api-version"):
-            return _refused_identity(400, "Required query variable 'api-version' is missing")
-        if resource.rstrip("/") not in RESOURCES:
-            return _refused_identity(400, f"The resource {resource!r} is not known")
-        client_id = self._behaviour.client_id
-        if asked.get("client_id", client_id).lower() != client_id.lower():
-            return _refused_identity(400, "Identity not found")
-        token, claims = self._mint.issue(resource, client_id)
+        if refusal := self._managed_refusal(call):
+            status, text = refusal
+            return json({"error": "invalid_request", "error_description": text}, status)
+        resource, client_id = call.query["resource"], self._behaviour.client_id
+        token, claims = self._issuer.issue(resource, client_id)
         return json(
             {
                 "access_token": token,
@@ -182,21 +178,42 @@ class Identity:
             }
         )
 
+    def _managed_refusal(self, call: Call) -> tuple[int, str] | None:
+        known, asked = self._behaviour, call.query
+        header = call.headers.get("x-identity-header", "")
+        if call.path == VIRTUAL_MACHINE:
+            if call.headers.get("metadata", "").lower() != "true":
+                return 400, "Required metadata header not specified"
+        elif not _same(header, known.identity_header):
+            return 401, "X-Identity-Header is missing or wrong"
+        if not asked.get("api-version"):
+            return 400, "Required query variable 'api-version' is missing"
+        if asked.get("resource", "").rstrip("/") not in RESOURCES:
+            return 400, f"The resource {asked.get('resource', '')!r} is not known"
+        if asked.get("client_id", known.client_id).lower() != known.client_id.lower():
+            return 400, "Identity not found"
+        return None
 
-def is_for_tokens(call: Call) -> bool:
-    """Whether a call is for the token endpoint, its discovery or managed identity."""
-    if call.method == "POST":
-        return call.path.endswith(_LOGIN)
-    return call.path in (VIRTUAL_MACHINE, APP_SERVICE) or call.path.endswith(_DISCOVERY)
+
+def _check_form(form: dict[str, str]) -> None:
+    for name in ("grant_type", "client_id", "scope"):
+        if not form.get(name):
+            text = f"The request body must contain the following parameter: '{name}'."
+            raise TokenRefused(400, "invalid_request", 900144, text)
+    if form["grant_type"] != "client_credentials":
+        text = f"The app requested an unsupported grant type '{form['grant_type']}'."
+        raise TokenRefused(400, "unsupported_grant_type", 70003, text)
+    scope = form["scope"]
+    if not scope.endswith("/.default"):
+        text = f"The provided value for scope {scope} is not valid: it must end in '/.default'."
+        raise TokenRefused(400, "invalid_scope", 1002012, text)
+    if scope.removesuffix("/.default").rstrip("/") not in RESOURCES:
+        text = f"The resource principal named {scope} was not found in the tenant."
+        raise TokenRefused(400, "invalid_resource", 500011, text)
 
 
-def is_discovery(call: Call) -> bool:
-    """Whether a call asks where the token endpoint is, as msal does once."""
-    return call.path.endswith(_DISCOVERY)
-
-
-def _refused_identity(status: int, text: str) -> Answer:
-    return json({"error": "invalid_request", "error_description": text}, status)
+def _refuse_client(code: int, text: str) -> NoReturn:
+    raise TokenRefused(401, "invalid_client", code, text)
 
 
 def _same(given: str, expected: str) -> bool:

@@ -5,24 +5,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
+from uuid import uuid4
 
 import msgspec
 
-from sentinelone_source.demo.dce import answers
-from sentinelone_source.demo.dce.bodies import MAX_PLAIN, MAX_WIRE, BrokenBody, TooLong, unpack
-from sentinelone_source.demo.dce.fit import fitted
+from sentinelone_source.demo.bodies import MAX_PLAIN, MAX_WIRE, BrokenBody, TooLong, unpack
 from sentinelone_source.demo.dce.received import Losses
+from sentinelone_source.demo.dce.schema_check import fitted
+from sentinelone_source.demo.transport import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sentinelone_source.demo.answers import Answer
     from sentinelone_source.demo.dce.behaviour import Behaviour
-    from sentinelone_source.demo.dce.calls import Call
     from sentinelone_source.demo.dce.received import Received
-    from sentinelone_source.demo.dce.streams import Stream
-    from sentinelone_source.demo.dce.tokens import Mint
+    from sentinelone_source.demo.dce.schema_check import Stream
+    from sentinelone_source.demo.dce.token_issuer import TokenIssuer
+    from sentinelone_source.demo.transport import Call
 
+NO_CONTENT: Final = Answer(204, content_type=None)
 _PATH: Final = re.compile(r"/dataCollectionRules/([^/]+)/streams/([^/]+)", re.IGNORECASE)
 
 
@@ -35,68 +36,87 @@ class Outcome:
     rows: int = 0
 
 
-class Ingestion:
-    """Checks who sends, unpacks, keeps rows."""
-
-    def __init__(
-        self, behaviour: Behaviour, streams: Iterable[Stream], mint: Mint, received: Received
-    ) -> None:
-        self._behaviour = behaviour
-        self._streams = {stream.name: stream for stream in streams}
-        self._mint = mint
-        self._received = received
-
-    def handle(self, call: Call) -> Outcome:
-        """What the service would answer; rows are kept when it is 204."""
-        refusal = self._refusal(call)
-        if refusal:
-            return Outcome(refusal)
-        _, name = route(call) or ("", "")
-        try:
-            body = unpack(call.body, call.headers.get("content-encoding", ""))
-        except BrokenBody as error:
-            return Outcome(answers.refused(400, "InvalidContent", f"{error}."))
-        except TooLong:
-            text = f"The decompressed payload is longer than {MAX_PLAIN} bytes."
-            return Outcome(answers.refused(413, "PayloadSizeLimitExceeded", text))
-        try:
-            document = msgspec.json.decode(body)
-        except (ValueError, RecursionError):
-            text = "The request body is not valid JSON."
-            return Outcome(answers.refused(400, "InvalidJson", text), len(body))
-        return Outcome(answers.NO_CONTENT, len(body), self._keep(self._streams[name], document))
-
-    def _refusal(self, call: Call) -> Answer | None:
-        dcr_id, stream = route(call) or ("", "")
-        if call.wire > MAX_WIRE:
-            return answers.too_long(MAX_WIRE, call.wire)
-        if reason := self._mint.refusal(call.headers.get("authorization", "")):
-            return answers.unauthorized(reason)
-        if not call.query.get("api-version"):
-            text = "The api-version query parameter is missing."
-            return answers.refused(400, "MissingApiVersionParameter", text)
-        if dcr_id != self._behaviour.dcr_id:
-            return answers.unknown_rule(dcr_id)
-        if not self._behaviour.has_role:
-            return answers.no_role(dcr_id)
-        return None if stream in self._streams else answers.unknown_stream(stream)
-
-    def _keep(self, stream: Stream, document: Any) -> int:
-        losses, lines = Losses(), []
-        elements = document if isinstance(document, list) else []
-        if not isinstance(document, list):
-            losses.objects[stream.name] += 1
-        for element in elements:
-            if isinstance(element, dict):
-                keep_times = self._behaviour.keep_times
-                lines.append(fitted(element, stream, losses, keep_times=keep_times))
-            else:
-                losses.elements[stream.name] += 1
-        self._received.add(stream.table, lines, losses)
-        return len(lines)
+def refused(status: int, code: str, text: str, *headers: tuple[str, str]) -> Answer:
+    """An error of the Data Collection Endpoint."""
+    body = msgspec.json.encode({"error": {"code": code, "message": text}})
+    known = ("x-ms-error-code", code), ("x-ms-request-id", str(uuid4()))
+    return Answer(status, body, headers=(*known, *headers))
 
 
 def route(call: Call) -> tuple[str, str] | None:
     """The rule's id and the stream that a call is for; None when it is for neither."""
     found = _PATH.fullmatch(call.path)
     return (found[1], found[2]) if found else None
+
+
+class Ingestion:
+    """Checks who sends, unpacks, keeps rows."""
+
+    def __init__(
+        self,
+        behaviour: Behaviour,
+        streams: Iterable[Stream],
+        issuer: TokenIssuer,
+        received: Received,
+    ) -> None:
+        self._behaviour = behaviour
+        self._streams = {stream.name: stream for stream in streams}
+        self._issuer = issuer
+        self._received = received
+
+    def handle(self, call: Call) -> Outcome:
+        """What the service would answer; rows are kept when it is 204."""
+        dcr_id, stream = route(call) or ("", "")
+        if refusal := self._refusal(call, dcr_id, stream):
+            return Outcome(refusal)
+        try:
+            body = unpack(call.body, call.headers.get("content-encoding", ""))
+        except BrokenBody as error:
+            return Outcome(refused(400, "InvalidContent", f"{error}."))
+        except TooLong:
+            text = f"The decompressed payload is longer than {MAX_PLAIN} bytes."
+            return Outcome(refused(413, "PayloadSizeLimitExceeded", text))
+        try:
+            document = msgspec.json.decode(body)
+        except (ValueError, RecursionError):
+            text = "The request body is not valid JSON."
+            return Outcome(refused(400, "InvalidJson", text), len(body))
+        return Outcome(NO_CONTENT, len(body), self._keep(self._streams[stream], document))
+
+    def _refusal(self, call: Call, dcr_id: str, stream: str) -> Answer | None:
+        known, rule = self._behaviour, f"ata collection rule with immutable Id '{dcr_id}'"
+        reason = self._issuer.refusal(call.headers.get("authorization", ""))
+        found: Answer | None = None
+        if call.wire > MAX_WIRE:
+            text = f"Maximum allowed content length: {MAX_WIRE} bytes (1 MB)."
+            text = f"{text} Provided content length: {call.wire} bytes."
+            found = refused(413, "ContentLengthLimitExceeded", text)
+        elif reason:
+            found = refused(401, "AuthenticationFailed", reason, ("WWW-Authenticate", "Bearer"))
+        elif not call.query.get("api-version"):
+            text = "The api-version query parameter is missing."
+            found = refused(400, "MissingApiVersionParameter", text)
+        elif dcr_id != known.dcr_id:
+            found = refused(404, "NotFound", f"D{rule} not found.")
+        elif not known.has_role:
+            text = "The authentication token provided does not have access to ingest data for the"
+            text = f"{text} d{rule} IsRbacPresent 'False' IsDcrDceBindingValid 'True'."
+            found = refused(403, "OperationFailed", text)
+        elif stream not in self._streams:
+            text = f"The stream {stream!r} is not declared in the data collection rule."
+            found = refused(404, "NotFound", text)
+        return found
+
+    def _keep(self, stream: Stream, document: Any) -> int:
+        losses, lines = Losses(), []
+        if not isinstance(document, list):
+            losses.single_objects[stream.name] += 1
+            document = []
+        for element in document:
+            if isinstance(element, dict):
+                keep_times = self._behaviour.keep_times
+                lines.append(fitted(element, stream, losses, keep_times=keep_times))
+            else:
+                losses.elements_not_objects[stream.name] += 1
+        self._received.add(stream.table, lines, losses)
+        return len(lines)

@@ -2,40 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
-from sentinelone_source.demo.answers import Answer
-from sentinelone_source.demo.dce.answers import NO_CONTENT, json
-from sentinelone_source.demo.dce.faults import Order
-from sentinelone_source.errors import ConfigError
+from sentinelone_source.demo.dce.faults import Fault, Faults
+from sentinelone_source.demo.dce.identity import json
+from sentinelone_source.demo.dce.ingestion import NO_CONTENT
+from sentinelone_source.demo.transport import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from sentinelone_source.demo.dce.calls import Call
     from sentinelone_source.demo.dce.received import Received
-    from sentinelone_source.demo.dce.server import Azure
+    from sentinelone_source.demo.transport import Call
 
 
-def handle(azure: Azure, call: Call) -> Answer | None:  # noqa: PLR0911 - a table of paths
+class Inspected(Protocol):
+    """What can be looked at."""
+
+    received: Received
+    faults: Faults
+
+    def journal(self) -> Mapping[str, Any]: ...
+    def summary(self) -> Mapping[str, Any]: ...
+    def revoke(self) -> None: ...
+
+
+def handle(azure: Inspected, call: Call) -> Answer | None:
     """The answer to a call of the inspection; None when it is not for it."""
-    match call.method, call.path:
-        case "GET", "/rows":
-            return _rows(azure.received, call.query.get("table"))
-        case "GET", "/requests":
-            return _requests(azure)
-        case "GET", "/summary":
-            return json(azure.summary())
-        case "POST", "/faults":
-            return _order(azure, call.body)
-        case "DELETE", "/faults":
-            return _done(azure.faults.clear)
-        case "POST", "/revoke":
-            return _done(azure.revoke)
-        case _:
-            return None
+    asked: dict[tuple[str, str], Callable[[], Answer]] = {
+        ("GET", "/rows"): lambda: _rows(azure.received, call.query.get("table")),
+        ("GET", "/requests"): lambda: json(azure.journal()),
+        ("GET", "/summary"): lambda: json(azure.summary()),
+        ("POST", "/faults"): lambda: _add(azure.faults, call.body),
+        ("DELETE", "/faults"): lambda: _done(azure.faults.clear),
+        ("POST", "/revoke"): lambda: _done(azure.revoke),
+    }
+    found = asked.get((call.method, call.path))
+    return found() if found else None
 
 
 def _done(action: Callable[[], None]) -> Answer:
@@ -43,33 +48,20 @@ def _done(action: Callable[[], None]) -> Answer:
     return NO_CONTENT
 
 
-def _requests(azure: Azure) -> Answer:
-    tokens = [request._asdict() for request in azure.token_requests[:]]
-    rows = [request._asdict() for request in azure.requests[:]]
-    return json({"token": tokens, "ingestion": rows})
-
-
 def _rows(received: Received, table: str | None) -> Answer:
+    arrays = {name: b"[%b]" % b",".join(lines[:]) for name, lines in received.lines.items()}
     if table is None:
-        arrays = (
-            b"%b:%b" % (msgspec.json.encode(name), _array(rows.lines))
-            for name, rows in received.rows.items()
-        )
-        return Answer(200, b"{%b}" % b",".join(arrays))
-    if table not in received.rows:
-        return json({"error": f"no table {table!r}; known: {', '.join(received.rows)}"}, 404)
-    return Answer(200, _array(received.rows[table].lines))
+        members = [b"%b:%b" % (msgspec.json.encode(name), rows) for name, rows in arrays.items()]
+        return Answer(200, b"{%b}" % b",".join(members))
+    if table not in arrays:
+        return json({"error": f"no table {table!r}; known: {', '.join(arrays)}"}, 404)
+    return Answer(200, arrays[table])
 
 
-def _array(lines: list[bytes]) -> bytes:
-    return b"[%b]" % b",".join(lines[:])
-
-
-def _order(azure: Azure, body: bytes) -> Answer:
+def _add(faults: Faults, body: bytes) -> Answer:
     try:
-        orders = msgspec.json.decode(body, type=Order | list[Order])
-        listed = orders if isinstance(orders, list) else [orders]
-        azure.faults.add(*[order.fault() for order in listed])
-    except (msgspec.MsgspecError, UnicodeDecodeError, ConfigError) as error:
+        found = msgspec.json.decode(body, type=Fault | list[Fault])
+    except (msgspec.MsgspecError, ValueError) as error:
         return json({"error": str(error)}, 400)
+    faults.add(*(found if isinstance(found, list) else [found]))
     return NO_CONTENT

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from sentinelone_source.demo.dce import certificates
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.server import Azure
+    from sentinelone_source.demo.dce.azure import Azure
 
 
 def serve(azure: Azure) -> None:
@@ -36,7 +36,7 @@ def surroundings(azure: Azure) -> str:
         "AZURE_TENANT_ID": known.tenant_id,
         "AZURE_CLIENT_ID": known.client_id,
         "AZURE_CLIENT_SECRET": known.client_secret,
-        "AZURE_AUTHORITY_HOST": azure.authority,
+        "AZURE_AUTHORITY_HOST": azure.endpoint,
         "AZURE_AUTH_URL": azure.token_url,
         "DCE_URL": azure.endpoint,
         "DCE_URL_PLAIN": azure.plain.url,

@@ -19,7 +19,7 @@ from sentinelone_source.demo.pipeline.surroundings import surroundings
 from sentinelone_source.errors import SourceError
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.server import Azure
+    from sentinelone_source.demo.dce.azure import Azure
 
 PATIENCE = 30.0
 """Seconds until a shipper must listen."""

@@ -16,9 +16,9 @@ import msgspec
 from sentinelone_source.demo.activity import Activity
 from sentinelone_source.demo.console import Console
 from sentinelone_source.demo.dce import certificates
-from sentinelone_source.demo.dce.server import Azure
+from sentinelone_source.demo.dce.azure import Azure
+from sentinelone_source.demo.dce.schema_check import built_in_streams
 from sentinelone_source.demo.dce.show import summary
-from sentinelone_source.demo.dce.streams import built_in_streams
 from sentinelone_source.demo.pipeline.shippers import Shipper, installed, running
 from sentinelone_source.demo.pipeline.surroundings import surroundings
 from sentinelone_source.demo.show import CONFIG, TICK, new_world

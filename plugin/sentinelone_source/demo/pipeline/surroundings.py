@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.server import Azure
+    from sentinelone_source.demo.dce.azure import Azure
 
 _OTHERS = ("AZURE_", "SENTINELONE_", "IDENTITY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
 
@@ -19,7 +19,7 @@ def surroundings(azure: Azure) -> dict[str, str]:
         "AZURE_TENANT_ID": known.tenant_id,
         "AZURE_CLIENT_ID": known.client_id,
         "AZURE_CLIENT_SECRET": known.client_secret,
-        "AZURE_AUTHORITY_HOST": azure.authority,
+        "AZURE_AUTHORITY_HOST": azure.endpoint,
         "SSL_CERT_FILE": str(azure.ca_file),
         "NO_PROXY": "127.0.0.1,localhost",
     }

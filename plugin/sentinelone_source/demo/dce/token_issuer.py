@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _HEADER: Final = {"typ": "JWT", "alg": "HS256", "kid": "loopback"}
 
 
-class Mint:
+class TokenIssuer:
     """Issues tokens for one tenant, checks and revokes them."""
 
     def __init__(self, behaviour: Behaviour) -> None:

@@ -1,4 +1,4 @@
-"""What comes over the wire: transfer encoding, limits, gzip."""
+"""Bodies as they come over the wire: framing, limits, gzip."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from io import BufferedIOBase
 
 MAX_WIRE: Final = 1_048_576
@@ -26,10 +26,7 @@ class TooLong(Exception):
 
 
 def receive(stream: BufferedIOBase, headers: Mapping[str, str]) -> tuple[bytes, int]:
-    """Read a body to its end.
-
-    Returns:
-        The body, empty when it is longer than `MAX_WIRE`, and its length.
+    """A body, empty when it is longer than `MAX_WIRE`, and its length.
 
     Raises:
         ConnectionError: the client went away within it.
@@ -49,43 +46,30 @@ def receive(stream: BufferedIOBase, headers: Mapping[str, str]) -> tuple[bytes, 
     return (bytes(kept) if length <= MAX_WIRE else b""), length
 
 
-def _sizes(stream: BufferedIOBase, headers: Mapping[str, str]) -> list[int] | _Chunks:
-    if "chunked" in headers.get("transfer-encoding", "").lower():
-        return _Chunks(stream)
-    length = headers.get("content-length", "0").strip()
-    if not length.isdecimal():
-        raise BrokenBody("Content-Length is not a number")
-    return [int(length)]
-
-
-class _Chunks:
-    """The sizes of a chunked body; between two of them the chunk has been read."""
-
-    def __init__(self, stream: BufferedIOBase) -> None:
-        self._stream = stream
-
-    def __iter__(self) -> _Chunks:
-        return self
-
-    def __next__(self) -> int:
-        line = self._line() or self._line()
-        try:
-            size = int(line.partition(b";")[0], 16)
-        except ValueError:
-            size = -1
-        if size < 0:
+def _sizes(stream: BufferedIOBase, headers: Mapping[str, str]) -> Iterator[int]:
+    """The sizes of the body's parts; between two of them the part has been read."""
+    if "chunked" not in headers.get("transfer-encoding", "").lower():
+        length = headers.get("content-length", "0").strip()
+        if not length.isdecimal():
+            raise BrokenBody("Content-Length is not a number")
+        yield int(length)
+        return
+    while True:
+        line = (_line(stream) or _line(stream)).partition(b";")[0]
+        if not line or line.strip(b"0123456789abcdefABCDEF"):
             raise BrokenBody("a chunk's size is not a number")
-        if not size:
-            while self._line():
-                pass  # trailers
-            raise StopIteration
-        return size
+        if not int(line, 16):
+            break
+        yield int(line, 16)
+    while _line(stream):
+        pass  # trailers
 
-    def _line(self) -> bytes:
-        line = self._stream.readline(65_536)
-        if not line.endswith(b"\n"):
-            raise ConnectionError("the client went away")
-        return line.strip()
+
+def _line(stream: BufferedIOBase) -> bytes:
+    line = stream.readline(65_536)
+    if not line.endswith(b"\n"):
+        raise ConnectionError("the client went away")
+    return line.strip()
 
 
 def unpack(body: bytes, encoding: str) -> bytes:

@@ -1,0 +1,250 @@
+"""Azure on loopback: the token endpoint and the Data Collection Endpoint, plain and over TLS."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections import Counter
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, Self
+
+from sentinelone_source.demo.dce import certificates, inspection
+from sentinelone_source.demo.dce.behaviour import Behaviour
+from sentinelone_source.demo.dce.faults import DISCOVERY, INGESTION, TOKEN, Faults
+from sentinelone_source.demo.dce.identity import (
+    APP_SERVICE,
+    Identity,
+    is_discovery,
+    is_for_tokens,
+    json,
+)
+from sentinelone_source.demo.dce.ingestion import Ingestion, Outcome, route
+from sentinelone_source.demo.dce.received import Received
+from sentinelone_source.demo.dce.schema_check import Stream, built_in_streams
+from sentinelone_source.demo.dce.token_issuer import TokenIssuer
+from sentinelone_source.demo.http_server import HttpServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from sentinelone_source.demo.transport import Answer, Call
+
+LOOPBACK: Final = ("127.0.0.1", 0)
+
+
+class Request(NamedTuple):
+    """A request to a stream; never its token.
+
+    Attributes:
+        time: seconds since 1970.
+        wire: bytes of the body as sent.
+        plain: bytes once decompressed; 0 when it was refused before.
+        rows: how many were kept.
+        status: 0 when the connection ended without an answer.
+        absolute: whether the request line named scheme and host.
+    """
+
+    time: float
+    dcr_id: str
+    stream: str
+    wire: int
+    plain: int
+    rows: int
+    status: int
+    api_version: str
+    user_agent: str
+    encoding: str
+    absolute: bool
+
+
+class TokenRequest(NamedTuple):
+    """A request for a token; neither the token nor a credential.
+
+    Attributes:
+        time: seconds since 1970.
+        resource: what it was to be for: the scope, or the resource of a managed identity.
+        credential: `secret`, `assertion` or nothing.
+        status: 0 when the connection ended without an answer.
+    """
+
+    time: float
+    path: str
+    client_id: str
+    resource: str
+    credential: str
+    status: int
+    user_agent: str
+
+
+class Azure:
+    """Serves tokens and takes rows, from threads of its own; a context manager.
+
+    `faults` and `behaviour` may be changed while it runs. `received` holds what arrived,
+    `requests` and `token_requests` what came in. Stopped and started again it keeps its ports and
+    all of these; `plain` and `tls` can be closed and opened alone.
+    """
+
+    def __init__(  # noqa: PLR0913 - all but two have to be named
+        self,
+        streams: Iterable[Stream] | None = None,
+        behaviour: Behaviour | None = None,
+        *,
+        listen: tuple[str, int] = LOOPBACK,
+        listen_tls: tuple[str, int] | None = LOOPBACK,
+        ca_file: Path | None = None,
+        rows_file: BinaryIO | None = None,
+    ) -> None:
+        """Makes certificates; opens nothing yet.
+
+        Args:
+            streams: of the rule; those of the built-in mappings unless given.
+            behaviour: the usual one unless given.
+            listen: address of the plain port; port 0 takes a free one.
+            listen_tls: address of the TLS port; None for none.
+            ca_file: where the authority's certificate is written; a temporary file unless given.
+            rows_file: takes every row as NDJSON, too, with `_table`.
+
+        Raises:
+            ConfigError: TLS is wanted and the package cryptography is not there.
+            OSError: `ca_file` cannot be written.
+        """
+        self.behaviour = behaviour or Behaviour()
+        self.faults = Faults()
+        self.requests: list[Request] = []
+        self.token_requests: list[TokenRequest] = []
+        declared = list(built_in_streams() if streams is None else streams)
+        self.received = Received([stream.table for stream in declared], rows_file)
+        self._issuer = TokenIssuer(self.behaviour)
+        self._identity = Identity(self.behaviour, self._issuer)
+        self._ingestion = Ingestion(self.behaviour, declared, self._issuer, self.received)
+        self.plain = HttpServer(listen, self._respond, name="loopback-azure")
+        self.tls: HttpServer | None = None
+        self.ca_file: Path | None = None
+        if listen_tls is not None:
+            authority, context = certificates.make(listen_tls[0])
+            self.ca_file = ca_file or Path(self._temporary_folder(), "ca.pem")
+            self.ca_file.write_bytes(authority)
+            self.tls = HttpServer(listen_tls, self._respond, context, name="loopback-azure")
+
+    @property
+    def endpoint(self) -> str:
+        """Of the Data Collection Endpoint, and of Entra ID, which msal wants over TLS."""
+        return f"https://localhost:{self.tls.port}" if self.tls else self.plain.url
+
+    @property
+    def token_url(self) -> str:
+        """Of the token endpoint, plain."""
+        return f"{self.plain.url}/{self.behaviour.tenant_id}/oauth2/v2.0/token"
+
+    @property
+    def identity_endpoint(self) -> str:
+        """Of managed identity as in App Service, plain."""
+        return f"{self.plain.url}{APP_SERVICE}"
+
+    def revoke(self) -> None:
+        """No token issued so far is accepted any more."""
+        self._issuer.revoke()
+
+    def start(self) -> None:
+        """Returns when requests can come. Raises OSError when a port is taken."""
+        try:
+            for server in self._servers:
+                server.open()
+        except OSError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Ends all connections; returns when the ports are closed."""
+        for server in self._servers:
+            server.close()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def journal(self) -> dict[str, list[dict[str, Any]]]:
+        """The requests that came in, for JSON."""
+        tokens = [request._asdict() for request in self.token_requests[:]]
+        return {"token": tokens, "ingestion": [one._asdict() for one in self.requests[:]]}
+
+    def summary(self) -> dict[str, Any]:
+        """Counts for JSON: rows by table, requests by status, losses."""
+        statuses = {
+            name: Counter(str(request["status"]) for request in requests)
+            for name, requests in self.journal().items()
+        }
+        losses = self.received.losses.plain()
+        return {"rows": self.received.counts(), "requests": statuses, "losses": losses}
+
+    @property
+    def _servers(self) -> list[HttpServer]:
+        return [server for server in (self.plain, self.tls) if server is not None]
+
+    def _temporary_folder(self) -> str:
+        folder = tempfile.mkdtemp(prefix="sentinelone-source-")
+        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    def _respond(self, call: Call) -> Answer:
+        if route(call) and call.method == "POST":
+            return self._ingest(call)
+        shown = inspection.handle(self, call)
+        if shown is None and is_for_tokens(call):
+            return self._issue(call)
+        return shown or json({"error": f"nothing at {call.path}"}, 404)
+
+    def _spoiled(self, call: Call, serve: Callable[[], Answer], *places: str) -> Answer:
+        fault = self.faults.take(*places)
+        return fault.spoil(call, serve) if fault else serve()
+
+    def _ingest(self, call: Call) -> Answer:
+        at, served = time(), Outcome(json({}))
+
+        def serve() -> Answer:
+            nonlocal served
+            served = self._ingestion.handle(call)
+            return served.answer
+
+        dcr_id, stream = route(call) or ("", "")
+        answer = self._spoiled(call, serve, stream, INGESTION)
+        self.requests.append(
+            Request(
+                time=at,
+                dcr_id=dcr_id,
+                stream=stream,
+                wire=call.wire,
+                plain=served.plain,
+                rows=served.rows,
+                status=answer.status,
+                api_version=call.query.get("api-version", ""),
+                user_agent=call.headers.get("user-agent", ""),
+                encoding=call.headers.get("content-encoding", ""),
+                absolute=call.is_absolute,
+            )
+        )
+        return answer
+
+    def _issue(self, call: Call) -> Answer:
+        at, where = time(), DISCOVERY if is_discovery(call) else TOKEN
+        answer = self._spoiled(call, lambda: self._identity.handle(call), where)
+        if where == TOKEN:
+            given = call.form if call.method == "POST" else call.query
+            known = [name for name in ("secret", "assertion") if f"client_{name}" in given]
+            self.token_requests.append(
+                TokenRequest(
+                    time=at,
+                    path=call.path,
+                    client_id=given.get("client_id", ""),
+                    resource=given.get("scope") or given.get("resource", ""),
+                    credential=known[0] if known else "",
+                    status=answer.status,
+                    user_agent=call.headers.get("user-agent", ""),
+                )
+            )
+        return answer

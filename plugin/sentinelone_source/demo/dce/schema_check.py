@@ -1,0 +1,128 @@
+"""What Azure makes of a row: undeclared columns go, long values are cut, old times replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from sentinelone_source.demo.dce.received import Losses, Row
+    from sentinelone_source.mapping.spec.model import Mapping as TableMapping
+
+MAX_VALUE: Final = 65_536
+"""Bytes of a column's value."""
+OLDEST: Final = timedelta(days=2)
+NEWEST: Final = timedelta(days=1)
+_TIME: Final = "TimeGenerated"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A stream declaration and the table its rows go to; columns by name, with their types."""
+
+    name: str
+    table: str
+    columns: Mapping[str, str]
+
+
+def built_in_streams(folder: Path | None = None) -> list[Stream]:
+    """The streams of the built-in mappings, a folder of the user's laid over them.
+
+    Raises:
+        ConfigError: a file of that folder is wrong.
+    """
+    from sentinelone_source.mapping.spec.files import load_mappings
+
+    return streams_of(load_mappings(folder).values())
+
+
+def streams_of(mappings: Iterable[TableMapping]) -> list[Stream]:
+    """One stream a mapping. A `json` column is text in a string column."""
+    return [
+        Stream(
+            mapping.stream,
+            mapping.table,
+            {c.name: "string" if c.type == "json" else c.type for c in mapping.columns},
+        )
+        for mapping in mappings
+    ]
+
+
+def fitted(row: Row, stream: Stream, losses: Losses, *, keep_times: bool) -> bytes:
+    """The row as the table would show it, as JSON.
+
+    Args:
+        row: as it came.
+        stream: that it came in.
+        losses: where to count what goes.
+        keep_times: only count times that Azure would replace.
+    """
+    kept: Row = {}
+    for name, value in row.items():
+        kind = stream.columns.get(name)
+        if kind is None:
+            losses.undeclared_columns[f"{stream.table}.{name}"] += 1
+            continue
+        if value is not None and not _TAKES[kind](value):
+            losses.values_of_another_type[f"{stream.table}.{name}"] += 1
+        kept[name] = value
+    now = datetime.now(UTC)
+    if _TIME in stream.columns and not _is_near(kept.get(_TIME), now):
+        losses.times_replaced[stream.table] += 1
+        if not keep_times:
+            kept[_TIME] = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    line = msgspec.json.encode(kept)
+    # no value is longer than the whole row
+    return line if len(line) <= MAX_VALUE else msgspec.json.encode(_short(kept, stream, losses))
+
+
+def _short(row: Row, stream: Stream, losses: Losses) -> Row:
+    short = {name: _cut(value) for name, value in row.items()}
+    for name, value in short.items():
+        if value is not row[name]:
+            losses.truncated_values[f"{stream.table}.{name}"] += 1
+    return short
+
+
+def _cut(value: Any) -> Any:
+    if not isinstance(value, str | dict | list):
+        return value
+    encoded = value.encode() if isinstance(value, str) else msgspec.json.encode(value)
+    return value if len(encoded) <= MAX_VALUE else encoded[:MAX_VALUE].decode(errors="ignore")
+
+
+def _is_near(value: Any, now: datetime) -> bool:
+    try:
+        at = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        return False
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return now - OLDEST <= at <= now + NEWEST
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_whole(value: Any) -> bool:
+    return _is_number(value) and value == int(value)
+
+
+_TAKES: Final[dict[str, Callable[[Any], bool]]] = {
+    **dict.fromkeys(("string", "guid", "datetime"), _is_text),
+    **dict.fromkeys(("int", "long"), _is_whole),
+    "real": _is_number,
+    "boolean": lambda value: isinstance(value, bool),
+    "dynamic": lambda _: True,
+}
+"""Whether a JSON value is of a column's type."""
