@@ -1,261 +1,342 @@
-"""The console as an HTTP server."""
+"""The console as its clients see it: who may ask, which records, in which order, page by page."""
 
 from __future__ import annotations
 
+import base64
 import gzip
-import http.client
 import json
-import time
+import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, unquote
 
 import pytest
 import requests
 
-from doubles.console import Console, Rate
-from doubles.world import World
+from doubles.console import Rate
 from sentinelone_source.demo.endpoints import ENDPOINTS
+from sentinelone_source.demo.index import find
+from sentinelone_source.demo.timestamps import micros, text
+from support.certificates import Authority
 
-TOKEN = "demo-token"
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from doubles.world import World
+
+INSTANT = datetime(2026, 3, 14, 11, 0, 0, 250_125, UTC)
+MICROSECOND = timedelta(microseconds=1)
+EVERY_AGENT = {"isDecommissioned": "True,False", "isUninstalled": "True,False"}
 
 
 @pytest.mark.parametrize("authorization", ["", "ApiToken wrong", "Bearer demo-token", "demo-token"])
 @pytest.mark.parametrize("path", ["threats", "system/info", "users/viewer-auth-check"])
 def test_wrong_token(client: Any, path: str, authorization: str) -> None:
-    """A client without the right token would be let in."""
+    """Only the right token is let in, everywhere."""
     client.session.headers["Authorization"] = authorization
     answer = client.get(path)
     assert answer.status_code == 401
-    assert answer.json() == {
-        "errors": [{"code": 4010010, "detail": None, "title": "Authentication Failed"}]
+    assert answer.json()["errors"][0] == {
+        "code": 4010010,
+        "detail": None,
+        "title": "Authentication Failed",
     }
 
 
-def test_revoked_token(client: Any) -> None:
-    """A token could not expire in the middle of a test."""
-    assert client.get("groups").status_code == 200
-    client.console.tokens.clear()
-    assert client.get("groups").status_code == 401
-    client.console.tokens.add(TOKEN)
-    assert client.get("groups").status_code == 200
-
-
-def test_forbidden(client: Any) -> None:
-    """One endpoint could not be refused beside the others."""
-    client.console.behaviour.forbidden.add("alerts")
-    refused = client.get("cloud-detection/alerts")
-    assert refused.status_code == 403
-    assert refused.json()["errors"][0]["code"] == 4030010
-    assert "Custom Alerts.view" in refused.json()["errors"][0]["detail"]
-    assert client.get("threats").status_code == 200
-
-
-def test_rate_limit(serve: Any) -> None:
-    """A client that asks too fast would not be caught."""
-    client = serve(rates={"agents": Rate(0.5, 2)})
-    answers = [client.get("agents") for _ in range(3)]
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert 1 <= int(answers[2].headers["Retry-After"]) <= 2
-    assert client.get("threats").status_code == 200
-
-
-def test_rate_limit_refills(serve: Any) -> None:
-    """A client that slows down would never be let in again."""
-    client = serve(rates={"agents": Rate(2)})
-    assert [client.get("agents").status_code for _ in range(2)] == [200, 429]
-    time.sleep(0.6)
-    assert client.get("agents").status_code == 200
-
-
-def test_latency(serve: Any) -> None:
-    """A distant console could not be played."""
-    client = serve(latency=0.2)
-    started = time.monotonic()
-    client.get("groups")
-    assert time.monotonic() - started >= 0.2
-
-
 @pytest.mark.parametrize(
-    "target",
+    ("path", "status"),
     [
-        "//web/api/v2.1/threats",
-        "/web/api/v2.1/threat",
-        "/web/api/v2.0/threats",
-        "/web/api/v2.1/threats/",
-        "/",
+        ("/web/api/v2.1/system/status", 200),
+        ("/web/api/v2.1/system/info", 200),
+        ("/web/api/v2.1/users/viewer-auth-check", 200),
+        ("/login", 200),
+        ("//web/api/v2.1/threats", 404),
+        ("/web/api/v2.0/threats", 404),
+        ("/web/api/v2.1/threats/", 404),
+        ("/", 404),
     ],
 )
-def test_other_paths(client: Any, target: str) -> None:
-    """A URL put together wrongly would work here and nowhere else."""
-    connection = http.client.HTTPConnection(urlsplit(client.console.url).netloc, timeout=5)
-    connection.request("GET", target, headers={"Authorization": f"ApiToken {TOKEN}"})
-    answer = connection.getresponse()
-    assert answer.status == 404
-    assert json.loads(answer.read())["errors"][0]["code"] == 4040010
-    connection.close()
-
-
-def test_checks(client: Any) -> None:
-    """Connection tests would have nothing to ask."""
-    assert client.get("system/info").json()["data"]["version"]
-    assert client.get("users/viewer-auth-check").json()["data"] == {"success": True}
-    del client.session.headers["Authorization"]
-    assert client.get("system/status").json() == {"data": {"health": "ok"}}
-
-
-def details(client: Any, body: str) -> requests.Response:
-    """Asks when a token expires."""
-    url = f"{client.console.url}/web/api/v2.1/users/api-token-details"
-    answer: requests.Response = client.session.post(url, data=body, timeout=5)
-    return answer
-
-
-def test_token_details(serve: Any) -> None:
-    """The warning before a token expires could not be tested."""
-    client = serve(token_expires=datetime(2026, 4, 1, tzinfo=UTC))
-    told = details(client, '{"data":{"apiToken":"demo-token"}}').json()["data"]
-    assert told["expiresAt"] == "2026-04-01T00:00:00Z"
-    assert told["createdAt"] < told["expiresAt"]
-    client.console.behaviour.token_expires = None
-    told = details(client, '{"data":{"apiToken":"demo-token"}}').json()["data"]
-    assert told["createdAt"] < "2026-03-14" < told["expiresAt"]
+def test_paths(client: Any, path: str, status: int) -> None:
+    """Only the API's own paths are known, to the letter."""
+    url = client.console.url
+    request = requests.Request("GET", url, headers=client.session.headers).prepare()
+    request.url = url + path
+    assert client.session.send(request, timeout=5).status_code == status
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"data":{"apiToken":"other"}}', '{"data":7}'])
-def test_token_details_of_nothing(client: Any, body: str) -> None:
-    """Nonsense would be answered, or end the connection."""
-    assert details(client, body).status_code == 400
+def test_token_details(client: Any, body: str) -> None:
+    """The token's life is told for a token that is known, and for nothing else."""
+    url = f"{client.base}users/api-token-details"
+    assert client.session.post(url, data=body, timeout=5).status_code == 400
+    body = '{"data":{"apiToken":"demo-token"}}'
+    told = client.session.post(url, data=body, timeout=5).json()["data"]
+    assert told["createdAt"] < "2026-03-14" < told["expiresAt"]
+    client.console.behaviour.token_expires = datetime(2026, 4, 1, tzinfo=UTC)
+    told = client.session.post(url, data=body, timeout=5).json()["data"]
+    assert told["expiresAt"] == "2026-04-01T00:00:00Z"
 
 
-def test_gzip(world: Any, client: Any) -> None:
-    """Compressed and plain answers would differ, or come unasked."""
-    world.populate(threats=5)
-    packed = client.session.get(
-        f"{client.console.url}/web/api/v2.1/threats", stream=True, timeout=5
-    )
-    assert packed.headers["Content-Encoding"] == "gzip"
-    wire = packed.raw.read(decode_content=False)
-    client.session.headers["Accept-Encoding"] = "identity"
-    plain = client.get("threats")
-    assert "Content-Encoding" not in plain.headers
-    assert gzip.decompress(wire) == plain.content
-    assert len(wire) < len(plain.content) / 2
-
-
-def test_compact_and_raw(world: Any, client: Any) -> None:
-    """Bodies would not look like the console's: compact, UTF-8, cursor last."""
+def test_bodies(world: World, client: Any) -> None:
+    """Bodies are compact UTF-8 with the cursor last, gzipped for those who accept it."""
     world.insert("groups", {"id": "1", "name": "Zürich 納品 🦆", "siteId": None})
-    answer = client.get("groups", siteIds="None")
     body = '{"data":[{"id":"1","name":"Zürich 納品 🦆","siteId":null}],'
-    tail = '"pagination":{"nextCursor":null,"totalItems":1}}'
-    assert answer.headers["Content-Type"] == "application/json"
-    assert answer.content == (body + tail).encode()
-
-
-def test_ascii(world: Any, serve: Any) -> None:
-    """Nobody would test a client against escaped text."""
-    world.insert("groups", {"id": "1", "name": "Zürich 🦆"})
-    answer = serve(ascii_json=True).get("groups")
-    assert b'"Z\\u00fcrich \\ud83e\\udd86"' in answer.content
-    assert answer.json()["data"][0]["name"] == "Zürich 🦆"
-
-
-def test_date_is_the_tenants(world: Any, client: Any) -> None:
-    """A client could not be tested against a console whose clock differs."""
+    body += '"pagination":{"nextCursor":null,"totalItems":1}}'
+    with client.session.get(f"{client.base}groups", stream=True, timeout=5) as answer:
+        port = answer.raw.connection.sock.getsockname()[1]
+        assert gzip.decompress(answer.raw.read(decode_content=False)) == body.encode()
+    client.session.headers["Accept-Encoding"] = "identity"
+    with client.session.get(f"{client.base}groups", stream=True, timeout=5) as answer:
+        assert "Content-Encoding" not in answer.headers
+        assert answer.raw.connection.sock.getsockname()[1] == port
+        assert answer.content == body.encode()
     world.jump(timedelta(hours=-3))
-    date = parsedate_to_datetime(client.get("system/status").headers["Date"])
+    date = parsedate_to_datetime(client.get("groups").headers["Date"])
     assert date == world.now().replace(microsecond=0)
 
 
-def test_requests_are_remembered(client: Any) -> None:
-    """Tests could not see what a client asked."""
-    client.get("cloud-detection/alerts", limit=5, siteIds="1,2")
-    client.get("system/info")
-    client.get("groups", limit=0)
-    requests_ = client.console.requests
-    assert [(r.endpoint, r.status) for r in requests_] == [
-        ("alerts", 200),
-        ("system/info", 200),
-        ("groups", 400),
-    ]
-    assert requests_[0].query == {"limit": ["5"], "siteIds": ["1,2"]}
-    assert requests_[0].time <= requests_[1].time <= time.monotonic()
+def test_ties(world: World, client: Any) -> None:
+    """Records of one instant are neither lost nor repeated between pages."""
+    for _ in range(25):
+        world.new_activity()
+    time = {"createdAt": "2026-03-14T11:00:00.000001Z"}
+    for identifier in world.ids("activities"):
+        world.replace("activities", {**world.get("activities", identifier), **time})
+    pages = list(client.pages("activities", sortBy="createdAt", sortOrder="asc", limit=7))
+    assert [len(page) for page in pages] == [7, 7, 7, 4]
+    ids = [record["id"] for page in pages for record in page]
+    assert ids == sorted(world.ids("activities"), key=int)
 
 
-def test_token_stays_secret(client: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    """A token would end up in a log."""
-    client.get("threats")
-    client.get("nowhere")
-    client.session.post(client.console.url, timeout=5)
-    assert TOKEN not in repr(client.console.requests)
-    assert capfd.readouterr() == ("", "")
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_every_order(world: World, client: Any, name: Any) -> None:
+    """A walk in any order, up or down, has every record once."""
+    world.populate(over=timedelta(days=3), **{name: 40})
+    endpoint = ENDPOINTS[name]
+    more = EVERY_AGENT if name == "agents" else {}
+    for sort, path in endpoint.sorts.items():
+        up, down = (
+            client.walk(endpoint.path, sortBy=sort, sortOrder=order, limit=15, **more)
+            for order in ("asc", "desc")
+        )
+        assert [find(r, endpoint.id) for r in up] == [find(r, endpoint.id) for r in down[::-1]]
+        assert len({find(record, endpoint.id) for record in up}) == len(up) == 40
+        values = [find(record, path) for record in up]
+        known = [value for value in values if value is not None]
+        if path in endpoint.time_paths:
+            known = [datetime.fromisoformat(value) for value in known]
+        elif path == endpoint.id:
+            known = [int(value) for value in known]
+        assert known == sorted(known)
 
 
-def test_connections_are_kept(world: Any, client: Any) -> None:
-    """A benchmark would measure handshakes, and a proxy's behaviour would be missed."""
-    world.populate(groups=30)
-    with client.session.get(
-        f"{client.console.url}/web/api/v2.1/groups", stream=True, timeout=5
-    ) as one:
-        port = one.raw.connection.sock.getsockname()[1]
-        one.content  # noqa: B018 - read to the end, so that the connection is free again
-    with client.session.get(f"{client.console.url}/login", stream=True, timeout=5) as other:
-        assert other.raw.connection.sock.getsockname()[1] == port
+def test_records_behind_and_ahead(world: World, client: Any) -> None:
+    """A walk goes on after its last record: what came in behind it stays unseen."""
+    walk = {"sortBy": "createdAt", "sortOrder": "asc", "limit": 4}
+    for minute in range(8):
+        at = {"createdAt": f"2026-01-01T00:0{minute}:00Z"}
+        world.insert("activities", {"id": f"{minute}1", **at})
+    first, cursor = client.page("activities", **walk)
+    world.insert("activities", {"id": "99", "createdAt": "2026-01-01T00:01:30Z"})
+    world.insert("activities", {"id": "98", "createdAt": "2026-01-01T00:06:30.5Z"})
+    world.delete("activities", first[-1]["id"])
+    second, _ = client.page("activities", **walk, cursor=cursor)
+    assert [record["id"] for record in second] == ["41", "51", "61", "98"]
 
 
-def test_stop_ends_connections(client: Any) -> None:
-    """A console that is down would go on answering over a kept-alive connection."""
+def test_pages(world: World, client: Any) -> None:
+    """Order, size and counts without being asked for are the console's."""
+    world.populate(activities=230, groups=20)
+    groups = sorted(world.ids("groups"), key=int)
+    assert [record["id"] for record in client.page("groups")[0]] == groups[:10]
+    assert [record["id"] for record in client.page("groups", skip=15)[0]] == groups[15:]
+    newest = sorted(world.ids("activities"), key=int, reverse=True)
+    assert [record["id"] for record in client.page("activities")[0]] == newest[:10]
+    assert [len(page) for page in client.pages("groups", limit=10)] == [10, 10, 0]
+    total = client.get("activities", limit=1).json()["pagination"]["totalItems"]
+    assert total == 192
+    counted = client.get("groups", countOnly="true").json()
+    assert counted == {"data": [], "pagination": {"nextCursor": None, "totalItems": 20}}
+    assert client.get("groups", skipCount="true").json()["pagination"]["totalItems"] == 0
+
+
+def test_cursor(world: World, client: Any) -> None:
+    """A cursor is base64 of JSON, percent-encoded, and carries its order."""
+    world.populate(activities=30)
+    body = client.get("activities", sortBy="createdAt", sortOrder="asc", limit=20).json()
+    raw, last = body["pagination"]["nextCursor"], body["data"][-1]
+    assert raw.endswith("%3D")
+    assert json.loads(base64.b64decode(unquote(raw))) == {
+        "id_column": "ActivitiesView.id",
+        "id_value": int(last["id"]),
+        "sort_by_column": "createdAt",
+        "sort_by_value": last["createdAt"],
+        "sort_order": "asc",
+    }
+    second, _ = client.page("activities", cursor=unquote(raw))
+    assert len({r["id"] for r in [*body["data"], *second]}) == 30
+    assert client.get("activities", cursor=raw).status_code == 400
+    assert client.get("activities", cursor=unquote(raw), sortOrder="desc").status_code == 400
+
+
+FIELDS = {
+    "id_column": "GroupsView.id",
+    "id_value": 5,
+    "sort_by_column": "updatedAt",
+    "sort_by_value": "2026-03-14T11:00:00Z",
+    "sort_order": "asc",
+}
+FOREIGN = [
+    {"a": 1},
+    FIELDS | {"id_column": "ThreatsView.id"},
+    FIELDS | {"sort_by_column": "rankle"},
+    FIELDS | {"sort_by_value": "yesterday"},
+    FIELDS | {"sort_order": "up"},
+]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["x", "%%%", quote("ä"), *(base64.b64encode(json.dumps(f).encode()) for f in FOREIGN)],
+)
+def test_foreign_cursors(client: Any, cursor: str) -> None:
+    """What is no cursor of this endpoint is refused."""
+    answer = client.get("groups", cursor=cursor)
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["detail"] == "Invalid cursor value received"
+
+
+def nested(path: str, value: object, record: dict[str, Any]) -> dict[str, Any]:
+    """The record with one value at a dotted path."""
+    name, _, rest = path.partition(".")
+    inner = nested(rest, value, record.get(name, {})) if rest else value
+    return {**record, name: inner}
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+def test_times(world: World, client: Any, name: Any) -> None:
+    """Bounds are open or closed as they are called, to the microsecond."""
+    endpoint = ENDPOINTS[name]
+    kept = {"lt": "1", "lte": "12", "gt": "3", "gte": "23", "between": "123"}
+    ms = micros(INSTANT) // 1000
+    for prefix, path in endpoint.times.items():
+        for number, at in enumerate((INSTANT - MICROSECOND, INSTANT, INSTANT + MICROSECOND), 1):
+            shown = dict.fromkeys(endpoint.hidden, False)
+            record = nested(endpoint.id, str(number), nested(path, text(at), shown))
+            world.insert(name, record)
+        for comparison in endpoint.comparisons:
+            value = f"{ms}-{ms + 1}" if comparison == "between" else text(INSTANT)
+            asked = {f"{prefix}__{comparison}": value, "sortOrder": "asc"}
+            found = client.walk(endpoint.path, **asked)
+            assert [find(r, endpoint.id) for r in found] == list(kept[comparison]), comparison
+
+
+@pytest.mark.parametrize(
+    ("path", "parameter", "value"),
+    [
+        ("activities", "updatedAt__gte", "2026-03-14T11:00:00Z"),
+        ("cloud-detection/alerts", "updatedAt__gte", "2026-03-14T11:00:00Z"),
+        ("cloud-detection/alerts", "sortBy", "alertInfoUpdatedAt"),
+        ("activities", "sortBy", "updatedAt"),
+        ("threats", "updatedAt__between", "1-2"),
+        ("threats", "updatedAt__gte", "yesterday"),
+        ("agents", "updatedAt__between", "yesterday"),
+        ("agents", "isActive", "perhaps"),
+        ("groups", "limit", "0"),
+        ("groups", "limit", "1001"),
+        ("groups", "skip", "-1"),
+        ("groups", "sortOrder", "up"),
+        ("groups", "countOnly", "maybe"),
+        ("groups", "nonsense", "1"),
+    ],
+)
+def test_refused_parameters(client: Any, path: str, parameter: str, value: str) -> None:
+    """What the console does not know is refused, not ignored."""
+    answer = client.get(path, **{parameter: value})
+    assert answer.status_code == 400
+    assert answer.json()["errors"][0]["code"] == 4000010
+    assert client.get("cloud-detection/alerts", disablePagination="true").status_code == 200
+
+
+def test_lists(world: World, client: Any) -> None:
+    """A list of values keeps those, a scope those of its members, and nothing else."""
+    world.populate(groups=12, agents=40, threats=40, alerts=10, activities=40)
+    for name, endpoint in ENDPOINTS.items():
+        more = EVERY_AGENT if name == "agents" else {}
+        records = world.all(name)
+        for parameter, path in endpoint.lists.items():
+            values = sorted({str(v) for r in records if (v := find(r, path)) is not None})[:2]
+            kept = [r for r in records if str(find(r, path)) in values]
+            found = client.walk(endpoint.path, **{parameter: ",".join(values)}, limit=1000, **more)
+            if values:
+                assert len(found) == len(kept) > 0, parameter
+    accounts = {s["id"]: s["account_id"] for s in world.records.tenant.sites}
+    account = next(iter(accounts.values()))
+    wanted = [r for r in world.all("groups") if accounts[r["siteId"]] == account]
+    assert len(client.walk("groups", accountIds=account)) == len(wanted) > 0
+
+
+def test_hidden(world: World, client: Any) -> None:
+    """Agents out of service and internal activities are shown to those who ask for them."""
+    world.populate(agents=60)
+    out = [a for a in world.all("agents") if a["isDecommissioned"] or a["isUninstalled"]]
+    assert len(client.walk("agents", limit=1000)) == 60 - len(out) < 60
+    assert len(client.walk("agents", limit=1000, **EVERY_AGENT)) == 60
+    shown, hidden = world.new_activity(27), world.new_activity(5009)
+    assert client.walk("activities") == [shown]
+    assert client.walk("activities", includeHidden="true", sortOrder="asc") == [shown, hidden]
+
+
+def test_switches(world: World, client: Any) -> None:
+    """An endpoint can be forbidden or slowed down, pages can be short, text escaped."""
+    world.populate(activities=100)
+    behaviour = client.console.behaviour
+    behaviour.forbidden.add("alerts")
+    refused = client.get("cloud-detection/alerts").json()["errors"][0]
+    assert refused["code"] == 4030010
+    assert "Custom Alerts.view" in refused["detail"]
+    behaviour.rates["agents"] = Rate(0.001, 2)
+    assert [client.get("agents").status_code for _ in range(3)] == [200, 200, 429]
+    behaviour.short_pages = behaviour.ascii_json = True
+    behaviour.empty_last_page = False
+    pages = list(client.pages("activities", limit=10))
+    assert {len(page) for page in pages[:-1]} == {6, 10}
+    assert len({record["id"] for page in pages for record in page}) == 100
+    assert client.get("activities", limit=100).content.isascii()
+
+
+def test_stop_and_start(client: Any) -> None:
+    """A stopped console answers nobody, and comes back where it was."""
     client.get("groups")
     client.console.stop()
     with pytest.raises(requests.ConnectionError):
         client.get("groups")
     client.console.stop()
-
-
-def test_restart(client: Any) -> None:
-    """An outage could not end: the console would come back at another address."""
-    url = client.console.url
-    client.console.stop()
     client.console.start()
-    assert client.console.url == url
     assert client.get("groups").status_code == 200
 
 
-def test_stop_ends_waiting(serve: Any) -> None:
-    """A test with a slow console would take as long as its slowest answer."""
-    client = serve(latency=60)
-    with pytest.raises(requests.Timeout):
-        client.session.get(f"{client.console.url}/web/api/v2.1/groups", timeout=0.1)
-    started = time.monotonic()
-    client.console.stop()
-    assert time.monotonic() - started < 2
+def test_what_is_remembered(client: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    """Requests are remembered, with neither a token nor a line on the terminal."""
+    client.get("cloud-detection/alerts", limit=5, siteIds="1,2")
+    client.get("system/info")
+    client.get("groups", limit=0)
+    asked = client.console.requests
+    assert [one.endpoint for one in asked] == ["alerts", "system/info", "groups"]
+    assert [one.status for one in asked] == [200, 200, 400]
+    assert asked[0].query == {"limit": ["5"], "siteIds": ["1,2"]}
+    assert "demo-token" not in repr(asked)
+    assert capfd.readouterr() == ("", "")
 
 
-def test_own_mistakes_are_shown(
-    client: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """A mistake in the console would look like a lost connection."""
-    monkeypatch.setattr(client.console.world, "page", None)
-    with pytest.raises(requests.ConnectionError):
+def test_tls(serve: Any, tmp_path: Path) -> None:
+    """A console over TLS is trusted by those who trust its authority."""
+    authority = Authority(tmp_path, "authority")
+    client = serve(tls=authority.server("127.0.0.1"))
+    assert client.console.url.startswith("https://")
+    with pytest.raises(requests.exceptions.SSLError):
         client.get("groups")
-    client.console.stop()
-    assert "TypeError" in capfd.readouterr().err
-
-
-@pytest.mark.slow
-def test_a_hundred_thousand_records() -> None:
-    """A benchmark's tenant would make the console the slowest part."""
-    world = World(seed=1)
-    world.populate(activities=100_000, over=timedelta(days=30))
-    with Console(world, {TOKEN}) as console, requests.Session() as session:
-        session.headers["Authorization"] = f"ApiToken {TOKEN}"
-        url = f"{console.url}/web/api/v2.1/{ENDPOINTS['activities'].path}"
-        asked = {"limit": "1", "sortBy": "createdAt", "skipCount": "true"}
-        session.get(url, params=asked, timeout=60)
-        started = time.monotonic()
-        for _ in range(50):
-            world.new_activity()
-            assert session.get(url, params=asked, timeout=60).status_code == 200
-        assert time.monotonic() - started < 5
+    url = f"{client.base}groups"
+    assert client.session.get(url, verify=str(authority.file), timeout=5).status_code == 200
+    assert ssl.create_default_context(cafile=authority.file).get_ca_certs()

@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
+import trustme
 
 from sentinelone_source.config import load_settings
 from sentinelone_source.config.azure import azure_settings
@@ -83,20 +81,8 @@ class Cloud:
 
 def certificate(path: Path, *, key: bool = True, own: bool = True, days: int = 90) -> None:
     """A PEM file with a certificate, its key, or both."""
-    private = rsa.generate_private_key(65537, 2048)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "app")])
-    now = datetime.now(UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(private.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=days))
-        .sign(private, hashes.SHA256())
-    )
-    form = serialization.Encoding.PEM
-    plain = serialization.NoEncryption()
-    data = private.private_bytes(form, serialization.PrivateFormat.PKCS8, plain) if key else b""
-    path.write_bytes(data + (built.public_bytes(form) if own else b""))
+    expires = datetime.now(UTC) + timedelta(days=days)
+    rsa = trustme.KeyType.RSA
+    made = trustme.CA(key_type=rsa).issue_cert(common_name="app", not_after=expires, key_type=rsa)
+    parts = [made.private_key_pem] * key + made.cert_chain_pems[:1] * own
+    path.write_bytes(b"".join(part.bytes() for part in parts))

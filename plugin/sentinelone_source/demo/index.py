@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 Values = Mapping[str, Any]
 Key = tuple[Any, int, str]
-
 _NUMBERS: Final = frozenset(("activityType", "rank"))
 _BULK: Final = 500
 
@@ -29,16 +27,15 @@ class Item(NamedTuple):
     values: Values
 
 
-@dataclass(frozen=True, slots=True)
-class Selection:
+class Selection(NamedTuple):
     """Which items, in which order. `low` and `high` are inclusive bounds of the sort column."""
 
     sort: str
-    descending: bool = False
-    low: int | None = None
-    high: int | None = None
-    after: Key | None = None
-    matches: tuple[Callable[[Values], bool], ...] = field(default=())
+    descending: bool
+    low: int | None
+    high: int | None
+    after: Key | None
+    matches: tuple[Callable[[Values], bool], ...]
 
 
 def find(record: Mapping[str, Any], path: str) -> Any:
@@ -49,13 +46,6 @@ def find(record: Mapping[str, Any], path: str) -> Any:
             return None
         value = value.get(name)
     return value
-
-
-def _time(value: Any) -> int:
-    try:
-        return micros(parse(value))
-    except (TypeError, ValueError):
-        return -1
 
 
 def sort_key(endpoint: Endpoint, value: Any, identifier: str, path: str) -> Key:
@@ -102,54 +92,56 @@ class Index:
         for item in new:
             self.remove(item.id)
             self._items[item.id] = item
-            for path, index in self._orders.items():
-                insort(index, self.key(item, path))
+            for path, order in self._orders.items():
+                insort(order, self._key(item, path))
 
     def remove(self, identifier: str) -> bool:
         """False when there is no such item."""
         item = self._items.pop(identifier, None)
         if item is None:
             return False
-        for path, index in self._orders.items():
-            del index[bisect_left(index, self.key(item, path))]
+        for path, order in self._orders.items():
+            del order[bisect_left(order, self._key(item, path))]
         return True
 
-    def key(self, item: Item, path: str) -> Key:
-        """Where an item stands in the order of a path."""
-        return sort_key(self.endpoint, item.values[path], item.id, path)
-
-    def select(self, selection: Selection) -> Iterator[Item]:
-        """The selected items; the index must not change meanwhile."""
-        index = self._order(selection.sort)
-        first, last = self._bounds(index, selection)
-        order = range(last - 1, first - 1, -1) if selection.descending else range(first, last)
-        items, matches = self._items, selection.matches
-        for position in order:
-            item = items[index[position][2]]
-            if all(match(item.values) for match in matches):
-                yield item
+    def select(self, selection: Selection) -> Iterator[tuple[Item, Key]]:
+        """The selected items and where they stand; the index must not change meanwhile."""
+        order, (first, last) = self._order(selection.sort), self._bounds(selection)
+        way = range(last - 1, first - 1, -1) if selection.descending else range(first, last)
+        for position in way:
+            key = order[position]
+            item = self._items[key[2]]
+            if all(match(item.values) for match in selection.matches):
+                yield item, key
 
     def count(self, selection: Selection, stop: int) -> int:
         """How many there are, up to `stop`."""
         if not selection.matches:
-            first, last = self._bounds(self._order(selection.sort), selection)
+            first, last = self._bounds(selection)
             return min(max(last - first, 0), stop)
         return sum(1 for _, _ in zip(range(stop), self.select(selection), strict=False))
 
-    def _order(self, path: str) -> list[Key]:
-        index = self._orders.get(path)
-        if index is None:
-            index = sorted(self.key(item, path) for item in self._items.values())
-            self._orders[path] = index
-        return index
+    def _key(self, item: Item, path: str) -> Key:
+        return sort_key(self.endpoint, item.values[path], item.id, path)
 
-    @staticmethod
-    def _bounds(index: list[Key], selection: Selection) -> tuple[int, int]:
-        low, high, after = selection.low, selection.high, selection.after
-        first = 0 if low is None else bisect_left(index, (low,))
-        last = len(index) if high is None else bisect_left(index, (high + 1,))
+    def _order(self, path: str) -> list[Key]:
+        if path not in self._orders:
+            self._orders[path] = sorted(self._key(item, path) for item in self._items.values())
+        return self._orders[path]
+
+    def _bounds(self, selection: Selection) -> tuple[int, int]:
+        order, after = self._order(selection.sort), selection.after
+        first = 0 if selection.low is None else bisect_left(order, (selection.low,))
+        last = len(order) if selection.high is None else bisect_left(order, (selection.high + 1,))
         if after is not None and selection.descending:
-            last = min(last, bisect_left(index, after))
+            last = min(last, bisect_left(order, after))
         elif after is not None:
-            first = max(first, bisect_right(index, after))
+            first = max(first, bisect_right(order, after))
         return first, last
+
+
+def _time(value: Any) -> int:
+    try:
+        return micros(parse(value))
+    except (TypeError, ValueError):
+        return -1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from sentinelone_source.demo import cursors
@@ -22,15 +21,15 @@ def build(world: World, endpoint: Endpoint, query: Query) -> bytes:
     if query.count_only:
         return _body([], None, total)
     page = world.page(endpoint.name, query.selection, skip=query.skip, limit=query.limit)
-    encoded = [item.encoded for item in page.items]
-    if page.end is None or not (page.has_more or len(encoded) == query.limit):
+    encoded = [item.encoded for item, _ in page]
+    if len(page) < query.limit:
         return _body(encoded, None, total)
-    return _body(encoded, cursors.pack(endpoint, query.sort, query.order, page.end), total)
+    return _body(encoded, cursors.pack(endpoint, query.sort, query.order, page[-1][1]), total)
 
 
 def _total(world: World, endpoint: Endpoint, query: Query) -> int:
     """Never trustworthy: capped, and rounded down."""
-    everything = replace(query.selection, after=None)
+    everything = query.selection._replace(after=None)
     total = world.total(endpoint.name, everything, _MAX_TOTAL)
     exact = total < _TOTAL_STEP or total == _MAX_TOTAL
     return total if exact else total - total % _TOTAL_STEP

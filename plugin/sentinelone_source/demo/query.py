@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sentinelone_source.demo import cursors
-from sentinelone_source.demo.endpoints import ENDPOINTS
 from sentinelone_source.demo.index import Selection, sort_key
 from sentinelone_source.demo.timestamps import micros, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     from sentinelone_source.demo.endpoints import Endpoint
     from sentinelone_source.demo.index import Values
 
-    Parameters = Mapping[str, list[str]]
     Match = Callable[[Values], bool]
 
-ACTIVITIES: Final = ENDPOINTS["activities"]
-HIDDEN: Final = frozenset((5009,))
-"""Types of activities that only those see who ask for them."""
+Parameters = Mapping[str, list[str]]
 MAX_LIMIT: Final = 1000
 DEFAULT_LIMIT: Final = 10
-_COMMON: Final = frozenset(
-    ("limit", "skip", "cursor", "countOnly", "skipCount", "sortBy", "sortOrder")
-)
+_HIDDEN_TYPES: Final = frozenset((5009,))
+"""Types of activities that only those see who ask for them."""
+_COMMON: Final = ("limit", "skip", "cursor", "countOnly", "skipCount", "sortBy", "sortOrder")
 _BETWEEN: Final = re.compile(r"(\d+)-(\d+)")
 _FOREVER: Final = 1 << 62
 
@@ -36,8 +32,7 @@ class InvalidQueryError(Exception):
     """A parameter that the console refuses; the message is the answer's `detail`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(NamedTuple):
     """A list request, understood."""
 
     selection: Selection
@@ -51,35 +46,33 @@ class Query:
 
 def read(parameters: Parameters, endpoint: Endpoint) -> Query:
     """Raises InvalidQueryError, or InvalidCursorError of `cursors`."""
-    _refuse_unknown(parameters, endpoint)
+    asked = {name: values[-1] for name, values in parameters.items()}
+    _refuse_unknown(asked, endpoint)
     cursor = after = None
-    if text := _last(parameters, "cursor"):
-        cursor, value = cursors.unpack(text, endpoint)
+    if asked.get("cursor"):
+        cursor, value = cursors.unpack(asked["cursor"], endpoint)
         path = endpoint.sorts[cursor.sort_by_column]
         after = sort_key(endpoint, value, str(cursor.id_value), path)
-    sort, order = _order(parameters, endpoint, cursor)
-    low, high, matches = _conditions(parameters, endpoint, endpoint.sorts[sort])
+    sort, order = _order(asked, endpoint, cursor)
+    path = endpoint.sorts[sort]
+    ranges = _ranges(asked, endpoint)
+    low, high = ranges.pop(path, (None, None))
+    matches = [_within(other, *bounds) for other, bounds in ranges.items()]
+    matches += _choices(parameters, endpoint)
     return Query(
-        Selection(endpoint.sorts[sort], order == "desc", low, high, after, tuple(matches)),
+        Selection(path, order == "desc", low, high, after, tuple(matches)),
         sort,
         order,
-        _number(parameters, "limit", DEFAULT_LIMIT, least=1),
-        _number(parameters, "skip", 0, least=0),
-        _flag(parameters, "countOnly"),
-        _flag(parameters, "skipCount"),
+        _number(asked, "limit", DEFAULT_LIMIT, least=1),
+        _number(asked, "skip", 0, least=0),
+        _flag(asked, "countOnly"),
+        _flag(asked, "skipCount"),
     )
 
 
-def _last(parameters: Parameters, name: str) -> str | None:
-    values = parameters.get(name)
-    return values[-1] if values else None
-
-
-def _refuse_unknown(parameters: Parameters, endpoint: Endpoint) -> None:
-    known = {*_COMMON, *endpoint.lists, *endpoint.booleans, *endpoint.ignored}
-    if endpoint is ACTIVITIES:
-        known.add("includeHidden")
-    for name in parameters:
+def _refuse_unknown(asked: Mapping[str, str], endpoint: Endpoint) -> None:
+    known = {*_COMMON, *endpoint.lists, *endpoint.booleans, *endpoint.flags}
+    for name in asked:
         prefix, _, comparison = name.partition("__")
         is_range = prefix in endpoint.times and comparison in endpoint.comparisons
         if name not in known and not is_range:
@@ -87,9 +80,9 @@ def _refuse_unknown(parameters: Parameters, endpoint: Endpoint) -> None:
 
 
 def _order(
-    parameters: Parameters, endpoint: Endpoint, cursor: cursors.Cursor | None
+    asked: Mapping[str, str], endpoint: Endpoint, cursor: cursors.Cursor | None
 ) -> tuple[str, str]:
-    sort, order = _last(parameters, "sortBy"), _last(parameters, "sortOrder")
+    sort, order = asked.get("sortBy"), asked.get("sortOrder")
     if sort is not None and sort not in endpoint.sorts:
         raise InvalidQueryError(f"sortBy: Not a valid choice: {sort}")
     if order not in {None, "asc", "desc"}:
@@ -101,20 +94,16 @@ def _order(
     return sort or "id", order or ("desc" if endpoint.newest_first else "asc")
 
 
-def _conditions(
-    parameters: Parameters, endpoint: Endpoint, sort_path: str
-) -> tuple[int | None, int | None, list[Match]]:
+def _ranges(asked: Mapping[str, str], endpoint: Endpoint) -> dict[str, tuple[int, int]]:
+    """The inclusive bounds of each path that is compared."""
     ranges: dict[str, tuple[int, int]] = {}
-    for name in parameters:
+    for name, text in asked.items():
         prefix, _, comparison = name.partition("__")
         if comparison:
-            path = endpoint.times[prefix]
-            low, high = _range(name, comparison, _last(parameters, name) or "")
-            so_far = ranges.get(path, (0, _FOREVER))
-            ranges[path] = max(low, so_far[0]), min(high, so_far[1])
-    low_high = ranges.pop(sort_path, (None, None))
-    matches = [_within(path, *bounds) for path, bounds in ranges.items()]
-    return *low_high, [*matches, *_choices(parameters, endpoint), *_defaults(parameters, endpoint)]
+            low, high = _range(name, comparison, text)
+            so_far = ranges.get(endpoint.times[prefix], (0, _FOREVER))
+            ranges[endpoint.times[prefix]] = max(low, so_far[0]), min(high, so_far[1])
+    return ranges
 
 
 def _range(name: str, comparison: str, text: str) -> tuple[int, int]:
@@ -135,50 +124,42 @@ def _within(path: str, low: int, high: int) -> Match:
 
 
 def _choices(parameters: Parameters, endpoint: Endpoint) -> list[Match]:
-    texts = [
-        _among(path, _csv(parameters, n)) for n, path in endpoint.lists.items() if n in parameters
-    ]
-    return texts + [
-        _among(path, _booleans(parameters, n))
-        for n, path in endpoint.booleans.items()
-        if n in parameters
-    ]
-
-
-def _defaults(parameters: Parameters, endpoint: Endpoint) -> list[Match]:
-    """Rows that only those see who ask for them."""
-    if endpoint is ACTIVITIES:
-        if _flag(parameters, "includeHidden"):
-            return []
-        return [lambda values: values["activityType"] not in HIDDEN]
-    absent = [n for n in ("isDecommissioned", "isUninstalled") if n in endpoint.booleans]
-    return [_among(n, frozenset(("False",))) for n in absent if n not in parameters]
+    chosen = {
+        path: _listed(parameters, name)
+        for name, path in endpoint.lists.items()
+        if name in parameters
+    }
+    for name in endpoint.booleans:
+        if name in parameters:
+            chosen[name] = frozenset(part.capitalize() for part in _listed(parameters, name))
+            if not chosen[name] <= {"True", "False"}:
+                raise InvalidQueryError(f"{name}: Not a valid boolean")
+        elif name in endpoint.hidden:
+            chosen[name] = frozenset(("False",))
+    matches = [_among(path, choices) for path, choices in chosen.items()]
+    asked = {name: values[-1] for name, values in parameters.items()}
+    if "includeHidden" in endpoint.flags and not _flag(asked, "includeHidden"):
+        matches.append(lambda values: values["activityType"] not in _HIDDEN_TYPES)
+    return matches
 
 
 def _among(path: str, choices: frozenset[str]) -> Match:
     return lambda values: str(values[path]) in choices
 
 
-def _csv(parameters: Parameters, name: str) -> frozenset[str]:
+def _listed(parameters: Parameters, name: str) -> frozenset[str]:
     return frozenset(part.strip() for text in parameters[name] for part in text.split(","))
 
 
-def _booleans(parameters: Parameters, name: str) -> frozenset[str]:
-    choices = frozenset(part.capitalize() for part in _csv(parameters, name))
-    if not choices <= {"True", "False"}:
-        raise InvalidQueryError(f"{name}: Not a valid boolean")
-    return choices
-
-
-def _flag(parameters: Parameters, name: str) -> bool:
-    text = (_last(parameters, name) or "false").lower()
+def _flag(asked: Mapping[str, str], name: str) -> bool:
+    text = asked.get(name, "false").lower() or "false"
     if text not in {"true", "false"}:
         raise InvalidQueryError(f"{name}: Not a valid boolean")
     return text == "true"
 
 
-def _number(parameters: Parameters, name: str, default: int, *, least: int) -> int:
-    text: Any = _last(parameters, name)
+def _number(asked: Mapping[str, str], name: str, default: int, *, least: int) -> int:
+    text: Any = asked.get(name)
     if text is None:
         return default
     if not text.isdecimal() or not least <= int(text) <= MAX_LIMIT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from itertools import islice
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -22,14 +22,6 @@ if TYPE_CHECKING:
 
 _YEAR: Final = timedelta(days=365)
 _DAY: Final = timedelta(days=1)
-
-
-class Page(NamedTuple):
-    """Consecutive items of a selection, where they end, and whether more follow."""
-
-    items: list[Item]
-    end: Key | None
-    has_more: bool
 
 
 class World:
@@ -129,14 +121,12 @@ class World:
         with self.lock:
             self._indexes[endpoint].put([self._item(endpoint, record) for record in records])
 
-    def page(self, endpoint: Name, selection: Selection, *, skip: int, limit: int) -> Page:
-        """At most `limit` items after the first `skip`."""
+    def page(
+        self, endpoint: Name, selection: Selection, *, skip: int, limit: int
+    ) -> list[tuple[Item, Key]]:
+        """At most `limit` items after the first `skip`, and where they stand."""
         with self.lock:
-            index = self._indexes[endpoint]
-            found = index.select(selection)
-            items = list(islice(found, skip, skip + limit))
-            end = index.key(items[-1], selection.sort) if items else None
-            return Page(items, end, next(found, None) is not None)
+            return list(islice(self._indexes[endpoint].select(selection), skip, skip + limit))
 
     def total(self, endpoint: Name, selection: Selection, stop: int) -> int:
         """How many items a selection has, up to `stop`."""

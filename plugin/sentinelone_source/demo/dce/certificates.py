@@ -9,15 +9,12 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from sentinelone_source.errors import ConfigError
+from sentinelone_source.errors import AZURE_EXTRA, ConfigError
 
 if TYPE_CHECKING:
     from cryptography import x509
 
-MISSING: Final = (
-    "TLS needs the package cryptography, which comes with the extra azure: "
-    "pip install 'sentinelone-source[azure]'"
-)
+MISSING: Final = f"TLS needs the package cryptography; {AZURE_EXTRA}"
 _LIFE: Final = timedelta(days=30)
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
 _EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
