@@ -1,4 +1,4 @@
-"""Whether a console accepts the token, what a 401 is about, and the wait for another token."""
+"""Whether a console accepts the token: what a 401 is about, and the wait for another token."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class _Verdict(NamedTuple):
 
 
 class Access:
-    """One console's token, and the latest word of each endpoint about it.
+    """One console's token, and whether each endpoint accepts it.
 
     Args:
         name: the console's, for the log.
@@ -49,19 +49,19 @@ class Access:
         self._under_way: dict[asyncio.Task[Any], str] = {}
         self._deciding = asyncio.Lock()
 
-    async def granted(self) -> None:
+    async def wait_until_allowed(self) -> None:
         """Returns at once, unless the console has refused the token for all endpoints."""
         await self._open.wait()
 
-    async def follow(self, endpoint: str, request: Coroutine[Any, Any, T]) -> T:
-        """Await a request, which others may wait for to hear what it says of the token."""
+    async def track(self, endpoint: str, request: Coroutine[Any, Any, T]) -> T:
+        """Await a request; others may wait for what its answer says about the token."""
         task = asyncio.create_task(request)
         self._under_way[task] = endpoint
         task.add_done_callback(self._under_way.pop)
         return await task
 
-    def heard(self, endpoint: str, stamp: object, *, accepted: bool) -> None:
-        """An endpoint has accepted the token of this stamp, or not."""
+    def record(self, endpoint: str, stamp: object, *, accepted: bool) -> None:
+        """Keep whether an endpoint accepts the token of this stamp."""
         self._verdicts[endpoint] = _Verdict(stamp, time.monotonic(), accepted)
 
     def is_outdated(self, stamp: object) -> bool:
@@ -101,11 +101,11 @@ class Access:
         is_old = verdict.at < (sent if verdict.accepted else sent - _RECENT)
         return None if is_old else verdict.accepted
 
-    def lost(self, endpoint: str, error: Refused) -> None:
-        """Say that one endpoint refuses the token while others accept it."""
-        self._say(error, endpoint=endpoint, next_try="in an hour")
+    def log_refusal(self, endpoint: str, error: Refused) -> None:
+        """Log that one endpoint refuses the token while others accept it."""
+        self._log_refused(error, endpoint=endpoint, next_try="in an hour")
 
-    async def regained(self, error: Refused) -> None:
+    async def wait_for_another_token(self, error: Refused) -> None:
         """Wait for another token, loudly and slowly; all feeds of the console wait with us."""
         if not self._open.is_set():
             await self._open.wait()
@@ -113,12 +113,12 @@ class Access:
         self._open.clear()
         try:
             seconds = self._timings.token_refused
-            self._say(error, next_try=f"in {seconds:.0f} s")
+            self._log_refused(error, next_try=f"in {seconds:.0f} s")
             await self._changed(error.stamp, seconds)
         finally:
             self._open.set()
 
-    async def rest(self, endpoint: str, seconds: float) -> None:
+    async def wait_before_retry(self, endpoint: str, seconds: float) -> None:
         """Wait; if the endpoint has refused the token, no longer than until there is another."""
         verdict = self._verdicts.get(endpoint)
         if verdict is None or verdict.accepted:
@@ -131,7 +131,7 @@ class Access:
         while (left := until - time.monotonic()) > 0 and not self.is_outdated(stamp):
             await asyncio.sleep(min(left, self._timings.token_look))
 
-    def _say(self, error: Refused, next_try: str, **about: str) -> None:
+    def _log_refused(self, error: Refused, next_try: str, **about: str) -> None:
         _log.error(
             "refused",
             console=self._name,

@@ -59,8 +59,8 @@ class Console:
         self.requests: dict[tuple[str, str], int] = {}
         self.answered = False
         self.expiry = Expiry(settings, self.post, timings)
-        self._session = ConsoleClient(settings, timings)
-        self._access = Access(settings.name, self._session.token, endpoints, timings)
+        self._client = ConsoleClient(settings, timings)
+        self._access = Access(settings.name, self._client.token, endpoints, timings)
         self._limits = limits
         self._page_sizes: dict[str, PageSize] = {}
         self.patience = patience
@@ -68,11 +68,11 @@ class Console:
 
     def check_token(self) -> None:
         """Raise ConfigError if there is no token."""
-        self._session.token.value()
+        self._client.token.value()
 
     async def rest(self, endpoint: str, seconds: float) -> None:
         """Wait before an endpoint is asked again; after a 401, a changed token ends the wait."""
-        await self._access.rest(endpoint, seconds)
+        await self._access.wait_before_retry(endpoint, seconds)
 
     async def fetch(self, endpoint: str, params: dict[str, str]) -> Response:
         """One page, with fewer records than wanted while the console fails at so many.
@@ -84,7 +84,7 @@ class Console:
         asked = size.of(wanted)
         try:
             params = params | {"limit": str(asked)}
-            answer = await self._request(endpoint, self._session.get, params)
+            answer = await self._request(endpoint, self._client.get, params)
         except Overloaded:
             size.failed(asked, wanted)
             raise
@@ -93,7 +93,7 @@ class Console:
 
     async def post(self, endpoint: str, document: Any) -> Response:
         """One document sent, when the limits allow it. Raises what `ConsoleClient.get` raises."""
-        return await self._request(endpoint, self._session.post, document)
+        return await self._request(endpoint, self._client.post, document)
 
     async def _request(self, endpoint: str, call: Callable[..., Response], what: Any) -> Response:
         """A request with a token that is not refused; one whose token has changed is made again.
@@ -102,7 +102,7 @@ class Console:
             FeedRefused: also for a 401 of this endpoint alone.
         """
         while True:
-            await self._access.granted()
+            await self._access.wait_until_allowed()
             sent = time.monotonic()
             try:
                 return await self._send(endpoint, call, what)
@@ -113,15 +113,15 @@ class Console:
                     endpoint, error.stamp, sent, self._probe
                 ):
                     raise
-                self._access.lost(endpoint, error)
+                self._access.log_refusal(endpoint, error)
                 refusal = FeedRefused(f"{error}, though other endpoints accept it")
                 refusal.http_status = error.http_status
                 raise refusal from None
 
     async def _probe(self, endpoint: str) -> None:
-        """Ask for as little as possible; what it says of the token is all that counts."""
+        """Ask an endpoint for one record, to learn whether it accepts the token."""
         try:
-            await self._send(endpoint, self._session.get, {"limit": "1"})
+            await self._send(endpoint, self._client.get, {"limit": "1"})
         except SourceError:
             return
 
@@ -133,32 +133,32 @@ class Console:
 
         def work() -> Response:
             nonlocal stamp
-            stamp = self._session.token.stamp()
+            stamp = self._client.token.stamp()
             return call(endpoint, what)
 
         try:
-            answer = await self._access.follow(endpoint, in_thread(work))
+            answer = await self._access.track(endpoint, in_thread(work))
         except ConfigError as error:  # the token was there when we started
             raise Refused(str(error), stamp) from None
         except SourceError as error:
             if isinstance(error, Throttled):
                 limit.close(min(error.retry_after or 0.0, LONGEST_OBEYED))
             self._count(endpoint, error.http_status)
-            self._heard(endpoint, stamp, error)
+            self._record(endpoint, stamp, error)
             raise
         self._count(endpoint, 200)
-        self._heard(endpoint, stamp, None)
+        self._record(endpoint, stamp, None)
         return answer
 
-    def _heard(self, endpoint: str, stamp: object, error: SourceError | None) -> None:
-        """Keep what an answer says of the token, if it is the API's."""
+    def _record(self, endpoint: str, stamp: object, error: SourceError | None) -> None:
+        """Keep what the API says about the token."""
         if isinstance(error, Refused):
             error.stamp = stamp
-            self._access.heard(endpoint, stamp, accepted=False)
+            self._access.record(endpoint, stamp, accepted=False)
             return
         is_about_us = isinstance(error, FeedRefused | BadRequest | CursorLost)
         if error is None or (is_about_us and error.http_status in (400, 403)):
-            self._access.heard(endpoint, stamp, accepted=True)
+            self._access.record(endpoint, stamp, accepted=True)
             self.answered = True
 
     def pages(self, endpoint: str, query: Query) -> Paginator:
@@ -172,7 +172,7 @@ class Console:
 
     async def regain(self, refused: Refused) -> None:
         """Wait for a token that the console accepts, loudly and slowly."""
-        await self._access.regained(refused)
+        await self._access.wait_for_another_token(refused)
 
     def _page_size(self, endpoint: str) -> PageSize:
         if endpoint not in self._page_sizes:

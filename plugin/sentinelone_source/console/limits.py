@@ -23,12 +23,14 @@ class Limit:
         self._level = float(burst)
         self._filled_at = time.monotonic()
         self._closed_until = 0.0
+        self._turn = asyncio.Lock()
 
     async def take(self) -> None:
-        """Wait for one permission."""
-        while (wait := self._wait()) > 0:
-            await asyncio.sleep(wait)
-        self._level -= 1
+        """Wait for one permission, in the order of asking."""
+        async with self._turn:  # one waiter looks at the clock, however many there are
+            while (wait := self._wait()) > 0:
+                await asyncio.sleep(wait)
+            self._level -= 1
 
     def close(self, seconds: float) -> None:
         """Give no permission for so long: the console said so."""
