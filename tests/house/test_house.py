@@ -1,10 +1,12 @@
-"""The rooms of the house: who may know whom, and what every one of them keeps to."""
+"""The rooms of the package: what each may import, as docs/explanation/architecture.md says."""
 
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,31 +15,11 @@ import sentinelone_source
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = Path(sentinelone_source.__file__).parent
-COMMON = {"errors", "times", "timings", "worker_threads", "toml", "http", "secret_file", "jwt"}
-MAY_KNOW = {
-    "errors": set(),
-    "times": set(),
-    "timings": set(),
-    "http": {"errors", "times", "timings", "config"},
-    "worker_threads": set(),
-    "toml": {"errors"},
-    "memory": set(),
-    "secret_file": {"errors"},
-    "jwt": set(),
-    "telemetry": COMMON | {"config", "console", "feed", "handover"},
-    "config": COMMON,
-    "mapping": COMMON,
-    "console": COMMON | {"config"},
-    "handover": COMMON | {"config"},
-    "replay": COMMON | {"azure", "handover", "mapping"},
-    "feed": COMMON | {"console", "mapping", "handover"},
-    "service": COMMON | {"config", "console", "feed", "memory"},
-    "assembly": COMMON
-    | {"config", "console", "mapping", "feed", "handover", "service", "telemetry"},
-    "azure": COMMON | {"config", "console", "mapping"},
-    "template": COMMON | {"mapping"},
-    "doctor": COMMON | {"azure", "config", "console", "feed", "mapping", "template"},
-    "demo": COMMON | {"config", "assembly", "service", "telemetry", "mapping"},
+PAGE = (ROOT / "docs/explanation/architecture.md").read_text()
+EVERYWHERE = {"errors", "times", "timings"}
+MAY_IMPORT = {
+    room: set(re.findall(r"`(\w+)`", others))
+    for room, others in re.findall(r"^\| `(\w+)` \| [^|]+ \|([^|]*)\|$", PAGE, re.MULTILINE)
 }
 NETWORK = {"requests", "urllib3", "socket", "http", "ssl"}
 
@@ -59,29 +41,45 @@ def modules(room: str) -> list[Path]:
     return sorted(folder.rglob("*.py")) if folder.is_dir() else [PACKAGE / f"{room}.py"]
 
 
-@pytest.mark.parametrize("room", sorted(MAY_KNOW))
-def test_rooms_know_only_their_neighbours(room: str) -> None:
-    """An import against the direction of the data: a record's way through the house has a loop."""
-    for path in modules(room):
-        known = {
+def imported_rooms(room: str) -> dict[str, set[str]]:
+    """The other rooms that each module of a room imports."""
+    return {
+        path.name: {
             name.split(".")[1]
             for name in imports(path)
             if name.startswith("sentinelone_source.") and name != "sentinelone_source.__version__"
         }
-        assert known <= MAY_KNOW[room] | {room}, path.name
+        - {room}
+        for path in modules(room)
+    }
 
 
-@pytest.mark.parametrize("room", ["mapping", "feed", "config"])
+@pytest.mark.parametrize("room", sorted(MAY_IMPORT))
+def test_rooms_import_only_what_the_page_allows(room: str) -> None:
+    """A room imports the rooms of its row in docs/explanation/architecture.md, and no other."""
+    for module, rooms in imported_rooms(room).items():
+        assert rooms <= MAY_IMPORT[room] | EVERYWHERE, module
+
+
+def test_rooms_form_no_circle() -> None:
+    """The rooms can be put in an order in which each imports only earlier ones."""
+    graph = {room: set().union(*imported_rooms(room).values()) for room in MAY_IMPORT}
+    assert {"feed", "cli"} <= set(TopologicalSorter(graph).static_order())
+    assert [room for room, others in graph.items() if "demo" in others] == ["cli"]
+    assert not any("cli" in others for others in graph.values())
+
+
+@pytest.mark.parametrize("room", ["mapping", "feed", "config", "template"])
 def test_no_network_where_none_belongs(room: str) -> None:
-    """A room that has no business on the network opens a connection of its own."""
+    """A room that does no networking imports no network library."""
     for path in modules(room):
         assert not {name.split(".")[0] for name in imports(path)} & NETWORK, path.name
 
 
-def test_every_room_has_its_rules() -> None:
-    """A new room of which nobody said whom it may know."""
+def test_every_room_has_a_row() -> None:
+    """Every folder and module of the package is a room of the page."""
     rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert rooms - {"__init__", "__main__", "__pycache__", "mappings", "cli"} == set(MAY_KNOW)
+    assert rooms - {"__init__", "__main__", "__pycache__", "mappings"} == set(MAY_IMPORT)
 
 
 def test_tests_say_what_breaks() -> None:
