@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.feed.state import State
-from sentinelone_source.mapping.spec.files import built_in_folder, load_mappings
+from sentinelone_source.mapping.spec.files import built_in_folder
 from support.processes import logs_of
-from support.tenancy import NAMES, lines
+from support.tenancy import NAMES, lines, mapper_of
 
 if TYPE_CHECKING:
     from cli.conftest import Call
@@ -112,7 +112,7 @@ def test_rewind_of_every_feed(tenancy: Tenancy, call: Call) -> None:
 
 
 def _position(name: str, record: dict[str, Any]) -> datetime:
-    members = load_mappings()[name].ordering.position.members
+    members = mapper_of(name).mapping.ordering.position.members
     text = reduce(lambda value, member: value[member], members, record)
     return datetime.fromisoformat(str(text))
 

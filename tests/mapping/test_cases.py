@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mapping.helpers import page_of, run
-from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.spec.files import load_mappings
+from support.tenancy import mapper_of
 
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("cases/*/*.json"))
@@ -23,11 +22,6 @@ ENOUGH = {"threats": 12, "activities": 12, "agents": 6, "alerts": 6, "groups": 6
 def read(path: Path) -> dict[str, Any]:
     case: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return case
-
-
-@cache
-def mapper_of(name: str) -> Mapper:
-    return Mapper(load_mappings()[name])
 
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,9 +103,15 @@ class Tenancy:
         return {line for name in names for line in lines(name, self.world.all(name))}
 
 
+@cache
+def mapper_of(name: str) -> Mapper:
+    """The mapper of a built-in mapping."""
+    return Mapper(load_mappings()[name])
+
+
 def lines(name: str, records: list[dict[str, Any]]) -> list[bytes]:
     """The lines that records make."""
-    mapper = Mapper(load_mappings()[name])
+    mapper = mapper_of(name)
     page = mapper.open(msgspec.json.encode({"data": records, "pagination": {"nextCursor": None}}))
     pieces = b"".join(piece for batch in mapper.lines(page) for piece in batch.pieces)
     return pieces.split(b"\n")[:-1]
