@@ -85,7 +85,7 @@ def _drain(mapper: Mapper, page: bytes) -> None:
 
 
 def _ours(mapper: Mapper, page: bytes) -> list[bytes]:
-    return [piece for batch in mapper.lines(mapper.open(page)) for piece in batch.pieces]
+    return [piece.data for piece in mapper.lines(mapper.open(page))]
 
 
 def _orjson(page: bytes) -> list[bytes]:

@@ -16,8 +16,7 @@ def main(name: str, file: str) -> None:
     mapper = Mapper(load_mappings()[name])
     with open(1, "wb") as out:
         for body in _pages(Path(file)):
-            for batch in mapper.lines(mapper.open(body)):
-                out.writelines(batch.pieces)
+            out.writelines(piece.data for piece in mapper.lines(mapper.open(body)))
 
 
 def _pages(path: Path) -> Iterator[bytes]:

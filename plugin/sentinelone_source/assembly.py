@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from sentinelone_source.config import Settings, check_feed_names
 from sentinelone_source.console.console import Console
@@ -16,17 +15,14 @@ from sentinelone_source.feed.settling import Settling
 from sentinelone_source.feed.state import State
 from sentinelone_source.feed.sweep import Plan
 from sentinelone_source.handover.dead_letters import DeadLetters
-from sentinelone_source.handover.stdout import Stdout
-from sentinelone_source.handover.way import Way
+from sentinelone_source.handover.sink import Sink
+from sentinelone_source.handover.stdout import StdoutSink
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.spec.files import find_mapping, load_mappings
 from sentinelone_source.mapping.spec.model import Mapping
 from sentinelone_source.service import Beside, Service
 from sentinelone_source.times import SECOND
 from sentinelone_source.timings import DEFAULTS, Timings
-
-if TYPE_CHECKING:
-    from sentinelone_source.handover.http import Pace
 
 
 @contextlib.contextmanager
@@ -35,7 +31,6 @@ def assemble(
     tables: Sequence[str],
     *,
     once: bool,
-    pace: Pace | None = None,
     timings: Timings = DEFAULTS,
 ) -> Iterator[Service]:
     """Build a service from settings; the state is held until the end of the `with`.
@@ -44,8 +39,7 @@ def assemble(
         settings: the configuration.
         tables: names of tables or mappings to restrict the feeds to; empty for all enabled.
         once: one sweep of every feed.
-        pace: how long to wait between tries of the hand-over by HTTP.
-        timings: how long to wait for anything else.
+        timings: how long to wait for what.
 
     Raises:
         ConfigError: the configuration does not hold what running needs.
@@ -62,10 +56,10 @@ def assemble(
     consoles = _consoles(settings, mappings, patience, timings)
     state = State(settings.state_path)
     try:
-        way, settle = _way(settings, patience, pace, timings)
-        settling = Settling(state, way, settle)
+        sink, settle = _sink(settings, patience, timings)
+        settling = Settling(state, sink, settle)
         dead_letters = DeadLetters(settings.state_path)
-        context = FeedContext(way, settling, state, dead_letters)
+        context = FeedContext(sink, settling, state, dead_letters)
         feeds = [
             Feed(console, mapper, plan(settings, mapper.mapping), context)
             for mapper in map(Mapper, mappings)
@@ -97,20 +91,18 @@ def _beside(
         yield [*beside, heartbeat.run]
 
 
-def _way(
-    settings: Settings, patience: float | None, pace: Pace | None, timings: Timings
-) -> tuple[Way, float]:
-    """The way to the shipper, and the seconds until what went there is settled."""
+def _sink(settings: Settings, patience: float | None, timings: Timings) -> tuple[Sink, float]:
+    """The sink of all rows, and the seconds until what went there is settled."""
     if settings.handover.to == "stdout":
-        return Stdout(patience=patience), settings.settle
+        return StdoutSink(patience=patience), settings.settle
     from sentinelone_source.handover.client import ShipperClient
-    from sentinelone_source.handover.http import Http
+    from sentinelone_source.handover.http import HttpSink
 
     try:
         client = ShipperClient(settings.handover, patience, timings)
     except ConfigError as error:
         raise ConfigError(f"{settings.source}: {error}") from None
-    return Http(client, patience=patience, pace=pace), 0.0
+    return HttpSink(client, patience=patience, timings=timings), 0.0
 
 
 def _selected(settings: Settings, tables: Sequence[str]) -> list[Mapping]:

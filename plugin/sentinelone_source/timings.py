@@ -23,6 +23,10 @@ class Timings:
         expiry_unanswered: until a console is asked again that gave no answer to that.
         shipper_connect: for a connection to the shipper.
         shipper_answer: for its answer: Vector answers when Azure has taken the rows.
+        shipper_first_retry: before a batch is sent again; doubled for each further time.
+        shipper_longest_retry: the most that this grows to.
+        shipper_postpone: until a line that is refused alone is left for later.
+        shipper_probe: for a connection to the shipper, to say whether the source is ready.
         shipper_idle: until a connection that nobody uses is closed; Fluent Bit logs an error for
             each that is idle for 10.
         azure_connect: for a connection to Azure.
@@ -44,6 +48,10 @@ class Timings:
     expiry_unanswered: float = 900.0
     shipper_connect: float = 10.0
     shipper_answer: float = 600.0
+    shipper_first_retry: float = 0.2
+    shipper_longest_retry: float = 30.0
+    shipper_postpone: float = 60.0
+    shipper_probe: float = 0.5
     shipper_idle: float = 2.0
     azure_connect: float = 10.0
     azure_answer: float = 30.0

@@ -25,7 +25,7 @@ def mapper_rows(mapping: Mapping, records: list[dict[str, Any]]) -> list[dict[st
     """The rows that a mapping makes of API records."""
     mapper = Mapper(mapping)
     page = mapper.open(json.dumps({"data": records}).encode())
-    lines = b"".join(b"".join(batch.pieces) for batch in mapper.lines(page)).splitlines()
+    lines = b"".join(piece.data for piece in mapper.lines(page)).splitlines()
     assert not page.dead
     return [json.loads(line) for line in lines]
 

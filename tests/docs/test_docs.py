@@ -23,7 +23,7 @@ from sentinelone_source.config import load_settings
 from sentinelone_source.demo.dce.faults import Fault
 from sentinelone_source.demo.dce.show import surroundings
 from sentinelone_source.handover.dead_letters import DeadLetters
-from sentinelone_source.handover.stdout import Stdout
+from sentinelone_source.handover.stdout import StdoutSink
 from sentinelone_source.mapping.rows.convert import TYPES
 from sentinelone_source.mapping.spec import schema
 from sentinelone_source.mapping.spec.files import load_mappings
@@ -180,7 +180,7 @@ def test_log_events() -> None:
 
 def test_metrics(tmp_path: Path) -> None:
     """A metric that nobody can look up, or a documented one, an alert on it even, that is gone."""
-    source = Source(DeadLetters(tmp_path), [], [], Stdout(), {})
+    source = Source(DeadLetters(tmp_path), [], [], StdoutSink(), {})
     families = [*source.collect(), *ProcessCollector(registry=None).collect()]
     endings = {"counter": "_total", "info": "_info"}
     exposed = {

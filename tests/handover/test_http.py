@@ -15,8 +15,8 @@ from structlog.testing import capture_logs
 from sentinelone_source.config import Handover
 from sentinelone_source.errors import ConfigError, ReaderGone
 from sentinelone_source.handover.client import ShipperClient
-from sentinelone_source.handover.http import Http, Pace
-from sentinelone_source.handover.way import Receipt
+from sentinelone_source.handover.http import HttpSink
+from sentinelone_source.handover.sink import Receipt
 from sentinelone_source.timings import Timings
 from sentinelone_source.worker_threads import in_thread
 from support.in_http import Fault, InHttp, hang, lost_answer, reset, status
@@ -44,18 +44,21 @@ def lines(first: int, last: int) -> list[bytes]:
     return [b'{"_table":"T_CL","n":%d}\n' % number for number in range(first, last)]
 
 
-def way_to(
+def sink_to(
     shipper: InHttp, patience: float | None = None, postpone: float = 60, **settings: str
-) -> Http:
-    """The way to a shipper's listener, with waits too short to matter."""
-    listener = ShipperClient(Handover(to=shipper.url, **settings), patience)
-    return Http(listener, patience=patience, pace=Pace(0.001, 0.01, postpone))
+) -> HttpSink:
+    """The sink for a shipper's listener, with waits too short to matter."""
+    timings = Timings(
+        shipper_first_retry=0.001, shipper_longest_retry=0.01, shipper_postpone=postpone
+    )
+    client = ShipperClient(Handover(to=shipper.url, **settings), patience)
+    return HttpSink(client, patience=patience, timings=timings)
 
 
-async def hand_over(way: Http, mapping: str, *batches: list[bytes]) -> Receipt:
+async def hand_over(sink: HttpSink, mapping: str, *batches: list[bytes]) -> Receipt:
     """Take the batches of a page, and send them."""
-    send = await way.take(mapping, batches)
-    return await send()
+    sending = await sink.write(mapping, batches)
+    return await sending
 
 
 def bounded(work: Coroutine[Any, Any, Any]) -> Any:
@@ -74,8 +77,8 @@ def numbers(shipper: InHttp, mapping: str = "") -> list[int]:
 
 def test_what_a_batch_looks_like(shipper: InHttp) -> None:
     """A listener that takes tags from paths, and JSON only, cannot route or read our batches."""
-    way = way_to(shipper)
-    assert bounded(hand_over(way, "threats", lines(0, 5), lines(5, 7))) == TAKEN
+    sink = sink_to(shipper)
+    assert bounded(hand_over(sink, "threats", lines(0, 5), lines(5, 7))) == TAKEN
     assert numbers(shipper, "threats.") == list(range(7))
     for post in shipper.posts:
         assert re.fullmatch(r"sentinelone\.threats\.\w+", post.tag)
@@ -86,14 +89,14 @@ def test_what_a_batch_looks_like(shipper: InHttp) -> None:
 
 def test_names_that_no_tag_can_have(shipper: InHttp) -> None:
     """Rows of a mapping of one's own get a tag that no route of the shipper matches."""
-    bounded(hand_over(way_to(shipper), "my threats.v2", lines(0, 1)))
+    bounded(hand_over(sink_to(shipper), "my threats.v2", lines(0, 1)))
     assert shipper.posts[0].tag.startswith("sentinelone.my_threats_v2.")
 
 
 def test_every_attempt_has_a_tag_of_its_own(shipper: InHttp) -> None:
     """Two attempts share a chunk, which becomes larger than what Azure takes."""
     shipper.script = [status("", 503, times=3), lost_answer("", times=2)]
-    bounded(hand_over(way_to(shipper), "threats", lines(0, 3)))
+    bounded(hand_over(sink_to(shipper), "threats", lines(0, 3)))
     tags = [post.tag for post in shipper.posts]
     assert len(tags) == len(set(tags)) == 6
 
@@ -110,7 +113,7 @@ def test_every_attempt_has_a_tag_of_its_own(shipper: InHttp) -> None:
 def test_trouble_that_passes(shipper: InHttp, fault: Fault) -> None:
     """A listener in trouble for a moment loses rows, or gets them in another order."""
     shipper.script = [Fault(**vars(fault))]
-    assert bounded(hand_over(way_to(shipper), "threats", lines(0, 4), lines(4, 9))) == TAKEN
+    assert bounded(hand_over(sink_to(shipper), "threats", lines(0, 4), lines(4, 9))) == TAKEN
     assert numbers(shipper) == list(range(9))
 
 
@@ -119,7 +122,7 @@ def test_nobody_listens(shipper: InHttp) -> None:
     shipper.stop()
 
     async def work() -> None:
-        sending = asyncio.ensure_future(hand_over(way_to(shipper), "threats", lines(0, 4)))
+        sending = asyncio.ensure_future(hand_over(sink_to(shipper), "threats", lines(0, 4)))
         await asyncio.sleep(1)
         assert not sending.done()
         shipper.start()
@@ -132,7 +135,7 @@ def test_nobody_listens(shipper: InHttp) -> None:
 def test_the_answer_is_lost(shipper: InHttp) -> None:
     """What was stored without our knowing is not sent again, or the rest of the page is lost."""
     shipper.script = [lost_answer("")]
-    bounded(hand_over(way_to(shipper), "threats", lines(0, 3), lines(3, 5)))
+    bounded(hand_over(sink_to(shipper), "threats", lines(0, 3), lines(3, 5)))
     assert numbers(shipper) == [0, 1, 2, 0, 1, 2, 3, 4]
 
 
@@ -153,7 +156,7 @@ def test_a_refused_line_is_at_fault_when_another_of_its_table_passes(
         REFUSED.replace(b"d", b"d%d" % n) if n in bad else line
         for n, line in enumerate(lines(0, 9))
     ]
-    refused, postponed = bounded(hand_over(way_to(shipper, postpone=postpone), "threats", made))
+    refused, postponed = bounded(hand_over(sink_to(shipper, postpone=postpone), "threats", made))
     assert sorted(line for line, _ in refused) == [made[number] for number in bad]
     assert all("HTTP 400" in reason for _, reason in refused)
     assert postponed == []
@@ -165,9 +168,9 @@ def test_the_only_line_of_a_page_is_judged_when_it_comes_again(shipper: InHttp) 
     shipper.refuses = b"refused"
 
     async def work() -> list[Receipt]:
-        way = way_to(shipper, postpone=0)
+        sink = sink_to(shipper, postpone=0)
         pages = [REFUSED], [REFUSED], lines(0, 1), [REFUSED]
-        return [await hand_over(way, "threats", page) for page in pages]
+        return [await hand_over(sink, "threats", page) for page in pages]
 
     first, second, other, third = bounded(work())
     assert first == second == Receipt([], [0])
@@ -180,19 +183,19 @@ def test_one_table_is_refused_beside_others(shipper: InHttp) -> None:
     shipper.script = [status("sentinelone.threats", 400, times=None)]
 
     async def work() -> None:
-        way = way_to(shipper)
-        waiting = asyncio.ensure_future(hand_over(way, "threats", lines(0, 4)))
+        sink = sink_to(shipper)
+        waiting = asyncio.ensure_future(hand_over(sink, "threats", lines(0, 4)))
         with capture_logs() as logs:
             while len([post for post in shipper.posts if post.status == 400]) < 20:
-                await hand_over(way, "agents", lines(0, 1))
-        assert way.waits.refused == {"threats"}
+                await hand_over(sink, "agents", lines(0, 1))
+        assert sink.backpressure.refused == {"threats"}
         [said] = [log for log in logs if log["event"] == "table_refused"]
         assert (said["feed"], said["table"]) == ("threats", "T_CL")
         shipper.script = []
         refused, postponed = await waiting
         again = [[lines(0, 4)[n] for n in postponed]] if postponed else []
-        later = await hand_over(way, "threats", *again)
-        assert [*refused, *later.refused, *later.postponed, *way.waits.refused] == []
+        later = await hand_over(sink, "threats", *again)
+        assert [*refused, *later.refused, *later.postponed, *sink.backpressure.refused] == []
 
     bounded(work())
     assert sorted(numbers(shipper, "threats")) == [0, 1, 2, 3]
@@ -203,11 +206,11 @@ def test_another_console_shows_that_the_table_is_taken(shipper: InHttp) -> None:
     shipper.refuses = b"refused"
 
     async def work() -> Receipt:
-        way = way_to(shipper)
-        sending = asyncio.ensure_future(hand_over(way, "threats", [REFUSED]))
-        while not way.waits.refused:
+        sink = sink_to(shipper)
+        sending = asyncio.ensure_future(hand_over(sink, "threats", [REFUSED]))
+        while not sink.backpressure.refused:
             await asyncio.sleep(0)
-        await hand_over(way, "threats", lines(0, 1))
+        await hand_over(sink, "threats", lines(0, 1))
         return await sending
 
     [(line, _)], postponed = bounded(work())
@@ -221,7 +224,7 @@ def test_full_disk(shipper: InHttp) -> None:
 
     async def work() -> None:
         sending = asyncio.ensure_future(
-            hand_over(way_to(shipper), "threats", lines(0, 4), lines(4, 8))
+            hand_over(sink_to(shipper), "threats", lines(0, 4), lines(4, 8))
         )
         while len([post for post in shipper.posts if post.status == 400]) < 9:
             await asyncio.sleep(0.01)
@@ -238,15 +241,15 @@ def test_other_feeds_go_on(shipper: InHttp) -> None:
     shipper.script = [status("sentinelone.threats", 503, times=None)]
 
     async def work() -> None:
-        way = way_to(shipper)
-        waiting = asyncio.ensure_future(hand_over(way, "threats", lines(0, 3)))
-        await hand_over(way, "agents", lines(0, 3))
+        sink = sink_to(shipper)
+        waiting = asyncio.ensure_future(hand_over(sink, "threats", lines(0, 3)))
+        await hand_over(sink, "agents", lines(0, 3))
         assert not waiting.done()
-        assert list(way.waits.waiting) == ["threats"]
-        assert way.waits.waited["agents"] > 0
+        assert list(sink.backpressure.waiting) == ["threats"]
+        assert sink.backpressure.waited["agents"] > 0
         shipper.script = []
         await waiting
-        assert not way.waits.waiting
+        assert not sink.backpressure.waiting
 
     bounded(work())
     assert numbers(shipper, "threats") == numbers(shipper, "agents") == [0, 1, 2]
@@ -256,14 +259,14 @@ def test_patience_ends(shipper: InHttp) -> None:
     """`run --once` never ends when the shipper stays away."""
     shipper.stop()
     with pytest.raises(ReaderGone, match="nobody listens"):
-        bounded(hand_over(way_to(shipper, patience=0.5), "threats", lines(0, 3)))
+        bounded(hand_over(sink_to(shipper, patience=0.5), "threats", lines(0, 3)))
 
 
 def test_no_answer_within_patience(shipper: InHttp) -> None:
     """`run --once` never ends when the shipper takes rows and says nothing."""
     shipper.script = [hang("", times=None)]
     with pytest.raises(ReaderGone, match="no answer"):
-        bounded(hand_over(way_to(shipper, patience=0.5), "threats", lines(0, 3)))
+        bounded(hand_over(sink_to(shipper, patience=0.5), "threats", lines(0, 3)))
 
 
 @pytest.mark.parametrize("kind", ["token", "basic"])
@@ -280,7 +283,7 @@ def test_a_secret_that_changes(shipper: InHttp, kind: str, tmp_path: Path) -> No
 
     async def work() -> None:
         sending = asyncio.ensure_future(
-            hand_over(way_to(shipper, **settings), "threats", lines(0, 3))
+            hand_over(sink_to(shipper, **settings), "threats", lines(0, 3))
         )
         while not shipper.posts:
             await asyncio.sleep(0.01)
@@ -295,7 +298,7 @@ def test_a_secret_that_changes(shipper: InHttp, kind: str, tmp_path: Path) -> No
 def test_a_secret_that_is_missing(shipper: InHttp, tmp_path: Path) -> None:
     """A wrong path is found out at the first row, and not at the start."""
     with pytest.raises(ConfigError, match=r"token file .*/none: cannot be read"):
-        way_to(shipper, token_file=str(tmp_path / "none"))
+        sink_to(shipper, token_file=str(tmp_path / "none"))
 
 
 def test_idle_connections_are_closed() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sentinelone_source.errors import ReaderGone
-from sentinelone_source.handover.stdout import Stdout
+from sentinelone_source.handover.stdout import StdoutSink
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -50,12 +50,12 @@ def test_several_feeds(pipe: tuple[int, int]) -> None:
         while data := os.read(reading, rng.randrange(1, 50_000)):
             got.extend(data)
 
-    async def give(stdout: Stdout, name: str) -> None:
+    async def give(stdout: StdoutSink, name: str) -> None:
         for batch in batches[name]:
             await stdout.give(batch)
 
     async def work() -> None:
-        stdout = Stdout(writing)
+        stdout = StdoutSink(writing)
         await asyncio.gather(*(give(stdout, name) for name in batches))
 
     reader = threading.Thread(target=read)
@@ -72,13 +72,13 @@ def test_several_feeds(pipe: tuple[int, int]) -> None:
 
 def test_nothing(pipe: tuple[int, int]) -> None:
     """A page without a new row is a write that fails."""
-    asyncio.run(Stdout(pipe[1]).give([]))
+    asyncio.run(StdoutSink(pipe[1]).give([]))
 
 
 def test_reader_is_there(pipe: tuple[int, int]) -> None:
     """A reader that is there, with a full pipe or an empty one, counts as gone."""
     reading, writing = pipe
-    stdout = Stdout(writing)
+    stdout = StdoutSink(writing)
     stdout.check()
     os.set_blocking(writing, False)
     with suppress(BlockingIOError):
@@ -91,7 +91,7 @@ def test_reader_is_there(pipe: tuple[int, int]) -> None:
 def test_reader_has_gone(pipe: tuple[int, int]) -> None:
     """Rows are settled that nobody can read any more."""
     reading, writing = pipe
-    stdout = Stdout(writing)
+    stdout = StdoutSink(writing)
     asyncio.run(stdout.give([b"unread\n"]))
     os.close(reading)
     with pytest.raises(ReaderGone, match="the reader has gone"):
@@ -105,13 +105,13 @@ def test_reader_goes_in_mid_write(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     threading.Timer(0.2, os.close, [reading]).start()
     with pytest.raises(ReaderGone):
-        asyncio.run(Stdout(writing).give([b"x" * 1_000_000]))
+        asyncio.run(StdoutSink(writing).give([b"x" * 1_000_000]))
 
 
 def test_patience(pipe: tuple[int, int]) -> None:
     """`run --once` waits for ever for a shipper that does not read."""
     with pytest.raises(ReaderGone, match="nobody read for 0 seconds"):
-        asyncio.run(Stdout(pipe[1], patience=0.2).give([b"x" * 1_000_000]))
+        asyncio.run(StdoutSink(pipe[1], patience=0.2).give([b"x" * 1_000_000]))
     os.close(pipe[0])
     until(lambda: not writing(), "the end of the write")
 

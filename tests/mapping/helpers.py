@@ -47,15 +47,14 @@ def record(**members: Any) -> dict[str, Any]:
 def run(
     mapper: Mapper, body: bytes, known: Known | None = None
 ) -> tuple[Page, list[dict[str, Any]]]:
-    """The page with its account, and its rows; checks what holds of every batch."""
+    """The page with its account, and its rows; checks what holds of every piece."""
     page = mapper.open(body)
     rows: list[dict[str, Any]] = []
-    for batch in mapper.lines(page, known):
-        data = b"".join(batch.pieces)
-        assert len(data) == batch.size <= 900_000
+    for data, number in mapper.lines(page, known):
+        assert len(data) <= 900_000
         assert data.endswith(b"\n")
         lines = data[:-1].split(b"\n")
-        assert len(lines) == batch.rows
+        assert len(lines) == number
         rows += [json.loads(line, parse_float=Decimal) for line in lines]
     return page, rows
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from mapping.helpers import ALL, mapper, page_of, record, rows_of, run
+from sentinelone_source.handover.batches import MAX_BATCH, pack
 
 
 def nest(levels: int, inner: str = "1") -> str:
@@ -157,7 +158,8 @@ def test_batches_are_full_and_in_order(size: int) -> None:
     records = [record(value="x" * size, n=n) for n in range(count)]
     numbers = mapper({"No": {"path": "$.n", "type": "long"}, "Value": "$.value"})
     page = numbers.open(page_of(*records))
-    batches = list(numbers.lines(page))
+    batches = list(pack(numbers.lines(page)))
+    assert all(batch.size == sum(map(len, batch.pieces)) <= MAX_BATCH for batch in batches)
     assert all(batch.size > 700_000 for batch in batches[:-1])
     assert sum(batch.rows for batch in batches) == count
     lines = b"".join(piece for batch in batches for piece in batch.pieces).splitlines()

@@ -112,8 +112,8 @@ def test_pretty_printed_pages(indent: int | str | None, newline: str) -> None:
     plain = {"Json": ALL["Json"], "Dynamic": ALL["Dynamic"]}
     for columns in (plain, {**plain, "All": {"path": "$..e", "type": "json"}}):
         opened = mapper(columns).open(body)
-        (batch,) = mapper(columns).lines(opened)
-        line = b"".join(batch.pieces).splitlines()[0]
+        (piece,) = mapper(columns).lines(opened)
+        line = piece.data.splitlines()[0]
         wanted = json.dumps(value, separators=(",", ":"))
         assert f'"Dynamic":{wanted}'.encode() in line
         assert json.loads(line)["Json"] == wanted

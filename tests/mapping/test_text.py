@@ -109,8 +109,8 @@ def test_broken_text_where_no_column_looks() -> None:
 def test_nul_stays_an_escape() -> None:
     """A NUL byte in a line ends the text for readers written in C."""
     page = mapper({"Value": "$.value"}).open(page_of(record(value="a\0b")))
-    (batch,) = mapper({"Value": "$.value"}).lines(page)
-    assert rb'"a\u0000b"' in b"".join(batch.pieces)
+    (piece,) = mapper({"Value": "$.value"}).lines(page)
+    assert rb'"a\u0000b"' in piece.data
 
 
 def test_line_separators_do_not_tear_lines() -> None:

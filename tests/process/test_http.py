@@ -13,8 +13,8 @@ import pytest
 
 from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
-from sentinelone_source.handover.http import Pace
-from sentinelone_source.mapping.rows.limits import MAX_LINE
+from sentinelone_source.handover.batches import MAX_BATCH
+from sentinelone_source.timings import Timings
 from support.in_http import InHttp, hang, lost_answer, status
 from support.living import living
 from support.scraping import Scraper, listening
@@ -54,7 +54,7 @@ def test_all_tables(tenancy: Tenancy, shipper: InHttp) -> None:
     assert arrived(shipper) == Counter(shown(tenancy))
     for tag, rows in shipper.rows.items():
         assert {row["_table"] for row in rows} == {TABLES[tag.split(".")[1]]}  # type: ignore[index]
-    assert max(post.size for post in shipper.posts) <= MAX_LINE
+    assert max(post.size for post in shipper.posts) <= MAX_BATCH
     assert tenancy.once("--to", shipper.url).lines == []
     assert arrived(shipper) == Counter(shown(tenancy))
 
@@ -166,8 +166,11 @@ def test_the_last_row_of_its_table_is_refused(
     shipper.refuses = record["id"].encode()
 
     async def work() -> None:
+        timings = Timings(
+            shipper_first_retry=0.001, shipper_longest_retry=0.01, shipper_postpone=0.02
+        )
         settings = load_settings(tenancy.config, {"SENTINELONE_SOURCE_TO": shipper.url})
-        with assemble(settings, ["threats"], once=False, pace=Pace(0.001, 0.01, 0.02)) as service:
+        with assemble(settings, ["threats"], once=False, timings=timings) as service:
             stop = asyncio.Event()
             running = asyncio.ensure_future(service.run_until(stop))
             [feed] = service.feeds

@@ -113,7 +113,7 @@ def lines(name: str, records: list[dict[str, Any]]) -> list[bytes]:
     """The lines that records make."""
     mapper = mapper_of(name)
     page = mapper.open(msgspec.json.encode({"data": records, "pagination": {"nextCursor": None}}))
-    pieces = b"".join(piece for batch in mapper.lines(page) for piece in batch.pieces)
+    pieces = b"".join(piece.data for piece in mapper.lines(page))
     return pieces.split(b"\n")[:-1]
 
 

@@ -57,9 +57,8 @@ def _map(mapper: Mapper, bodies: Iterable[bytes]) -> None:
     dropped = 0
     for body in bodies:
         page = mapper.open(body)
-        for batch in mapper.lines(page):
-            for piece in batch.pieces:
-                sys.stdout.buffer.write(piece)
+        for piece in mapper.lines(page):
+            sys.stdout.buffer.write(piece.data)
         for dead in page.dead:
             _log().warning("dead_letter", reason=dead.reason, id=dead.id)
         dropped += page.dropped

@@ -9,7 +9,7 @@ from typing import Self
 from sentinelone_source.feed.settling import Settling
 from sentinelone_source.feed.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
-from sentinelone_source.handover.way import Way
+from sentinelone_source.handover.sink import Sink
 
 
 class MemorySlot:
@@ -42,7 +42,7 @@ class FeedContext:
         unpacking: held by the feed whose page is unpacked, until it has a slot.
     """
 
-    sink: Way
+    sink: Sink
     settling: Settling
     state: State
     dead_letters: DeadLetters

@@ -23,7 +23,7 @@ from sentinelone_source.feed.lag import OVERDUE, seconds_behind
 from sentinelone_source.feed.settling import Rows
 from sentinelone_source.feed.sweep import Plan, Sweep
 from sentinelone_source.handover.dead_letters import DeadLetter, record_json
-from sentinelone_source.handover.way import Refusal
+from sentinelone_source.handover.sink import Refusal
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Dead, Page
 from sentinelone_source.mapping.page_reader import NotAPage, peek_cursor
@@ -155,9 +155,9 @@ class Feed:
     async def _hand_over(self, sweep: Sweep, page: Page, slot: MemorySlot) -> None:
         """Make the page's new rows, bring them to the shipper, and settle what became of them."""
         hand = PageInHand(page, sweep, partial(self._state.known, self._number))
-        send = await self._context.sink.take(self.name, hand.batches(self._mapper))
+        sending = await self._context.sink.write(self.name, hand.batches(self._mapper))
         slot.release()
-        refused, postponed = await send()
+        refused, postponed = await sending
         hand.postpone(postponed)
         buried = await self._write_dead_letters(page.dead, refused)
         self.counts.add(hand.counts(buried, len(refused)))

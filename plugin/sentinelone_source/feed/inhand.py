@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterator
 from sentinelone_source.feed.counts import Counts
 from sentinelone_source.feed.settling import Rows
 from sentinelone_source.feed.sweep import Sweep
+from sentinelone_source.handover.batches import pack
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
 
@@ -37,7 +38,7 @@ class PageInHand:
 
     def batches(self, mapper: Mapper) -> Iterator[list[bytes]]:
         """Make the lines of new rows; when they are made, the page's records are let go."""
-        for batch in mapper.lines(self._page, self._known):
+        for batch in pack(mapper.lines(self._page, self._known)):
             self._counts.rows += batch.rows
             self._counts.bytes += batch.size
             yield batch.pieces

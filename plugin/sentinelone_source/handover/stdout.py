@@ -5,18 +5,18 @@ from __future__ import annotations
 import asyncio
 import os
 import select
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 
 from sentinelone_source.errors import ReaderGone
-from sentinelone_source.handover.waits import Waits
-from sentinelone_source.handover.way import Sending, all_taken
+from sentinelone_source.handover.backpressure import Backpressure
+from sentinelone_source.handover.sink import Receipt, all_taken
 from sentinelone_source.worker_threads import in_thread
 
 _MOST_PIECES = 512
 """Of one `writev`; Linux takes 1024."""
 
 
-class Stdout:
+class StdoutSink:
     """The one writer of a file descriptor: whole batches, one after another.
 
     Args:
@@ -28,14 +28,14 @@ class Stdout:
         self._descriptor = descriptor
         self._patience = patience
         self._turn = asyncio.Lock()
-        self.waits = Waits()
+        self.backpressure = Backpressure()
 
-    async def take(self, mapping: str, batches: Iterable[list[bytes]]) -> Sending:
+    async def write(self, mapping: str, batches: Iterable[list[bytes]]) -> Awaitable[Receipt]:
         """Write lines at once, so that a page's are not in memory together."""
         for pieces in batches:
-            with self.waits.of(mapping):
+            with self.backpressure.of(mapping):
                 await self.give(pieces)
-        return all_taken
+        return all_taken()
 
     async def give(self, pieces: list[bytes]) -> None:
         """Write lines; returns when all of them are written.

@@ -8,7 +8,7 @@ import time
 
 import structlog
 
-from sentinelone_source.handover.waits import AGAIN
+from sentinelone_source.handover.backpressure import AGAIN
 
 _MOST_DOUBTS = 1000
 """Refused lines that are remembered; one that is forgotten needs another witness."""
@@ -17,7 +17,7 @@ _TABLE = re.compile(rb'"_table":"(\w+)"')
 _log = structlog.get_logger()
 
 
-class Table:
+class TableState:
     """The rows of one mapping, from all consoles.
 
     A refused line is at fault only if another line of its table, the witness, is taken after it was

@@ -82,10 +82,10 @@ def explain(mapper: Mapper, pages: Iterable[bytes]) -> Explanation:
     taken = _Taken(mapper.mapping)
     for body in pages:
         page = mapper.open(body)
-        for batch in mapper.lines(page):
-            for line in b"".join(batch.pieces).splitlines():
+        for piece in mapper.lines(page):
+            for line in piece.data.splitlines():
                 filled.update(_members(line).keys())
-            counts["rows"] += batch.rows
+            counts["rows"] += piece.rows
         counts.update(records=len(page.records), dropped=page.dropped, dead=len(page.dead))
         misfits += page.misfits
         for record in _readable(mapper.raws(page)):

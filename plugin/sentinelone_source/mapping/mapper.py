@@ -15,7 +15,7 @@ from sentinelone_source.mapping.numbers import UNREADABLE
 from sentinelone_source.mapping.page import Dead, Known, Page
 from sentinelone_source.mapping.page_reader import CURSOR, NotAPage, PageReader
 from sentinelone_source.mapping.rows.fast_values import NEEDS_INTERPRETER, mend_surrogates
-from sentinelone_source.mapping.rows.lines import Batch, Piece, encode, pack, row_type
+from sentinelone_source.mapping.rows.lines import Piece, encode, row_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,17 +97,15 @@ class Mapper:
         raws, cursor = self._open_raw(body)
         return Page(body, [self._tolerant.decode(raw) for raw in raws], cursor, raws)
 
-    def lines(self, page: Page, known: Known | None = None) -> Iterator[Batch]:
-        """Make the page's rows, in batches of whole lines; the page keeps account.
+    def lines(self, page: Page, known: Known | None = None) -> Iterator[Piece]:
+        """Make the page's rows, in pieces of whole lines; the page keeps account.
+
+        It goes through the page in strides, so that rows are encoded while they are warm.
 
         Args:
             page: as it was opened.
             known: tells duplicates; None makes a row of every record, however often it is there.
         """
-        return pack(self._pieces(page, known))
-
-    def _pieces(self, page: Page, known: Known | None) -> Iterator[Piece]:
-        """Go through a page in strides: rows are encoded while they are warm."""
         total = len(page.records)
         seen: set[str] = set()
         for start in range(0, total, _STRIDE):

@@ -106,7 +106,7 @@ class LineParser:
             page = mapper.open(page_of(mapper.mapping, [record]))
         except NotAPage as error:
             raise Skippable(f"not JSON: {error}") from None
-        line = b"".join(piece for batch in mapper.lines(page) for piece in batch.pieces)
+        line = b"".join(piece.data for piece in mapper.lines(page))
         if page.dead:
             raise Skippable(page.dead[0].reason)
         return _without_table(line) if line else None

@@ -22,7 +22,7 @@ from sentinelone_source import __version__
 from sentinelone_source.console.console import Console
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.handover.dead_letters import DeadLetters
-from sentinelone_source.handover.way import Way
+from sentinelone_source.handover.sink import Sink
 from sentinelone_source.http.server import Reply
 
 PREFIX = "sentinelone_source_"
@@ -40,7 +40,7 @@ class Source(Collector):
         dead_letters: how much there is of them.
         feeds: and what they count.
         consoles: and what was asked of them.
-        way: to the shipper.
+        sink: that takes the rows.
         intervals: by mapping, seconds between two sweeps.
     """
 
@@ -49,13 +49,13 @@ class Source(Collector):
         dead_letters: DeadLetters,
         feeds: Sequence[Feed],
         consoles: Sequence[Console],
-        way: Way,
+        sink: Sink,
         intervals: Mapping[str, float],
     ) -> None:
         self.dead_letters = dead_letters
         self.feeds = feeds
         self.consoles = consoles
-        self.way = way
+        self.sink = sink
         self.intervals = intervals
         self._waited: dict[str, float] = {}
 
@@ -71,12 +71,12 @@ class Source(Collector):
 
     def waiting(self) -> dict[str, float]:
         """By mapping, how long the hand-over under way has been waiting."""
-        began, now = self.way.waits.waiting, time.monotonic()
+        began, now = self.sink.backpressure.waiting, time.monotonic()
         return {name: max(0.0, now - began.get(name, now)) for name in self.intervals}
 
     def waited(self) -> dict[str, float]:
         """By mapping, time spent handing over; never less than it was."""
-        done = self.way.waits.waited.copy()
+        done = self.sink.backpressure.waited.copy()
         for name, going_on in self.waiting().items():
             so_far = done.get(name, 0.0) + going_on
             self._waited[name] = max(self._waited.get(name, 0.0), so_far)
@@ -112,7 +112,7 @@ def _last_success(source: Source) -> Samples:
 
 def _refused(source: Source) -> Samples:
     tables = {feed.name: feed.table for feed in source.feeds}
-    refused = source.way.waits.refused
+    refused = source.sink.backpressure.refused
     return [((name, table), float(name in refused)) for name, table in tables.items()]
 
 

@@ -52,7 +52,7 @@ def serve_telemetry(address: Address, source: Source, where: str) -> Iterator[He
         ConfigError: nothing can listen there.
     """
     heartbeat = Heartbeat()
-    health = Health(heartbeat, source.consoles, source.way.unreachable)
+    health = Health(heartbeat, source.consoles, source.sink.unreachable)
     metrics = Exposition(source)
     pages = {"/healthz": health.live, "/readyz": health.ready, "/metrics": metrics.page}
     server = Server("telemetry", address, serve_pages(pages), where)

@@ -1,4 +1,4 @@
-"""Rows as lines: NDJSON, in batches that every way to the shipper takes whole."""
+"""Rows as lines: NDJSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sentinelone_source.mapping.rows.limits import MAX_COLUMN, MAX_LINE, cut_col
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from sentinelone_source.mapping.spec.model import Mapping
 
@@ -20,14 +20,6 @@ class Piece(NamedTuple):
     """Some whole lines."""
 
     data: bytes
-    rows: int
-
-
-class Batch(NamedTuple):
-    """Whole lines of one table in pieces, at most 900,000 bytes together."""
-
-    pieces: list[bytes]
-    size: int
     rows: int
 
 
@@ -78,18 +70,3 @@ def _line(row: msgspec.Struct, cut: Counter[str]) -> bytes:
         cut_columns(row, cut)
         line = encode_lines([row])
     return line
-
-
-def pack(pieces: Iterable[Piece]) -> Iterator[Batch]:
-    """Put pieces together, in order, as far as the limit goes; nothing is copied."""
-    batch: list[bytes] = []
-    size = rows = 0
-    for piece in pieces:
-        if size + len(piece.data) > MAX_LINE:
-            yield Batch(batch, size, rows)
-            batch, size, rows = [], 0, 0
-        batch.append(piece.data)
-        size += len(piece.data)
-        rows += piece.rows
-    if rows:
-        yield Batch(batch, size, rows)

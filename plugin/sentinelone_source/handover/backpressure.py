@@ -17,7 +17,7 @@ AGAIN = 60.0
 _log = structlog.get_logger()
 
 
-class Waits:
+class Backpressure:
     """The hand-overs that are going on.
 
     Attributes:

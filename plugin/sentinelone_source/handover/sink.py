@@ -1,11 +1,11 @@
-"""What every way to the shipper can do."""
+"""What every way to hand rows over can do."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 from typing import NamedTuple, Protocol
 
-from sentinelone_source.handover.waits import Waits
+from sentinelone_source.handover.backpressure import Backpressure
 
 
 class Refusal(NamedTuple):
@@ -28,15 +28,11 @@ class Receipt(NamedTuple):
     postponed: list[int]
 
 
-Sending = Callable[[], Awaitable[Receipt]]
-"""Brings what was taken to the shipper."""
-
-
-class Way(Protocol):
+class Sink(Protocol):
     """Takes whole lines to the shipper."""
 
     @property
-    def waits(self) -> Waits:
+    def backpressure(self) -> Backpressure:
         """The hand-overs that are going on."""
 
     def check(self) -> None:
@@ -45,12 +41,12 @@ class Way(Protocol):
     def unreachable(self) -> str:
         """Why no row can be handed over now; empty if that is not known. Any thread may ask."""
 
-    async def take(self, mapping: str, batches: Iterable[list[bytes]]) -> Sending:
+    async def write(self, mapping: str, batches: Iterable[list[bytes]]) -> Awaitable[Receipt]:
         """Take the lines of a page; when it returns, the page itself may be forgotten.
 
         Args:
             mapping: whose rows they are.
-            batches: each of whole lines in pieces, at most 900,000 bytes together.
+            batches: each of whole lines in pieces, at most one request.
 
         Returns:
             what to await for the rows to be handed over, as far as can be known.
@@ -61,5 +57,5 @@ class Way(Protocol):
 
 
 async def all_taken() -> Receipt:
-    """For a way that has handed over what it took."""
+    """For a sink that has handed over what was written."""
     return Receipt([], [])
