@@ -31,6 +31,11 @@ class Timings:
             each that is idle for 10.
         azure_connect: for a connection to Azure.
         azure_answer: for each part of its answer.
+        ingestion_answer: for the answer to rows; Azure's client would wait for 300.
+        azure_token_again: between two requests for a token: a platform may give the same one twice.
+        azure_token_first_retry: before a token is requested again; doubled each time.
+        azure_token_longest_retry: the most that this grows to.
+        broker_answer: for the first token of the broker; Fluent Bit's engine blocks meanwhile.
         served_connection: that a connection to our own servers may last.
         smaller_pages: until a console that failed at large pages is asked for larger ones again.
     """
@@ -55,6 +60,11 @@ class Timings:
     shipper_idle: float = 2.0
     azure_connect: float = 10.0
     azure_answer: float = 30.0
+    ingestion_answer: float = 60.0
+    azure_token_again: float = 30.0
+    azure_token_first_retry: float = 1.0
+    azure_token_longest_retry: float = 30.0
+    broker_answer: float = 4.0
     served_connection: float = 10.0
     smaller_pages: float = 600.0
 

@@ -25,6 +25,7 @@ from sentinelone_source.azure.credential import Token
 from sentinelone_source.azure.token_refresher import TokenRefresher
 from sentinelone_source.config.azure import CLOUDS
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
+from sentinelone_source.timings import Timings
 from support.tenancy import TOKEN
 from support.waiting import until
 
@@ -190,7 +191,7 @@ def test_entra_refuses(cloud: Cloud) -> None:
         until(lambda: ask(url)[0] == 200)
 
 
-SOON = {"least_wait": 0.02, "first_retry": 0.01}
+SOON = Timings(azure_token_again=0.02, azure_token_first_retry=0.01)
 
 
 def test_refreshed_ahead() -> None:
@@ -202,7 +203,7 @@ def test_refreshed_ahead() -> None:
         made.append(Token(str(len(made)), int(time.time()) + 200, None))
         return made[-1]
 
-    with TokenRefresher(fetch, **SOON) as refresher:
+    with TokenRefresher(fetch, SOON) as refresher:
         assert refresher.take(5).value
         until(lambda: len(made) > 3)
         assert refresher.take(5).expires_on - time.time() > token_refresher.LEAST_LIFE
@@ -218,7 +219,7 @@ def test_entra_is_down_when_it_is_time() -> None:
             raise Unavailable("down")
         return Token("good", int(time.time()) + 230, None)
 
-    with TokenRefresher(fetch, **SOON) as refresher:
+    with TokenRefresher(fetch, SOON) as refresher:
         until(lambda: len(calls) > 3)
         assert refresher.take(0).value == "good"
 
@@ -232,7 +233,7 @@ def test_token_that_ends_soon() -> None:
         return Token("short", int(time.time()) + 60, None)
 
     with (
-        TokenRefresher(fetch, **SOON) as refresher,
+        TokenRefresher(fetch, SOON) as refresher,
         pytest.raises(SourceError, match=r"no more|no token yet"),
     ):
         refresher.take(0.5)

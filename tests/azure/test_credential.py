@@ -14,6 +14,7 @@ from doubles.azure_faults import hang, refuse, reset
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.config.azure import CLOUDS, Identity
 from sentinelone_source.errors import ConfigError, Unavailable
+from sentinelone_source.timings import Timings
 from support.cloud import SECRET, certificate
 from support.processes import surroundings
 
@@ -176,13 +177,13 @@ def test_passing_trouble(cloud: Cloud, where: str, status: int) -> None:
 
 
 @pytest.mark.parametrize("where", ["discovery", "token"])
-def test_no_answer(cloud: Cloud, where: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_answer(cloud: Cloud, where: str) -> None:
     """A hanging or broken connection to Entra ID ends, as a retriable error."""
-    monkeypatch.setattr("sentinelone_source.azure.session.TIMEOUT", (0.5, 0.5))
+    timings = Timings(azure_connect=0.5, azure_answer=0.5)
     cloud.azure.faults.add(reset(where), hang(where, 5))
     for _ in range(2):
         with pytest.raises(Unavailable, match=r"no connection|no answer"):
-            Credential(cloud.settings()).token(SCOPE)
+            Credential(cloud.settings(), timings).token(SCOPE)
 
 
 def test_foreign_certificate(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

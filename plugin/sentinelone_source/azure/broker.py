@@ -1,7 +1,7 @@
 """A token endpoint on loopback: OAuth's client credentials in front, any identity behind.
 
-Fluent Bit knows client secrets and the public cloud only. Its `auth_url` can point here, and it
-works with a managed identity, a workload identity, a certificate, or another cloud.
+Fluent Bit supports only client secrets and the public cloud. With its `auth_url` set to the broker,
+it works with a managed identity, a workload identity, a certificate, or another cloud.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from sentinelone_source.config import is_loopback
 from sentinelone_source.errors import SourceError
 from sentinelone_source.http.server import Reply, Request, Server
 from sentinelone_source.secret_file import SecretFile
+from sentinelone_source.timings import DEFAULTS
 
 if TYPE_CHECKING:
     from sentinelone_source.azure.credential import Token
     from sentinelone_source.config.azure import AzureSettings
 
-PATIENCE = 4.0
-"""Seconds that a request may wait for the first token; Fluent Bit's engine stands still for it."""
 _NO_STORE = (("Cache-Control", "no-store"),)
 _QUIET = 60.0
 """Seconds between two log lines about wrong secrets."""
@@ -40,7 +39,7 @@ class Broker:
     """Answers token requests, for the scope of the configured cloud only.
 
     Args:
-        azure: who we are, where to listen, and which secret to ask for.
+        azure: the identity, the address to listen on, and the secret to check.
         refresher: gives the tokens.
 
     Raises:
@@ -56,13 +55,13 @@ class Broker:
         self._complained = 0.0
 
     def answer(self, request: Request) -> Reply:
-        """The answer to a request, in the words of OAuth."""
+        """The OAuth answer to a request."""
         if request.method != "POST":
-            return _error(405, "invalid_request", "tokens are asked for with POST")
-        if not _is_ours(request.headers.get("Host", "")):
-            return _error(400, "invalid_request", "Host is no loopback address")
+            return _error(405, "invalid_request", "request a token with POST")
+        if not _is_loopback_host(request.headers.get("Host", "")):
+            return _error(400, "invalid_request", "Host is not a loopback address")
         if request.body is None:
-            return _error(400, "invalid_request", "a form of at most 64 KiB is wanted")
+            return _error(400, "invalid_request", "send a form of at most 64 KiB")
         return self._token(request.body)
 
     def _token(self, form: bytes) -> Reply:
@@ -77,7 +76,7 @@ class Broker:
         if _form(form).get("grant_type") != "client_credentials":
             return _error(400, "unsupported_grant_type", "only client_credentials is supported")
         try:
-            token = self._refresher.take(PATIENCE)
+            token = self._refresher.take(DEFAULTS.broker_answer)
         except SourceError as error:
             return _error(503, "temporarily_unavailable", str(error))
         left = int(token.expires_on - time.time())
@@ -146,8 +145,8 @@ def brokering(azure: AzureSettings) -> Iterator[str]:
             server.close()
 
 
-def _is_ours(host: str) -> bool:
-    """Whether we were asked for by a loopback address; a browser may come by another's name."""
+def _is_loopback_host(host: str) -> bool:
+    """Whether a request names a loopback address; a web page sends its own host."""
     try:
         return not host or is_loopback(urlsplit(f"//{host}").hostname or "")
     except ValueError:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import requests
 
 from sentinelone_source.azure.identities import SOURCES
-from sentinelone_source.azure.session import reason
+from sentinelone_source.azure.session import Session
 from sentinelone_source.config.azure import Identity
 from sentinelone_source.errors import AZURE_EXTRA, ConfigError, SourceError, Unavailable
+from sentinelone_source.timings import DEFAULTS, Timings
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken, AccessTokenInfo
@@ -73,19 +74,20 @@ class Credential:
 
     Args:
         azure: the identity.
+        timings: how long to wait for Azure.
 
     Raises:
         ConfigError: the extra is not installed, or something about the identity is missing.
     """
 
-    def __init__(self, azure: AzureSettings) -> None:
+    def __init__(self, azure: AzureSettings, timings: Timings = DEFAULTS) -> None:
         azure.need()
         need_packages()
         self._azure = azure
         self._lock = threading.Lock()
         self._app: Any = None
         self._stamp: object = None
-        self._source = SOURCES[azure.identity](azure)
+        self._source = SOURCES[azure.identity](azure, Session(timings))
 
     def __repr__(self) -> str:
         return f"Credential({self._azure.identity.value})"
@@ -131,7 +133,9 @@ class Credential:
         except SourceError:
             raise
         except (requests.RequestException, OSError) as error:
-            raise Unavailable(f"{self._place}: {reason(error)}{self._elsewhere}") from None
+            raise Unavailable(
+                f"{self._place}: {self._source.web.reason(error)}{self._elsewhere}"
+            ) from None
         except ValueError as error:
             if self._source.web.status in (408, 429):
                 raise Unavailable(f"{self._place}: HTTP {self._source.web.status}") from None

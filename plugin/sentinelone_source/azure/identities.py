@@ -27,9 +27,9 @@ _KEY = re.compile(
 class Application(ABC):
     """An application of Entra ID, by secret, certificate or federated token."""
 
-    def __init__(self, azure: AzureSettings) -> None:
+    def __init__(self, azure: AzureSettings, web: Session) -> None:
         self._azure = azure
-        self.web = Session()
+        self.web = web
 
     def stamp(self) -> object:
         """A value that changes when msal has to be set up again."""
@@ -61,8 +61,8 @@ class Application(ABC):
 class Secret(Application):
     """A client secret, from a file or from `AZURE_CLIENT_SECRET`."""
 
-    def __init__(self, azure: AzureSettings) -> None:
-        super().__init__(azure)
+    def __init__(self, azure: AzureSettings, web: Session) -> None:
+        super().__init__(azure, web)
         self._file = SecretFile(azure.secret_file, "client secret") if azure.secret_file else None
 
     def stamp(self) -> object:
@@ -75,8 +75,8 @@ class Secret(Application):
 class Certificate(Application):
     """A certificate with its key."""
 
-    def __init__(self, azure: AzureSettings) -> None:
-        super().__init__(azure)
+    def __init__(self, azure: AzureSettings, web: Session) -> None:
+        super().__init__(azure, web)
         assert azure.certificate_file is not None
         self._file = SecretFile(azure.certificate_file, "certificate")
 
@@ -105,9 +105,9 @@ class Workload(Application):
 class Managed:
     """The identity of the platform that this program runs on."""
 
-    def __init__(self, azure: AzureSettings) -> None:
+    def __init__(self, azure: AzureSettings, web: Session) -> None:
         self._client_id = azure.client_id
-        self.web = Session()
+        self.web = web
 
     def stamp(self) -> object:
         return None
@@ -131,7 +131,7 @@ class Managed:
         return answer
 
 
-SOURCES: dict[Identity, Callable[[AzureSettings], Application | Managed]] = {
+SOURCES: dict[Identity, Callable[[AzureSettings, Session], Application | Managed]] = {
     Identity.SECRET: Secret,
     Identity.CERTIFICATE: Certificate,
     Identity.WORKLOAD: Workload,

@@ -7,10 +7,11 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.azure.ingestion_errors import TokenRefused, failure
-from sentinelone_source.azure.session import TIMEOUT
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
 from sentinelone_source.http.proxies import proxies_for
+from sentinelone_source.http.reasons import reason
 from sentinelone_source.http.trust import trusted
+from sentinelone_source.timings import DEFAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
     from sentinelone_source.azure.credential import Credential
     from sentinelone_source.config.azure import AzureSettings
 
-READ_TIMEOUT = 60.0
-"""Seconds that Azure may take to answer; Azure's client would wait for 300."""
+_TIMEOUT = (DEFAULTS.azure_connect, DEFAULTS.ingestion_answer)
 
 
 class Ingestion:
@@ -44,8 +44,8 @@ class Ingestion:
             credential,
             credential_scopes=[azure.cloud.scope],
             retry_total=0,
-            connection_timeout=TIMEOUT[0],
-            read_timeout=READ_TIMEOUT,
+            connection_timeout=_TIMEOUT[0],
+            read_timeout=_TIMEOUT[1],
             connection_verify=trusted("", ""),
             use_env_settings=False,
             proxies=proxies_for(azure.endpoint),
@@ -120,11 +120,9 @@ def _body(response: Any) -> bytes:
 def _reason(error: Any) -> str:
     from azure.core import exceptions
 
-    from sentinelone_source.azure.session import reason
-
     inner = getattr(error, "inner_exception", None)
     if isinstance(error, exceptions.ServiceResponseTimeoutError):
-        return f"no answer within {READ_TIMEOUT:.0f} seconds"
+        return f"no answer within {_TIMEOUT[1]:g} seconds"
     if isinstance(error, exceptions.ServiceResponseError):
         return "the answer broke off"
-    return reason(inner) if isinstance(inner, BaseException) else "no connection"
+    return reason(inner, _TIMEOUT) if isinstance(inner, BaseException) else "no connection"

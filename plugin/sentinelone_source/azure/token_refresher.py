@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 import structlog
 
 from sentinelone_source.errors import SourceError, Unavailable
+from sentinelone_source.timings import DEFAULTS, Timings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,10 +18,6 @@ if TYPE_CHECKING:
 
 LEAST_LIFE = 120.0
 """Seconds of validity that a token has left when it is handed out; Fluent Bit needs 67."""
-LEAST_WAIT = 30.0
-"""Seconds between two requests for a token: a platform may return the same one twice."""
-FIRST_RETRY, LONGEST_RETRY = 1.0, 30.0
-"""Seconds until the next try after a failure, doubled for each further one."""
 
 _log = structlog.get_logger()
 
@@ -32,20 +29,12 @@ class TokenRefresher:
 
     Args:
         fetch: gets a token; told whether it must be a new one.
-        least_wait: seconds between two tokens at least.
-        first_retry: seconds until the next try after a failure.
+        timings: how long to wait between requests.
     """
 
-    def __init__(
-        self,
-        fetch: Callable[[bool], Token],
-        *,
-        least_wait: float = LEAST_WAIT,
-        first_retry: float = FIRST_RETRY,
-    ) -> None:
+    def __init__(self, fetch: Callable[[bool], Token], timings: Timings = DEFAULTS) -> None:
         self._fetch = fetch
-        self._least_wait = least_wait
-        self._first_retry = first_retry
+        self._timings = timings
         self._news = threading.Condition()
         self._stopped = threading.Event()
         self._token: Token | None = None
@@ -77,20 +66,20 @@ class TokenRefresher:
         return self._token is not None and self._token.expires_on - time.time() > LEAST_LIFE
 
     def _run(self) -> None:
-        fresh, retry = False, self._first_retry
+        fresh, retry = False, self._timings.azure_token_first_retry
         while not self._stopped.is_set():
             try:
                 token = self._fetch(fresh)
             except SourceError as error:
                 self._failed(error, retry)
-                wait, retry = retry, min(2 * retry, LONGEST_RETRY)
+                wait, retry = retry, min(2 * retry, self._timings.azure_token_longest_retry)
             except Exception:  # noqa: BLE001 - without this thread there are no tokens at all
                 _log.exception("token_failed", error="internal error, please report it")
                 self._failed(Unavailable("internal error"), retry)
-                wait = LONGEST_RETRY
+                wait = self._timings.azure_token_longest_retry
             else:
                 self._came(token)
-                wait, retry, fresh = self._wait(token), self._first_retry, True
+                wait, retry, fresh = self._wait(token), self._timings.azure_token_first_retry, True
             self._stopped.wait(wait)
 
     def _came(self, token: Token) -> None:
@@ -109,4 +98,4 @@ class TokenRefresher:
         """Seconds until a new token should be fetched: before a fifth of its life is left."""
         now = time.time()
         latest = token.expires_on - max(2 * LEAST_LIFE, (token.expires_on - now) / 5)
-        return max(min(token.refresh_on or latest, latest) - now, self._least_wait)
+        return max(min(token.refresh_on or latest, latest) - now, self._timings.azure_token_again)

@@ -11,7 +11,6 @@ import msgspec
 import requests
 
 from sentinelone_source.azure.ingestion_errors import split_advice
-from sentinelone_source.azure.session import reason
 from sentinelone_source.config import is_loopback
 from sentinelone_source.doctor.checks import failed, ok, skipped, warning
 from sentinelone_source.errors import SourceError, Throttled
@@ -36,7 +35,7 @@ def endpoint(azure: AzureSettings, web: Session) -> Check:
         with web.get(azure.endpoint, allow_redirects=False, stream=True):
             pass
     except (requests.RequestException, OSError) as error:
-        found = f"{azure.endpoint}: {reason(error)}"
+        found = f"{azure.endpoint}: {web.reason(error)}"
         return failed(name, found, "check azure.endpoint, the proxy, and the firewall")
     host = urlsplit(azure.endpoint).hostname or ""
     if not (host.endswith(azure.cloud.ingestion) or is_loopback(host)):

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeVar
 import msgspec
 import requests
 
-from sentinelone_source.azure.session import reason
 from sentinelone_source.errors import SourceError
 
 if TYPE_CHECKING:
@@ -63,7 +62,7 @@ class Manager:
                 allow_redirects=False,
             )
         except (requests.RequestException, OSError) as error:
-            raise SourceError(f"{self._base}: {reason(error)}") from None
+            raise SourceError(f"{self._base}: {self._web.reason(error)}") from None
         if answer.status_code in (401, 403):
             raise NotAllowed(f"HTTP {answer.status_code}: this identity may not read it")
         if answer.status_code == 404:
