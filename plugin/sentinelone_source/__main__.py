@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 
 
 def main() -> None:
     """Run the command line; errors become one sentence on stderr and an exit status."""
     _keep_standard_descriptors()
+    _obey_sigterm()
     from sentinelone_source.cli import commands
     from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, SourceError, lacks_descriptors
 
@@ -33,6 +35,15 @@ def _fail(error: str, status: int) -> None:
 
     configure_logs()
     structlog.get_logger().error("failed", error=error, exit_status=status)
+
+
+def _obey_sigterm() -> None:
+    """End by SIGTERM as process 1 of a container too: there the kernel has no default for it.
+
+    Commands that stop in good order replace this handler.
+    """
+    if os.getpid() == 1:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
 
 def _keep_standard_descriptors() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
+from signal import SIGTERM
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,8 +20,6 @@ from support.tenancy import TABLES, TOKEN, table_of
 from support.waiting import LONG, until
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from cli.conftest import Call
     from support.tenancy import Tenancy
 
@@ -138,6 +139,28 @@ def test_demo_console(tenancy: Tenancy) -> None:
             assert running.stop() == 0
         console.terminate()
         assert console.wait(LONG) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "status"), [("demo console --port 0", 0), ("demo --seconds 600", 128 + SIGTERM)]
+)
+def test_process_1(words: str, status: int, tmp_path: Path) -> None:
+    """SIGTERM ends a command that is process 1 of a container."""
+    own_namespace = ["unshare", "--pid", "--fork", "--kill-child"]
+    if shutil.which("unshare") is None or subprocess.call([*own_namespace, "true"]):
+        pytest.skip("no process namespace of one's own")
+    command = [*own_namespace, sys.executable, "-m", "sentinelone_source", *words.split()]
+    said = tmp_path / "said"
+    with said.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, env=surroundings())
+    try:
+        until(lambda: said.stat().st_size > 0, "the command works")
+        children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+        os.kill(int(children), SIGTERM)
+        assert process.wait(LONG) == status
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_status_of_a_refusal(call: Call) -> None:
