@@ -1,79 +1,56 @@
-"""Runs feeds until told to stop."""
+"""Builds the feeds from settings, and runs them until told to stop: where the rooms meet."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
-import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
 import structlog
 
 from sentinelone_source import __version__
-from sentinelone_source.config import Settings
-from sentinelone_source.console.permissions import permission
-from sentinelone_source.errors import (
-    EXIT_FAILED,
-    EXIT_OK,
-    EXIT_REFUSED,
-    BadRequest,
-    CursorLost,
-    Declined,
-    Fatal,
-    FeedRefused,
-    Refused,
-    SourceError,
-    lacks_descriptors,
-)
+from sentinelone_source.config import Settings, check_feed_names
+from sentinelone_source.console.console import Console
+from sentinelone_source.console.limits import Limits
+from sentinelone_source.errors import ConfigError, Fatal
 from sentinelone_source.feed.feed import Feed
-from sentinelone_source.feed.settling import Settling
-from sentinelone_source.feed.state import State
-from sentinelone_source.memory import give_back_large_buffers
+from sentinelone_source.feed.runner import Outcome, exit_status, run_feed
+from sentinelone_source.feed.settlement import FeedContext, Settlement
+from sentinelone_source.feed.state.state import State
+from sentinelone_source.feed.sweep import Plan
+from sentinelone_source.handover.dead_letters import DeadLetters
+from sentinelone_source.handover.sink import Sink
+from sentinelone_source.handover.stdout import StdoutSink
+from sentinelone_source.malloc import give_back_large_buffers
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.spec.files import find_mapping, load_mappings
+from sentinelone_source.mapping.spec.model import Mapping
+from sentinelone_source.times import SECOND
+from sentinelone_source.timings import DEFAULTS, Timings
 
-REFUSED_WAIT = 3600.0
-"""Seconds until a feed is tried again that the console does not permit, or does not understand."""
-STOP_PATIENCE = 4.0
-"""Seconds that a stopping process waits for its reader to take what has been begun."""
-_POSTPONED_WAIT = 10.0
-"""Seconds at most until a feed is swept again whose rows the shipper refused."""
-RESTARTS = 5
-"""How often one sweep begins again because the console lost its cursor."""
-
-Beside = Callable[[], Coroutine[Any, Any, None]]
+BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
 """Something that runs as long as the feeds do, and troubles none of them."""
 
 _log = structlog.get_logger()
 
 
-class Outcome(Enum):
-    """How a feed's one sweep went."""
-
-    DONE = "done"
-    FORBIDDEN = "forbidden"
-    FAILED = "failed"
-    REFUSED = "refused"
-    POSTPONED = "postponed"
-
-
 @dataclass
 class Service:
-    """Everything that runs, put together by `assemble`.
+    """Everything that runs, put together by `build_service`.
 
     Attributes:
-        once: one sweep of every feed; one whose rows the shipper refuses is repeated for `patience`
-            seconds.
+        once: one sweep of every feed.
     """
 
     settings: Settings
     feeds: list[Feed]
-    state: State
-    settling: Settling
+    context: FeedContext
     once: bool
-    patience: float
-    beside: Sequence[Beside] = ()
+    timings: Timings
+    background: Sequence[BackgroundTask] = ()
 
     async def run(self) -> int:
         """Run until done, or stopped by SIGTERM or SIGINT; gives the exit status."""
@@ -92,102 +69,39 @@ class Service:
         _log.info(
             "started",
             version=__version__,
-            state=str(self.state.folder),
+            state=str(self.context.state.folder),
             to=self.settings.handover.to,
             feeds=[f"{feed.console.name}/{feed.name}" for feed in self.feeds],
         )
-        feeds = asyncio.ensure_future(self._tend_all())
-        settling = asyncio.create_task(self.settling.run())
+        feeds = asyncio.gather(*map(self._run_feed, self.feeds))
+        settling = asyncio.create_task(self.context.settlement.run())
         stopped = asyncio.create_task(stop.wait())
-        beside = [asyncio.create_task(run()) for run in self.beside]
+        background = [asyncio.create_task(run()) for run in self.background]
         try:
-            await asyncio.wait({feeds, settling, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            ends: set[asyncio.Future[Any]] = {feeds, settling, stopped}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if settling.done():
                 await settling
             outcomes = await feeds if feeds.done() else []
         finally:
-            await _end(feeds, settling, stopped, *beside)
+            await _end(feeds, settling, stopped, *background)
         await self._finish()
-        return _status(outcomes)
+        return exit_status(outcomes)
 
     async def _finish(self) -> None:
         """Stop in good order: what was written to its end is settled."""
         under_way = [feed.handing_over for feed in self.feeds if feed.handing_over is not None]
         if under_way:
-            done, _ = await asyncio.wait(under_way, timeout=STOP_PATIENCE)
+            done, _ = await asyncio.wait(under_way, timeout=self.timings.stop)
             for page in done:
                 if not page.cancelled() and isinstance(error := page.exception(), Fatal):
                     raise error
-        self.settling.settle_all()
+        self.context.settlement.settle_all()
         _log.info("stopped", rows=sum(feed.counts.rows for feed in self.feeds))
 
-    async def _tend_all(self) -> list[Outcome]:
-        return await asyncio.gather(*(self._tend(feed) for feed in self.feeds))
-
-    async def _tend(self, feed: Feed) -> Outcome:
-        """Sweep one feed, for ever or once; its troubles stay its own."""
-        began = time.monotonic()
-        while True:
-            outcome, wait = await self._sweep(feed)
-            again = outcome is Outcome.POSTPONED and time.monotonic() - began < self.patience
-            if self.once and not again:
-                return outcome
-            if outcome is Outcome.FORBIDDEN:
-                await feed.console.rest(feed.endpoint, wait)
-            else:
-                await asyncio.sleep(wait)
-
-    async def _sweep(self, feed: Feed) -> tuple[Outcome, float]:
+    async def _run_feed(self, feed: Feed) -> Outcome:
         interval = self.settings.feed(feed.name).interval
-        about = {"console": feed.console.name, "feed": feed.name}
-        try:
-            await _restarting(feed)
-        except FeedRefused as error:
-            if error.http_status == 403:
-                about["permission"] = permission(feed.endpoint)
-            _log.error("feed_refused", **about, error=str(error), retry="hourly")
-            return Outcome.FORBIDDEN, max(interval, REFUSED_WAIT)
-        except BadRequest as error:
-            _log.error("feed_not_understood", **about, error=str(error), retry="hourly")
-            return Outcome.FAILED, max(interval, REFUSED_WAIT)
-        except Refused as error:
-            _log.error("refused", **about, error=str(error))
-            return Outcome.REFUSED, interval
-        except Fatal:
-            raise
-        except Exception as error:  # noqa: BLE001 - one feed's defect does not stop the others
-            _failed(error, about)
-            if isinstance(error, Declined):
-                return Outcome.POSTPONED, min(interval, _POSTPONED_WAIT)
-            return Outcome.FAILED, interval
-        return Outcome.DONE, interval
-
-
-def _failed(error: Exception, about: dict[str, str]) -> None:
-    if isinstance(error, SourceError):
-        _log.error("sweep_failed", **about, error=str(error))
-    elif lacks_descriptors(error):
-        _log.error("sweep_failed", **about, error=f"no file descriptor is left: {error}")
-    else:
-        _log.error(
-            "sweep_failed",
-            **about,
-            error="internal error, please report it",
-            exc_info=error,
-        )
-
-
-async def _restarting(feed: Feed) -> None:
-    for left in reversed(range(RESTARTS)):
-        try:
-            await feed.sweep()
-        except CursorLost as error:
-            if not left:
-                raise
-            _log.warning("restart", console=feed.console.name, feed=feed.name, error=str(error))
-            await asyncio.sleep(RESTARTS - left)
-        else:
-            return
+        return await run_feed(feed, interval, self.timings, once=self.once)
 
 
 async def _end(*tasks: asyncio.Future[Any]) -> None:
@@ -196,10 +110,126 @@ async def _end(*tasks: asyncio.Future[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _status(outcomes: Sequence[Outcome]) -> int:
-    if not outcomes:
-        return EXIT_OK
-    if Outcome.REFUSED in outcomes or all(one is Outcome.FORBIDDEN for one in outcomes):
-        return EXIT_REFUSED
-    failed = {Outcome.FAILED, Outcome.POSTPONED}.intersection(outcomes)
-    return EXIT_FAILED if failed else EXIT_OK
+@contextlib.contextmanager
+def build_service(
+    settings: Settings,
+    tables: Sequence[str],
+    *,
+    once: bool,
+    timings: Timings = DEFAULTS,
+) -> Iterator[Service]:
+    """Build a service from settings; the state is held until the end of the `with`.
+
+    Args:
+        settings: the configuration.
+        tables: names of tables or mappings to restrict the feeds to; empty for all enabled.
+        once: one sweep of every feed.
+        timings: how long to wait for what.
+
+    Raises:
+        ConfigError: the configuration does not hold what running needs.
+        StateLocked, StateError: from the state.
+    """
+    if not settings.consoles:
+        raise ConfigError(
+            f"{settings.source}: no console; add [[consoles]] with name, url and token_file, "
+            "or set SENTINELONE_URL and SENTINELONE_TOKEN"
+        )
+    settings.refuse_placeholders()
+    mappings = _selected(settings, tables)
+    patience = timings.once_patience if once else None
+    consoles = _consoles(settings, mappings, patience, timings)
+    state = State(settings.state_path)
+    try:
+        sink, settle = _sink(settings, patience, timings)
+        settlement = Settlement(state, sink, settle)
+        context = FeedContext(sink, settlement, state, DeadLetters(settings.state_path))
+        feeds = [
+            Feed(console, mapper, plan(settings, mapper.mapping), context)
+            for mapper in map(Mapper, mappings)
+            for console in consoles
+        ]
+        with _background(settings, feeds, consoles, context, once) as background:
+            yield Service(settings, feeds, context, once, timings, background)
+    finally:
+        state.close()
+
+
+@contextlib.contextmanager
+def _background(
+    settings: Settings, feeds: list[Feed], consoles: list[Console], context: FeedContext, once: bool
+) -> Iterator[list[BackgroundTask]]:
+    """What runs beside the feeds: it watches tokens, and tells those who ask how we are."""
+    tasks: list[BackgroundTask] = [] if once else [console.expiry.watch for console in consoles]
+    if settings.listen is None:
+        yield tasks
+        return
+    from sentinelone_source.telemetry.metrics import Source
+    from sentinelone_source.telemetry.serve import serve_telemetry
+
+    intervals = {feed.name: settings.feed(feed.name).interval for feed in feeds}
+    source = Source(context.dead_letters, feeds, consoles, context.sink, intervals)
+    with serve_telemetry(
+        settings.listen, source, f"{settings.source}: telemetry.listen"
+    ) as heartbeat:
+        yield [*tasks, heartbeat.run]
+
+
+def _sink(settings: Settings, patience: float | None, timings: Timings) -> tuple[Sink, float]:
+    """The sink of all rows, and the seconds until what went there is settled."""
+    if settings.handover.to == "stdout":
+        return StdoutSink(patience=patience), settings.settle
+    from sentinelone_source.handover.client import ShipperClient
+    from sentinelone_source.handover.http import HttpSink
+
+    try:
+        client = ShipperClient(settings.handover, patience, timings)
+    except ConfigError as error:
+        raise ConfigError(f"{settings.source}: {error}") from None
+    return HttpSink(client, patience=patience, timings=timings), 0.0
+
+
+def _selected(settings: Settings, tables: Sequence[str]) -> list[Mapping]:
+    mappings = load_mappings(settings.mappings_path)
+    check_feed_names(settings, list(mappings))
+    if tables:
+        names = {find_mapping(mappings, table).name for table in tables}
+    else:
+        names = {name for name in mappings if settings.feed(name).enabled}
+    if not names:
+        raise ConfigError(f"{settings.source}: feeds: every feed is switched off")
+    return [mapping for name, mapping in mappings.items() if name in names]
+
+
+def _consoles(
+    settings: Settings, mappings: Sequence[Mapping], patience: float | None, timings: Timings
+) -> list[Console]:
+    endpoints = [mapping.request.path for mapping in mappings]
+    limits: dict[tuple[str, str], Limits] = {}
+    consoles = []
+    for one in settings.consoles:
+        shared = limits.setdefault((one.url, one.token_file or one.token_env), Limits())
+        console = Console(one, shared, endpoints, patience=patience, timings=timings)
+        try:
+            console.check_token()
+        except ConfigError as error:
+            raise ConfigError(f"{settings.source}: consoles.{one.name}: {error}") from None
+        consoles.append(console)
+    return consoles
+
+
+def plan(settings: Settings, mapping: Mapping) -> Plan:
+    """How a feed is swept, by its settings and its mapping's nature."""
+    feed = settings.feed(mapping.name)
+    return Plan(
+        lookback=_micros(feed.lookback),
+        start_back=None if feed.start_back is None else _micros(feed.start_back),
+        start_at=feed.start_at,
+        inventory=mapping.ordering.inventory,
+        rescan=_micros(feed.rescan) if mapping.ordering.rescan else 0,
+        rescan_interval=_micros(feed.rescan_interval),
+    )
+
+
+def _micros(seconds: float) -> int:
+    return round(seconds * SECOND)

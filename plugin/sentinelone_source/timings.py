@@ -37,6 +37,10 @@ class Timings:
         azure_token_longest_retry: the most that this grows to.
         broker_answer: for the first token of the broker; Fluent Bit's engine blocks meanwhile.
         served_connection: that a connection to our own servers may last.
+        cursor_lost: before a sweep begins again whose cursor the console lost; more each time.
+        feed_refused: until a feed is tried again that the console does not permit, or understand.
+        feed_postponed: at most, until a feed is swept again whose rows the shipper refused.
+        stop: how long a stopping process waits for its reader to take what has been begun.
         smaller_pages: until a console that failed at large pages is asked for larger ones again.
     """
 
@@ -66,6 +70,10 @@ class Timings:
     azure_token_longest_retry: float = 30.0
     broker_answer: float = 4.0
     served_connection: float = 10.0
+    cursor_lost: float = 1.0
+    feed_refused: float = 3600.0
+    feed_postponed: float = 10.0
+    stop: float = 4.0
     smaller_pages: float = 600.0
 
 

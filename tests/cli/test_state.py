@@ -10,7 +10,7 @@ from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.feed.state import State
+from sentinelone_source.feed.state.state import State
 from sentinelone_source.mapping.spec.files import built_in_folder
 from support.processes import logs_of
 from support.tenancy import NAMES, lines, mapper_of

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source import service
-from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
+from sentinelone_source.service import build_service
 from sentinelone_source.telemetry.logs import configure_logs
 from sentinelone_source.timings import Timings
 from support.processes import logs_of
@@ -22,7 +21,9 @@ if TYPE_CHECKING:
     from support.tenancy import Tenancy
 
 
-SHORT = Timings(once_patience=20.0, console_first_retry=0.02, console_longest_retry=0.05)
+SHORT = Timings(
+    once_patience=20.0, console_first_retry=0.02, console_longest_retry=0.05, cursor_lost=0.0
+)
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,14 @@ class Swept:
 
 
 @pytest.fixture
-def sweep(
-    tenancy: Tenancy, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> Callable[..., Swept]:
+def sweep(tenancy: Tenancy, capfd: pytest.CaptureFixture[str]) -> Callable[..., Swept]:
     """One sweep of some tables, with short waits, and others where they are given."""
-    monkeypatch.setattr(service, "RESTARTS", 2)
 
     def run(*tables: str, **waits: float) -> Swept:
         timings = replace(SHORT, **waits)
         configure_logs()
         settings = load_settings(tenancy.config, os.environ)
-        with assemble(settings, tables, once=True, timings=timings) as one:
+        with build_service(settings, tables, once=True, timings=timings) as one:
             status = asyncio.run(one.run())
         captured = capfd.readouterr()
         return Swept(status, captured.out.encode().splitlines(), logs_of(captured.err))

@@ -18,8 +18,8 @@ from doubles.world import World
 from sentinelone_source.azure.credential import Token
 from sentinelone_source.doctor import entra
 from sentinelone_source.doctor.console import check_clock
-from sentinelone_source.feed.state import State
-from sentinelone_source.feed.storage import FILE
+from sentinelone_source.feed.state.schema import STATE_FILE
+from sentinelone_source.feed.state.state import State
 from sentinelone_source.times import SECOND
 from support.certificates import Authority
 from support.cloud import certificate
@@ -195,7 +195,7 @@ def test_state(cloud: Cloud, configure: Callable[..., None]) -> None:
     state = State(cloud.folder / "state")
     assert examined(cloud)["state"]["status"] == "ok"
     state.close()
-    (cloud.folder / "state" / FILE).write_bytes(b"not a database" * 100)
+    (cloud.folder / "state" / STATE_FILE).write_bytes(b"not a database" * 100)
     assert examined(cloud, broken=True)["state"]["status"] == "failed"
 
 

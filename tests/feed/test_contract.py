@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doubles import faults
-from sentinelone_source.feed.state import State
+from sentinelone_source.feed.state.state import State
 from sentinelone_source.times import parse_moment
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def test_reading_further_back_repeats_nothing(
     tenancy.config.write_text(config.replace(short, long))
     again = tenancy.once("--table", table)
     assert again.lines == []
-    assert again.events("swept")[0]["noted"] > 30
+    assert again.events("swept")[0]["baseline"] > 30
     make = {"threats": tenancy.world.new_threat, "alerts": tenancy.world.new_alert}
     make[table](late=timedelta(hours=4))
     assert len(tenancy.once("--table", table).lines) == 1

@@ -194,12 +194,12 @@ class Sweeps(RuleBasedStateMachine):
         """Rows of earlier positions may be noted as if they were old."""
         if settlement.ended is not None:
             forgotten = min(forgotten, settlement.ended.sweep.asked_from)
-        if settlement.forget_before is None:
+        if settlement.prune_before is None:
             return forgotten
         progress, plan = settlement.progress, self.poller.plan
         assert progress.watermark is not None
-        assert settlement.forget_before <= progress.watermark - 2 * plan.lookback - plan.rescan
-        return max(forgotten, settlement.forget_before)
+        assert settlement.prune_before <= progress.watermark - 2 * plan.lookback - plan.rescan
+        return max(forgotten, settlement.prune_before)
 
     @invariant()
     def watermark_stays_in_bounds(self) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sentinelone_source.errors import StateError, StateLocked
-from sentinelone_source.feed.state import Page, Progress, State
+from sentinelone_source.feed.state.state import Progress, State, UnsettledPage
 from sentinelone_source.feed.sweep import Plan, Sweep
 from support.states import KEYS, POSITIONS, filled
 
@@ -17,7 +17,7 @@ DONE = Progress(watermark=30, origin=5, signpost=30, swept_at=31, rescanned_at=7
 HOLD = """
 import sys, time
 from pathlib import Path
-from sentinelone_source.feed.state import State
+from sentinelone_source.feed.state.state import State
 state = State(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(600)
@@ -37,7 +37,7 @@ def test_unsettled_rows_are_known_and_then_forgotten(tmp_path: Path) -> None:
     """A row is handed over twice by one process, or never again after a crash of the shipper."""
     state = State(tmp_path)
     feed = state.feed("acme", "threats")
-    state.note(feed, KEYS, POSITIONS)
+    state.record_unsettled(feed, KEYS, POSITIONS)
     assert state.known(feed, KEYS, POSITIONS) == set(KEYS)
     state.close()
     state = State(tmp_path)
@@ -47,12 +47,12 @@ def test_unsettled_rows_are_known_and_then_forgotten(tmp_path: Path) -> None:
 
 
 def test_a_page_settles_alone(tmp_path: Path) -> None:
-    """Settling one page makes others permanent that may not have arrived."""
+    """Settlement one page makes others permanent that may not have arrived."""
     state = State(tmp_path)
     feed = state.feed("acme", "threats")
-    first = state.note(feed, KEYS[:1], POSITIONS[:1])
-    state.note(feed, KEYS[1:], POSITIONS[1:])
-    state.settle([Page(first, feed, DONE, 0)])
+    first = state.record_unsettled(feed, KEYS[:1], POSITIONS[:1])
+    state.record_unsettled(feed, KEYS[1:], POSITIONS[1:])
+    state.settle([UnsettledPage(first, feed, DONE, 0)])
     state.close()
     state = State(tmp_path)
     assert state.known(feed, KEYS, POSITIONS) == set(KEYS[:1])
@@ -76,7 +76,7 @@ def test_every_key_is_looked_up_by_itself(tmp_path: Path, spread: int) -> None:
     feed = state.feed("acme", "threats")
     keys = [f"{n}@1" for n in range(200)]
     positions = [1000 + spread * n for n in range(200)]
-    state.note(feed, keys[::2], positions[::2])
+    state.record_unsettled(feed, keys[::2], positions[::2])
     assert state.known(feed, keys, positions) == set(keys[::2])
     state.close()
 
@@ -94,7 +94,7 @@ def test_forgetting(tmp_path: Path) -> None:
     """The state grows without end, or forgets what is still read."""
     state = State(filled(tmp_path))
     feed = state.feed("acme", "threats")
-    state.settle([Page(state.note(feed, [], []), feed, DONE, 20)])
+    state.settle([UnsettledPage(state.record_unsettled(feed, [], []), feed, DONE, 20)])
     assert state.known(feed, KEYS, POSITIONS) == set(KEYS[1:])
     assert [one.keys for one in state.show()] == [2]
     state.close()
@@ -117,7 +117,13 @@ def test_rewind_moves_all_feeds_or_none(tmp_path: Path) -> None:
     state = State(filled(tmp_path))
     never = state.feed("acme", "agents")
     behind = state.feed("acme", "groups")
-    state.settle([Page(state.note(behind, [], []), behind, Progress(watermark=12), None)])
+    state.settle(
+        [
+            UnsettledPage(
+                state.record_unsettled(behind, [], []), behind, Progress(watermark=12), None
+            )
+        ]
+    )
     before = state.show()
     with pytest.raises(StateError, match=r"^acme/groups: the watermark can only be moved back"):
         state.rewind(before, 20)
@@ -132,7 +138,7 @@ def test_reset(tmp_path: Path) -> None:
     """A feed that was reset is not swept from `start`, or takes another feed's rows with it."""
     state = State(filled(tmp_path))
     other = state.feed("globex", "threats")
-    state.settle([Page(state.note(other, KEYS, POSITIONS), other, DONE, 0)])
+    state.settle([UnsettledPage(state.record_unsettled(other, KEYS, POSITIONS), other, DONE, 0)])
     state.reset(state.feed("acme", "threats"))
     assert [(one.console, one.keys) for one in state.show()] == [("globex", 3)]
     again = state.feed("acme", "threats")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.state import Progress, State
+from sentinelone_source.feed.state.state import Progress, State
 from sentinelone_source.times import SECOND
 from support.states import filled
 
@@ -25,14 +25,14 @@ FILL = """
 import sys
 from pathlib import Path
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.state import Page, Progress, State
+from sentinelone_source.feed.state.state import Progress, State, UnsettledPage
 try:
     state = State(Path(sys.argv[1]))
     feed = state.feed("acme", "threats")
     for page in range(400):
         keys = [f"{page}-{n}-{'x' * 40}" for n in range(1000)]
-        number = state.note(feed, keys, list(range(1000)))
-        state.settle([Page(number, feed, Progress(watermark=page), 0)])
+        number = state.record_unsettled(feed, keys, list(range(1000)))
+        state.settle([UnsettledPage(number, feed, Progress(watermark=page), 0)])
         print(page, flush=True)
 except StateError as error:
     print(error)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sentinelone_source.feed.state import Progress
+from sentinelone_source.feed.state.state import Progress
 from sentinelone_source.feed.sweep import Plan, Sweep
 
 NOW = 1_000_000
@@ -247,7 +247,7 @@ def test_keys_are_kept_for_as_long_as_they_are_read() -> None:
     sweep.began(NOW)
     sweep.passed([NOW - 3])
     kept = NOW - 60 - 2 * LOOKBACK - 5900
-    assert sweep.forget_before() == kept
+    assert sweep.prune_before() == kept
     sweep.ended()
-    assert sweep.forget_before() == kept
-    assert Sweep(given, sweep.progress, NOW + 60).forget_before() == kept + 60
+    assert sweep.prune_before() == kept
+    assert Sweep(given, sweep.progress, NOW + 60).prune_before() == kept + 60

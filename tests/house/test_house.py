@@ -99,7 +99,7 @@ def test_the_polling_path_imports_only_what_it_uses() -> None:
     """A start-up that pays for Azure, JSONPath's parser, the demo or metrics unused."""
     program = (
         "import sys; from sentinelone_source.cli.run import command;"
-        "from sentinelone_source import assembly;"
+        "from sentinelone_source import service;"
         "from sentinelone_source.mapping.spec.files import load_mappings;"
         "from sentinelone_source.mapping.mapper import Mapper;"
         "[Mapper(mapping) for mapping in load_mappings().values()];"

@@ -26,7 +26,7 @@ from importlib.util import cache_from_source
 print(os.getuid(), os.getgid())
 print([name for name in ("sh", "dash", "bash", "pip", "pip3") for folder in os.get_exec_path()
        if os.path.exists(os.path.join(folder, name))])
-import sentinelone_source.assembly, sentinelone_source.cli.run
+import sentinelone_source.service, sentinelone_source.cli.run
 print(sorted(name for name, module in sys.modules.items()
              if (getattr(module, "__file__", None) or "").endswith(".py")
              and not os.path.exists(cache_from_source(module.__file__))))

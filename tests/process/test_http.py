@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
 from sentinelone_source.handover.batches import MAX_BATCH
+from sentinelone_source.service import build_service
 from sentinelone_source.timings import Timings
 from support.in_http import InHttp, hang, lost_answer, status
 from support.living import living
@@ -170,7 +170,7 @@ def test_the_last_row_of_its_table_is_refused(
             shipper_first_retry=0.001, shipper_longest_retry=0.01, shipper_postpone=0.02
         )
         settings = load_settings(tenancy.config, {"SENTINELONE_SOURCE_TO": shipper.url})
-        with assemble(settings, ["threats"], once=False, timings=timings) as service:
+        with build_service(settings, ["threats"], once=False, timings=timings) as service:
             stop = asyncio.Event()
             running = asyncio.ensure_future(service.run_until(stop))
             [feed] = service.feeds

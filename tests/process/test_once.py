@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doubles import faults
-from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
+from sentinelone_source.service import build_service
 from sentinelone_source.telemetry.logs import configure_logs
 from sentinelone_source.timings import Timings
 from support.processes import Running
@@ -101,7 +101,7 @@ def test_console_stays_away(tenancy: Tenancy, capfd: pytest.CaptureFixture[str])
     tenancy.populate(2)
     tenancy.console.faults.add(faults.bad_gateway("threats", times=None))
     settings = load_settings(tenancy.config, os.environ)
-    with assemble(settings, (), once=True, timings=timings) as assembled:
+    with build_service(settings, (), once=True, timings=timings) as assembled:
         assert asyncio.run(assembled.run()) == 1
     out = capfd.readouterr().out.encode()
     assert set(out.splitlines()) == tenancy.shown([one for one in NAMES if one != "threats"])

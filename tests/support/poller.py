@@ -10,7 +10,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sentinelone_source.feed.state import Page, Progress, State
+from sentinelone_source.feed.state.state import Progress, State, UnsettledPage
 from sentinelone_source.feed.sweep import Plan, Sweep
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Settlement:
 
     page: int | None
     progress: Progress
-    forget_before: int | None
+    prune_before: int | None
     versions: list[Version]
     ended: Walk | None
 
@@ -131,7 +131,7 @@ class Poller:
         """Make the oldest page permanent."""
         oldest = self.unsettled.popleft()
         if oldest.page is not None:
-            page = Page(oldest.page, self.feed, oldest.progress, oldest.forget_before)
+            page = UnsettledPage(oldest.page, self.feed, oldest.progress, oldest.prune_before)
             self.state.settle([page])
         return oldest
 
@@ -149,9 +149,9 @@ class Poller:
     def _add(self, sweep: Sweep, versions: list[Version], ended: Walk | None) -> None:
         keys = [version.key for version in versions]
         positions = [version.position for version in versions]
-        page, kept_from = None, sweep.forget_before()
+        page, kept_from = None, sweep.prune_before()
         if self.at_once:
             self.state.settle_at_once(self.feed, keys, positions, self.progress, kept_from)
         else:
-            page = self.state.note(self.feed, keys, positions)
+            page = self.state.record_unsettled(self.feed, keys, positions)
         self.unsettled.append(Settlement(page, self.progress, kept_from, versions, ended))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sentinelone_source.feed.state import Page, Progress, State
+from sentinelone_source.feed.state.state import Progress, State, UnsettledPage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +19,8 @@ def filled(folder: Path, keys: list[str] | None = None) -> Path:
     state = State(folder)
     feed = state.feed("acme", "threats")
     positions = [10 * (place + 1) for place in range(len(keys))]
-    page = state.note(feed, keys, positions)
+    page = state.record_unsettled(feed, keys, positions)
     progress = Progress(watermark=30, origin=5, signpost=30, swept_at=31)
-    state.settle([Page(page, feed, progress, 0)])
+    state.settle([UnsettledPage(page, feed, progress, 0)])
     state.close()
     return folder

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doubles import faults
-from sentinelone_source.feed.glance import Glance
+from sentinelone_source.feed.state.snapshot import StateSnapshot
 from sentinelone_source.telemetry.healthcheck import judge
 from support.processes import Running
 from support.scraping import Scraper, listening
@@ -181,7 +181,7 @@ def test_what_a_state_means(
     swept: float | None, written: float, started: float, healthy: bool
 ) -> None:
     """An age that was allowed is not, or the other way round."""
-    seen = Glance({("a", "new"): NOW, ("a", "b"): swept}, written, started)
+    seen = StateSnapshot({("a", "new"): NOW, ("a", "b"): swept}, written, started)
     verdict = judge(seen, 100.0, NOW)
     assert verdict.healthy is healthy
     assert healthy or "a/b" in verdict.reason

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from doubles import faults
-from sentinelone_source.feed.counts import Counts
+from sentinelone_source.feed.page_run import Counts
 from sentinelone_source.telemetry.metrics import METRICS
 from support.scraping import Scraper, listening
 from support.tenancy import NAMES, TABLES, TOKEN, table_of
@@ -24,7 +24,7 @@ from support.waiting import until
 if TYPE_CHECKING:
     from support.tenancy import Tenancy
 
-RECORDS = ("rows", "suppressed", "dropped", "noted", "dead_letters")
+RECORDS = ("rows", "suppressed", "dropped", "baseline", "dead_letters")
 
 
 def test_records_add_up(tenancy: Tenancy) -> None:
@@ -45,9 +45,9 @@ def test_records_add_up(tenancy: Tenancy) -> None:
     }
     assert seen.total("dead_letters_total", feed="groups") == 1
     assert seen.total("dropped_total", feed="activities") > 0
-    assert seen.total("noted_total", feed="alerts") > 0
+    assert seen.total("baseline_total", feed="alerts") > 0
     for line in running.events("swept"):
-        told = {name: line.get(name, 0) for name in ("rows", "suppressed", "dropped", "noted")}
+        told = {name: line.get(name, 0) for name in ("rows", "suppressed", "dropped", "baseline")}
         told["dead_letters"] = line.get("dead", 0)
         here = {"feed": line["feed"], "console": "acme"}
         assert {name: seen.total(f"{name}_total", **here) for name in RECORDS} == told

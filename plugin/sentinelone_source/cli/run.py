@@ -26,7 +26,7 @@ def command(
     config: Path | None, tables: tuple[str, ...], once: bool, to: str | None, broker: bool
 ) -> None:
     """Poll the consoles and hand rows over, until a stop signal."""
-    from sentinelone_source.assembly import assemble
+    from sentinelone_source.service import build_service
     from sentinelone_source.telemetry.logs import configure_logs
 
     configure_logs()
@@ -35,6 +35,6 @@ def command(
         check_destination(to, "--to")
         handover = msgspec.structs.replace(settings.handover, to=to)
         settings = msgspec.structs.replace(settings, handover=handover)
-    with serving(settings, wanted=broker), assemble(settings, tables, once=once) as service:
+    with serving(settings, wanted=broker), build_service(settings, tables, once=once) as service:
         status = asyncio.run(service.run())
     sys.exit(status)

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import msgspec
 
-from sentinelone_source.assembly import assemble
 from sentinelone_source.config import load_settings
 from sentinelone_source.demo.activity import Activity
 from sentinelone_source.demo.console import Console
 from sentinelone_source.demo.world import World
-from sentinelone_source.service import Service
+from sentinelone_source.service import Service, build_service
 from sentinelone_source.telemetry.logs import configure_logs
 
 TICK = 0.5
@@ -66,7 +65,7 @@ def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
         config.write_text(CONFIG.format(url=console.url))
         Path(folder, "token").write_text(token)
         settings = msgspec.structs.replace(load_settings(config), mappings_path=mappings)
-        with assemble(settings, (), once=False) as service:
+        with build_service(settings, (), once=False) as service:
             status = asyncio.run(_poll(service, world, seconds))
             print(_summary(service, seconds), file=sys.stderr)  # noqa: T201 - what was asked for
     return status

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from sentinelone_source.doctor.checks import counted, failed, ok, skipped, warning
 from sentinelone_source.errors import ConfigError, StateError
-from sentinelone_source.feed.glance import glance
-from sentinelone_source.feed.storage import FILE
+from sentinelone_source.feed.state.schema import STATE_FILE
+from sentinelone_source.feed.state.snapshot import read_snapshot
 from sentinelone_source.http.trust import trusted
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ def check_state(folder: Path) -> Check:
     free = shutil.disk_usage(place).free
     if free < LEAST_FREE:
         return warning(name, f"{folder}: only {free // 1_000_000} MB are free", "free some space")
-    if not (folder / FILE).exists():
+    if not (folder / STATE_FILE).exists():
         return ok(name, f"{folder}: no state yet; the first run creates it")
     try:
-        feeds = len(glance(folder).swept)
+        feeds = len(read_snapshot(folder).swept)
     except StateError as error:
         return failed(name, error)
     return ok(name, f"{folder}: {counted(feeds, 'feed')}, {free // 1_000_000_000} GB free")

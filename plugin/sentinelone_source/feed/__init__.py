@@ -1,5 +1,7 @@
 """One mapping on one console: swept, again and again, without a gap.
 
-`sweep` decides where a sweep begins, what is new, and how far the feed is complete; `state` keeps
-that over a crash; `feed` does it for real, page after page. Neither HTTP nor TOML is known here.
+Read `feed` from top to bottom. `sweep` decides where a sweep begins, what is new, and how far the
+feed is complete; `page_run` keeps account of a page; `settlement` says when a page may be
+forgotten, and `state` keeps that over a crash. `runner` sweeps a feed again and again. Neither HTTP
+nor TOML is known here.
 """

@@ -1,4 +1,4 @@
-"""One mapping on one console: a sweep, page after page, each handed over before it is noted."""
+"""One mapping on one console: a sweep, from its pages to their settlement."""
 
 from __future__ import annotations
 
@@ -16,12 +16,9 @@ from sentinelone_source.console.console import Console
 from sentinelone_source.console.pagination import Paginator
 from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import Declined, Unavailable
-from sentinelone_source.feed.context import FeedContext, MemorySlot
-from sentinelone_source.feed.counts import Counts
-from sentinelone_source.feed.inhand import PageInHand
-from sentinelone_source.feed.lag import OVERDUE, seconds_behind
-from sentinelone_source.feed.settling import Rows
-from sentinelone_source.feed.sweep import Plan, Sweep
+from sentinelone_source.feed.page_run import Counts, PageRun
+from sentinelone_source.feed.settlement import FeedContext, MemorySlot, RowKeys
+from sentinelone_source.feed.sweep import OVERDUE, Plan, Sweep, seconds_behind
 from sentinelone_source.handover.dead_letters import DeadLetter, record_json
 from sentinelone_source.handover.sink import Refusal
 from sentinelone_source.mapping.mapper import Mapper
@@ -91,7 +88,7 @@ class Feed:
                 "they are read and handed over again"
             )
         self._progress = sweep.ended()
-        self._settle(sweep, Rows([], []))
+        self._settle(sweep, RowKeys([], []))
         self._ended = time.monotonic()
         self._began["sweep"] = began
         if sweep.rescan:
@@ -154,21 +151,21 @@ class Feed:
 
     async def _hand_over(self, sweep: Sweep, page: Page, slot: MemorySlot) -> None:
         """Make the page's new rows, bring them to the shipper, and settle what became of them."""
-        hand = PageInHand(page, sweep, partial(self._state.known, self._number))
-        sending = await self._context.sink.write(self.name, hand.batches(self._mapper))
+        run = PageRun(page, sweep, partial(self._state.known, self._number))
+        sending = await self._context.sink.write(self.name, run.batches(self._mapper))
         slot.release()
         refused, postponed = await sending
-        hand.postpone(postponed)
+        run.postpone(postponed)
         buried = await self._write_dead_letters(page.dead, refused)
-        self.counts.add(hand.counts(buried, len(refused)))
-        unasked = min(hand.walked, default=sweep.asked_from) < sweep.asked_from - SECOND
+        self.counts.add(run.counts(buried, len(refused)))
+        unasked = min(run.walked, default=sweep.asked_from) < sweep.asked_from - SECOND
         if unasked and self._newly("filter_ignored"):
             _log.warning("filter_ignored", console=self.console.name, feed=self.name)
-        self._progress = sweep.passed(hand.walked)
-        self._settle(sweep, hand.rows())
+        self._progress = sweep.passed(run.walked)
+        self._settle(sweep, run.rows())
 
-    def _settle(self, sweep: Sweep, rows: Rows) -> None:
-        self._context.settling.add(self._number, rows, self._progress, sweep.forget_before())
+    def _settle(self, sweep: Sweep, rows: RowKeys) -> None:
+        self._context.settlement.add(self._number, rows, self._progress, sweep.prune_before())
 
     def _tell(self, sweep: Sweep, seconds: float, counts: Counts) -> None:
         signpost = sweep.now if sweep.signpost is None else sweep.signpost

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sentinelone_source.feed.state import Progress
+from sentinelone_source.feed.state.state import Progress
 from sentinelone_source.times import SECOND
 
 _LONGEST = 86_400 * SECOND
 """More than this between two sweeps is rather our own clock, set right, than time that passed."""
 _LOWEST = -(1 << 63)
 """Before every position."""
+OVERDUE = 30.0
+"""Seconds that a sweep may take, or come late, before its feed counts as behind; never more than
+the interval."""
 
 
 @dataclass(frozen=True)
@@ -188,7 +191,7 @@ class Sweep:
         self._forget()
         return self.progress
 
-    def forget_before(self) -> int | None:
+    def prune_before(self) -> int | None:
         """Rows of earlier positions are not read again, unless a clock is off by a look-back."""
         reached = self.progress.watermark
         if reached is None or self.start is None:
@@ -230,7 +233,7 @@ class Sweep:
             self.progress = replace(self.progress, watermark=position)
 
     def _forget(self) -> None:
-        before, forgotten = self.forget_before(), self.progress.forgotten
+        before, forgotten = self.prune_before(), self.progress.forgotten
         if before is not None and (forgotten is None or before > forgotten):
             self.progress = replace(self.progress, forgotten=before)
 
@@ -246,3 +249,22 @@ def origin(plan: Plan, now: int) -> int | None:
     if plan.start_at is not None:
         return plan.start_at
     return None if plan.start_back is None else now - plan.start_back
+
+
+def seconds_behind(plan: Plan, progress: Progress, made: int, now: int) -> float:
+    """The age of what a feed is complete up to.
+
+    Args:
+        plan: of the feed.
+        progress: as far as rows were handed over.
+        made: when this process began with the feed, microseconds of our clock.
+        now: microseconds of our clock; the console's is reckoned from the last complete sweep.
+    """
+    ahead = 0
+    if progress.signpost is not None and progress.swept_at is not None:
+        ahead = progress.signpost - progress.swept_at
+    complete = progress.watermark
+    if complete is None:  # nothing yet: behind by what the first sweep is to fetch
+        start = origin(plan, made)
+        complete = made if start is None else start
+    return max(0.0, (now + ahead - complete) / SECOND)

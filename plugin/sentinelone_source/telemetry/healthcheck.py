@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sentinelone_source.config.listen import Address
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.glance import Glance, glance
+from sentinelone_source.feed.state.snapshot import StateSnapshot, read_snapshot
 
 PATIENCE = 5.0
 """Seconds within which a living process answers."""
@@ -49,14 +49,14 @@ def check_state(folder: Path, matters: Callable[[str, str], bool], max_age: floa
         max_age: seconds ago that a feed's last sweep may have begun.
     """
     try:
-        seen = glance(folder)
+        seen = read_snapshot(folder)
     except StateError as error:
         return HealthReport(False, str(error))
     seen = seen._replace(swept={feed: at for feed, at in seen.swept.items() if matters(*feed)})
     return judge(seen, max_age, time.time())
 
 
-def judge(seen: Glance, max_age: float, now: float) -> HealthReport:
+def judge(seen: StateSnapshot, max_age: float, now: float) -> HealthReport:
     """What a state means. A process that has just begun is given `max_age` like any other.
 
     A feed's first sweep may take hours: until it has ended, something has to be settled instead.

@@ -152,10 +152,10 @@ METRICS = (
         _count("late"),
     ),
     _counter(
-        "noted",
+        "baseline",
         "Records older than the feed's start, or than what is remembered of it.",
         FEED,
-        _count("noted"),
+        _count("baseline"),
     ),
     _counter(
         "unasked",

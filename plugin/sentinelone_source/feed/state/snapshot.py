@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.storage import FILE, SCHEMA_VERSION, explained
+from sentinelone_source.feed.state.schema import SCHEMA_VERSION, STATE_FILE, explained
 from sentinelone_source.times import SECOND
 
 
-class Glance(NamedTuple):
+class StateSnapshot(NamedTuple):
     """What a state says at one moment. Moments are unix seconds of our clock.
 
     Attributes:
@@ -27,13 +27,13 @@ class Glance(NamedTuple):
     started: float
 
 
-def glance(folder: Path) -> Glance:
+def read_snapshot(folder: Path) -> StateSnapshot:
     """Look at the state in a directory.
 
     Raises:
         StateError: there is none, or it cannot be read.
     """
-    path = folder / FILE
+    path = folder / STATE_FILE
     if not path.exists():
         raise StateError(f"{path}: no state yet; `run` makes it")
     with (
@@ -45,8 +45,8 @@ def glance(folder: Path) -> Glance:
             raise StateError(f"{path}: has version {version}, not {SCHEMA_VERSION}")
         rows = db.execute("SELECT console, mapping, swept_at FROM feeds").fetchall()
     swept = {(row[0], row[1]): None if row[2] is None else row[2] / SECOND for row in rows}
-    written = max(_changed(path), _changed(path.with_name(f"{FILE}-wal")))
-    return Glance(swept, written, _changed(folder / "lock"))
+    written = max(_changed(path), _changed(path.with_name(f"{STATE_FILE}-wal")))
+    return StateSnapshot(swept, written, _changed(folder / "lock"))
 
 
 def _changed(path: Path) -> float:

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.lock import Lock
-from sentinelone_source.feed.storage import (
+from sentinelone_source.feed.state.schema import (
     BEYOND_POSITIONS,
-    FILE,
+    STATE_FILE,
+    Lock,
     explained,
     key_hash,
     open_database,
@@ -63,20 +63,20 @@ class FeedState:
     keys: int
 
 
-class Page(NamedTuple):
+class UnsettledPage(NamedTuple):
     """A page that was handed over.
 
     Attributes:
-        number: as `State.note` gave it.
+        number: as `State.record_unsettled` gave it.
         feed: the feed's number.
         progress: how far the feed is complete with this page.
-        forget_before: keys of earlier positions will not be asked for again; None forgets none.
+        prune_before: keys of earlier positions will not be asked for again; None forgets none.
     """
 
     number: int
     feed: int
     progress: Progress
-    forget_before: int | None
+    prune_before: int | None
 
 
 class State:
@@ -93,9 +93,9 @@ class State:
 
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.folder = folder
-        self._path = folder / FILE
+        self._path = folder / STATE_FILE
         self._page = 0
-        self._horizons: dict[int, int] = {}
+        self._newest: dict[int, int] = {}
         self._lock = None
         if not read_only:
             self._lock = Lock(folder)
@@ -134,7 +134,7 @@ class State:
 
     def known(self, feed: int, keys: list[str], positions: list[int]) -> set[str]:
         """Those of these rows that were handed over before; "" stands for no row."""
-        highest = self._horizon(feed)
+        highest = self._newest_known(feed)
         rows = [
             (key, position)
             for key, position in zip(keys, positions, strict=True)
@@ -154,20 +154,20 @@ class State:
             found.update(by_hash[hashed] for (hashed,) in known)
         return found
 
-    def note(self, feed: int, keys: list[str], positions: list[int]) -> int:
+    def record_unsettled(self, feed: int, keys: list[str], positions: list[int]) -> int:
         """Remember rows as handed over, until they are settled or this process ends.
 
         Returns:
             The page's number, for `settle`.
         """
         self._page += 1
-        self._raise_horizon(feed, positions)
+        self._raise_newest(feed, positions)
         rows = zip(repeat(feed), positions, map(key_hash, keys), repeat(self._page))
         with explained(self._path), self._db:
             self._db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?, ?, ?, ?)", rows)
         return self._page
 
-    def settle(self, pages: Iterable[Page]) -> None:
+    def settle(self, pages: Iterable[UnsettledPage]) -> None:
         """Make rows and progress permanent, all pages in one transaction: one wait for the disk."""
         with explained(self._path), self._db:
             for page in pages:
@@ -177,7 +177,7 @@ class State:
                     (page.number,),
                 )
                 self._db.execute("DELETE FROM unsettled WHERE page = ?", (page.number,))
-                self._advance(page.feed, page.progress, page.forget_before)
+                self._advance(page.feed, page.progress, page.prune_before)
 
     def settle_at_once(
         self,
@@ -185,14 +185,14 @@ class State:
         keys: list[str],
         positions: list[int],
         progress: Progress,
-        forget_before: int | None,
+        prune_before: int | None,
     ) -> None:
-        """`note` and `settle` in one transaction."""
-        self._raise_horizon(feed, positions)
+        """`record_unsettled` and `settle` in one transaction."""
+        self._raise_newest(feed, positions)
         rows = zip(repeat(feed), positions, map(key_hash, keys))
         with explained(self._path), self._db:
             self._db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", rows)
-            self._advance(feed, progress, forget_before)
+            self._advance(feed, progress, prune_before)
 
     def dead(self, feed: int, keys: Iterable[str]) -> set[str]:
         """Those of these records that are dead letters already."""
@@ -200,41 +200,41 @@ class State:
         with explained(self._path):
             return {key for key in keys if self._db.execute(query, (feed, key)).fetchone()}
 
-    def remember_dead(self, feed: int, keys: Iterable[str], now: int, forget_before: int) -> None:
+    def remember_dead(self, feed: int, keys: Iterable[str], now: int, prune_before: int) -> None:
         """Remember records as dead letters, and forget those that were not seen for long.
 
         Args:
             now: when they were seen, by our clock.
-            forget_before: those seen last before this moment are forgotten.
+            prune_before: those seen last before this moment are forgotten.
         """
         rows = zip(repeat(feed), keys, repeat(now))
         with explained(self._path), self._db:
             self._db.executemany("INSERT OR REPLACE INTO dead VALUES (?, ?, ?)", rows)
             self._db.execute(
-                "DELETE FROM dead WHERE feed = ? AND seen_at < ?", (feed, forget_before)
+                "DELETE FROM dead WHERE feed = ? AND seen_at < ?", (feed, prune_before)
             )
 
-    def _advance(self, feed: int, progress: Progress, forget_before: int | None) -> None:
+    def _advance(self, feed: int, progress: Progress, prune_before: int | None) -> None:
         self._db.execute(
             "UPDATE feeds SET watermark = ?, origin = ?, signpost = ?, swept_at = ?, "
             "rescanned_at = ?, forgotten = ? WHERE id = ?",
             (*astuple(progress), feed),
         )
-        if forget_before is not None:
+        if prune_before is not None:
             forget = "DELETE FROM keys WHERE feed = ? AND position < ?"
-            self._db.execute(forget, (feed, forget_before))
+            self._db.execute(forget, (feed, prune_before))
 
-    def _horizon(self, feed: int) -> int:
+    def _newest_known(self, feed: int) -> int:
         """The highest position that a known row of a feed has."""
-        if feed not in self._horizons:
+        if feed not in self._newest:
             query = "SELECT max(position) FROM keys WHERE feed = ?"
             with explained(self._path):
                 highest = self._db.execute(query, (feed,)).fetchone()[0]
-            self._horizons[feed] = _NOWHERE if highest is None else highest
-        return self._horizons[feed]
+            self._newest[feed] = _NOWHERE if highest is None else highest
+        return self._newest[feed]
 
-    def _raise_horizon(self, feed: int, positions: list[int]) -> None:
-        self._horizons[feed] = max(self._horizon(feed), max(positions, default=_NOWHERE))
+    def _raise_newest(self, feed: int, positions: list[int]) -> None:
+        self._newest[feed] = max(self._newest_known(feed), max(positions, default=_NOWHERE))
 
     def show(self) -> list[FeedState]:
         """Every feed, for people."""
@@ -273,7 +273,7 @@ class State:
                 "rescanned_at = NULL, forgotten = min(forgotten, ?1) WHERE id = ?2",
                 numbers,
             )
-        self._horizons.clear()
+        self._newest.clear()
 
     def reset(self, feed: int) -> None:
         """Forget a feed: its next sweep is a first one."""

@@ -2,17 +2,85 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass, field, fields
 
-from sentinelone_source.feed.counts import Counts
-from sentinelone_source.feed.settling import Rows
+from sentinelone_source.feed.settlement import RowKeys
 from sentinelone_source.feed.sweep import Sweep
 from sentinelone_source.handover.batches import pack
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
 
 
-class PageInHand:
+@dataclass
+class Counts:
+    """Every record ends in exactly one of the first seven.
+
+    Attributes:
+        rows: handed over.
+        suppressed: known, because they had been handed over before.
+        dead: put among the dead letters.
+        dropped: taken out by a `[[drop]]`.
+        baseline: older than the feed's start, or than what is remembered of it; remembered from now
+            on, so that a change of them is seen.
+        unasked: older than what was asked for: the console ignores its filter.
+        postponed: refused by the shipper, for now; they are read again.
+        late: of the rows, those that became visible after their position had been passed.
+        pages: pages read.
+        bytes: of the rows, as lines.
+        misfits: by column, values that did not fit.
+        cut: by column, values cut for their length.
+    """
+
+    rows: int = 0
+    suppressed: int = 0
+    dead: int = 0
+    dropped: int = 0
+    baseline: int = 0
+    unasked: int = 0
+    postponed: int = 0
+    late: int = 0
+    pages: int = 0
+    bytes: int = 0
+    misfits: Counter[str] = field(default_factory=Counter)
+    cut: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Counts) -> None:
+        """Add another account to this one."""
+        for item in fields(self):
+            mine, theirs = getattr(self, item.name), getattr(other, item.name)
+            if isinstance(mine, Counter):
+                mine.update(theirs)
+            else:
+                setattr(self, item.name, mine + theirs)
+
+    def copy(self) -> Counts:
+        """This account as it is now."""
+        account = Counts()
+        account.add(self)
+        return account
+
+    def since(self, before: Counts) -> Counts:
+        """What has been added to this account since it was copied."""
+        return Counts(
+            **{
+                item.name: getattr(self, item.name) - getattr(before, item.name)
+                for item in fields(self)
+            }
+        )
+
+    def summary(self) -> dict[str, object]:
+        """The counts that are not zero, for a log line."""
+        found = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {
+            name: dict(value) if isinstance(value, Counter) else value
+            for name, value in found.items()
+            if value or name in ("rows", "suppressed")
+        }
+
+
+class PageRun:
     """A page that is being handed over.
 
     Args:
@@ -31,7 +99,7 @@ class PageInHand:
         self._page = page
         self._sweep = sweep
         self._handed_over = known
-        self._noted: dict[str, int] = {}
+        self._baseline: dict[str, int] = {}
         self._postponed = 0
         self._unasked: set[str] = set()
         self._counts = Counts(pages=1)
@@ -54,7 +122,7 @@ class PageInHand:
         older = {key: at for key, at in rows if at < self._sweep.wanted_from and key not in found}
         unasked = {key for key, at in older.items() if at < self._sweep.asked_from}
         self._unasked |= unasked
-        self._noted.update((key, at) for key, at in older.items() if key not in unasked)
+        self._baseline.update((key, at) for key, at in older.items() if key not in unasked)
         return found | older.keys()
 
     def postpone(self, lines: list[int]) -> None:
@@ -77,14 +145,14 @@ class PageInHand:
             refused: rows that the shipper does not take, and that are there as well.
         """
         page = self._page
-        held_back = len(self._noted) + len(self._unasked)
+        held_back = len(self._baseline) + len(self._unasked)
         self._counts.add(
             Counts(
                 rows=-refused - self._postponed,
                 suppressed=page.suppressed - held_back + len(page.dead) - buried,
                 dead=buried + refused,
                 dropped=page.dropped,
-                noted=len(self._noted),
+                baseline=len(self._baseline),
                 unasked=len(self._unasked),
                 postponed=self._postponed,
                 late=sum(map(self._sweep.late, page.positions)),
@@ -94,8 +162,8 @@ class PageInHand:
         )
         return self._counts
 
-    def rows(self) -> Rows:
-        """What is to be remembered: rows, and those that were only noted."""
-        return Rows(
-            [*self._page.keys, *self._noted], [*self._page.positions, *self._noted.values()]
+    def rows(self) -> RowKeys:
+        """What is to be remembered: rows, and the baseline."""
+        return RowKeys(
+            [*self._page.keys, *self._baseline], [*self._page.positions, *self._baseline.values()]
         )

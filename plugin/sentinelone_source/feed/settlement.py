@@ -1,4 +1,4 @@
-"""From handed over to settled: when a page may be forgotten, and what is kept then."""
+"""From handed over to settled, and what all feeds share on that way."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from typing import NamedTuple, Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol, Self
 
-from sentinelone_source.feed.state import Page, Progress, State
+from sentinelone_source.feed.state.state import Progress, State, UnsettledPage
+from sentinelone_source.handover.dead_letters import DeadLetters
+from sentinelone_source.handover.sink import Sink
 
 LOOK = 1.0
 """Seconds between looks at whether the reader is still there."""
@@ -21,7 +24,7 @@ class Reader(Protocol):
         """Raise ReaderGone if nobody reads any more."""
 
 
-class Rows(NamedTuple):
+class RowKeys(NamedTuple):
     """What is remembered of rows."""
 
     keys: list[str]
@@ -30,10 +33,10 @@ class Rows(NamedTuple):
 
 class _Due(NamedTuple):
     at: float
-    page: Page
+    page: UnsettledPage
 
 
-class Settling:
+class Settlement:
     """Pages on their way to being settled, in the order they were handed over.
 
     Args:
@@ -49,23 +52,25 @@ class Settling:
         self._pages: deque[_Due] = deque()
         self._wake = asyncio.Event()
 
-    def add(self, feed: int, rows: Rows, progress: Progress, forget_before: int | None) -> None:
+    def add(self, feed: int, rows: RowKeys, progress: Progress, prune_before: int | None) -> None:
         """A page has been handed over.
 
         Args:
             feed: the feed's number.
             rows: keys and positions of the page's rows.
             progress: how far the feed is complete with it.
-            forget_before: keys of earlier positions will not be asked for again; None forgets none.
+            prune_before: keys of earlier positions will not be asked for again; None forgets none.
 
         Raises:
             ReaderGone: the reader has gone, so the page may not have arrived.
         """
         if not self._delay:
             self._reader.check()
-            self._state.settle_at_once(feed, *rows, progress, forget_before)
+            self._state.settle_at_once(feed, *rows, progress, prune_before)
             return
-        page = Page(self._state.note(feed, *rows), feed, progress, forget_before)
+        page = UnsettledPage(
+            self._state.record_unsettled(feed, *rows), feed, progress, prune_before
+        )
         self._pages.append(_Due(time.monotonic() + self._delay, page))
         self._wake.set()
 
@@ -92,3 +97,46 @@ class Settling:
         self._reader.check()
         self._state.settle([due.page for due in self._pages])
         self._pages.clear()
+
+
+class MemorySlot:
+    """Room for one decoded page, given back once."""
+
+    def __init__(self, lock: asyncio.Lock) -> None:
+        self._lock: asyncio.Lock | None = lock
+
+    def release(self) -> None:
+        """Let the next page be decoded."""
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+@dataclass(frozen=True)
+class FeedContext:
+    """What all feeds of a process share.
+
+    One page at a time is decoded and made into lines, which keeps the process small: a page of
+    threats and its rows are 20 MiB. One more is unpacked meanwhile, in a thread.
+
+    Attributes:
+        unpacking: held by the feed whose page is unpacked, until it has a slot.
+    """
+
+    sink: Sink
+    settlement: Settlement
+    state: State
+    dead_letters: DeadLetters
+    unpacking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def memory_slot(self) -> MemorySlot:
+        """Wait for room for a decoded page."""
+        await self._decoding.acquire()
+        return MemorySlot(self._decoding)

@@ -1,18 +1,20 @@
-"""The state's files: SQLite, made whole or not at all, and never mistaken for a first start."""
+"""The state's tables and files: made whole or not at all, and never mistaken for a first start."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sentinelone_source.errors import StateError
+from sentinelone_source.errors import StateError, StateLocked
 
 SCHEMA_VERSION = 2
-FILE = "state.sqlite"
-SCRATCH = "unsettled.sqlite"
+STATE_FILE = "state.sqlite"
+UNSETTLED_FILE = "unsettled.sqlite"
 BEYOND_POSITIONS = 1 << 62
 """Where version 1 kept the keys of dead letters."""
 
@@ -129,7 +131,7 @@ def _make_ready(db: sqlite3.Connection, path: Path) -> None:
     if db.execute("PRAGMA user_version").fetchone()[0] == 1:
         db.create_function("key_hash", 1, key_hash, deterministic=True)
         db.executescript(_FROM_1)
-    scratch = path.with_name(SCRATCH)
+    scratch = path.with_name(UNSETTLED_FILE)
     scratch.unlink(missing_ok=True)
     db.execute("ATTACH DATABASE ? AS scratch", (str(scratch),))
     db.executescript(_UNSETTLED)
@@ -173,3 +175,36 @@ def explained(path: Path) -> Iterator[None]:
         raise StateError(f"{path}: {reason}") from None
     except OSError as error:
         raise StateError(f"{path}: {error.strerror}") from None
+
+
+class Lock:
+    """Holds a directory for this process; the kernel lets go when the process ends, however.
+
+    Raises:
+        StateLocked: another process holds it; the message has its pid.
+        StateError: the directory cannot be made or written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "lock"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StateError(f"{folder}: cannot be used as state: {error.strerror}") from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(self._file, 32).decode(errors="replace").strip() or "unknown"
+            os.close(self._file)
+            raise StateLocked(f"{folder}: in use by another instance, pid {pid}") from None
+        try:
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:
+            os.close(self._file)
+            raise StateError(f"{folder}: cannot be written: {error.strerror}") from None
+
+    def release(self) -> None:
+        """Let another process have it."""
+        os.close(self._file)

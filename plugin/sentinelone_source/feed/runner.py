@@ -1,0 +1,129 @@
+"""One feed, swept again and again; its troubles stay its own."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from enum import Enum
+
+import structlog
+
+from sentinelone_source.console.permissions import permission
+from sentinelone_source.errors import (
+    EXIT_FAILED,
+    EXIT_OK,
+    EXIT_REFUSED,
+    BadRequest,
+    CursorLost,
+    Declined,
+    Fatal,
+    FeedRefused,
+    Refused,
+    SourceError,
+    lacks_descriptors,
+)
+from sentinelone_source.feed.feed import Feed
+from sentinelone_source.timings import Timings
+
+RESTARTS = 5
+"""How often one sweep begins again because the console lost its cursor."""
+
+_log = structlog.get_logger()
+
+
+class Outcome(Enum):
+    """How a feed's one sweep went."""
+
+    DONE = "done"
+    FORBIDDEN = "forbidden"
+    NOT_UNDERSTOOD = "not understood"
+    FAILED = "failed"
+    REFUSED = "refused"
+    POSTPONED = "postponed"
+
+
+def exit_status(outcomes: Sequence[Outcome]) -> int:
+    """What a process says of the one sweep of each of its feeds."""
+    if not outcomes:
+        return EXIT_OK
+    if Outcome.REFUSED in outcomes or all(one is Outcome.FORBIDDEN for one in outcomes):
+        return EXIT_REFUSED
+    failed = {Outcome.FAILED, Outcome.NOT_UNDERSTOOD, Outcome.POSTPONED}.intersection(outcomes)
+    return EXIT_FAILED if failed else EXIT_OK
+
+
+async def run_feed(feed: Feed, interval: float, timings: Timings, *, once: bool) -> Outcome:
+    """Sweep a feed for ever, or once.
+
+    Args:
+        feed: to sweep.
+        interval: seconds from the end of a sweep to the next.
+        timings: how long to wait after a sweep that failed.
+        once: sweep once; a feed whose rows the shipper refuses is swept again for as long as the
+            patience of `--once` goes.
+
+    Raises:
+        Fatal: nothing goes on.
+    """
+    began = time.monotonic()
+    while True:
+        outcome = await _sweep(feed, timings.cursor_lost)
+        patient = time.monotonic() - began < timings.once_patience
+        if once and not (outcome is Outcome.POSTPONED and patient):
+            return outcome
+        if outcome is Outcome.FORBIDDEN:
+            await feed.console.rest(feed.endpoint, max(interval, timings.feed_refused))
+        elif outcome is Outcome.NOT_UNDERSTOOD:
+            await asyncio.sleep(max(interval, timings.feed_refused))
+        elif outcome is Outcome.POSTPONED:
+            await asyncio.sleep(min(interval, timings.feed_postponed))
+        else:
+            await asyncio.sleep(interval)
+
+
+async def _sweep(feed: Feed, pause: float) -> Outcome:
+    """One sweep, begun again where the console loses its cursor; an error is told."""
+    about = {"console": feed.console.name, "feed": feed.name}
+    try:
+        await _sweep_to_the_end(feed, pause)
+    except FeedRefused as error:
+        if error.http_status == 403:
+            about["permission"] = permission(feed.endpoint)
+        _log.error("feed_refused", **about, error=str(error), retry="hourly")
+        return Outcome.FORBIDDEN
+    except BadRequest as error:
+        _log.error("feed_not_understood", **about, error=str(error), retry="hourly")
+        return Outcome.NOT_UNDERSTOOD
+    except Refused as error:
+        _log.error("refused", **about, error=str(error))
+        return Outcome.REFUSED
+    except Fatal:
+        raise
+    except Exception as error:  # noqa: BLE001 - one feed's defect does not stop the others
+        _tell(error, about)
+        return Outcome.POSTPONED if isinstance(error, Declined) else Outcome.FAILED
+    return Outcome.DONE
+
+
+async def _sweep_to_the_end(feed: Feed, pause: float) -> None:
+    for left in reversed(range(RESTARTS)):
+        try:
+            await feed.sweep()
+        except CursorLost as error:
+            if not left:
+                raise
+            _log.warning("restart", console=feed.console.name, feed=feed.name, error=str(error))
+            await asyncio.sleep(pause * (RESTARTS - left))
+        else:
+            return
+
+
+def _tell(error: Exception, about: dict[str, str]) -> None:
+    if isinstance(error, SourceError):
+        _log.error("sweep_failed", **about, error=str(error))
+    elif lacks_descriptors(error):
+        _log.error("sweep_failed", **about, error=f"no file descriptor is left: {error}")
+    else:
+        words = "internal error, please report it"
+        _log.error("sweep_failed", **about, error=words, exc_info=error)
