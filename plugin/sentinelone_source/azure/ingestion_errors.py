@@ -56,6 +56,10 @@ class _Errors(msgspec.Struct):
     error: _Error | None = None
 
 
+_read_errors = msgspec.json.Decoder(_Errors).decode
+"""Made once: threads that meet a type for the first time together crash in msgspec."""
+
+
 def failure(status: int, headers: Dict[str, str], body: bytes) -> SourceError:
     """The error that an answer other than 204 stands for."""
     said = f"HTTP {status}" + _words(body)
@@ -76,7 +80,7 @@ def _retry_after(headers: Dict[str, str]) -> float | None:
 
 def _words(body: bytes) -> str:
     try:
-        error = msgspec.json.decode(body, type=_Errors).error or _Error()
+        error = _read_errors(body).error or _Error()
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
     words = ": ".join(part for part in (error.code, error.message) if part)

@@ -69,6 +69,10 @@ class _ApiErrors(msgspec.Struct):
     errors: list[_ApiError] = []
 
 
+_read_errors = msgspec.json.Decoder(_ApiErrors).decode
+"""Made once: threads that meet a type for the first time together crash in msgspec."""
+
+
 def failure(endpoint: str, status: int, headers: Dict[str, str], body: bytes) -> SourceError:
     """The error that an answer other than 200 stands for."""
     error = _meaning(endpoint, status, headers, body)
@@ -105,7 +109,7 @@ def console_clock(headers: Dict[str, str]) -> int | None:
 
 def _api_error(body: bytes) -> tuple[int | None, str]:
     try:
-        errors = msgspec.json.decode(body, type=_ApiErrors).errors
+        errors = _read_errors(body).errors
     except (msgspec.DecodeError, RecursionError):
         return None, ""
     if not errors:
