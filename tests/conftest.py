@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 
 _SLOW_MACHINES = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-settings.register_profile(
-    "quick", max_examples=50, derandomize=True, deadline=None, suppress_health_check=_SLOW_MACHINES
-)
-settings.register_profile(
-    "deep", max_examples=1000, deadline=None, suppress_health_check=_SLOW_MACHINES
-)
+for _name, _examples in (("quick", 50), ("deep", 1000)):
+    settings.register_profile(
+        _name,
+        max_examples=_examples,
+        derandomize=True,  # a failure is one of the change that shows it
+        deadline=None,
+        suppress_health_check=_SLOW_MACHINES,
+    )
 settings.load_profile("quick")
 
 OTHERS = frozenset({"fluent_bit", "vector", "podman"})

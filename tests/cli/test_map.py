@@ -112,3 +112,18 @@ def test_own_mapping(call: Call, tmp_path: Path) -> None:
     (tmp_path / "config.toml").write_text('[mappings]\npath = "more"\n')
     record = b'{"id":"2","updatedAt":"2026-01-01T00:00:00Z","name":"ours"}'
     assert json.loads(call("map", "groups", given=record).stdout)["Mine"] == "ours"
+
+
+def test_every_record_comes_out(call: Call, tmp_path: Path) -> None:
+    """A record with a list called data is a row; the dead are named, the dropped are counted."""
+    (tmp_path / "more").mkdir()
+    drop = 'table = "SentinelOneActivities_CL"\n[[drop]]\npath = "$.activityType"\nin = [5]\n'
+    (tmp_path / "more" / "mine.toml").write_text(drop)
+    (tmp_path / "config.toml").write_text('[mappings]\npath = "more"\n')
+    record = '"createdAt":"2026-03-02T07:31:08Z","data":[{"id":"7"}]}\n'
+    heads = ('{"id":"1","activityType":31,', '{"id":"2","activityType":5,', '{"activityType":31,')
+    done = call("map", "activities", given="".join(head + record for head in heads).encode())
+    assert json.loads(done.stdout)["Data"] == '[{"id":"7"}]'
+    dead, dropped = logs_of(done.stderr.decode())
+    assert (dead["event"], dead["reason"]) == ("dead_letter", "no id at $.id")
+    assert (dropped["event"], dropped["records"]) == ("dropped", 1)
