@@ -24,8 +24,8 @@ from sentinelone_source.demo.dce.faults import Fault
 from sentinelone_source.demo.dce.show import surroundings
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import StdoutSink
-from sentinelone_source.mapping.rows.convert import TYPES
-from sentinelone_source.mapping.spec import schema
+from sentinelone_source.mapping.rows.types import TYPES
+from sentinelone_source.mapping.spec import columns, conditions, schema
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.telemetry.metrics import Source
 
@@ -208,9 +208,9 @@ def test_mapping_keys_and_types() -> None:
             assert re.search(rf"^(\[request\.)?{field.encode_name}\b", text, flags=re.MULTILINE), (
                 field.name
             )
-    for field in msgspec.structs.fields(schema._Column):
+    for field in msgspec.structs.fields(columns._Column):
         assert f"| `{field.encode_name}` |" in text, field.name
-    for test in schema._TESTS:
+    for test in conditions._TESTS:
         assert f"| `{test}` |" in text
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import contextlib
 import json
+import re
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from mapping.files import GOOD, refusal, write
 from mapping.helpers import page_of, record, run
 from sentinelone_source.errors import ConfigError
+from sentinelone_source.mapping.compile.runtime import RUNTIME
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page_reader import NotAPage
 from sentinelone_source.mapping.spec.files import load_mappings
@@ -70,6 +73,15 @@ DOCUMENT: dict[str, Any] = {
 }  # fmt: skip
 VALUES = [None, "text", 7, {"name": "n", "member": 1, 'a"b': 2, "a\\b": 3}, [{"name": "n"}]]
 
+
+def names_in(code: str) -> set[str]:
+    """What stands in generated code, its comments apart, and apart from names with a number."""
+    names = re.findall(r"[^\W\d]\w*", ast.unparse(ast.parse(code)))
+    return {name for name in names if not re.fullmatch(r"[cfmp]\d+", name)}
+
+
+OWN_NAMES = names_in(Mapper(build("x", DOCUMENT, "x")).code) | {*RUNTIME, "next", "raw"}
+
 Place = tuple[str | int, ...]
 
 
@@ -117,7 +129,7 @@ def check(text: str) -> None:
             assert str(error).isprintable()  # noqa: PT017 - or there is none
             return
     mapper = Mapper(mapping)
-    assert RUN not in mapper.code
+    assert names_in(mapper.code) <= OWN_NAMES
     records = (record(id=str(n), value=value, kind="k") for n, value in enumerate(VALUES))
     with contextlib.suppress(NotAPage):  # its list is elsewhere
         page, rows = run(mapper, page_of(*records))

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from mapping.helpers import mapper, page_of, record, rows_of, run, value_of
+from mapping.helpers import document, mapper, page_of, record, rows_of, run, value_of
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.rows.convert import DoesNotFit
+from sentinelone_source.mapping.rows.types import TYPES, ColumnType, Reads
+from sentinelone_source.mapping.spec.schema import build
 
-EVERY_TYPE = ["string", "guid", "int", "long", "real", "boolean", "datetime", "dynamic", "json"]
+EVERY_TYPE = sorted(TYPES)
 
 
 @pytest.mark.parametrize(
@@ -204,3 +209,29 @@ def test_secrets_become_fingerprints() -> None:
     assert empty["Token"] == ""
     assert number["Token"].startswith("sha256:")
     assert rows_of(mapper({"Token": {"path": "$.token"}}), record(token="abc"))[0]["Token"] == "abc"
+
+
+@pytest.mark.parametrize(
+    "how", [{}, {"reads": Reads.TEXT, "fast": str.upper}], ids=["slow", "fast"]
+)
+def test_a_type_is_one_object(how: dict[str, Any]) -> None:
+    """A type that is added to the list works, whether it makes itself fast or not."""
+
+    def shout(value: Any) -> str:
+        if not isinstance(value, str):
+            raise DoesNotFit
+        return value.upper()
+
+    types = {**TYPES, "loud": ColumnType("loud", shout, **how)}
+    columns = {
+        "Loud": {"path": "$.a", "type": "loud"},
+        "Either": {"path": ["$.b", "$.a"], "type": "loud", "redact": True},
+        "Each": {"path": "$.c[*].d", "type": "loud"},
+        "Part": {"path": "$.a.b", "type": "loud"},
+    }
+    loud = Mapper(build("tests", document(columns), "tests.toml", types))
+    page, rows = run(loud, page_of(record(a="x", c=[{"d": "y"}]), record(a=["z"]), record()))
+    made = [{name: row[name] for name in columns if name in row} for row in rows]
+    secret = "sha256:" + hashlib.sha256(b"X").hexdigest()[:16]
+    assert made == [{"Loud": "X", "Either": secret, "Each": "Y"}, {}, {}]
+    assert page.misfits == {"Loud": 1, "Either": 1}

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from sentinelone_source.mapping.rows.types import TYPES
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -27,7 +29,7 @@ COLUMNS = [
     "first",
     "X1",
 ]
-COLUMN_TYPES = ["string", "guid", "int", "long", "real", "boolean", "datetime", "dynamic", "json"]
+COLUMN_TYPES = sorted(TYPES)
 MOMENTS = [
     "2026-03-14T12:00:00Z", "2026-03-14T12:00:00.5Z", "2026-03-14T12:00:00.589793Z",
     "2026-03-14T12:00:00.589793123Z", "2026-03-14T12:00:00", "2026-03-14 12:00:00Z", "2026-03-14",

@@ -9,9 +9,8 @@ import pytest
 
 from mapping.files import GOOD, write
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.rows import convert as columns
 from sentinelone_source.template.limits import MAX_COLUMNS, MAX_STREAMS, check_limits
-from sentinelone_source.template.tables import TYPES, Column, Table, plan_tables
+from sentinelone_source.template.tables import Column, Table, plan_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,11 +121,6 @@ def test_a_stream_of_two_tables() -> None:
         "others.toml: Others_CL: stream: 'Custom-Things_CL' is the stream of Things_CL already; "
         "every table needs its own"
     )
-
-
-def test_every_mapping_type_has_its_place() -> None:
-    """The template knows every type of a mapping."""
-    assert set(TYPES) == set(columns.TYPES)
 
 
 def test_a_mapping_of_ones_own(tmp_path: Path) -> None:

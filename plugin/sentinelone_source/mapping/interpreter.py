@@ -12,18 +12,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from sentinelone_source.errors import Skippable
-from sentinelone_source.mapping.compile.decoders import ABSENT
-from sentinelone_source.mapping.numbers import UNREADABLE, decode
+from sentinelone_source.mapping.numbers import UNREADABLE, decode, mend_surrogates
 from sentinelone_source.mapping.paths import Path, PathFailed
 from sentinelone_source.mapping.rows.convert import (
-    TYPES,
     DoesNotFit,
     fingerprint,
     to_micros,
     to_string,
     with_aliases,
 )
-from sentinelone_source.mapping.rows.fast_values import mend_surrogates
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -130,14 +127,14 @@ def column_value(column: Column, found: Iterable[list[Any]]) -> Any:
         return None
     if column.aliases:
         value = with_aliases(value, column.aliases)
-    value = TYPES[column.type](value)
+    value = column.kind.convert(value)
     return fingerprint(value) if column.redact else value
 
 
 def _chosen(column: Column, found: Iterable[list[Any]]) -> Any:
     for path, matches in zip(column.paths, found, strict=True):
         value: Any = matches[0] if matches else None
-        if path.many and column.type in ("json", "dynamic"):
+        if path.many and column.kind.takes_all:
             value = [match for match in matches if match is not None] or None
         if len(column.paths) == 1 or (value is not None and value != ""):
             return value
@@ -150,17 +147,3 @@ def _identity(record: Any, path: Path) -> str | None:
     except PathFailed:
         return None
     return None if value is None else to_string(value)
-
-
-def on_raw(column: Column) -> Callable[..., Any]:
-    """The column's value as a function of the raw JSON that each path's members lead to."""
-
-    def value(*raws: msgspec.Raw) -> Any:
-        return column_value(column, map(find_in_raw, column.paths, raws))
-
-    return value
-
-
-def find_in_raw(path: Path, raw: msgspec.Raw) -> list[Any]:
-    """All matches of a path, given the raw JSON that its members lead to."""
-    return [] if raw is ABSENT else path.find_below(decode(raw))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from sentinelone_source.errors import Skippable
-from sentinelone_source.mapping.compile.compiled_mapping import Compiled
+from sentinelone_source.mapping.compile.compiled_mapping import CompiledMapping
+from sentinelone_source.mapping.compile.runtime import NEEDS_INTERPRETER
 from sentinelone_source.mapping.interpreter import Interpreted, Interpreter
-from sentinelone_source.mapping.numbers import UNREADABLE
+from sentinelone_source.mapping.numbers import UNREADABLE, mend_surrogates
 from sentinelone_source.mapping.page import Dead, Known, Page
 from sentinelone_source.mapping.page_reader import CURSOR, NotAPage, PageReader
-from sentinelone_source.mapping.rows.fast_values import NEEDS_INTERPRETER, mend_surrogates
 from sentinelone_source.mapping.rows.lines import Piece, encode, row_type
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Mapper:
     def __init__(self, mapping: Mapping) -> None:
         self.mapping = mapping
         self._row = row_type(mapping)
-        self._strict = Compiled(mapping, self._row, strict=True)
+        self._strict = CompiledMapping(mapping, self._row, strict=True)
         self._texts_only = not self._strict.wants_raw
         self._interpreter = Interpreter(mapping, self._row)
         self._split = PageReader(mapping.request.records.members, CURSOR, msgspec.Raw)
@@ -68,11 +68,11 @@ class Mapper:
     @property
     def code(self) -> str:
         """The generated row function, as text."""
-        return self._strict.code
+        return str(self._strict.code)
 
     @cached_property
-    def _tolerant(self) -> Compiled:
-        return Compiled(self.mapping, self._row, strict=False)
+    def _tolerant(self) -> CompiledMapping:
+        return CompiledMapping(self.mapping, self._row, strict=False)
 
     def open(self, body: bytes) -> Page:
         """Decode a page as far as the mapping needs it.

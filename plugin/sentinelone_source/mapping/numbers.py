@@ -1,11 +1,17 @@
-"""JSON in and out without losing a digit."""
+"""JSON in and out: no digit is lost, and no broken character comes through."""
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 from typing import Any
 
 import msgspec
+
+# One escape of a JSON string: a surrogate pair, a surrogate without its partner, or any other.
+_ESCAPE = re.compile(
+    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
+)
 
 
 class Number(float):
@@ -42,3 +48,9 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 encode = _encoder.encode
 encode_lines = _encoder.encode_lines
+
+
+def mend_surrogates(document: bytes) -> bytes:
+    """Replace every surrogate escape that has no partner by U+FFFD, and bytes that are no UTF-8."""
+    mended = _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], document)
+    return mended if mended.isascii() else mended.decode("utf-8", "replace").encode()

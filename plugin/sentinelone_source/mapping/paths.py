@@ -117,6 +117,20 @@ def parse_path(text: str) -> Path:
     return _parse_uncommon(text)
 
 
+def read_path(text: str, where: str) -> Path:
+    """`parse_path` for a text of a mapping file.
+
+    Raises:
+        ConfigError: names the place in the file.
+    """
+    try:
+        return parse_path(text)
+    except PathError as error:
+        raise ConfigError(
+            f"{where}: {error}; a member path looks like '$.threatInfo.sha1'"
+        ) from None
+
+
 def _parse_uncommon(text: str) -> Path:
     from jsonpath_ng.ext.parser import parse
 

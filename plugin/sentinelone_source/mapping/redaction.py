@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sentinelone_source.mapping.numbers import UNREADABLE
+from sentinelone_source.mapping.numbers import UNREADABLE, mend_surrogates
 from sentinelone_source.mapping.rows.convert import fingerprint
-from sentinelone_source.mapping.rows.fast_values import mend_surrogates
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import Mapping

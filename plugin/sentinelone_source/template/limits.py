@@ -11,7 +11,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.spec.schema import RESERVED
+from sentinelone_source.mapping.spec.columns import RESERVED
 from sentinelone_source.template.tables import TYPES
 from sentinelone_source.toml import unknown
 

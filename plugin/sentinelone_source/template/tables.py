@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from sentinelone_source.mapping.rows.types import TYPES as COLUMN_TYPES
 from sentinelone_source.mapping.spec.files import built_in_folder, load_mappings
 from sentinelone_source.toml import read_toml
 
@@ -13,19 +14,8 @@ if TYPE_CHECKING:
 
     from sentinelone_source.mapping.spec.model import Mapping
 
-# A mapping's type -> what the table calls it, what the stream calls it. Azure keeps a guid as text,
-# and a stream has no such type; `source` hands columns on, so both sides must say the same.
-TYPES = {
-    "string": ("string", "string"),
-    "guid": ("string", "string"),
-    "json": ("string", "string"),
-    "int": ("int", "int"),
-    "long": ("long", "long"),
-    "real": ("real", "real"),
-    "boolean": ("boolean", "boolean"),
-    "datetime": ("dateTime", "datetime"),
-    "dynamic": ("dynamic", "dynamic"),
-}
+TYPES = {name: (kind.in_table, kind.in_stream) for name, kind in COLUMN_TYPES.items()}
+"""A mapping's type: what the table calls it, what the stream calls it."""
 
 
 @dataclass(frozen=True)

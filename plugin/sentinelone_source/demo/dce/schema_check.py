@@ -48,7 +48,7 @@ def streams_of(mappings: Iterable[TableMapping]) -> list[Stream]:
         Stream(
             mapping.stream,
             mapping.table,
-            {c.name: "string" if c.type == "json" else c.type for c in mapping.columns},
+            {column.name: column.kind.in_stream for column in mapping.columns},
         )
         for mapping in mappings
     ]

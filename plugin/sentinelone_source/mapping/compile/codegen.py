@@ -1,27 +1,31 @@
-"""Writes the function that makes rows of typed records, as Python one can read.
+"""Writes the function that makes rows of typed records, as a syntax tree.
 
-`sentinelone-source map TABLE --show-code` prints it. For each record it appends a row, what makes
-the row unique, and its position; a record that a `[[drop]]` takes out gets no row and no key.
-Whatever it raises concerns the record at hand: what it appended before stands.
+For each record it appends a row, what makes the row unique, and its position; a record that a
+`[[drop]]` takes out gets no row and no key. Whatever it raises concerns the record at hand: what it
+appended before stands.
+
+Nothing of a mapping gets into the tree. Members, parts and columns have numbers for names (`m7`,
+`p7`, `c7`), and functions that know more of the mapping are objects that the code refers to (`f7`).
+What a number stands for is a comment where `map TABLE --show-code` prints the function.
 """
 
 from __future__ import annotations
 
-import keyword
-import textwrap
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+import ast
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.mapping.compile.path_tree import Node, Use, inline, use_of
+from sentinelone_source.mapping.compile import syntax
+from sentinelone_source.mapping.compile.path_tree import Node, is_inline
 from sentinelone_source.mapping.compile.runtime import (
-    TAKEN,
-    TOOLS,
-    WALK,
-    first_in_raw,
-    holds,
-    uncommon,
+    FROM_JSON,
+    RUNTIME,
+    column_function,
+    drop_function,
+    first_match_function,
 )
+from sentinelone_source.mapping.rows.fast_values import check_datetimes
+from sentinelone_source.mapping.rows.types import Reads
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.compile.decoders import Decoders
@@ -31,191 +35,204 @@ if TYPE_CHECKING:
 Build = Callable[[Iterator[Any], Iterator[Any], list[Any], list[str], list[int]], None]
 """From typed records, and their raw JSON where a path needs all of it, to three lists."""
 
-_FROM_RAW = {Use.TEXT: "as_text", Use.NUMBER: "as_number", Use.BOOLEAN: "as_boolean"}
+_FRAME = "def build(records, raws, rows, keys, positions):\n    for record in records: pass"
+_PLACE = """\
+if not id or position[10] != 'T': raise NeedsInterpreter
+position = (iso(position) - EPOCH) // MICROSECOND
+"""
+_DROP = "rows.append(None), keys.append(''), positions.append(0); continue"
+_APPEND = """\
+keys.append(f'{id}@{version}' if version else id)
+positions.append(position)
+rows.append(row)
+"""
 
 
-@dataclass
-class Glue:
-    """The text of `build(...)`, and what the names in it stand for."""
+def write_code(
+    mapping: Mapping, root: Node, decoders: Decoders, row: type | None, strict: bool
+) -> Generated:
+    """Write the row function of one mapping; for `strict` see `build_decoders`."""
+    writer = _Writer(root, strict, {} if row is None else {"Row": row})
+    writer.parts(decoders)
+    writer.drops(mapping)
+    writer.ordering(mapping)
+    writer.columns(mapping)
+    return Generated(writer.steps, writer.objects)
 
-    lines: list[str] = field(default_factory=list)
-    names: dict[str, Any] = field(default_factory=lambda: dict(TOOLS))
 
-    @property
-    def code(self) -> str:
-        """The function as Python text."""
-        return "\n".join(self.lines) + "\n"
+class Generated:
+    """The function `build`, before it is compiled."""
+
+    def __init__(self, steps: Sequence[syntax.Step], objects: dict[str, Any]) -> None:
+        self._steps = steps
+        self._objects = objects
 
     def compile(self) -> Build:
         """The function itself."""
-        namespace = dict(self.names)
-        exec(compile(self.code, "<mapping>", "exec"), namespace)  # noqa: S102 - our own text
+        module = ast.parse(_FRAME)
+        module.body[0].body[0].body = [step.statement for step in self._steps]  # type: ignore[attr-defined]
+        namespace = {**RUNTIME, **self._objects}
+        exec(compile(module, "<mapping>", "exec"), namespace)  # noqa: S102 - our own names
         build: Build = namespace["build"]
         return build
 
-
-def write_glue(mapping: Mapping, root: Node, decoders: Decoders, row: type, strict: bool) -> Glue:
-    """Write the row function of one mapping; for `strict` see `build_decoders`."""
-    glue = Glue()
-    glue.names["Row"] = row
-    glue.lines += [
-        "def build(records, raws, rows, keys, positions):",
-        "    for record in records:",
-    ]
-    writer = _Writer(glue, root, decoders, strict)
-    writer.parts()
-    writer.drops(mapping)
-    writer.walk(mapping)
-    writer.dynamics(mapping)
-    variables = [writer.column(column) for column in mapping.columns]
-    writer.row(variables)
-    return glue
+    def __str__(self) -> str:
+        return _FRAME.removesuffix(" pass") + "\n" + "".join(map(str, self._steps))
 
 
 class _Writer:
-    def __init__(self, glue: Glue, root: Node, decoders: Decoders, strict: bool) -> None:
-        self._glue = glue
+    def __init__(self, root: Node, strict: bool, objects: dict[str, Any]) -> None:
+        self.steps: list[syntax.Step] = []
+        self.objects = objects
         self._root = root
-        self._decoders = decoders
         self._strict = strict
-        self._checked: set[str] = set()
-        self._done: dict[str, str] = {}
-        self._taken = {*TAKEN, *(node.name for node in root.parents())}
 
-    def _add(self, line: str) -> None:
-        self._glue.lines.append(" " * 8 + line)
+    def _add(self, template: str, **names: str) -> None:
+        self.steps += [syntax.Step(one, "") for one in syntax.statements(template, **names)]
 
-    def _global(self, name: str, thing: Any) -> str:
-        self._glue.names[name] = thing
+    def _assign(self, name: str, value: ast.expr, note: str = "") -> None:
+        self.steps.append(syntax.Step(syntax.assignment(name, value), note))
+
+    def _object(self, thing: Any) -> ast.expr:
+        return syntax.name(self._named(thing))
+
+    def _named(self, thing: Any) -> str:
+        name = f"f{len(self.objects)}"
+        self.objects[name] = thing
         return name
 
-    def parts(self) -> None:
+    def parts(self, decoders: Decoders) -> None:
         """Bring every nested struct into a local variable, from the top down."""
         if self._root.uses:
             self._add("raw = next(raws)")
         self._add("if record is None: raise NeedsInterpreter")
-        for members, part in sorted(self._decoders.parts.items(), key=lambda item: len(item[0])):
-            name, value = part.node.name, self._field(members)
-            absent = self._global(f"no_{name}", part.absent)
-            if part.node.use is None:
-                self._add(f"{name} = {value} or {absent}")
-            else:
-                decode = self._global(f"as_{name}", part.decode)
-                self._add(f"{name} = {decode}({value}) or {absent}")
+        for part in decoders.parts:
+            value = self._field(part.node.members)
+            if part.node.use is not None:
+                value = syntax.call(self._object(part.decode), value)
+            absent = self._object(part.absent)
+            self._assign(
+                part.node.variable, syntax.joined(ast.Or(), value, absent), _text(part.node)
+            )
 
     def drops(self, mapping: Mapping) -> None:
         """Leave at once where every condition of a `[[drop]]` holds."""
-        for number, drop in enumerate(mapping.drops, 1):
+        for drop in mapping.drops:
             tests = [
-                f"{self._global(f'drop_{number}_{place}', holds(condition))}"
-                f"({self._raw(condition.path)})"
-                for place, condition in enumerate(drop.conditions, 1)
+                syntax.call(
+                    self._object(drop_function(condition)), self._field(condition.path.members)
+                )
+                for condition in drop.conditions
             ]
-            self._add(f"if {' and '.join(tests)}:")
-            self._add('    rows.append(None), keys.append(""), positions.append(0)')
-            self._add("    continue")
+            step = syntax.branch(syntax.joined(ast.And(), *tests), _DROP)
+            note = ", ".join(condition.path.text for condition in drop.conditions)
+            self.steps.append(syntax.Step(step, note))
 
-    def walk(self, mapping: Mapping) -> None:
-        """What the walk needs: who the record is, which version of it, and where it stands."""
-        for name in WALK:
-            path = getattr(mapping.ordering, name)
-            if path is None:
-                self._add(f"{name} = None")
-            elif path.plain:
-                self._add(f"{name} = {self._value(path.members, Use.TEXT)}")
-            else:
-                find = self._global(f"find_{name}", first_in_raw(path))
-                self._add(f"{name} = {find}({self._raw(path)})")
-        self._add("if not id: raise NeedsInterpreter")
-        self._as_text("id", mapping.ordering.id)
-        if mapping.ordering.version:
-            self._as_text("version", mapping.ordering.version)
-        self._add('if position[10] != "T": raise NeedsInterpreter')
-        self._add("position = (iso(position) - EPOCH) // MICROSECOND")
-        if mapping.ordering.position.plain:
-            self._checked.add(self._value(mapping.ordering.position.members, Use.TEXT))
+    def ordering(self, mapping: Mapping) -> None:
+        """Who the record is, which version of it, and where it stands."""
+        ordering = mapping.ordering
+        for name, path in (("id", ordering.id), ("version", ordering.version)):
+            self._ordering_value(name, path)
+            if path:
+                self._as_text(name, [path])
+        self._ordering_value("position", ordering.position)
+        self._add(_PLACE)
 
-    def dynamics(self, mapping: Mapping) -> None:
-        """Compute all dynamic columns by one call, where there are several."""
-        columns = [one for one in mapping.columns if one.type == "dynamic" and inline(one)]
-        if len(columns) > 1:
-            self._done = {column.name: self._variable(column.name) for column in columns}
-            self._add(f"{', '.join(self._done.values())} = dynamics(")
-            self._wrap(self._raw(column.paths[0]) for column in columns)
-
-    def _wrap(self, arguments: Iterable[str]) -> None:
-        text = textwrap.wrap(", ".join(arguments), 80)
-        self._glue.lines += [" " * 12 + line for line in text]
-        self._add(")")
-
-    def _variable(self, name: str) -> str:
-        while name in self._taken or keyword.iskeyword(name):
-            name += "_"
-        self._taken.add(name)
-        return name
-
-    def column(self, column: Column) -> str:
-        """Compute one column's value; gives the variable it is in."""
-        if column.name in self._done:
-            return self._done[column.name]
-        name = self._variable(column.name)
-        self._add(f"{name} = {self._expression(column)}")
-        if use_of(column) is not Use.TEXT or not inline(column):
-            return name
-        if column.type == "datetime":
-            source = self._glue.lines[-1].partition(" = ")[2]
-            if source not in self._checked:
-                test = f'iso({name}) and {name}[10] == "T"'
-                self._add(f"if {name} is not None and not ({test}): raise NeedsInterpreter")
-                self._checked.add(source)
+    def _ordering_value(self, name: str, path: Path | None) -> None:
+        if path is None:
+            value: ast.expr = syntax.constant(None)
+        elif path.plain:
+            value = self._value(path, Reads.TEXT)
         else:
-            self._as_text(name, *column.paths)
-        if column.redact:
-            self._add(f"if {name} is not None: {name} = fingerprint({name})")
-        return name
+            value = syntax.call(self._object(first_match_function(path)), self._field(path.members))
+        self._assign(name, value, path.text if path else "")
 
-    def row(self, variables: list[str]) -> None:
-        """Put the row together, its key and its position beside it."""
-        self._add("row = Row(")
-        self._wrap(variables)
-        self._add('keys.append(f"{id}@{version}" if version else id)')
-        self._add("positions.append(position)")
-        self._add("rows.append(row)")
+    def columns(self, mapping: Mapping) -> None:
+        """Compute every column, and put the row together, its key and its position beside it."""
+        names = {column.name: f"c{number}" for number, column in enumerate(mapping.columns)}
+        together = self._together(mapping, names)
+        for column in mapping.columns:
+            if column.name not in together:
+                self._column(column, names[column.name])
+        self._checks(mapping, names)
+        row = (
+            syntax.call(syntax.name("Row"), *map(syntax.name, names.values()))
+            if names
+            else syntax.constant(None)
+        )
+        self._assign("row", row)
+        self._add(_APPEND)
 
-    def _expression(self, column: Column) -> str:
-        if not inline(column):
-            function = self._global(f"column_{column.name}", uncommon(column))
-            return f"{function}({', '.join(self._raw(path) for path in column.paths)})"
-        fields = [self._value(path.members, use_of(column)) for path in column.paths]
-        if len(fields) > 1:
-            return f"first({', '.join(fields)})"
-        wrap = {"json": "json_text", "dynamic": "dynamic", "int": "to_int", "long": "to_long"}
-        function = wrap.get(column.type, "")
-        if column.type in ("int", "long"):
-            return f"{fields[0]} if {fields[0]} is None else {function}({fields[0]})"
-        return f"{function}({fields[0]})" if function else fields[0]
+    def _checks(self, mapping: Mapping, names: dict[str, str]) -> None:
+        for check in dict.fromkeys(column.kind.check for column in mapping.columns):
+            columns = [one for one in mapping.columns if one.kind.check is check and is_inline(one)]
+            values = {column.paths: syntax.name(names[column.name]) for column in columns}
+            if check is check_datetimes:
+                values.pop((mapping.ordering.position,), None)  # which has been read as one
+            if check and values:
+                call = syntax.call(self._object(check), *values.values())
+                self.steps.append(syntax.Step(syntax.expression(call), _of(*columns)))
 
-    def _as_text(self, name: str, *paths: Path) -> None:
-        if all(map(self._is_text, paths)):
+    def _together(self, mapping: Mapping, names: dict[str, str]) -> set[str]:
+        """Compute columns of one type by one call, where there are several and the type can."""
+        done: set[str] = set()
+        for kind in dict.fromkeys(one.kind for one in mapping.columns if one.kind.fast_all):
+            columns = [one for one in mapping.columns if one.kind is kind and is_inline(one)]
+            if len(columns) < 2:
+                continue
+            values = [self._field(column.paths[0].members) for column in columns]
+            call = syntax.call(self._object(kind.fast_all), *values)
+            targets = [names[column.name] for column in columns]
+            self.steps.append(syntax.Step(syntax.assignment(targets, call), _of(*columns)))
+            done.update(column.name for column in columns)
+        return done
+
+    def _column(self, column: Column, name: str) -> None:
+        kind = column.kind
+        if not is_inline(column):
+            values = [self._field(path.members) for path in column.paths]
+            self._assign(
+                name, syntax.call(self._object(column_function(column)), *values), _of(column)
+            )
             return
-        self._add(f"if {name}.__class__ is not str and {name} is not None: {name} = scalar({name})")
+        fields = [self._value(path, kind.reads) for path in column.paths]
+        value = syntax.call(syntax.name("first"), *fields) if len(fields) > 1 else fields[0]
+        if kind.reads is Reads.JSON:
+            value = syntax.call(self._object(kind.fast), value)
+        self._assign(name, value, _of(column))
+        if kind.reads is Reads.TEXT and not kind.check:
+            self._as_text(name, column.paths)
+        if kind.fast and kind.reads is not Reads.JSON:
+            self._add("if C is not None: C = FAST(C)", C=name, FAST=self._named(kind.fast))
+        if column.redact:
+            self._add("if C is not None: C = fingerprint(C)", C=name)
 
-    def _is_text(self, path: Path) -> bool:
-        """Whether the decoder has seen to it that the value is text, if there is one."""
-        return self._strict and path.plain and self._root.at(path.members).plain_text
+    def _as_text(self, name: str, paths: Sequence[Path]) -> None:
+        """A number or boolean as text, unless the decoder has seen to it that there is none."""
+        if not all(
+            self._strict and path.plain and self._root.at(path.members).plain_text for path in paths
+        ):
+            self.steps.append(syntax.Step(syntax.text_of(name, "scalar"), ""))
 
-    def _field(self, members: tuple[str, ...]) -> str:
+    def _field(self, members: tuple[str, ...]) -> ast.expr:
         if not members:
-            return "raw"
-        parent = self._root.at(members[:-1]).name if len(members) > 1 else "record"
-        return f"{parent}.{self._root.at(members).name}"
+            return syntax.name("raw")
+        parent = syntax.name(self._root.at(members[:-1]).variable)
+        return syntax.attribute(parent, self._root.at(members).field)
 
-    def _value(self, members: tuple[str, ...], use: Use) -> str:
+    def _value(self, path: Path, reads: Reads) -> ast.expr:
         """The typed value of a member, decoded from raw JSON where others want it raw."""
-        value = self._field(members)
-        if self._root.at(members).use is use or use is Use.RAW:
+        value = self._field(path.members)
+        if reads is Reads.JSON or self._root.at(path.members).use is reads:
             return value
-        return f"{_FROM_RAW[use]}({value})"
+        return syntax.call(syntax.name(FROM_JSON[reads]), value)
 
-    def _raw(self, path: Path) -> str:
-        return self._field(path.members)
+
+def _of(*columns: Column) -> str:
+    return "; ".join(
+        f"{column.name}: {', '.join(path.text for path in column.paths)}" for column in columns
+    )
+
+
+def _text(node: Node) -> str:
+    return ".".join(("$", *node.members))

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sentinelone_source.mapping.compile.codegen import write_glue
+from sentinelone_source.mapping.compile.codegen import write_code
 from sentinelone_source.mapping.compile.decoders import build_decoders
-from sentinelone_source.mapping.compile.path_tree import build_trie
-from sentinelone_source.mapping.compile.runtime import TAKEN
+from sentinelone_source.mapping.compile.path_tree import build_path_tree
 from sentinelone_source.mapping.numbers import UNREADABLE
 from sentinelone_source.mapping.page_reader import CURSOR, PageReader
 
@@ -17,25 +16,24 @@ if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import Mapping
 
 
-class Compiled:
+class CompiledMapping:
     """One of two ways through a page: strict, without a look at each text, or tolerant.
 
     A strict decoder refuses a page with a number or boolean in a string column; the rows of one
     that it takes need no test of each value. After the first such page the tolerant one is used.
 
     Attributes:
-        code: the generated row function, as text.
+        code: the generated row function; as text, Python that one can read.
         build: the function itself.
         open: gives a page's typed records and its cursor.
         wants_raw: some path needs the record as JSON, so a page is taken apart first.
     """
 
     def __init__(self, mapping: Mapping, row: type[msgspec.Struct], strict: bool) -> None:
-        root = build_trie(mapping, TAKEN)
+        root = build_path_tree(mapping)
         decoders = build_decoders(root, strict)
-        glue = write_glue(mapping, root, decoders, row, strict)
-        self.code = glue.code
-        self.build = glue.compile()
+        self.code = write_code(mapping, root, decoders, row, strict)
+        self.build = self.code.compile()
         self.open = PageReader(mapping.request.records.members, CURSOR, decoders.record).open
         self.wants_raw = bool(root.uses)
         self._decode = msgspec.json.Decoder(decoders.record).decode

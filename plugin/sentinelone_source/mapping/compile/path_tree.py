@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import keyword
-import re
 from dataclasses import dataclass, field
-from enum import Enum
+from itertools import count
 from typing import TYPE_CHECKING
+
+from sentinelone_source.mapping.rows.types import Reads
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,51 +15,42 @@ if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import Column, Mapping
 
 
-class Use(Enum):
-    """As what a member's value is wanted."""
-
-    TEXT = "text"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    RAW = "raw"
-    """JSON as it came: copied through, or decoded by those few who need it."""
-
-
-_USES = {
-    "string": Use.TEXT,
-    "guid": Use.TEXT,
-    "datetime": Use.TEXT,
-    "int": Use.NUMBER,
-    "long": Use.NUMBER,
-    "real": Use.NUMBER,
-    "boolean": Use.BOOLEAN,
-    "json": Use.RAW,
-    "dynamic": Use.RAW,
-}
-
-
 @dataclass
 class Node:
-    """One member: its children by name, and what its own value is used as."""
+    """One member: its children by name, and as what its own value is wanted.
 
-    name: str
+    Attributes:
+        number: tells it from all others; generated code has no other name for it.
+        apart: it is not decoded with the page, but from raw JSON of a node above it.
+    """
+
     members: tuple[str, ...] = ()
     children: dict[str, Node] = field(default_factory=dict)
-    uses: set[Use] = field(default_factory=set)
+    uses: set[Reads] = field(default_factory=set)
+    number: int = 0
     apart: bool = False
-    """It is not decoded with the page, but from raw JSON of a node above it."""
 
     @property
-    def use(self) -> Use | None:
+    def field(self) -> str:
+        """What the field of its parent's struct is called."""
+        return f"m{self.number}"
+
+    @property
+    def variable(self) -> str:
+        """What the variable is called that holds its struct."""
+        return f"p{self.number}" if self.members else "record"
+
+    @property
+    def use(self) -> Reads | None:
         """The one form that serves every use; None for a node that only leads to its children."""
         if len(self.uses) == 1 and not self.children:
             return next(iter(self.uses))
-        return Use.RAW if self.uses else None
+        return Reads.JSON if self.uses else None
 
     @property
     def plain_text(self) -> bool:
         """It is wanted as text alone, and decoded with the page."""
-        return self.use is Use.TEXT and not self.apart
+        return self.use is Reads.TEXT and not self.apart
 
     def at(self, members: Iterable[str]) -> Node:
         """The node that member names lead to from here."""
@@ -67,6 +58,10 @@ class Node:
         for name in members:
             node = node.children[name]
         return node
+
+    def sorted(self) -> list[tuple[str, Node]]:
+        """Its children by name, in the order of their names."""
+        return sorted(self.children.items())
 
     def parents(self) -> Iterator[Node]:
         """This node and all below it that have children, from the top."""
@@ -76,63 +71,42 @@ class Node:
             yield from child.parents()
 
 
-def inline(column: Column) -> bool:
+def is_inline(column: Column) -> bool:
     """Whether a column's value is read straight from typed fields, without jsonpath-ng."""
-    if not all(path.plain for path in column.paths):
+    if not column.kind.is_inline or not all(path.plain for path in column.paths):
         return False
-    if column.redact or column.aliases:
-        return use_of(column) is Use.TEXT
-    return len(column.paths) == 1 or use_of(column) is Use.TEXT
+    return column.kind.reads is Reads.TEXT or not (
+        column.redact or column.aliases or len(column.paths) > 1
+    )
 
 
-def use_of(column: Column) -> Use:
-    """As what a column wants its members."""
-    return _USES[column.type]
+def build_path_tree(mapping: Mapping) -> Node:
+    """Gather the paths of columns, ordering and drops.
 
-
-def build_trie(mapping: Mapping, taken: Iterable[str] = ()) -> Node:
-    """Gather the paths of columns, walk and drops.
-
-    A column that jsonpath-ng has to help with wants the part it works on as raw JSON. Nodes with
-    children become variables, and get none of the names that are taken.
+    A column that jsonpath-ng has to help with wants the part it works on as raw JSON.
     """
-    root = Node("record")
+    root = Node()
     for column in mapping.columns:
         for path in column.paths:
-            _add(root, path, use_of(column) if inline(column) else Use.RAW)
-    walk = mapping.ordering
-    for path in filter(None, (walk.id, walk.version, walk.position)):
-        _add(root, path, Use.TEXT if path.plain else Use.RAW)
+            _add(root, path, column.kind.reads if is_inline(column) else Reads.JSON)
+    for path in mapping.ordering.paths:
+        _add(root, path, Reads.TEXT if path.plain else Reads.JSON)
     for drop in mapping.drops:
         for condition in drop.conditions:
-            _add(root, condition.path, Use.RAW)
-    _name(root, {root.name, *taken})
+            _add(root, condition.path, Reads.JSON)
+    _number(root, count(1))
     return root
 
 
-def _add(root: Node, path: Path, use: Use) -> None:
+def _add(root: Node, path: Path, use: Reads) -> None:
     node = root
     for depth, name in enumerate(path.members, 1):
-        node = node.children.setdefault(name, Node(name, path.members[:depth]))
+        node = node.children.setdefault(name, Node(path.members[:depth]))
     node.uses.add(use)
 
 
-def _name(node: Node, taken: set[str]) -> None:
-    """Give every node a name that Python takes, and one of its own to every node with children.
-
-    A leaf is read as a field of its parent; a node with children becomes a variable.
-    """
-    siblings: set[str] = set()
-    for child in sorted(node.children.values(), key=lambda child: child.members):
-        used = taken | siblings if child.children else siblings
-        name = re.sub(r"\W", "_", child.members[-1], flags=re.ASCII)[:40]
-        if not name[:1].isalpha() or keyword.iskeyword(name):
-            name = f"m_{name}"
-        while name in used:
-            name += "_"
-        child.name = name
+def _number(node: Node, numbers: count[int]) -> None:
+    for _, child in node.sorted():
+        child.number = next(numbers)
         child.apart = node.apart or bool(node.uses)
-        siblings.add(name)
-        if child.children:
-            taken.add(name)
-            _name(child, taken)
+        _number(child, numbers)

@@ -2,60 +2,101 @@
 
 from __future__ import annotations
 
-import builtins
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sentinelone_source.mapping.interpreter import find_in_raw, on_raw
-from sentinelone_source.mapping.rows import fast_values as values
-from sentinelone_source.mapping.rows.convert import fingerprint, to_int, to_long
+from sentinelone_source.mapping.interpreter import column_value
+from sentinelone_source.mapping.numbers import decode
+from sentinelone_source.mapping.paths import PathFailed
+from sentinelone_source.mapping.rows.convert import DoesNotFit, fingerprint
+from sentinelone_source.mapping.rows.fast_values import (
+    ABSENT,
+    NeedsInterpreter,
+    first,
+    json_text,
+    scalar,
+)
+from sentinelone_source.mapping.rows.types import Reads
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.paths import Path
     from sentinelone_source.mapping.spec.conditions import Condition
     from sentinelone_source.mapping.spec.model import Column
 
-TOOLS: dict[str, Any] = {
-    "EPOCH": values.EPOCH,
-    "MICROSECOND": values.MICROSECOND,
-    "NeedsInterpreter": values.NeedsInterpreter,
-    "as_boolean": msgspec.json.Decoder(bool | None).decode,
-    "as_number": msgspec.json.Decoder(int | float | None).decode,
-    "as_text": msgspec.json.Decoder(str | int | float | bool | None).decode,
-    "dynamic": values.dynamic,
-    "dynamics": values.dynamics,
+FROM_JSON = {Reads.TEXT: "as_text", Reads.NUMBER: "as_number", Reads.BOOLEAN: "as_boolean"}
+"""What reads raw JSON that others want raw, too."""
+
+RUNTIME: dict[str, Any] = {
+    **{name: msgspec.json.Decoder(reads.takes).decode for reads, name in FROM_JSON.items()},
+    "EPOCH": datetime(1970, 1, 1, tzinfo=UTC),
+    "MICROSECOND": timedelta(microseconds=1),
+    "NeedsInterpreter": NeedsInterpreter,
     "fingerprint": fingerprint,
-    "first": values.first,
+    "first": first,
     "iso": datetime.fromisoformat,
-    "json_text": values.json_text,
-    "scalar": values.scalar,
-    "to_int": to_int,
-    "to_long": to_long,
+    "scalar": scalar,
 }
-WALK = ("id", "version", "position")
-_LOCALS = ("build", "record", "records", "raw", "raws", "row", "rows", "keys", "positions")
-TAKEN = frozenset({*TOOLS, *WALK, *_LOCALS, "Row", *dir(builtins)})
-"""Names that no part of a record and no column may take in the generated code."""
+
+NEEDS_INTERPRETER = (
+    NeedsInterpreter,
+    DoesNotFit,
+    PathFailed,
+    ValueError,
+    TypeError,
+    IndexError,
+    RecursionError,
+)
+"""Whatever of this the generated code raises, the interpreter takes the record over."""
 
 
-def holds(condition: Condition) -> Callable[[Any], bool]:
+def drop_function(condition: Condition) -> Callable[[Any], bool]:
     """A condition as a function of the raw JSON that its path's members lead to."""
-    find = partial(find_in_raw, condition.path)
+    find = partial(_find, condition.path)
     return lambda raw: condition.meets(find, raw)
 
 
-def first_in_raw(path: Path) -> Callable[[Any], Any]:
+def first_match_function(path: Path) -> Callable[[Any], Any]:
     """A path's first match as such a function, or None."""
-    return lambda raw: next(iter(find_in_raw(path, raw)), None)
+    return lambda raw: next(iter(_find(path, raw)), None)
 
 
-def uncommon(column: Column) -> Callable[..., Any]:
-    """The value of a column that is not read from typed fields, as such a function."""
+def column_function(column: Column) -> Callable[..., Any]:
+    """The value of a column that is not read from typed fields, as such a function of each path."""
     each = column.paths[0].each
-    if each is not None and len(column.paths) == 1 and column.type == "json" and not column.redact:
-        return values.gather(each)
-    return on_raw(column)
+    gathers = column.kind.fast is json_text and not column.redact and len(column.paths) == 1
+    if gathers and each is not None:
+        return _gather(each)
+    return lambda *raws: column_value(column, map(_find, column.paths, raws))
+
+
+def _find(path: Path, raw: msgspec.Raw) -> list[Any]:
+    return [] if raw is ABSENT else path.find_below(decode(raw))
+
+
+def _gather(names: tuple[str, ...]) -> Callable[[msgspec.Raw], str | None]:
+    """A function from a raw list to the JSON list of one member of its items, nulls left out.
+
+    Each name on the way to the member is a struct with the one field `value`, or None.
+    """
+    item: Any = msgspec.Raw
+    for name in reversed(names):
+        field = [("value", item, None)]
+        item = msgspec.defstruct("item", field, rename={"value": name}, gc=False) | None
+    decode_items = msgspec.json.Decoder(list[item] | None).decode
+
+    def gathered(raw: msgspec.Raw) -> str | None:
+        texts: list[str] = []
+        for item in decode_items(raw) or ():
+            value = item
+            for _ in names:
+                value = value and value.value
+            text = value and json_text(value)
+            if text is not None:
+                texts.append(text)
+        return f"[{','.join(texts)}]" if texts else None
+
+    return gathered

@@ -1,4 +1,4 @@
-"""What each column type takes, and what it makes of a value.
+"""From decoded values to those of rows.
 
 A value that a type does not take raises `DoesNotFit`; the row then has no such column, and the
 misfit is counted. Values are what `numbers.decode` makes of JSON.
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from sentinelone_source.mapping.numbers import Number, encode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 MAX_DEPTH = 32
 
@@ -76,19 +76,6 @@ def to_dynamic(value: Any) -> Any:
 def to_json(value: Any) -> str:
     """Any JSON value, as compact JSON text."""
     return encode(value).decode()
-
-
-TYPES: dict[str, Callable[[Any], Any]] = {
-    "string": to_string,
-    "guid": to_string,
-    "int": to_int,
-    "long": to_long,
-    "real": to_real,
-    "boolean": to_boolean,
-    "datetime": to_datetime,
-    "dynamic": to_dynamic,
-    "json": to_json,
-}
 
 
 def with_aliases(value: Any, aliases: Iterable[tuple[str, str]]) -> Any:

@@ -7,29 +7,24 @@ then the interpreter is asked.
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.mapping.compile.decoders import ABSENT, item_decoder
-from sentinelone_source.mapping.numbers import decode
-from sentinelone_source.mapping.paths import PathFailed
-from sentinelone_source.mapping.rows.convert import MAX_DEPTH, DoesNotFit, deeper_than, to_json
+import msgspec
+
+from sentinelone_source.mapping.numbers import decode, mend_surrogates
+from sentinelone_source.mapping.rows.convert import MAX_DEPTH, deeper_than, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    import msgspec
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-
-# One escape of a JSON string: a surrogate pair, a surrogate without its partner, or any other.
-_ESCAPE = re.compile(
-    rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
-)
+ABSENT = msgspec.Raw(b"null")
+"""What a raw field holds where the record has no such member. Read as JSON it is null; only
+jsonpath-ng tells the two apart."""
 
 # An escape of a character by its number; `C:\\users` holds the first two characters of one.
 _NUMBERED = re.compile(r"\\u[0-9a-fA-F]{4}").search
+_iso = datetime.fromisoformat
 _SURROGATE = re.compile(rb"\\u[dD]").search
 _ESCAPED = len("\\u0000")
 
@@ -57,6 +52,13 @@ def first(*values: Any) -> Any:
         if value is not None and value != "":
             return value
     return None
+
+
+def check_datetimes(*values: str | None) -> None:
+    """See to it that texts are ISO 8601 in its usual form; what is not is for the interpreter."""
+    for value in values:
+        if value is not None and (not _iso(value) or value[10] != "T"):
+            raise NeedsInterpreter
 
 
 def json_text(raw: msgspec.Raw) -> str | None:
@@ -100,39 +102,3 @@ def _has_surrogate(data: bytes) -> bool:
 def _brackets(data: bytes) -> int:
     """How many brackets open: no fewer than levels. What `replace` leaves is the fastest count."""
     return 2 * len(data) - len(data.replace(b"{", b"")) - len(data.replace(b"[", b""))
-
-
-def gather(names: tuple[str, ...]) -> Callable[[msgspec.Raw], str | None]:
-    """A function from a raw list to the JSON list of one member of its items, nulls left out."""
-    decode_items = item_decoder(names)
-
-    def gathered(raw: msgspec.Raw) -> str | None:
-        texts: list[str] = []
-        for item in decode_items(raw) or ():
-            value = item
-            for _ in names:
-                value = value and value.value
-            text = value and json_text(value)
-            if text is not None:
-                texts.append(text)
-        return f"[{','.join(texts)}]" if texts else None
-
-    return gathered
-
-
-def mend_surrogates(document: bytes) -> bytes:
-    """Replace every surrogate escape that has no partner by U+FFFD, and bytes that are no UTF-8."""
-    mended = _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], document)
-    return mended if mended.isascii() else mended.decode("utf-8", "replace").encode()
-
-
-NEEDS_INTERPRETER = (
-    NeedsInterpreter,
-    DoesNotFit,
-    PathFailed,
-    ValueError,
-    TypeError,
-    IndexError,
-    RecursionError,
-)
-"""Whatever of this the generated code raises, the interpreter takes the record over."""

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import msgspec
+
+from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.numbers import Number
-from sentinelone_source.mapping.paths import Path, PathFailed
+from sentinelone_source.mapping.paths import Path, PathFailed, read_path
 from sentinelone_source.mapping.rows.convert import to_string
-
-if TYPE_CHECKING:
-    import re
 
 Test = Callable[[list[Any]], bool]
 """Takes every match of the condition's path."""
@@ -79,3 +81,63 @@ def _exact(value: Any) -> tuple[str, Any]:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return "number", Decimal(str(value))
     return "other", repr(value)
+
+
+class DropTable(msgspec.Struct):
+    """One `[[drop]]` as TOML gives it."""
+
+    path: str
+    equals: Any = msgspec.UNSET
+    in_: Any = msgspec.field(default=msgspec.UNSET, name="in")
+    not_in: Any = msgspec.UNSET
+    matches: Any = msgspec.UNSET
+    exists: Any = msgspec.UNSET
+    all: list[DropTable] = []
+
+
+_TESTS: dict[str, Callable[[Any], Test]] = {
+    "equals": lambda value: one_of([value]),
+    "in": one_of,
+    "not_in": none_of,
+    "matches": lambda value: matches(_regular_expression(value)),
+    "exists": exists,
+}
+_TAKES = {"in": list, "not_in": list, "matches": str, "exists": bool}
+
+
+def build_drop(drop: DropTable, where: str) -> Drop:
+    """Check one `[[drop]]`, and build it.
+
+    Raises:
+        ConfigError: naming the key, and what would be right.
+    """
+    found: list[Condition] = []
+    for part in (drop, *drop.all):
+        given = {key: getattr(part, "in_" if key == "in" else key) for key in _TESTS}
+        given = {key: value for key, value in given.items() if value is not msgspec.UNSET}
+        if not given:
+            raise ConfigError(f"{where}: needs one of {', '.join(_TESTS)} beside `path`")
+        path = read_path(part.path, where)
+        found.extend(Condition(path, _test(key, value, where)) for key, value in given.items())
+    return Drop(tuple(found))
+
+
+def _regular_expression(pattern: str) -> re.Pattern[str]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what a later Python will read in another way
+        return re.compile(pattern)
+
+
+def _test(key: str, value: Any, where: str) -> Test:
+    takes = _TAKES.get(key)
+    if takes and not isinstance(value, takes):
+        raise ConfigError(f"{where}: {key}: takes a {takes.__name__}, not {value!r}")
+    for item in value if isinstance(value, list) else [value]:
+        if not isinstance(item, str | int | float):
+            raise ConfigError(f"{where}: {key}: takes text, a number or a boolean, not {item!r}")
+    try:
+        return _TESTS[key](value)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ConfigError(
+            f"{where}: matches: {value!r} is no regular expression: {error}"
+        ) from None

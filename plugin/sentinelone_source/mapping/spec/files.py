@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.spec.schema import build, normal_column
+from sentinelone_source.mapping.spec.columns import normal_column
+from sentinelone_source.mapping.spec.schema import build
 from sentinelone_source.toml import read_toml, unknown
 
 if TYPE_CHECKING:

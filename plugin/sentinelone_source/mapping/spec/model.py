@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
 
     from sentinelone_source.mapping.paths import Path
+    from sentinelone_source.mapping.rows.types import ColumnType
     from sentinelone_source.mapping.spec.conditions import Drop
 
 
@@ -21,10 +22,15 @@ class Column:
     """
 
     name: str
-    type: str
+    kind: ColumnType
     paths: tuple[Path, ...]
     redact: bool = False
     aliases: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def type(self) -> str:
+        """The type's name in mapping files."""
+        return self.kind.name
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,11 @@ class Ordering:
     sort_by: str
     inventory: bool = False
     rescan: bool = False
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """All that lead into a record."""
+        return tuple(path for path in (self.id, self.version, self.position) if path)
 
 
 @dataclass(frozen=True)
