@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
 SECOND = 1_000_000
 """Microseconds in a second."""
 
@@ -27,21 +28,31 @@ def parse_duration(text: str) -> float:
     return float(found[1]) * _UNITS[found[2]]
 
 
-def parse_moment(text: str) -> int:
-    """ISO 8601 text as a moment; without an offset it is UTC.
+def parse_time(text: str) -> datetime:
+    """ISO 8601 text as an aware time in UTC; without an offset it is UTC.
 
     Raises:
         ValueError: the text is no timestamp.
     """
-    moment = datetime.fromisoformat(text.strip())
-    return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    time = datetime.fromisoformat(text.strip())
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def to_micros(moment: datetime) -> int:
-    """An aware datetime as a moment."""
-    return (moment - EPOCH) // timedelta(microseconds=1)
+def parse_moment(text: str) -> int:
+    """ISO 8601 text as a moment. Raises what `parse_time` raises."""
+    return to_micros(parse_time(text))
 
 
-def to_iso(micros: int) -> str:
+def to_micros(time: datetime) -> int:
+    """An aware time as a moment; exact, where a float would round."""
+    return (time - EPOCH) // MICROSECOND
+
+
+def from_micros(moment: int) -> datetime:
+    """A moment as a time in UTC."""
+    return EPOCH + moment * MICROSECOND
+
+
+def to_iso(moment: int) -> str:
     """A moment as the API writes it, with all six digits."""
-    return (EPOCH + timedelta(microseconds=micros)).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return from_micros(moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -68,7 +68,7 @@ def secure(host: str, authority: Authority) -> Iterator[Console]:
 
 
 def test_query_of_each_feed(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
-    """Pages come unsorted, ten records at a time, or without what is out of service."""
+    """Every feed asks for 1000 records at a time in order of position, those out of service too."""
     assert sweep().status == 0
     queries = {request.endpoint: request.query for request in tenancy.console.requests}
     common = {"limit": ["1000"], "skipCount": ["true"], "sortOrder": ["asc"]}
@@ -96,14 +96,14 @@ def test_query_of_each_feed(tenancy: Tenancy, sweep: Callable[..., Swept]) -> No
 
 
 def test_out_of_service(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
-    """Agents that were decommissioned vanish instead of being reported as such."""
+    """A decommissioned agent is a row as well."""
     tenancy.populate(5)
     agent = tenancy.world.decommission_agent()
     assert f'"Id":"{agent["id"]}"'.encode() in b"".join(sweep("agents").lines)
 
 
 def test_scope(tmp_path: Path) -> None:
-    """A scope filter is not sent, and another customer's records come."""
+    """The ids of sites, accounts and groups are sent with each request."""
     world = World(seed=3)
     more = 'site_ids = ["1", "2"]\naccount_ids = ["3"]\ngroup_ids = ["4"]'
     with Console(world, {TOKEN}) as console:
@@ -115,7 +115,7 @@ def test_scope(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("tail", ["", "/", "/web/api/v2.1", "/login?next=x"])
 def test_address(tmp_path: Path, tail: str) -> None:
-    """An address copied from the browser is asked for pages that are not there."""
+    """An address copied from the browser is good, whatever follows the host."""
     with Console(World(seed=3), {TOKEN}) as console:
         assert asked(tmp_path, console.url + tail).clock
     assert [request.endpoint for request in console.requests] == ["groups"]
@@ -124,7 +124,7 @@ def test_address(tmp_path: Path, tail: str) -> None:
 def test_netrc_is_ignored(
     tmp_path: Path, tenancy: Tenancy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The token gives way to a password that somebody keeps for this host."""
+    """A password in `.netrc` does not take the token's place."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password mine\n")
     monkeypatch.setenv("NETRC", str(netrc))
@@ -133,7 +133,7 @@ def test_netrc_is_ignored(
 
 
 def test_own_authority(tmp_path: Path) -> None:
-    """A console behind a company's own certificates cannot be polled, or any is trusted."""
+    """`ca_file` is trusted, and nothing beside it."""
     ours, other = Authority(tmp_path, "ours"), Authority(tmp_path, "other")
     with secure("127.0.0.1", ours) as console:
         assert asked(tmp_path, console.url, 'ca_file = "ours.pem"').content
@@ -146,7 +146,7 @@ def test_own_authority(tmp_path: Path) -> None:
 def test_authority_of_the_environment(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    """Certificates that everything else on the machine trusts are refused."""
+    """The environment's certificates are trusted, unless there is a `ca_file`."""
     ours, other = Authority(tmp_path, "ours"), Authority(tmp_path, "other")
     with secure("127.0.0.1", ours) as console:
         monkeypatch.setenv(variable, str(ours.file))
@@ -158,7 +158,7 @@ def test_authority_of_the_environment(
 
 
 def test_certificate_of_another_host(tmp_path: Path) -> None:
-    """Whoever has any certificate of the authority can stand in for the console."""
+    """A trusted certificate of another host is refused."""
     with (
         secure(HOST, Authority(tmp_path, "ours")) as console,
         pytest.raises(Unavailable, match="TLS"),
@@ -167,7 +167,7 @@ def test_certificate_of_another_host(tmp_path: Path) -> None:
 
 
 def test_missing_ca_file(tmp_path: Path, tenancy: Tenancy, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A mistyped `ca_file` looks like a console that is away."""
+    """A `ca_file` that does not exist is an error that names it."""
     with pytest.raises(ConfigError, match=r"acme: ca_file: .*none\.pem: no such file"):
         asked(tmp_path, tenancy.console.url, 'ca_file = "none.pem"')
     monkeypatch.setenv("SSL_CERT_FILE", "/none.pem")
@@ -176,7 +176,7 @@ def test_missing_ca_file(tmp_path: Path, tenancy: Tenancy, monkeypatch: pytest.M
 
 
 def test_proxy(tmp_path: Path, tenancy: Tenancy) -> None:
-    """A console that only a proxy can reach is not asked through it."""
+    """A configured proxy is asked."""
     with Proxy(tenancy.console.port) as proxy:
         answer = asked(tmp_path, tenancy.console.url, f'proxy = "{proxy.url}"')
         assert answer.content
@@ -185,7 +185,7 @@ def test_proxy(tmp_path: Path, tenancy: Tenancy) -> None:
 
 @pytest.mark.parametrize("configured", [True, False])
 def test_proxy_to_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configured: bool) -> None:
-    """The proxy of the configuration or of the environment is passed by, or sees the token."""
+    """A console with https is asked through a tunnel of the proxy, which sees only its host."""
     authority = Authority(tmp_path, "ours")
     with secure(HOST, authority) as console, Proxy(console.port) as proxy:
         more = 'ca_file = "ours.pem"\n'
@@ -200,7 +200,7 @@ def test_proxy_to_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, configure
 def test_proxy_is_not_for_loopback(
     tmp_path: Path, tenancy: Tenancy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The demo console is looked for behind the company's proxy."""
+    """A console on loopback is asked without the environment's proxy."""
     with Proxy(tenancy.console.port) as proxy:
         monkeypatch.setenv("HTTP_PROXY", proxy.url)
         assert asked(tmp_path, tenancy.console.url).content

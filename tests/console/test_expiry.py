@@ -85,7 +85,7 @@ async def looked(one: Expiry, until: float = 0.1) -> None:
     ],
 )
 def test_token_says_it_itself(text: str, at: float | None) -> None:
-    """A token's own date is not found, or one is found in a token that has none."""
+    """A JWT's own date is its expiry; any other token has none."""
     assert claimed_expiry(text) == at
 
 
@@ -102,12 +102,12 @@ def test_token_says_it_itself(text: str, at: float | None) -> None:
     ],
 )
 def test_console_says_it(body: bytes, at: str | None) -> None:
-    """An odd answer to a question that no feed needs ends something."""
+    """The console's answer says when a token expires; an odd one says nothing."""
     assert told_expiry(answer(body)) == (None if at is None else parse_moment(at) / 1e6)
 
 
 def test_console_is_asked_only_if_need_be(tmp_path: Path) -> None:
-    """A token that says it all is sent once more for nothing."""
+    """The console is not asked about a token that says when it expires."""
     told = Told()
     one = watched(tmp_path / "token", token({"exp": time.time() + 100 * DAY}), told)
     asyncio.run(looked(one))
@@ -119,7 +119,7 @@ def test_console_is_asked_only_if_need_be(tmp_path: Path) -> None:
 def test_warning(
     tmp_path: Path, days: float, warned: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """A token runs out, and nobody had been told; or everybody is, all the time."""
+    """A token is warned of from 14 days before its end, without being shown."""
     configure_logs()
     told = Told(details(days))
     one = watched(tmp_path / "token", "opaque", told)
@@ -134,7 +134,7 @@ def test_warning(
 
 
 def test_another_token(tmp_path: Path) -> None:
-    """A token that was replaced is warned of for a day, or the new one not asked for."""
+    """A replaced token is asked for at once, and the old one's expiry forgotten."""
     told = Told(details(3), FeedRefused("no"), details(400))
     path = tmp_path / "token"
     one = watched(path, "first", told, expiry_look=0.01)
@@ -160,7 +160,7 @@ def test_another_token(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("again", [True, False])
 def test_when_it_is_asked_again(tmp_path: Path, again: bool) -> None:
-    """A console that was away at the start is not asked for a day; or asked without end."""
+    """A console that gave no answer is asked again after a while."""
     waits = {"expiry_look": 0.01, "expiry_unanswered": 0.0 if again else 900.0}
     told = Told(Unavailable("away"), details(100))
     one = watched(tmp_path / "token", "opaque", told, **waits)

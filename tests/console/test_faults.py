@@ -73,7 +73,7 @@ OVERCOME = {
 
 @pytest.mark.parametrize("case", OVERCOME.values(), ids=OVERCOME.keys())
 def test_overcome(tenancy: Tenancy, sweep: Callable[..., Swept], case: Case) -> None:
-    """A passing trouble loses records, repeats them, ends the sweep, or is not told."""
+    """A passing failure is logged; every record arrives once, in one sweep."""
     tenancy.populate(30)
     tenancy.configure(page_size=10)
     tenancy.console.faults.add(case.fault)
@@ -121,7 +121,7 @@ OUTCOMES = {
 def test_outcomes(
     tenancy: Tenancy, sweep: Callable[..., Swept], case: tuple[faults.Fault, int, str, str]
 ) -> None:
-    """A lasting trouble is taken for a passing one, or is told in no way that helps."""
+    """A lasting failure ends the sweep with its reason; the next sweep brings the rest."""
     fault, status, event, says = case
     tenancy.populate(12, over=timedelta(minutes=5))
     tenancy.configure(page_size=10)
@@ -138,7 +138,7 @@ def test_outcomes(
 
 
 def test_silence(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
-    """A console that takes the request and says nothing stops a feed for ever."""
+    """A console that takes a request and does not answer is asked again."""
     tenancy.populate(3)
     tenancy.console.faults.add(faults.hang("groups", 300))
     swept = sweep("groups", console_answer=0.5)
@@ -154,7 +154,7 @@ def name_of(line: bytes) -> tuple[str, ...]:
 @pytest.mark.parametrize("pages", ["short_pages", "empty_last_page", "ascii_json"])
 @pytest.mark.parametrize("switch", [True, False])
 def test_pages(tenancy: Tenancy, sweep: Callable[..., Swept], pages: str, switch: bool) -> None:
-    """A short or an empty page is taken for the last one."""
+    """A short or an empty page is not the last one."""
     tenancy.populate(30)
     tenancy.configure(page_size=5)
     setattr(tenancy.console.behaviour, pages, switch)
@@ -165,7 +165,7 @@ def test_pages(tenancy: Tenancy, sweep: Callable[..., Swept], pages: str, switch
 
 
 def test_restart_begins_at_the_watermark(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
-    """A lost cursor begins a first sweep of a million agents anew."""
+    """A sweep that lost its cursor begins again a look-back before its watermark."""
     tenancy.populate(40)
     tenancy.configure(page_size=10)
     tenancy.console.faults.add(faults.invalid_cursor("groups", after=2))
@@ -183,7 +183,7 @@ def test_restart_begins_at_the_watermark(tenancy: Tenancy, sweep: Callable[..., 
 
 
 def test_other_feeds_go_on(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
-    """One feed in trouble holds the others up."""
+    """A feed that fails does not stop the others."""
     tenancy.populate(5)
     tenancy.console.faults.add(faults.bad_gateway("threats", times=None))
     swept = sweep(once_patience=0.5)
@@ -197,7 +197,7 @@ def test_other_feeds_go_on(tenancy: Tenancy, sweep: Callable[..., Swept]) -> Non
 
 
 def test_each_retry_is_told_once(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
-    """Whoever counts retries in the log counts each one twice."""
+    """Each retry is one line of the log."""
     tenancy.console.faults.add(faults.bad_gateway("groups", times=2))
     swept = sweep("groups")
     warnings = [line["event"] for line in swept.logs if line["level"] == "warning"]

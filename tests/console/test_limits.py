@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def test_burst_then_rate() -> None:
-    """Requests come faster than the console's published limit."""
+    """After a burst, permissions come at the limit's rate."""
 
     async def take(limit: Limit, times: int) -> float:
         began = time.monotonic()
@@ -35,7 +35,7 @@ def test_burst_then_rate() -> None:
 
 
 def test_closed() -> None:
-    """A console that asked for a pause is asked again before it is over."""
+    """Nobody has a permission before a pause that was asked for is over."""
 
     async def take(limit: Limit) -> float:
         limit.close(0.3)
@@ -48,14 +48,14 @@ def test_closed() -> None:
 
 
 def test_endpoints_are_apart() -> None:
-    """One busy endpoint slows all the others down."""
+    """Each endpoint has a limit of its own."""
     limits = Limits()
     assert limits.of("groups") is limits.of("groups")
     assert limits.of("groups") is not limits.of("cloud-detection/alerts")
 
 
 def test_retry_after_is_for_all_feeds_of_a_token(tenancy: Tenancy) -> None:
-    """Every feed has to be told by itself, and each telling counts against the token."""
+    """A `Retry-After` holds for all consoles that share the token."""
     (settings,) = load_settings(tenancy.config, {}).consoles
     tenancy.console.faults.add(faults.throttle("groups", retry_after=1))
 
@@ -72,7 +72,7 @@ def test_retry_after_is_for_all_feeds_of_a_token(tenancy: Tenancy) -> None:
 
 
 def test_limits_are_kept_by_a_sweep(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
-    """A walk of many pages runs into the console's limit."""
+    """A sweep of many pages is never throttled."""
     tenancy.populate(120)
     tenancy.configure(page_size=10)
     tenancy.console.behaviour.rates = {"groups": Rate(12, 2), "agents": Rate(27, 2)}
@@ -83,7 +83,7 @@ def test_limits_are_kept_by_a_sweep(tenancy: Tenancy, sweep: Callable[..., Swept
 
 
 def test_console_with_stricter_limits(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
-    """A console that allows less than published loses the feed its records."""
+    """From a console that allows less than published, every record arrives."""
     tenancy.populate(30)
     tenancy.configure(page_size=10)
     tenancy.console.behaviour.rates = {"groups": Rate(5, 1)}

@@ -43,14 +43,14 @@ def api_error(code: Any, title: str | None = "Title", detail: str | None = None)
     ],
 )
 def test_failures(status: int, body: bytes, kind: type[Exception]) -> None:
-    """A feed is switched off for a passing trouble, or tried for ever for a lasting one."""
+    """Status and code decide what an answer means."""
     error = failure("groups", status, {}, body)
     assert type(error) is kind
     assert str(error).startswith(f"groups: HTTP {status}")
 
 
 def test_words_of_the_console_are_passed_on() -> None:
-    """Nobody learns what the console said."""
+    """The error has the console's own words."""
     error = failure("groups", 403, {}, api_error(4030010, "Insufficient permissions", "Ask Bob"))
     assert "code 4030010, Insufficient permissions: Ask Bob" in str(error)
 
@@ -77,7 +77,7 @@ HOSTILE = st.one_of(
 
 @given(st.integers(300, 599), HOSTILE, st.text(alphabet="0123456789\u00b2 .-[", max_size=6))
 def test_any_failure_is_one_of_ours(status: int, body: bytes, after: str) -> None:
-    """An odd body of an error is taken for a defect of this program."""
+    """Whatever body an error has, it is one of our errors."""
     headers = {"Retry-After": after, "Location": f"https://{after}"}
     error = failure("groups", status, headers, body)
     assert isinstance(error, errors.SourceError)
@@ -90,7 +90,7 @@ def test_any_failure_is_one_of_ours(status: int, body: bytes, after: str) -> Non
     [("7", 7.0), (" 7 ", 7.0), ("", None), ("soon", None), ("-3", None), ("\u00b2", None)],
 )
 def test_retry_after(text: str, seconds: float | None) -> None:
-    """The console's word on when to come back is passed over, or ends in a traceback."""
+    """Seconds in `Retry-After` count, anything odd does not."""
     assert retry_after({"Retry-After": text}) == seconds
 
 
@@ -104,11 +104,11 @@ def test_retry_after_a_date() -> None:
 
 @pytest.mark.parametrize("text", ["Wed, 21 Oct 2015 07:28:00 GMT", "21 Oct 2015 07:28:00 -0000"])
 def test_console_clock(text: str) -> None:
-    """The signpost is not the console's."""
+    """The console's clock is its `Date`."""
     assert console_clock({"Date": text}) == parse_moment("2015-10-21T07:28:00Z")
 
 
 @given(st.text(max_size=40))
 def test_any_date(text: str) -> None:
-    """An odd `Date` is taken for a defect of this program."""
+    """An odd `Date` is no time, and no error."""
     assert console_clock({"Date": text}) is None or text

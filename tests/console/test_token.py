@@ -29,7 +29,7 @@ def of(file: Path) -> Token:
 
 
 def test_file(file: Path) -> None:
-    """A line end in the file is sent in the header."""
+    """White space around a token is left out."""
     assert of(file).value() == "first"
 
 
@@ -104,7 +104,7 @@ def test_threads_share_a_secret(file: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "\n", "two words", "two\nlines", "\u00e9", "\x00"])
 def test_no_token(file: Path, text: str) -> None:
-    """Whatever is in the file is sent, or shown in a message."""
+    """A file that holds no token is an error that does not show what it holds."""
     file.write_text(text)
     token = of(file)
     with pytest.raises(ConfigError) as caught:
@@ -115,7 +115,7 @@ def test_no_token(file: Path, text: str) -> None:
 
 
 def test_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token in the environment is not found, or shown."""
+    """A token in the environment is read, and not shown."""
     token = Token(Console("acme", "https://a.example", token_env="S1_TOKEN"))
     monkeypatch.setenv("S1_TOKEN", " secret\n")
     assert token.value() == "secret"

@@ -17,7 +17,8 @@ import requests
 from doubles.console import Rate
 from sentinelone_source.demo.endpoints import ENDPOINTS
 from sentinelone_source.demo.index import find
-from sentinelone_source.demo.timestamps import micros, text
+from sentinelone_source.demo.timestamps import text
+from sentinelone_source.times import to_micros
 from support.certificates import Authority
 
 if TYPE_CHECKING:
@@ -219,7 +220,7 @@ def test_times(world: World, client: Any, name: Any) -> None:
     """Bounds are open or closed as they are called, to the microsecond."""
     endpoint = ENDPOINTS[name]
     kept = {"lt": "1", "lte": "12", "gt": "3", "gte": "23", "between": "123"}
-    ms = micros(INSTANT) // 1000
+    ms = to_micros(INSTANT) // 1000
     for prefix, path in endpoint.times.items():
         for number, at in enumerate((INSTANT - MICROSECOND, INSTANT, INSTANT + MICROSECOND), 1):
             shown = dict.fromkeys(endpoint.hidden, False)

@@ -14,7 +14,7 @@ from demo.conftest import NOON
 from doubles.world import World
 from sentinelone_source.demo.golden import golden
 from sentinelone_source.demo.records import Records
-from sentinelone_source.demo.timestamps import parse
+from sentinelone_source.times import parse_time
 
 if TYPE_CHECKING:
     from doubles.world import Name
@@ -79,9 +79,8 @@ def test_relations() -> None:
         assert agents[info["agentId"]] == info["agentComputerName"]
     for alert in make(records, "alert", 50):
         info = alert["alertInfo"]
-        assert (
-            100 <= (parse(info["reportedAt"]) - parse(info["createdAt"])).microseconds / 1e3 < 300
-        )
+        waited = parse_time(info["reportedAt"]) - parse_time(info["createdAt"])
+        assert 100 <= waited.microseconds / 1e3 < 300
     assert all(len(group["registrationToken"]) > 40 for group in make(records, "group", 9))
 
 
@@ -89,7 +88,7 @@ def test_history(world: World) -> None:
     """History is spread over its time, and fractions have six, three or no digits."""
     world.populate(activities=600, over=timedelta(days=10))
     stamps = [record["createdAt"] for record in world.all("activities")]
-    times = [parse(stamp) for stamp in stamps]
+    times = [parse_time(stamp) for stamp in stamps]
     assert NOON - timedelta(days=10, seconds=1) <= min(times) < NOON - timedelta(days=9)
     assert NOON - timedelta(days=1) < max(times) <= NOON
     digits = [len(stamp.partition(".")[2].rstrip("Z")) for stamp in stamps]
@@ -100,7 +99,7 @@ def test_history(world: World) -> None:
 def test_late_records(world: World, shape: str) -> None:
     """A record of any kind can become visible late."""
     record = getattr(world, f"new_{shape}")(late=timedelta(hours=1))
-    assert NOON - parse(version(record)) >= timedelta(hours=1)
+    assert NOON - parse_time(version(record)) >= timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +117,7 @@ def test_updates(world: World, client: Any, change: str, endpoint: Name) -> None
     with pytest.raises(KeyError, match=f"no {endpoint} yet"):
         getattr(world, change)()
     world.populate(over=timedelta(hours=1), **{endpoint: 1})
-    versions = [parse(version(getattr(world, change)())) for _ in range(20)]
+    versions = [parse_time(version(getattr(world, change)())) for _ in range(20)]
     assert versions == sorted(set(versions))
 
 

@@ -148,7 +148,7 @@ def test_loop_that_is_blocked() -> None:
 
 
 def test_unknown_pages_and_methods(served: Server) -> None:
-    """A probe of a mistyped path is content, or a client can do more than read."""
+    """An unknown path is a 404, and every method but GET and HEAD a 405."""
     assert ask(served, "GET", "/fine?x=1", headers={"Accept": "a/b"}).text == "a/b"
     head = ask(served, "HEAD", "/fine", headers={"Accept": "a/b"})
     assert (head.status_code, head.headers["Content-Length"], head.content) == (200, "3", b"")
@@ -159,7 +159,7 @@ def test_unknown_pages_and_methods(served: Server) -> None:
 
 
 def test_broken_page(served: Server, capfd: pytest.CaptureFixture[str]) -> None:
-    """A defect behind one page hangs its client, or ends the listener, or nobody hears of it."""
+    """A defect behind one page is a 500 and a line of the log; other pages are served."""
     configure_logs()
     assert ask(served, "GET", "/broken").status_code == 500
     assert ask(served, "GET", "/fine").status_code == 200
@@ -172,7 +172,7 @@ def test_broken_page(served: Server, capfd: pytest.CaptureFixture[str]) -> None:
     "sent", [b"", b"\x16\x03\x01\x00", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n"]
 )
 def test_nonsense(served: Server, sent: bytes, capfd: pytest.CaptureFixture[str]) -> None:
-    """A port scanner fills the log with tracebacks, or ends the listener."""
+    """Nonsense is neither logged nor the end of the server."""
     with socket.create_connection(served.address, timeout=10) as client:
         client.sendall(sent)
         client.shutdown(socket.SHUT_WR)
@@ -185,7 +185,7 @@ def test_nonsense(served: Server, sent: bytes, capfd: pytest.CaptureFixture[str]
 def test_slow_clients_do_not_keep_others_out(
     served: Server, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Connections that say nothing keep a probe waiting until the process is killed for it."""
+    """Of too many connections the oldest is ended, so that a probe is answered."""
     with ExitStack() as stack:
         slow = [
             stack.enter_context(socket.create_connection(served.address, timeout=10))
@@ -219,7 +219,7 @@ def test_no_connection_lasts() -> None:
 
 
 def test_scrapes_while_stopping(tenancy: Tenancy) -> None:
-    """A scrape at the wrong moment ends in a traceback, or keeps the process from ending."""
+    """Scrapes do not keep the process from ending, and leave no traceback."""
     tenancy.populate(5)
     listening(tenancy)
     with tenancy.start() as running:
@@ -246,7 +246,7 @@ def test_scrapes_while_stopping(tenancy: Tenancy) -> None:
 
 
 def test_address_in_use(tenancy: Tenancy) -> None:
-    """A port that is taken is passed over, and probes ask somebody else's process."""
+    """A port that is taken is an error at the start."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         tenancy.configure(f'[telemetry]\nlisten = "{address}"\n')
@@ -259,14 +259,14 @@ def test_address_in_use(tenancy: Tenancy) -> None:
 
 @pytest.mark.parametrize("host", ["192.0.2.7", "no-such-host.invalid", "a" * 70])
 def test_addresses_of_others(host: str) -> None:
-    """An address that is not ours ends in a traceback."""
+    """An address that is not this machine's is an error with a sentence."""
     with pytest.raises(ConfigError, match=r"^there: cannot listen on .+: \w+"):
         Server("telemetry", Address(host, 0), serve_pages({}), "there")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0.0.0.0", "::1", "::"])
 def test_addresses(host: str) -> None:
-    """An address that can be configured cannot be reached, by IPv6 or by the machine itself."""
+    """Every address that can be configured is reached, also by IPv6."""
     try:
         one = Server("telemetry", Address(host, 0), lambda _: Reply(200, b""), "x")
     except ConfigError as error:
@@ -281,7 +281,7 @@ def test_addresses(host: str) -> None:
 
 
 def test_nothing_listens_unless_asked(tenancy: Tenancy) -> None:
-    """A port is open that nobody asked for."""
+    """Without `listen` no port is open."""
     tenancy.populate(1)
     with tenancy.start() as running:
         running.wait_for("swept", count=5)

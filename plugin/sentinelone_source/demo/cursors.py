@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from sentinelone_source.demo.timestamps import from_micros, micros, parse, text
+from sentinelone_source.demo.timestamps import text
+from sentinelone_source.times import from_micros, parse_moment
 
 if TYPE_CHECKING:
     from sentinelone_source.demo.endpoints import Endpoint
@@ -53,7 +54,7 @@ def unpack(encoded: str, endpoint: Endpoint) -> tuple[Cursor, Any]:
         cursor = msgspec.json.decode(base64.b64decode(encoded, validate=True), type=Cursor)
         value: Any = cursor.sort_by_value
         if endpoint.sorts[cursor.sort_by_column] in endpoint.time_paths:
-            value = -1 if value is None else micros(parse(str(value)))
+            value = -1 if value is None else parse_moment(str(value))
     except (msgspec.DecodeError, ValueError, KeyError) as error:
         raise InvalidCursorError from error
     if cursor.id_column != endpoint.view or cursor.sort_order not in {"asc", "desc"}:

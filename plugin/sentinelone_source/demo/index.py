@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from sentinelone_source.demo.timestamps import micros, parse
+from sentinelone_source.times import parse_moment
 
 if TYPE_CHECKING:
     from sentinelone_source.demo.endpoints import Endpoint
@@ -142,6 +142,6 @@ class Index:
 
 def _time(value: Any) -> int:
     try:
-        return micros(parse(value))
-    except (TypeError, ValueError):
+        return parse_moment(value) if isinstance(value, str) else -1
+    except ValueError:
         return -1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sentinelone_source.demo import cursors
 from sentinelone_source.demo.index import Selection, sort_key
-from sentinelone_source.demo.timestamps import micros, parse
+from sentinelone_source.times import parse_moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,7 +112,7 @@ def _range(name: str, comparison: str, text: str) -> tuple[int, int]:
             raise InvalidQueryError(f"{name}: Not a valid range of timestamps")
         return int(bounds[1]) * 1000, int(bounds[2]) * 1000
     try:
-        at = micros(parse(text))
+        at = parse_moment(text)
     except ValueError as error:
         raise InvalidQueryError(f"{name}: Not a valid datetime") from error
     bounds_of = {"gte": (at, _FOREVER), "gt": (at + 1, _FOREVER), "lte": (0, at), "lt": (0, at - 1)}

@@ -2,36 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from sentinelone_source.times import to_micros
 
 if TYPE_CHECKING:
     from random import Random
 
 _SNOWFLAKE_EPOCH_MS = 1_483_228_800_000
-_ZERO = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def utc_now() -> datetime:
     """The real clock."""
     return datetime.now(UTC)
-
-
-def micros(at: datetime) -> int:
-    """Whole microseconds since 1970; floats would round."""
-    return (at - _ZERO) // _MICROSECOND
-
-
-def from_micros(value: int) -> datetime:
-    """The inverse of `micros`."""
-    return _ZERO + timedelta(microseconds=value)
-
-
-def parse(text: str) -> datetime:
-    """ISO 8601 text to a UTC time; without an offset it is UTC. Raises ValueError."""
-    at = datetime.fromisoformat(text)
-    return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
 
 
 def text(at: datetime) -> str:
@@ -55,4 +39,4 @@ def coarsened(at: datetime, rng: Random) -> datetime:
 
 def snowflake(at: datetime, low: int) -> str:
     """An id inserted at that time; `low` (23 bits) tells ids of one millisecond apart."""
-    return str((micros(at) // 1000 - _SNOWFLAKE_EPOCH_MS) << 23 | low & 0x7FFFFF)
+    return str((to_micros(at) // 1000 - _SNOWFLAKE_EPOCH_MS) << 23 | low & 0x7FFFFF)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sentinelone_source.demo.golden import golden, merged
-from sentinelone_source.demo.timestamps import parse
+from sentinelone_source.times import parse_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def _later(old: str, now: datetime) -> datetime:
     """`now`, or just after `old` when the clock has not moved: a version is never used twice."""
-    return max(now, parse(old) + timedelta(microseconds=1))
+    return max(now, parse_time(old) + timedelta(microseconds=1))
 
 
 def mitigated(records: Records, threat: Record, now: datetime) -> Record:

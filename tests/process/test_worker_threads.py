@@ -19,7 +19,7 @@ class Body:
 
 
 def test_results_and_errors_come_back() -> None:
-    """A request's answer is lost, or its failure is."""
+    """Results and errors reach the one who awaits them."""
 
     async def work() -> None:
         assert await asyncio.gather(*(in_thread(divmod, n, 7) for n in range(50))) == [
@@ -32,7 +32,7 @@ def test_results_and_errors_come_back() -> None:
 
 
 def test_a_thread_is_used_again() -> None:
-    """Every batch of rows pays for the start of a thread."""
+    """Threads are used again."""
 
     async def work() -> set[int]:
         return {await in_thread(threading.get_ident) for _ in range(50)}
@@ -41,7 +41,7 @@ def test_a_thread_is_used_again() -> None:
 
 
 def test_nothing_is_kept_of_a_call() -> None:
-    """A thread without work holds the page that it unpacked last."""
+    """A thread without work holds nothing of its last call."""
 
     async def work() -> None:
         body = Body()
@@ -55,7 +55,7 @@ def test_nothing_is_kept_of_a_call() -> None:
 
 
 def test_a_call_that_hangs_does_not_keep_the_process() -> None:
-    """A console that does not answer keeps a stopped poller alive."""
+    """A call that does not return does not keep the process alive."""
     code = """if True:
         import asyncio, time
         from sentinelone_source.worker_threads import in_thread
