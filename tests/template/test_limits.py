@@ -42,7 +42,7 @@ def test_a_good_table() -> None:
         ({"name": "1Things_CL"}, "table: takes at most 63 letters"),
         (
             {"stream": "Things_CL"},
-            "stream: 'Things_CL' must begin with Custom-, as 'Custom-Things_",
+            "stream: 'Things_CL' must begin with Custom-, such as 'Custom-Things_",
         ),
         ({"stream": "custom-Things_CL"}, "must begin with Custom-"),
         ({"stream": "Custom-"}, "must begin with Custom-"),

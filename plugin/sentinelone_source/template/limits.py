@@ -55,7 +55,7 @@ def _names(table: Table) -> Iterator[str]:
     if not _TABLE.fullmatch(table.name):
         yield "table: takes at most 63 letters, digits and _, a letter first, and ends in _CL"
     if not _STREAM.fullmatch(table.stream):
-        yield f"stream: {table.stream!r} must begin with Custom-, as 'Custom-{table.name}'"
+        yield f"stream: {table.stream!r} must begin with Custom-, such as 'Custom-{table.name}'"
 
 
 def _columns(table: Table) -> Iterator[str]:
@@ -66,7 +66,7 @@ def _columns(table: Table) -> Iterator[str]:
         for wrong in _column(column):
             yield f"column {column.name}: {wrong}"
         if other := seen.get(column.name.lower()):
-            yield f"column {column.name}: there is a column {other} already; letter case is no help"
+            yield f"column {column.name}: there is a column {other} already, and Azure ignores case"
         seen[column.name.lower()] = column.name
     generated = next((c for c in table.columns if c.name == "TimeGenerated"), None)
     if generated is None or generated.type != "datetime":
