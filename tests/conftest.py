@@ -33,8 +33,8 @@ OTHERS = frozenset({"fluent_bit", "vector", "podman"})
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if OTHERS & set(getattr(item, "fixturenames", ())) and "[stand-in" not in item.name:
-            item.add_marker("shippers")
+        if OTHERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow" if "[stand-in" in item.name else "shippers")
 
 
 @pytest.fixture
