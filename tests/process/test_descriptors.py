@@ -29,7 +29,7 @@ def test_no_descriptor_is_left(tenancy: Tenancy) -> None:
         swept = len(running.events("swept"))
         running.wait_for("swept", count=swept + 5)
         assert running.stop() == 0
-        assert "defect" not in running.errors
+        assert "internal error" not in running.errors
 
 
 def test_too_few_to_start(tenancy: Tenancy) -> None:

@@ -73,7 +73,8 @@ class Access:
     ) -> bool:
         """Whether other endpoints accept a token that one of them refuses.
 
-        Requests under way tell it; where there are none, others are asked.
+        Requests under way tell it; where there are none, others are asked. Of one that gives no
+        answer now, the last one counts.
 
         Args:
             endpoint: which refuses it.
@@ -92,7 +93,8 @@ class Access:
                             await ask(other)
                         if self._accepts(other, stamp, sent):
                             return True
-        return False
+        latest = [self._verdicts[other] for other in others if other in self._verdicts]
+        return any(verdict.accepted and verdict.stamp == stamp for verdict in latest)
 
     def _accepts(self, endpoint: str, stamp: object, sent: float) -> bool | None:
         verdict = self._verdicts.get(endpoint)

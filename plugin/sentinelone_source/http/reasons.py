@@ -51,7 +51,7 @@ def _no_connection(error: BaseException) -> str:
 def _proxy_reason(error: BaseException) -> str:
     words = _innermost(error)
     if words.startswith("Tunnel connection failed"):
-        return f"the proxy does not let us through: {words.partition(': ')[2]}"
+        return f"the proxy refuses the connection: {words.partition(': ')[2]}"
     return f"no connection to the proxy: {words}"
 
 
