@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
 from sentinelone_source.mapping.spec.files import load_mappings
-from sentinelone_source.template.tables import TYPES
+from sentinelone_source.template.tables import Column
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import Mapping
@@ -90,7 +90,9 @@ def rule(immutable_id: str, mappings: list[Mapping]) -> dict[str, Any]:
         "properties": {
             "immutableId": immutable_id,
             "endpoints": None,
-            "streamDeclarations": {m.stream: {"columns": _columns(m, 1)} for m in mappings},
+            "streamDeclarations": {
+                m.stream: {"columns": [c.in_stream for c in _columns(m)]} for m in mappings
+            },
             "dataFlows": [
                 {
                     "streams": [m.stream],
@@ -107,8 +109,9 @@ def rule(immutable_id: str, mappings: list[Mapping]) -> dict[str, Any]:
 
 def table(mapping: Mapping) -> dict[str, Any]:
     """A table as the template deploys it."""
-    return {"properties": {"plan": "Analytics", "schema": {"columns": _columns(mapping, 0)}}}
+    columns = [column.in_table for column in _columns(mapping)]
+    return {"properties": {"plan": "Analytics", "schema": {"columns": columns}}}
 
 
-def _columns(mapping: Mapping, side: int) -> list[dict[str, str]]:
-    return [{"name": c.name, "type": TYPES[c.type][side]} for c in mapping.columns]
+def _columns(mapping: Mapping) -> list[Column]:
+    return [Column(column.name, column.type) for column in mapping.columns]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from sentinelone_source.template.tables import TYPES
+from sentinelone_source.mapping.rows.types import TYPES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import Mapping
 
 _SHOWN = 8
-_TABLE, _STREAM = 0, 1
 
 
 class Drift(NamedTuple):
@@ -42,18 +41,9 @@ class Drift(NamedTuple):
         return "; ".join(f"{len(some)} {what}: {_listed(some)}" for some, what in parts if some)
 
 
-def against_stream(mapping: Mapping, declared: Dict[str, str]) -> Drift:
-    """A mapping against the declaration of its stream: types of the columns by name."""
-    return _compare(mapping, declared, _STREAM)
-
-
-def against_table(mapping: Mapping, columns: Dict[str, str]) -> Drift:
-    """A mapping against its table."""
-    return _compare(mapping, columns, _TABLE)
-
-
-def _compare(mapping: Mapping, there: Dict[str, str], side: int) -> Drift:
-    wanted = {column.name: TYPES[column.type][side] for column in mapping.columns}
+def compare(mapping: Mapping, there: Dict[str, str]) -> Drift:
+    """A mapping against a stream declaration or a table: types of the columns by name."""
+    wanted = {column.name: TYPES[column.type].in_stream for column in mapping.columns}
     retyped = [
         f"{name} ({there[name]}, not {kind})"
         for name, kind in wanted.items()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sentinelone_source.doctor.checks import failed, ok, skipped, warning
-from sentinelone_source.doctor.drift import against_stream, against_table
+from sentinelone_source.doctor.drift import compare
 from sentinelone_source.doctor.manager import Manager, Missing, NotAllowed
 from sentinelone_source.errors import SourceError
 
@@ -131,7 +131,7 @@ def _stream(mapping: Mapping, found: _Properties) -> Check:
         return failed(name, "the rule has no data flow for it", _DEPLOY)
     if flow.output_stream not in (None, f"Custom-{mapping.table}"):
         return warning(name, f"its rows go to {flow.output_stream}, not to {mapping.table}")
-    drift = against_stream(mapping, {one.name: one.type for one in declaration.columns})
+    drift = compare(mapping, {one.name: one.type for one in declaration.columns})
     check = _drifted(name, drift, len(declaration.columns))
     transform = (flow.transform_kql or "source").strip()
     if check.status == "ok" and transform != "source":
@@ -162,7 +162,7 @@ def _table(mapping: Mapping, found: _Properties, manager: Manager) -> Check:
         return skipped(name, error)
     own = {one.name: one.type for one in table.schema.columns}
     standard = {one.name: one.type for one in table.schema.standard_columns}
-    drift = against_table(mapping, standard | own)
+    drift = compare(mapping, standard | own)
     drift = drift._replace(extra=[column for column in drift.extra if column not in standard])
     check = _drifted(name, drift, len(own))
     if check.status == "ok" and table.plan not in ("", "Analytics"):

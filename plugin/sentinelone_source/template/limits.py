@@ -11,8 +11,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from sentinelone_source.errors import ConfigError
+from sentinelone_source.mapping.rows.types import TYPES
 from sentinelone_source.mapping.spec.columns import RESERVED
-from sentinelone_source.template.tables import TYPES
 from sentinelone_source.toml import unknown
 
 if TYPE_CHECKING:

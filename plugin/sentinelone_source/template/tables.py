@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sentinelone_source.mapping.rows.types import TYPES as COLUMN_TYPES
+from sentinelone_source.mapping.rows.types import TYPES
 from sentinelone_source.mapping.spec.files import built_in_folder, load_mappings
 from sentinelone_source.toml import read_toml
 
@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sentinelone_source.mapping.spec.model import Mapping
-
-TYPES = {name: (kind.in_table, kind.in_stream) for name, kind in COLUMN_TYPES.items()}
-"""A mapping's type: what the table calls it, what the stream calls it."""
 
 
 @dataclass(frozen=True)
@@ -28,12 +25,12 @@ class Column:
     @property
     def in_table(self) -> dict[str, str]:
         """As the tables API takes it."""
-        return {"name": self.name, "type": TYPES[self.type][0]}
+        return {"name": self.name, "type": TYPES[self.type].in_table}
 
     @property
     def in_stream(self) -> dict[str, str]:
         """As a stream declaration takes it."""
-        return {"name": self.name, "type": TYPES[self.type][1]}
+        return {"name": self.name, "type": TYPES[self.type].in_stream}
 
 
 @dataclass(frozen=True)
@@ -92,6 +89,6 @@ def _table(mapping: Mapping, built_in: Mapping | None, file: str) -> Table:
     retyped = tuple(
         (column, standard[column.name])
         for column in columns
-        if TYPES[column.type] != TYPES[standard.get(column.name, column.type)]
+        if column.in_table != Column(column.name, standard.get(column.name, column.type)).in_table
     )
     return Table(mapping.table, mapping.stream, mapping.name, file, tuple(columns), retyped)
