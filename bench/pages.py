@@ -63,8 +63,9 @@ class Template:
 def template(table: str) -> Template:
     """A table's page, the same in every run."""
     walk = mappings()[table].ordering
-    make = getattr(Records(SEED), {"activities": "activity"}.get(table, table[:-1]))
-    return Template([_blank(make(_BEGIN + n * _STEP), walk) for n in range(RECORDS)])
+    made = Records(SEED)
+    times = (_BEGIN + n * _STEP for n in range(RECORDS))
+    return Template([_blank(made.new(table, at), walk) for at in times])
 
 
 def _blank(record: Record, walk: Ordering) -> bytes:

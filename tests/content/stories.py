@@ -39,7 +39,7 @@ class Story:
         **data: Any,
     ) -> None:
         """An activity of a type that says this; a member of `data` that is None goes."""
-        record = self._make.activity(NOON - timedelta(minutes=minutes), kind)
+        record = self._make.new("activities", NOON - timedelta(minutes=minutes), kind=kind)
         record |= {"primaryDescription": text, "secondaryDescription": secondary, "agentId": None}
         merged = record["data"] | data
         record["data"] = {name: value for name, value in merged.items() if value is not None}
@@ -71,7 +71,7 @@ class Story:
     def agent(self, host: str, minutes: int, **members: Any) -> None:
         """An agent of half a year reported then."""
         age = timedelta(days=180)
-        record = self._make.agent(NOON - timedelta(minutes=minutes), age)
+        record = self._make.new("agents", NOON - timedelta(minutes=minutes), age=age)
         states = {"isActive": True, "activeThreats": 0, "firewallEnabled": True, "infected": False}
         modes = {"isUpToDate": True, "mitigationMode": "protect", "networkStatus": "connected"}
         record |= {**states, **modes, "mitigationModeSuspicious": "detect", "computerName": host}
@@ -80,9 +80,9 @@ class Story:
     def surroundings(self, minutes: int) -> None:
         """A group, a threat and an alert, and activities that nobody looks for."""
         moment = NOON - timedelta(minutes=minutes)
-        self.records["groups"].append(self._make.group(moment))
-        self.records["threats"].append(self._make.threat(moment))
-        self.records["alerts"].append(self._make.alert(moment))
+        self.records["groups"].append(self._make.new("groups", moment))
+        self.records["threats"].append(self._make.new("threats", moment))
+        self.records["alerts"].append(self._make.new("alerts", moment))
         for kind in (18, 43, 90, 91, 2001):
             self.activity(kind, minutes, username=None)
 

@@ -5,25 +5,28 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
 
 from demo.conftest import NOON
-from doubles.world import World
+from doubles.world import Name, World
 from sentinelone_source.demo.golden import golden
 from sentinelone_source.demo.records import Records
 from sentinelone_source.times import parse_time
 
-if TYPE_CHECKING:
-    from doubles.world import Name
+SIZES: dict[Name, int] = {
+    "activities": 1175,
+    "agents": 4035,
+    "alerts": 4211,
+    "groups": 503,
+    "threats": 8300,
+}
 
-SIZES = {"activity": 1175, "agent": 4035, "alert": 4211, "group": 503, "threat": 8300}
 
-
-def make(records: Records, shape: str, count: int) -> list[dict[str, Any]]:
-    return [getattr(records, shape)(NOON + timedelta(seconds=n)) for n in range(count)]
+def make(records: Records, name: Name, count: int) -> list[dict[str, Any]]:
+    return [records.new(name, NOON + timedelta(seconds=n)) for n in range(count)]
 
 
 def version(record: dict[str, Any]) -> str:
@@ -32,7 +35,7 @@ def version(record: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("shape", SIZES)
-def test_size_and_variety(shape: str) -> None:
+def test_size_and_variety(shape: Name) -> None:
     """Records are as large as real ones, hold non-ASCII, and are the seed's and no other's."""
     made = make(Records(2), shape, 400)
     encoded = [msgspec.json.encode(record) for record in made]
@@ -45,7 +48,7 @@ def test_size_and_variety(shape: str) -> None:
 @pytest.mark.parametrize("kind", [int(kind) for kind in golden("activities").kinds])
 def test_every_activity_type(kind: int) -> None:
     """A type that is asked for comes with its text and its scope."""
-    record = Records(1).activity(NOON, kind)
+    record = Records(1).new("activities", NOON, kind=kind)
     assert record["activityType"] == kind
     assert record["primaryDescription"]
     assert record["data"]["accountName"] == record["accountName"]
@@ -53,17 +56,17 @@ def test_every_activity_type(kind: int) -> None:
 
 def test_what_content_reads() -> None:
     """Rules, hosts, processes and addresses stand where hunting queries look for them."""
-    hit = Records(1).activity(NOON, 3608)["primaryDescription"]
+    hit = Records(1).new("activities", NOON, kind=3608)["primaryDescription"]
     assert re.search(r"Alert created for\s+(.*?)\sfrom Custom Rule:\s(.*?)\sin Group", hit)
     assert re.search(r"detected on\s(\S+)\.", hit)
-    login = Records(1).activity(NOON, 27)
+    login = Records(1).new("activities", NOON, kind=27)
     assert login["data"]["username"] in login["primaryDescription"]
     assert re.search(r"Address\s\d+\.\d+\.\d+\.\d+\.", login["primaryDescription"])
 
 
 def test_ids_and_numbers() -> None:
     """Ids are unique, grow with time, and some integers are larger than a double holds."""
-    made = make(Records(1), "activity", 3000)
+    made = make(Records(1), "activities", 3000)
     ids = [int(record["id"]) for record in made]
     assert ids == sorted(set(ids))
     values = [value for record in made[:300] for value in record["data"].values()]
@@ -73,15 +76,16 @@ def test_ids_and_numbers() -> None:
 def test_relations() -> None:
     """Threats are of known agents, alerts are created before they are reported."""
     records = Records(1)
-    agents = {agent["id"]: agent["computerName"] for agent in make(records, "agent", 5)}
-    for threat in make(records, "threat", 20):
+    agents = {agent["id"]: agent["computerName"] for agent in make(records, "agents", 5)}
+    for threat in make(records, "threats", 20):
         info = threat["agentRealtimeInfo"]
         assert agents[info["agentId"]] == info["agentComputerName"]
-    for alert in make(records, "alert", 50):
+    for alert in make(records, "alerts", 50):
         info = alert["alertInfo"]
-        waited = parse_time(info["reportedAt"]) - parse_time(info["createdAt"])
-        assert 100 <= waited.microseconds / 1e3 < 300
-    assert all(len(group["registrationToken"]) > 40 for group in make(records, "group", 9))
+        assert (
+            100 <= (parse_time(info["reportedAt"]) - parse_time(info["createdAt"])).microseconds / 1e3 < 300
+        )
+    assert all(len(group["registrationToken"]) > 40 for group in make(records, "groups", 9))
 
 
 def test_history(world: World) -> None:
@@ -96,9 +100,9 @@ def test_history(world: World) -> None:
 
 
 @pytest.mark.parametrize("shape", SIZES)
-def test_late_records(world: World, shape: str) -> None:
+def test_late_records(world: World, shape: Name) -> None:
     """A record of any kind can become visible late."""
-    record = getattr(world, f"new_{shape}")(late=timedelta(hours=1))
+    record = world.create(shape, late=timedelta(hours=1))
     assert NOON - parse_time(version(record)) >= timedelta(hours=1)
 
 

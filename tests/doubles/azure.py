@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, overload
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, overload
 
 import msgspec
 
@@ -50,6 +50,50 @@ class Rows(Sequence[Row]):
     __hash__ = None  # type: ignore[assignment]
 
 
+class Request(NamedTuple):
+    """A request to a stream.
+
+    Attributes:
+        time: seconds since 1970.
+        wire: bytes of the body as sent.
+        plain: bytes once decompressed; 0 when it was refused before.
+        rows: how many were kept.
+        status: 0 when the connection ended without an answer.
+        absolute: whether the request line named scheme and host.
+    """
+
+    time: float
+    dcr_id: str
+    stream: str
+    wire: int
+    plain: int
+    rows: int
+    status: int
+    api_version: str
+    user_agent: str
+    encoding: str
+    absolute: bool
+
+
+class TokenRequest(NamedTuple):
+    """A request for a token.
+
+    Attributes:
+        time: seconds since 1970.
+        resource: what it was to be for: the scope, or the resource of a managed identity.
+        credential: `secret`, `assertion` or nothing.
+        status: 0 when the connection ended without an answer.
+    """
+
+    time: float
+    path: str
+    client_id: str
+    resource: str
+    credential: str
+    status: int
+    user_agent: str
+
+
 class Azure(DemoAzure):
     """Knows the fields of `Behaviour` as keywords; `behaviour` and `faults` may change."""
 
@@ -78,6 +122,16 @@ class Azure(DemoAzure):
     def rows(self) -> dict[str, Rows]:
         """What arrived, by table; a table that got nothing is there and empty."""
         return {table: Rows(lines) for table, lines in self.received.lines.items()}
+
+    @property
+    def requests(self) -> list[Request]:
+        """To streams, in order."""
+        return [Request(**one) for one in self.journal["ingestion"][:]]
+
+    @property
+    def token_requests(self) -> list[TokenRequest]:
+        """For tokens, in order."""
+        return [TokenRequest(**one) for one in self.journal["token"][:]]
 
     @property
     def losses(self) -> Losses:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from doubles.console import Console
-    from doubles.world import Name
     from sentinelone_source.demo.transport import Call
 
 Requests = Literal["any", "cursor", "first"]
@@ -178,6 +177,14 @@ def ignores_filter(endpoint: str, *names: str, **when: Unpack[When]) -> Fault:
     return Fault(endpoint, effect, **when)
 
 
+_UPDATES: Final = {
+    "agents": "seen",
+    "alerts": "judged",
+    "groups": "regrouped",
+    "threats": "mitigated",
+}
+
+
 def changes(endpoint: str, number: int = 100, **when: Unpack[When]) -> Fault:
     """So many records, those that changed longest ago, change before each answer.
 
@@ -187,16 +194,12 @@ def changes(endpoint: str, number: int = 100, **when: Unpack[When]) -> Fault:
 
     def effect(call: Call, console: Console) -> Answer:
         world = console.world
-        change: dict[Name, Callable[[str], object]] = {
-            "activities": lambda _: world.new_activity(),
-            "agents": world.update_agent,
-            "alerts": world.change_verdict,
-            "groups": world.update_group,
-            "threats": world.mitigate_threat,
-        }
         name = BY_PATH[call.path.removeprefix(BASE)].name
         for identifier in world.ids(name)[:number]:
-            change[name](identifier)
+            if name == "activities":  # they never change
+                world.create(name)
+            else:
+                world.update(name, _UPDATES[name], identifier)
         return console.serve(call)
 
     return Fault(endpoint, effect, **when)

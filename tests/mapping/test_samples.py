@@ -12,19 +12,13 @@ import tomli
 
 from mapping.helpers import page_of, run
 from mapping.oracle import expected
+from sentinelone_source.demo.endpoints import NAMES, Name
 from sentinelone_source.demo.records import Records
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.spec.files import built_in_folder, load_mappings
 
 FOLDER = Path(__file__).parent / "samples"
-TABLES = {
-    "activities": "activity",
-    "agents": "agent",
-    "alerts": "alert",
-    "groups": "group",
-    "threats": "threat",
-}
-SAMPLES = sorted(path for table in TABLES for path in FOLDER.glob(f"*/{table}*.ndjson"))
+SAMPLES = sorted(path for table in NAMES for path in FOLDER.glob(f"*/{table}*.ndjson"))
 
 
 def document(name: str) -> dict[str, Any]:
@@ -64,9 +58,9 @@ def test_samples(path: Path) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-@pytest.mark.parametrize("name", TABLES)
-def test_demo_records(name: str, seed: int) -> None:
+@pytest.mark.parametrize("name", NAMES)
+def test_demo_records(name: Name, seed: int) -> None:
     """Usual records, which take the fast path, would become other rows than the file says."""
     made, noon = Records(seed), datetime(2026, 3, 14, 12, tzinfo=UTC)
-    make = getattr(made, TABLES[name])
-    assert check(name, [make(noon + timedelta(seconds=n, microseconds=n)) for n in range(60)]) == []
+    times = (noon + timedelta(seconds=n, microseconds=n) for n in range(60))
+    assert check(name, [made.new(name, at) for at in times]) == []

@@ -41,5 +41,5 @@ def nothing_is_missing(tenancy: Tenancy, azure: Azure) -> bool:
 
 def nothing_else_came(azure: Azure) -> None:
     """No foreign column, no request that Azure refuses for its size."""
-    assert not any(azure.losses.plain().values()), azure.losses.plain()
+    assert not any(azure.losses.values()), azure.losses
     assert all(request.wire <= AZURE_LIMIT for request in azure.requests)

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sentinelone_source.demo.endpoints import ENDPOINTS, Name
 from sentinelone_source.demo.index import find
+from sentinelone_source.demo.records import NOTHING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sentinelone_source.demo.records import Record
     from sentinelone_source.demo.world import World
 
 
@@ -24,48 +22,21 @@ class Event(NamedTuple):
 
 
 _LATEST: Final = 40
-
-
-def _lateness(world: World) -> timedelta:
-    return timedelta(seconds=world.records.rng.uniform(5, 90))
-
-
-def _recent(world: World, endpoint: Name) -> str:
-    return world.records.rng.choice(world.ids(endpoint)[-_LATEST:])
-
-
-def _active(world: World) -> str:
-    """An agent in service; made when there is none."""
-    ids = world.ids("agents")
-    for identifier in world.records.rng.sample(ids, min(len(ids), _LATEST)):
-        if not world.get("agents", identifier)["isDecommissioned"]:
-            return identifier
-    return str(world.new_agent()["id"])
-
-
-def _forget_oldest_threat(world: World) -> Record:
-    oldest = world.ids("threats")[0]
-    record = world.get("threats", oldest)
-    world.delete("threats", oldest)
-    return record
-
-
-_Act = tuple[str, Name, "Callable[[World], Record]"]
-_ACTIVITY: Final[_Act] = ("activity", "activities", lambda w: w.new_activity())
-_ROTATION: Final[tuple[_Act, ...]] = (
-    ("heartbeat", "agents", lambda w: w.update_agent(_active(w))),
-    ("threat", "threats", lambda w: w.new_threat()),
-    ("alert", "alerts", lambda w: w.new_alert()),
-    ("late activity", "activities", lambda w: w.new_activity(late=_lateness(w))),
-    ("mitigation", "threats", lambda w: w.mitigate_threat(_recent(w, "threats"))),
-    ("group change", "groups", lambda w: w.update_group()),
-    ("verdict", "alerts", lambda w: w.change_verdict(_recent(w, "alerts"))),
-    ("heartbeat", "agents", lambda w: w.update_agent(_active(w))),
-    ("new agent", "agents", lambda w: w.new_agent()),
-    ("late threat", "threats", lambda w: w.new_threat(late=_lateness(w))),
-    ("leaving", "agents", lambda w: w.decommission_agent(_active(w))),
-    ("new group", "groups", lambda w: w.new_group()),
-    ("deletion", "threats", _forget_oldest_threat),
+_NEW: Final = "new"
+_ROTATION: Final[tuple[tuple[str, Name, str], ...]] = (
+    ("heartbeat", "agents", "seen"),
+    ("threat", "threats", _NEW),
+    ("alert", "alerts", _NEW),
+    ("late activity", "activities", _NEW),
+    ("mitigation", "threats", "mitigated"),
+    ("group change", "groups", "regrouped"),
+    ("verdict", "alerts", "judged"),
+    ("heartbeat", "agents", "seen"),
+    ("new agent", "agents", _NEW),
+    ("late threat", "threats", _NEW),
+    ("leaving", "agents", "decommissioned"),
+    ("new group", "groups", _NEW),
+    ("deletion", "threats", "deleted"),
 )
 
 
@@ -78,16 +49,34 @@ class Activity:
 
     def tick(self) -> list[Event]:
         """One or two activities, and the next event; twelve ticks hold a bit of everything."""
-        world = self._world
-        with world.lock:
+        with self._world.lock:
             number, self._ticks = self._ticks, self._ticks + 1
-            if not world.ids("agents"):
-                start: dict[str, Any] = {"agents": 6, "groups": 4, "threats": 2, "alerts": 2}
-                world.populate(over=timedelta(minutes=30), **start)
-            acts = [_ACTIVITY] * (1 + number % 2) + [_ROTATION[number % len(_ROTATION)]]
-            return [_event(world, act) for act in acts]
+            if not self._world.ids("agents"):
+                half_an_hour = timedelta(minutes=30)
+                self._world.populate(over=half_an_hour, agents=6, groups=4, threats=2, alerts=2)
+            plain: tuple[str, Name, str] = ("activity", "activities", _NEW)
+            events = [plain] * (1 + number % 2) + [_ROTATION[number % len(_ROTATION)]]
+            return [self._event(*event) for event in events]
 
+    def _event(self, title: str, endpoint: Name, what: str) -> Event:
+        world, rng = self._world, self._world.records.rng
+        if what == _NEW:
+            late = timedelta(seconds=rng.uniform(5, 90)) if title.startswith("late") else NOTHING
+            record = world.create(endpoint, late=late)
+            return Event(title, endpoint, str(find(record, ENDPOINTS[endpoint].id)))
+        ids = world.ids(endpoint)
+        if what == "deleted":
+            world.delete(endpoint, ids[0])
+            return Event(title, endpoint, ids[0])
+        identifier = self._agent_in_service(ids) if endpoint == "agents" else ""
+        identifier = identifier or rng.choice(ids[-_LATEST:])
+        world.update(endpoint, what, identifier)
+        return Event(title, endpoint, identifier)
 
-def _event(world: World, act: _Act) -> Event:
-    what, endpoint, make = act
-    return Event(what, endpoint, str(find(make(world), ENDPOINTS[endpoint].id)))
+    def _agent_in_service(self, ids: list[str]) -> str:
+        """Made when there is none."""
+        world = self._world
+        for identifier in world.records.rng.sample(ids, min(len(ids), _LATEST)):
+            if not world.get("agents", identifier)["isDecommissioned"]:
+                return identifier
+        return str(world.create("agents")["id"])

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections import deque
 from datetime import datetime, timedelta
 from random import Random
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sentinelone_source.demo.golden import Golden, Scene, golden
+from sentinelone_source.demo.golden import Golden, Scene, golden, merged
 from sentinelone_source.demo.tenant import Facts, Tenant
+from sentinelone_source.times import parse_time
+
+if TYPE_CHECKING:
+    pass
 
 Record = dict[str, Any]
 NOTHING: Final = timedelta()
@@ -17,7 +21,7 @@ NOTHING: Final = timedelta()
 class Records:
     """Makes records of one tenant; equal seeds and times make equal records.
 
-    Records refer to each other: a threat's agent is one that `agent` made.
+    Records refer to each other: a threat's agent is one that was made before.
     """
 
     def __init__(self, seed: int = 0) -> None:
@@ -26,40 +30,50 @@ class Records:
         self._unpublished = deque(self.tenant.groups)
         self._threats: deque[str] = deque(maxlen=100)
 
-    def activity(self, at: datetime, kind: int | None = None) -> Record:
-        """Something that happened at that time; of any type when none is asked for."""
-        threats = self._threats or [self.tenant.next_id(at)]
-        about = {**self.tenant.some_host(), "threat": self.rng.choice(threats)}
-        return self._made("activities", about, at, None if kind is None else str(kind))
+    def new(
+        self, endpoint: str, at: datetime, *, age: timedelta = NOTHING, kind: int | None = None
+    ) -> Record:
+        """A record whose position is at that time; agents and groups were made `age` before.
 
-    def agent(self, at: datetime, age: timedelta = NOTHING) -> Record:
-        """A machine registered `age` before that time and last updated at it."""
-        return self._made("agents", self.tenant.add_host(at - age), at)
-
-    def alert(self, at: datetime) -> Record:
-        """An alert of a custom rule, reported at that time."""
-        return self._made("alerts", self.tenant.some_host(), at)
-
-    def group(self, at: datetime, age: timedelta = NOTHING) -> Record:
-        """A group last updated at that time; each site's default group comes first."""
-        waiting = self._unpublished
-        about = waiting.popleft() if waiting else self.tenant.add_group(at - age)
-        return self._made("groups", {**about, "registered": at - age}, at)
-
-    def threat(self, at: datetime) -> Record:
-        """A threat found at that time, not mitigated yet."""
-        record = self._made("threats", self.tenant.some_host(), at)
-        self._threats.append(record["id"])
+        `kind` is an activity's type; of any type when none is asked for.
+        """
+        file, about = golden(endpoint), self._about(endpoint, at - age)
+        name = str(kind) if kind else self.rng.choices(file.kinds, file.weights)[0]
+        record = self._filled(file, file.records[name], about, at)
+        if endpoint == "threats":
+            self._threats.append(record["id"])
         return record
 
-    def part(self, endpoint: str, name: str, at: datetime) -> Record:
-        """A part of a record, of that time."""
-        return self._filled(golden(endpoint), golden(endpoint).parts[name], {}, at)
+    def updated(self, endpoint: str, what: str, old: Record, now: datetime) -> Record:
+        """The next version of a record: `what` is a part of its golden file.
 
-    def _made(self, endpoint: str, about: Facts, at: datetime, kind: str | None = None) -> Record:
-        file = golden(endpoint)
-        kind = kind or self.rng.choices(file.kinds, file.weights)[0]
-        return self._filled(file, file.records[kind], about, at)
+        It is of `now`, or just after the old one when the clock has not moved.
+        """
+        info = old.get("threatInfo") or old.get("alertInfo") or old
+        at = max(now, parse_time(info["updatedAt"]) + timedelta(microseconds=1))
+        new: Record = merged(old, self._part(endpoint, what, at))
+        if what == "mitigated":
+            report = self._part(endpoint, "report", at)
+            new["mitigationStatus"] = [*old["mitigationStatus"], report]
+        elif what == "judged":
+            known = golden(endpoint).vocabulary["verdicts"]
+            others = [verdict for verdict in known if verdict != info.get("analystVerdict")]
+            new["alertInfo"]["analystVerdict"] = self.rng.choice(others)
+        return new
+
+    def _about(self, endpoint: str, made: datetime) -> Facts:
+        tenant = self.tenant
+        if endpoint == "agents":
+            return tenant.add_host(made)
+        if endpoint == "groups":  # each site's default group comes first
+            waiting = self._unpublished
+            group = waiting.popleft() if waiting else tenant.add_group(made)
+            return {**group, "registered": made}
+        threats = self._threats or [tenant.next_id(made)]
+        return {**tenant.some_host(), "threat": self.rng.choice(threats)}
+
+    def _part(self, endpoint: str, name: str, at: datetime) -> Record:
+        return self._filled(golden(endpoint), golden(endpoint).parts[name], {}, at)
 
     def _filled(self, file: Golden, what: Any, about: Facts, at: datetime) -> Record:
         facts = {**about, "at": at, "by": self.rng.choice(self.tenant.people)}

@@ -8,7 +8,7 @@ import weakref
 from collections import Counter
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
 from sentinelone_source.demo.dce import certificates, inspection
 from sentinelone_source.demo.dce.behaviour import Behaviour
@@ -34,56 +34,12 @@ if TYPE_CHECKING:
 LOOPBACK: Final = ("127.0.0.1", 0)
 
 
-class Request(NamedTuple):
-    """A request to a stream; never its token.
-
-    Attributes:
-        time: seconds since 1970.
-        wire: bytes of the body as sent.
-        plain: bytes once decompressed; 0 when it was refused before.
-        rows: how many were kept.
-        status: 0 when the connection ended without an answer.
-        absolute: whether the request line named scheme and host.
-    """
-
-    time: float
-    dcr_id: str
-    stream: str
-    wire: int
-    plain: int
-    rows: int
-    status: int
-    api_version: str
-    user_agent: str
-    encoding: str
-    absolute: bool
-
-
-class TokenRequest(NamedTuple):
-    """A request for a token; neither the token nor a credential.
-
-    Attributes:
-        time: seconds since 1970.
-        resource: what it was to be for: the scope, or the resource of a managed identity.
-        credential: `secret`, `assertion` or nothing.
-        status: 0 when the connection ended without an answer.
-    """
-
-    time: float
-    path: str
-    client_id: str
-    resource: str
-    credential: str
-    status: int
-    user_agent: str
-
-
 class Azure:
     """Serves tokens and takes rows, from threads of its own; a context manager.
 
-    `faults` and `behaviour` may be changed while it runs. `received` holds what arrived,
-    `requests` and `token_requests` what came in. Stopped and started again it keeps its ports and
-    all of these; `plain` and `tls` can be closed and opened alone.
+    `faults` and `behaviour` may be changed while it runs. `received` holds what arrived, `journal`
+    the requests that came in, never a token or a credential. Stopped and started again it keeps
+    its ports and all of these; `plain` and `tls` can be closed and opened alone.
     """
 
     def __init__(  # noqa: PLR0913 - all but two have to be named
@@ -112,8 +68,7 @@ class Azure:
         """
         self.behaviour = behaviour or Behaviour()
         self.faults = Faults()
-        self.requests: list[Request] = []
-        self.token_requests: list[TokenRequest] = []
+        self.journal: dict[str, list[dict[str, Any]]] = {TOKEN: [], INGESTION: []}
         declared = list(built_in_streams() if streams is None else streams)
         self.received = Received([stream.table for stream in declared], rows_file)
         self._issuer = TokenIssuer(self.behaviour)
@@ -168,19 +123,14 @@ class Azure:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def journal(self) -> dict[str, list[dict[str, Any]]]:
-        """The requests that came in, for JSON."""
-        tokens = [request._asdict() for request in self.token_requests[:]]
-        return {"token": tokens, "ingestion": [one._asdict() for one in self.requests[:]]}
-
     def summary(self) -> dict[str, Any]:
         """Counts for JSON: rows by table, requests by status, losses."""
         statuses = {
-            name: Counter(str(request["status"]) for request in requests)
-            for name, requests in self.journal().items()
+            name: Counter(str(request["status"]) for request in requests[:])
+            for name, requests in self.journal.items()
         }
-        losses = self.received.losses.plain()
-        return {"rows": self.received.counts(), "requests": statuses, "losses": losses}
+        rows, losses = self.received.counts(), self.received.losses
+        return {"rows": rows, "requests": statuses, "losses": losses}
 
     @property
     def _servers(self) -> list[HttpServer]:
@@ -213,20 +163,20 @@ class Azure:
 
         dcr_id, stream = route(call) or ("", "")
         answer = self._spoiled(call, serve, stream, INGESTION)
-        self.requests.append(
-            Request(
-                time=at,
-                dcr_id=dcr_id,
-                stream=stream,
-                wire=call.wire,
-                plain=served.plain,
-                rows=served.rows,
-                status=answer.status,
-                api_version=call.query.get("api-version", ""),
-                user_agent=call.headers.get("user-agent", ""),
-                encoding=call.headers.get("content-encoding", ""),
-                absolute=call.is_absolute,
-            )
+        self.journal[INGESTION].append(
+            {
+                "time": at,
+                "dcr_id": dcr_id,
+                "stream": stream,
+                "wire": call.wire,
+                "plain": served.plain,
+                "rows": served.rows,
+                "status": answer.status,
+                "api_version": call.query.get("api-version", ""),
+                "user_agent": call.headers.get("user-agent", ""),
+                "encoding": call.headers.get("content-encoding", ""),
+                "absolute": call.is_absolute,
+            }
         )
         return answer
 
@@ -236,15 +186,15 @@ class Azure:
         if where == TOKEN:
             given = call.form if call.method == "POST" else call.query
             known = [name for name in ("secret", "assertion") if f"client_{name}" in given]
-            self.token_requests.append(
-                TokenRequest(
-                    time=at,
-                    path=call.path,
-                    client_id=given.get("client_id", ""),
-                    resource=given.get("scope") or given.get("resource", ""),
-                    credential=known[0] if known else "",
-                    status=answer.status,
-                    user_agent=call.headers.get("user-agent", ""),
-                )
+            self.journal[TOKEN].append(
+                {
+                    "time": at,
+                    "path": call.path,
+                    "client_id": given.get("client_id", ""),
+                    "resource": given.get("scope") or given.get("resource", ""),
+                    "credential": known[0] if known else "",
+                    "status": answer.status,
+                    "user_agent": call.headers.get("user-agent", ""),
+                }
             )
         return answer

@@ -110,13 +110,13 @@ class Ingestion:
     def _keep(self, stream: Stream, document: Any) -> int:
         losses, lines = Losses(), []
         if not isinstance(document, list):
-            losses.single_objects[stream.name] += 1
+            losses["single_objects"][stream.name] += 1
             document = []
         for element in document:
             if isinstance(element, dict):
                 keep_times = self._behaviour.keep_times
                 lines.append(fitted(element, stream, losses, keep_times=keep_times))
             else:
-                losses.elements_not_objects[stream.name] += 1
+                losses["elements_not_objects"][stream.name] += 1
         self._received.add(stream.table, lines, losses)
         return len(lines)

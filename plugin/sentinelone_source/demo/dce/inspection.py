@@ -23,8 +23,8 @@ class Inspected(Protocol):
 
     received: Received
     faults: Faults
+    journal: dict[str, list[dict[str, Any]]]
 
-    def journal(self) -> Mapping[str, Any]: ...
     def summary(self) -> Mapping[str, Any]: ...
     def revoke(self) -> None: ...
 
@@ -33,7 +33,7 @@ def handle(azure: Inspected, call: Call) -> Answer | None:
     """The answer to a call of the inspection; None when it is not for it."""
     asked: dict[tuple[str, str], Callable[[], Answer]] = {
         ("GET", "/rows"): lambda: _rows(azure.received, call.query.get("table")),
-        ("GET", "/requests"): lambda: json(azure.journal()),
+        ("GET", "/requests"): lambda: json(azure.journal),
         ("GET", "/summary"): lambda: json(azure.summary()),
         ("POST", "/faults"): lambda: _add(azure.faults, call.body),
         ("DELETE", "/faults"): lambda: _done(azure.faults.clear),

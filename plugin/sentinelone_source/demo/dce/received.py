@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
@@ -15,34 +14,31 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 
 
-@dataclass(slots=True)
-class Losses:
-    """What 204 hides.
+KINDS: Final = (
+    "single_objects",
+    "elements_not_objects",
+    "undeclared_columns",
+    "truncated_values",
+    "values_of_another_type",
+    "times_replaced",
+)
 
-    Attributes:
-        single_objects: bodies that were one object instead of an array, by stream.
-        elements_not_objects: array elements that were no objects, by stream.
-        undeclared_columns: values of columns that the stream does not declare, by `table.column`.
-        truncated_values: values that were longer than 64 KiB, by `table.column`.
-        values_of_another_type: kept here, unknown what Azure does; by `table.column`.
-        times_replaced: rows whose TimeGenerated was replaced, by table.
+
+class Losses(dict[str, Counter[str]]):
+    """What 204 hides, by kind: counts by stream, by table, or by `table.column`.
+
+    A body that was one object instead of an array, elements of an array that were no objects,
+    values of columns that the stream does not declare, or of more than 64 KiB; rows whose
+    TimeGenerated was replaced. What Azure does with values of another type is not known.
     """
 
-    single_objects: Counter[str] = field(default_factory=Counter)
-    elements_not_objects: Counter[str] = field(default_factory=Counter)
-    undeclared_columns: Counter[str] = field(default_factory=Counter)
-    truncated_values: Counter[str] = field(default_factory=Counter)
-    values_of_another_type: Counter[str] = field(default_factory=Counter)
-    times_replaced: Counter[str] = field(default_factory=Counter)
+    def __init__(self) -> None:
+        super().__init__((kind, Counter()) for kind in KINDS)
 
     def add(self, other: Losses) -> None:
         """Adds what one request lost."""
-        for name in self.__slots__:
-            getattr(self, name).update(getattr(other, name))
-
-    def plain(self) -> dict[str, dict[str, int]]:
-        """For JSON."""
-        return {name: dict(sorted(getattr(self, name).items())) for name in self.__slots__}
+        for kind, counts in other.items():
+            self[kind].update(counts)
 
 
 class Received:

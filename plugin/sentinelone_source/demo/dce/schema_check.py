@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
     from sentinelone_source.demo.dce.received import Losses, Row
-    from sentinelone_source.mapping.spec.model import Mapping as TableMapping
 
 MAX_VALUE: Final = 65_536
 """Bytes of a column's value."""
@@ -32,25 +31,19 @@ class Stream:
 
 
 def built_in_streams(folder: Path | None = None) -> list[Stream]:
-    """The streams of the built-in mappings, a folder of the user's laid over them.
+    """One stream for each built-in mapping, a folder of the user's laid over them.
 
-    Raises:
-        ConfigError: a file of that folder is wrong.
+    A `json` column is text in a string column. Raises ConfigError: a file of that folder is wrong.
     """
     from sentinelone_source.mapping.spec.files import load_mappings
 
-    return streams_of(load_mappings(folder).values())
-
-
-def streams_of(mappings: Iterable[TableMapping]) -> list[Stream]:
-    """One stream a mapping. A `json` column is text in a string column."""
     return [
         Stream(
             mapping.stream,
             mapping.table,
             {column.name: column.kind.in_stream for column in mapping.columns},
         )
-        for mapping in mappings
+        for mapping in load_mappings(folder).values()
     ]
 
 
@@ -67,14 +60,14 @@ def fitted(row: Row, stream: Stream, losses: Losses, *, keep_times: bool) -> byt
     for name, value in row.items():
         kind = stream.columns.get(name)
         if kind is None:
-            losses.undeclared_columns[f"{stream.table}.{name}"] += 1
+            losses["undeclared_columns"][f"{stream.table}.{name}"] += 1
             continue
-        if value is not None and not _TAKES[kind](value):
-            losses.values_of_another_type[f"{stream.table}.{name}"] += 1
+        if value is not None and not _takes(kind, value):
+            losses["values_of_another_type"][f"{stream.table}.{name}"] += 1
         kept[name] = value
     now = datetime.now(UTC)
     if _TIME in stream.columns and not _is_near(kept.get(_TIME), now):
-        losses.times_replaced[stream.table] += 1
+        losses["times_replaced"][stream.table] += 1
         if not keep_times:
             kept[_TIME] = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
     line = msgspec.json.encode(kept)
@@ -86,7 +79,7 @@ def _short(row: Row, stream: Stream, losses: Losses) -> Row:
     short = {name: _cut(value) for name, value in row.items()}
     for name, value in short.items():
         if value is not row[name]:
-            losses.truncated_values[f"{stream.table}.{name}"] += 1
+            losses["truncated_values"][f"{stream.table}.{name}"] += 1
     return short
 
 
@@ -106,23 +99,17 @@ def _is_near(value: Any, now: datetime) -> bool:
     return now - OLDEST <= at <= now + NEWEST
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_whole(value: Any) -> bool:
-    return _is_number(value) and value == int(value)
-
-
-_TAKES: Final[dict[str, Callable[[Any], bool]]] = {
-    **dict.fromkeys(("string", "guid", "datetime"), _is_text),
-    **dict.fromkeys(("int", "long"), _is_whole),
-    "real": _is_number,
-    "boolean": lambda value: isinstance(value, bool),
-    "dynamic": lambda _: True,
-}
-"""Whether a JSON value is of a column's type."""
+def _takes(kind: str, value: Any) -> bool:
+    """Whether a JSON value is of a column's type."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    match kind:
+        case "dynamic":
+            return True
+        case "boolean":
+            return isinstance(value, bool)
+        case "real":
+            return is_number
+        case "int" | "long":
+            return is_number and value == int(value)
+        case _:
+            return isinstance(value, str)

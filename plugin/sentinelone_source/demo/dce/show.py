@@ -69,11 +69,11 @@ def summary(azure: Azure) -> str:
     width = max(map(len, rows), default=0)
     lines = [
         "",
-        f"{sum(rows.values())} rows in {len(azure.requests)} requests:",
+        f"{sum(rows.values())} rows in {len(azure.journal['ingestion'])} requests:",
         *(f"  {table:<{width}}  {count:>7} rows" for table, count in rows.items()),
     ]
     for kind, counts in shown["losses"].items():
-        lines += [f"{kind}: {name} {count}" for name, count in counts.items()]
+        lines += [f"{kind}: {name} {count}" for name, count in sorted(counts.items())]
     return "\n".join(lines)
 
 
