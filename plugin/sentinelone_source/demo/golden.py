@@ -73,11 +73,7 @@ def merged(one: Any, other: Any) -> Any:
 
 
 class Scene:
-    """What one record is about; puts values in the place of marks.
-
-    Args:
-        facts: by name, times as `datetime`; they go before the file's own.
-    """
+    """What one record is about; puts values in the place of marks. Given facts go first."""
 
     def __init__(
         self,
@@ -102,9 +98,7 @@ class Scene:
         if kind is Row:
             return [self.filled(child) for child in value]
         if kind is Text:
-            return "".join(
-                [part if type(part) is str else str(self.filled(part)) for part in value]
-            )
+            return "".join([p if type(p) is str else str(self.filled(p)) for p in value])
         return text(value) if kind is datetime else value
 
     def fact(self, name: str) -> Any:

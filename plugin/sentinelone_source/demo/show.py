@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import tempfile
-from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 
@@ -49,14 +48,8 @@ def new_world(seed: int) -> World:
 def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
     """Poll the demo console for some seconds; rows go to stdout, a summary to stderr.
 
-    Args:
-        seconds: how long something happens on the console.
-        seed: of its world.
-        token: that it accepts.
-        mappings: a folder of the user's.
-
-    Returns:
-        The exit status.
+    `seed` is the world's, `token` the console's, `mappings` a folder of the user's. Gives the exit
+    status.
     """
     configure_logs(quiet=True)
     world = new_world(seed)
@@ -75,10 +68,8 @@ async def _poll(service: Service, world: World, seconds: float) -> int:
     stop, activity = asyncio.Event(), Activity(world)
 
     async def live() -> None:
-        loop = asyncio.get_running_loop()
-        end = loop.time() + seconds
-        while loop.time() < end:
-            await asyncio.sleep(min(TICK, max(0.0, end - loop.time())))
+        for _ in range(round(seconds / TICK)):
+            await asyncio.sleep(TICK)
             activity.tick()
         await asyncio.sleep(1.5)  # one more sweep sees the last tick
         stop.set()
@@ -92,16 +83,12 @@ async def _poll(service: Service, world: World, seconds: float) -> int:
 
 def _summary(service: Service, seconds: float) -> str:
     rows = {feed.table: feed.counts for feed in service.feeds}
-    total: Counter[str] = Counter()
-    for counts in rows.values():
-        total.update(rows=counts.rows, suppressed=counts.suppressed, late=counts.late)
     width = max(map(len, rows))
-    lines = [f"  {table:<{width}}  {counts.rows:>5} rows" for table, counts in rows.items()]
-    return "\n".join(
-        [
-            "",
-            f"{total['rows']} rows in {seconds:g} seconds:",
-            *lines,
-            f"{total['suppressed']} duplicates suppressed, {total['late']} late records caught",
-        ]
+    total, suppressed, late = (
+        sum(getattr(counts, name) for counts in rows.values())
+        for name in ("rows", "suppressed", "late")
     )
+    lines = [f"  {table:<{width}}  {counts.rows:>5} rows" for table, counts in rows.items()]
+    head = f"\n{total} rows in {seconds:g} seconds:"
+    tail = f"{suppressed} duplicates suppressed, {late} late records caught"
+    return "\n".join([head, *lines, tail])

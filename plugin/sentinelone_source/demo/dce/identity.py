@@ -8,13 +8,13 @@ from __future__ import annotations
 import hmac
 from datetime import UTC, datetime
 from time import time
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import msgspec
 
-from sentinelone_source.demo.dce.token_issuer import claims_of
 from sentinelone_source.demo.transport import Answer
+from sentinelone_source.jwt import read_claims
 
 if TYPE_CHECKING:
     from sentinelone_source.demo.dce.behaviour import Behaviour
@@ -98,9 +98,7 @@ class Identity:
     def _tenant(self, call: Call, end: str) -> str:
         tenant = call.path.removesuffix(end).strip("/")
         if tenant.lower() != self._behaviour.tenant_id.lower():
-            text = (
-                f"Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID."
-            )
+            text = f"Tenant '{tenant}' not found. Check that you have the correct tenant ID."
             raise TokenRefused(400, "invalid_request", 90002, text)
         return f"{call.base}/{tenant}"
 
@@ -131,34 +129,37 @@ class Identity:
         return json({"token_type": "Bearer", **expiry, "access_token": token})
 
     def _check_credential(self, form: dict[str, str], endpoint: str) -> None:
-        client_id = form["client_id"]
-        if client_id.lower() != self._behaviour.client_id.lower():
+        known, client_id = self._behaviour, form["client_id"]
+        is_asserted = form.get("client_assertion_type") == _ASSERTED
+        found: tuple[int, str] | None = None
+        if client_id.lower() != known.client_id.lower():
             text = f"Application with identifier '{client_id}' was not found in the directory."
             raise TokenRefused(400, "unauthorized_client", 700016, text)
-        if form.get("client_assertion_type") == _ASSERTED:
-            self._check_assertion(form.get("client_assertion", ""), client_id, endpoint)
+        if is_asserted:
+            found = self._assertion_refusal(form.get("client_assertion", ""), client_id, endpoint)
         elif "client_secret" not in form:
-            text = "The request must contain 'client_assertion' or 'client_secret'."
-            raise TokenRefused(401, "invalid_client", 7000218, text)
-        elif not _same(form["client_secret"], self._behaviour.client_secret):
-            text = f"Invalid client secret provided for app '{client_id}'."
-            raise TokenRefused(401, "invalid_client", 7000215, text)
+            found = 7000218, "The request must contain 'client_assertion' or 'client_secret'."
+        elif not _same(form["client_secret"], known.client_secret):
+            found = 7000215, f"Invalid client secret provided for app '{client_id}'."
+        if found:
+            raise TokenRefused(401, "invalid_client", *found)
 
-    def _check_assertion(self, assertion: str, client_id: str, endpoint: str) -> None:
-        claims = claims_of(assertion)
+    def _assertion_refusal(
+        self, assertion: str, client_id: str, endpoint: str
+    ) -> tuple[int, str] | None:
+        claims = read_claims(assertion, dict[str, Any])
+        known = self._behaviour.assertions
         if claims is None:
-            _refuse_client(50027, "The client assertion is not a valid JWT.")
+            return 50027, "The client assertion is not a valid JWT."
         expires = claims.get("exp")
         if not isinstance(expires, int | float) or expires <= time():
-            _refuse_client(700024, "Client assertion is not within its valid time range.")
+            return 700024, "Client assertion is not within its valid time range."
         if claims.get("iss") == client_id:  # signed with a certificate's key
-            if claims.get("aud") != endpoint:
-                _refuse_client(700023, "Client assertion contains an invalid audience.")
-            return
-        known = self._behaviour.assertions
+            is_meant = claims.get("aud") == endpoint
+            return None if is_meant else (700023, "Client assertion has an invalid audience.")
         if known and not any(_same(assertion, each) for each in known):
-            text = "No matching federated identity record found for the presented assertion."
-            _refuse_client(700213, text)
+            return 700213, "No matching federated identity record found for the assertion."
+        return None
 
     def _managed(self, call: Call) -> Answer:
         if refusal := self._managed_refusal(call):
@@ -196,24 +197,21 @@ class Identity:
 
 
 def _check_form(form: dict[str, str]) -> None:
-    for name in ("grant_type", "client_id", "scope"):
-        if not form.get(name):
-            text = f"The request body must contain the following parameter: '{name}'."
-            raise TokenRefused(400, "invalid_request", 900144, text)
-    if form["grant_type"] != "client_credentials":
-        text = f"The app requested an unsupported grant type '{form['grant_type']}'."
-        raise TokenRefused(400, "unsupported_grant_type", 70003, text)
-    scope = form["scope"]
-    if not scope.endswith("/.default"):
-        text = f"The provided value for scope {scope} is not valid: it must end in '/.default'."
-        raise TokenRefused(400, "invalid_scope", 1002012, text)
-    if scope.removesuffix("/.default").rstrip("/") not in RESOURCES:
+    scope, kind = form.get("scope", ""), form.get("grant_type")
+    found: tuple[str, int, str] | None = None
+    missing = [name for name in ("grant_type", "client_id", "scope") if not form.get(name)]
+    if missing:
+        text = f"The request body must contain the following parameter: '{missing[0]}'."
+        found = "invalid_request", 900144, text
+    elif kind != "client_credentials":
+        found = "unsupported_grant_type", 70003, f"The grant type '{kind}' is not supported."
+    elif not scope.endswith("/.default"):
+        found = "invalid_scope", 1002012, f"The scope {scope} must end in '/.default'."
+    elif scope.removesuffix("/.default").rstrip("/") not in RESOURCES:
         text = f"The resource principal named {scope} was not found in the tenant."
-        raise TokenRefused(400, "invalid_resource", 500011, text)
-
-
-def _refuse_client(code: int, text: str) -> NoReturn:
-    raise TokenRefused(401, "invalid_client", code, text)
+        found = "invalid_resource", 500011, text
+    if found:
+        raise TokenRefused(400, *found)
 
 
 def _same(given: str, expected: str) -> bool:

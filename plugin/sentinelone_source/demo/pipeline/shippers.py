@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import tomli
 
-from sentinelone_source.demo.pipeline.surroundings import surroundings
 from sentinelone_source.errors import SourceError
 
 if TYPE_CHECKING:
@@ -24,6 +23,23 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 """Seconds until a shipper must listen."""
 _END = 10.0
+
+
+_OTHERS = ("AZURE_", "SENTINELONE_", "IDENTITY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
+
+
+def surroundings(azure: Azure) -> dict[str, str]:
+    """This environment, with the loopback Azure's identity and authority in place of others."""
+    known = azure.behaviour
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(_OTHERS)}
+    return kept | {
+        "AZURE_TENANT_ID": known.tenant_id,
+        "AZURE_CLIENT_ID": known.client_id,
+        "AZURE_CLIENT_SECRET": known.client_secret,
+        "AZURE_AUTHORITY_HOST": azure.endpoint,
+        "SSL_CERT_FILE": str(azure.ca_file),
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
 
 
 class Shipper(NamedTuple):

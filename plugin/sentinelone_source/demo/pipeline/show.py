@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import signal
 import subprocess
 import sys
 import tempfile
@@ -19,14 +17,11 @@ from sentinelone_source.demo.dce import certificates
 from sentinelone_source.demo.dce.azure import Azure
 from sentinelone_source.demo.dce.schema_check import built_in_streams
 from sentinelone_source.demo.dce.show import summary
-from sentinelone_source.demo.pipeline.shippers import Shipper, installed, running
-from sentinelone_source.demo.pipeline.surroundings import surroundings
+from sentinelone_source.demo.pipeline.shippers import Shipper, installed, running, surroundings
 from sentinelone_source.demo.show import CONFIG, TICK, new_world
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError, SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from sentinelone_source.demo.world import World
 
 STILL = 20.0
@@ -42,14 +37,8 @@ dcr_immutable_id = "{dcr}"
 def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
     """Run the whole way for some seconds; a summary goes to stderr.
 
-    Args:
-        seconds: how long something happens on the console.
-        seed: of its world.
-        token: that it accepts.
-        mappings: a folder of the user's.
-
-    Returns:
-        The exit status: 0 if everything that was handed over arrived.
+    `seed` is the world's, `token` the console's, `mappings` a folder of the user's. Gives the exit
+    status: 0 if everything that was handed over arrived.
 
     Raises:
         ConfigError: TLS on loopback needs a package that is not there.
@@ -106,38 +95,31 @@ def _past(azure: Azure, folder: Path, world: World, seconds: float) -> int:
 
 def _poll(azure: Azure, folder: Path, world: World, seconds: float, to: str) -> int:
     """Run the real source for some seconds, while something happens; gives its rows."""
-    with _source(azure, folder, to) as process:
-        end, activity = time.monotonic() + seconds, Activity(world)
-        while time.monotonic() < end and process.poll() is None:
+    log_file, rows_file = folder / "source.log", folder / "rows.ndjson"
+    with log_file.open("wb") as log, rows_file.open("wb") as out:
+        command = [*_COMMAND, "run", "--to", to]
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command, cwd=folder, env=surroundings(azure), stdout=out, stderr=log
+        )
+    activity = Activity(world)
+    try:
+        while process.poll() is None and not log_file.stat().st_size:
+            time.sleep(0.05)  # until it has started
+        for _ in range(round(seconds / TICK)):
+            if process.poll() is not None:
+                break
             time.sleep(TICK)
             activity.tick()
         time.sleep(1.5)  # one more sweep sees the last tick
-        process.send_signal(signal.SIGTERM)
+        process.terminate()
         status = process.wait()
-    log = Path(folder, "source.log").read_bytes()
-    if status:
-        raise SourceError(f"sentinelone-source run: {_last(log)}")
-    return int(msgspec.json.decode(log.splitlines()[-1])["rows"])
-
-
-@contextlib.contextmanager
-def _source(azure: Azure, folder: Path, to: str) -> Iterator[subprocess.Popen[bytes]]:
-    with (
-        Path(folder, "source.log").open("wb") as log,
-        Path(folder, "rows.ndjson").open("wb") as out,
-    ):
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            [*_COMMAND, "run", "--to", to],
-            cwd=folder,
-            env=surroundings(azure),
-            stdout=out,
-            stderr=log,
-        )
-    try:
-        yield process
     finally:
         process.kill()
         process.wait()
+    log_text = log_file.read_bytes()
+    if status:
+        raise SourceError(f"sentinelone-source run: {_last(log_text)}")
+    return int(msgspec.json.decode(log_text.splitlines()[-1])["rows"])
 
 
 def _await(azure: Azure, wanted: int) -> None:
