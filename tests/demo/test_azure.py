@@ -378,6 +378,7 @@ def test_hang(client: Client, where: str) -> None:
     url = client.azure.token_url if where == "token" else client.url()
     with pytest.raises(requests.Timeout):
         client.session.post(url, json=[row()], timeout=0.1)
+    until(lambda: not client.azure.faults._queues[where], "the request")
     client.azure.stop()
     seen: list[Any] = client.azure.token_requests if where == "token" else client.azure.requests
     until(lambda: seen and seen[-1].status == 0)

@@ -13,6 +13,7 @@ import requests
 from doubles import faults
 from doubles.console import Console
 from sentinelone_source.demo.transport import Answer
+from support.waiting import until
 
 JSON = "application/json"
 BROKEN = (requests.ConnectionError, requests.exceptions.ChunkedEncodingError)
@@ -98,7 +99,7 @@ def test_hang(serve: Any) -> None:
     client = serve([faults.hang("groups", 300)])
     with pytest.raises(requests.Timeout):
         client.session.get(f"{client.base}groups", timeout=0.1)
-    assert len(client.console.requests) == 1
+    until(lambda: len(client.console.requests) == 1, "the request")
     assert client.get("groups").status_code == 200
     client.console.stop()
 
