@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 SECOND = 1_000_000
 """Microseconds in a second."""
+
+
+class Clock(NamedTuple):
+    """What time it is: `now` in microseconds since 1970, `monotonic` in seconds since whenever."""
+
+    now: Callable[[], int]
+    monotonic: Callable[[], float]
+
+
+SYSTEM_CLOCK = Clock(lambda: time.time_ns() // 1000, time.monotonic)
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

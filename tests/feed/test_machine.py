@@ -17,10 +17,10 @@ from hypothesis.stateful import (
     rule,
 )
 
-from sentinelone_source.feed.sweep import Plan
+from sentinelone_source.feed.sweep import Plan, Sweep
 from support.clocks import INDEX, JUMPS, LATENESS, LIMITS, LOOKBACK, PASSING, RESCAN, START_BACK
 from support.modelconsole import ModelConsole, Version
-from support.poller import Begun, Poller, Settlement, Walk
+from support.poller import Begun, Poller, Settled
 
 NOTHING = -(1 << 63)
 
@@ -60,12 +60,19 @@ class Sweeps(RuleBasedStateMachine):
         self.settled_before: Begun | None = None
         self.latest_signpost = 0
         self.at_once = False
-        self.poller = Poller(self.folder, self.plan, self.console)
+        self.begun: Begun | None = None
+        self.poller = self._start(self.plan)
 
     @initialize(at_once=st.booleans(), dated=st.booleans())
     def begins(self, at_once: bool, dated: bool) -> None:
-        self.at_once = self.poller.at_once = at_once
+        self.at_once = at_once
         self.console.dated = dated
+        self.poller.close()
+        self.poller = self._start(self.plan)
+
+    def _start(self, plan: Plan) -> Poller:
+        ahead = lambda: self.ahead  # noqa: E731
+        return Poller(self.folder, plan, self.console, ahead, at_once=self.at_once)
 
     @property
     def now(self) -> int:
@@ -105,7 +112,7 @@ class Sweeps(RuleBasedStateMachine):
     @rule(limit=LIMITS, settle=st.booleans())
     def sweeps_to_the_end(self, limit: int, settle: bool) -> None:
         self._step(limit)
-        while self.poller.walk is not None:
+        while self.poller.at:
             self._step(limit)
         if settle:
             self.settles(len(self.poller.unsettled))
@@ -113,11 +120,11 @@ class Sweeps(RuleBasedStateMachine):
     @rule(pages=st.integers(1, 5))
     def settles(self, pages: int) -> None:
         for _ in range(min(pages, len(self.poller.unsettled))):
-            settlement = self.poller.settle()
-            self.settled |= set(settlement.versions)
-            self.settled_forgotten = self._forget(self.settled_forgotten, settlement)
-            if settlement.ended is not None:
-                self.settled_before = settlement.ended.mark
+            settled = self.poller.settle()
+            self.settled |= set(settled.versions)
+            self.settled_forgotten = self._forget(self.settled_forgotten, settled)
+            if settled.ended is not None:
+                self.settled_before = settled.ended
 
     @rule(lookback=st.sampled_from([LOOKBACK, LOOKBACK, LOOKBACK // 2, 10 * LOOKBACK]))
     def crash(self, lookback: int) -> None:
@@ -128,25 +135,27 @@ class Sweeps(RuleBasedStateMachine):
         self.before = self.settled_before
         self.forgotten = self.settled_forgotten
         plan = replace(self.poller.plan, lookback=lookback)
-        self.poller = Poller(self.folder, plan, self.console, at_once=self.at_once)
+        self.poller = self._start(plan)
 
     def _step(self, limit: int) -> None:
-        walk = self.poller.walk
-        if walk is None:
-            self._begin(limit)
-        elif walk.handed:
-            self.poller.note()
-            self.forgotten = self._forget(self.forgotten, self.poller.unsettled[-1])
-        elif walk.page is not None:
-            self._hand_over(walk)
-        elif walk.more:
-            self.poller.fetch(limit)
-        else:
+        poller = self.poller
+        poller.limit = limit
+        at, pages = poller.at, len(poller.unsettled)
+        if not at:
+            self._begin()
+            return
+        if at == "end":
             self._end()
+        else:
+            poller.go_on()
+        if at == "make":
+            self._handed_over()
+        for page in poller.unsettled[pages:]:
+            self.forgotten = self._forget(self.forgotten, page)
         if self.at_once:
-            self.settles(len(self.poller.unsettled))
+            self.settles(len(poller.unsettled))
 
-    def _begin(self, limit: int) -> None:
+    def _begin(self) -> None:
         console, watermark = self.console, self.poller.progress.watermark
         begun = Begun(
             event=console.happens(),
@@ -159,41 +168,44 @@ class Sweeps(RuleBasedStateMachine):
         )
         if self.before is None:
             self.attempts.append(begun)
-        walk = self.poller.begin(begun, limit)
-        assert walk.sweep.signpost == console.tells
+        self.begun = begun
+        self.poller.begin()
+        assert self.poller.sweep.signpost == console.tells
         self.latest_signpost = max(self.latest_signpost, console.clock)
 
-    def _hand_over(self, walk: Walk) -> None:
-        fresh, noted = self.poller.hand_over()
-        assert not self.handed.intersection(fresh), "twice"
-        floor = self.forgotten
-        if self.before is None and walk.sweep.progress.origin is not None:
-            floor = max(floor, walk.sweep.progress.origin)
-        assert all(version.position < floor for version in noted), "noted, though it is new"
-        self.handed |= {*fresh, *noted}
+    def _handed_over(self) -> None:
+        fresh = set(self.poller.fresh)
+        assert not self.handed & fresh, "twice"
+        floor, origin = self.forgotten, self.poller.sweep.progress.origin
+        if self.before is None and origin is not None:
+            floor = max(floor, origin)
+        held_back = set(self.poller.held_back) - self.handed
+        assert all(version.position < floor for version in held_back), "new, and not handed over"
+        self.handed |= fresh | held_back
         if not self.console.dated:
-            seen = [version.position for version in [*fresh, *noted]]
-            self.latest_signpost = max([self.latest_signpost, *seen])
+            self.latest_signpost = max([self.latest_signpost, *(one.position for one in fresh)])
 
     def _end(self) -> None:
-        walk = self.poller.end()
-        begun = walk.mark
+        sweep, begun = self.poller.sweep, self.begun
+        assert begun is not None
+        self.poller.go_on()
         if not self.console.dated:
             watermark = self.poller.progress.watermark
-            begun = walk.mark = replace(begun, clock=NOTHING if watermark is None else watermark)
+            begun = replace(begun, clock=NOTHING if watermark is None else watermark)
+        last = self.poller.unsettled[-1]
+        last.ended, last.asked_from, last.versions = begun, sweep.asked_from, []
         shown = self.console.shown.values()
         for version in shown:
             passed = version.since < begun.event and version.position <= begun.end
-            if passed and self._promises(version, walk, begun):
+            if passed and self._promises(version, sweep, begun):
                 version.promised = True
         assert not [one for one in shown if one.promised and one not in self.handed]
         self.before = begun
-        self.forgotten = self._forget(self.forgotten, self.poller.unsettled[-1])
 
-    def _forget(self, forgotten: int, settlement: Settlement) -> int:
+    def _forget(self, forgotten: int, settlement: Settled) -> int:
         """Rows of earlier positions may be noted as if they were old."""
         if settlement.ended is not None:
-            forgotten = min(forgotten, settlement.ended.sweep.asked_from)
+            forgotten = min(forgotten, settlement.asked_from)
         if settlement.prune_before is None:
             return forgotten
         progress, plan = settlement.progress, self.poller.plan
@@ -204,7 +216,7 @@ class Sweeps(RuleBasedStateMachine):
     @invariant()
     def watermark_stays_in_bounds(self) -> None:
         watermark = self.poller.progress.watermark
-        stored = self.poller.state.progress(self.poller.feed).watermark
+        stored = self.poller.state.progress(self.poller.number).watermark
         if self.highest is not None:
             assert stored is not None
             assert stored >= self.highest
@@ -217,14 +229,14 @@ class Sweeps(RuleBasedStateMachine):
         self.poller.close()
         shutil.rmtree(self.folder)
 
-    def _promises(self, version: Version, walk: Walk, begun: Begun) -> bool:
+    def _promises(self, version: Version, sweep: Sweep, begun: Begun) -> bool:
         """Whether this sweep must have handed the version over, if no other did."""
         before, position = self.before, version.position
         if before is None:
-            return self._first_promises(version, walk, begun)
+            return self._first_promises(version, sweep, begun)
         if version.since < before.event and position <= before.end:
             return False
-        origin = walk.sweep.progress.origin
+        origin = sweep.progress.origin
         if position >= before.clock - min(before.lookback, begun.lookback):
             return origin is None or position >= origin
         if not self.console.dated:
@@ -234,11 +246,11 @@ class Sweeps(RuleBasedStateMachine):
         bound = before.clock - went_back - begun.lookback
         return went_back > begun.lookback and trusted and position >= bound
 
-    def _first_promises(self, version: Version, walk: Walk, begun: Begun) -> bool:
+    def _first_promises(self, version: Version, sweep: Sweep, begun: Begun) -> bool:
         if self.attempts[0].retreats != begun.retreats:
             return False
         if not self.console.dated:
-            return len(self.attempts) == 1 and version.position >= walk.sweep.asked_from
+            return len(self.attempts) == 1 and version.position >= sweep.asked_from
         assert self.plan.start_back is not None
         skew = max(0, begun.now - begun.clock)
         bounds = [
@@ -264,14 +276,14 @@ class Rescans(Sweeps):
     )
     moves: ClassVar = False
 
-    def _promises(self, version: Version, walk: Walk, begun: Begun) -> bool:
-        if super()._promises(version, walk, begun):
+    def _promises(self, version: Version, sweep: Sweep, begun: Begun) -> bool:
+        if super()._promises(version, sweep, begun):
             return True
         if not self.console.dated:
             return False
         skew = max(0, begun.now - begun.clock)
         bound = begun.clock - RESCAN + (skew if skew <= begun.lookback else 0)
-        return self.before is not None and walk.sweep.rescan and version.position >= bound
+        return self.before is not None and sweep.rescan and version.position >= bound
 
 
 TestSweeps: Any = Sweeps.TestCase

@@ -45,7 +45,7 @@ class ModelConsole:
     """
 
     def __init__(self, *, moves: bool) -> None:
-        self.time = 10_000
+        self.time = 10_000_000
         self.off = 0
         self.dated = True
         self.events = 0

@@ -1,22 +1,56 @@
-"""A poller taken to pieces: the real `Sweep` and the real `State`, one step at a time.
+"""The real feed, its state and its settlement, stopped between any two steps.
 
-It does what `feed.feed.Feed` does with a page, but stops between any two steps, so that a crash
-can come there.
+The console is a model, and so is the sink: each waits at a gate until the machine lets it go on.
 """
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import asyncio
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Self, cast
 
-from sentinelone_source.feed.state.state import Progress, State, UnsettledPage
-from sentinelone_source.feed.sweep import Plan, Sweep
+from sentinelone_source.console.responses import Response
+from sentinelone_source.feed.feed import Feed
+from sentinelone_source.feed.settlement import FeedContext, RowKeys, Settlement
+from sentinelone_source.feed.state.state import Progress, State
+from sentinelone_source.handover.dead_letters import DeadLetters
+from sentinelone_source.handover.sink import Receipt
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.spec.schema import build
+from sentinelone_source.times import SECOND, Clock, parse_moment, to_iso
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
+    from sentinelone_source.feed.sweep import Plan, Sweep
     from support.modelconsole import ModelConsole, Version
+
+MAPPER = Mapper(
+    build(
+        "things",
+        {
+            "table": "Things_CL",
+            "stream": "Custom-Things_CL",
+            "request": {"path": "things", "records": "$.data", "page_size": 1000},
+            "walk": {
+                "id": "$.id",
+                "version": "$.version",
+                "position": "$.at",
+                "filter": "at__gte",
+                "sort_by": "at",
+                "rescan": True,
+            },
+            "columns": {
+                "TimeGenerated": {"path": "$.at", "type": "datetime"},
+                "Id": "$.id",
+                "Version": "$.version",
+            },
+        },
+        "model",
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -38,120 +72,214 @@ class Begun:
 
 
 @dataclass
-class Walk:
-    """A sweep on its way."""
-
-    sweep: Sweep
-    mark: Begun
-    cursor: tuple[int, int] | None = None
-    more: bool = True
-    page: list[Version] | None = None
-    fresh: list[Version] = field(default_factory=list)
-    noted: list[Version] = field(default_factory=list)
-    handed: bool = False
-
-
-@dataclass
-class Settlement:
+class Settled:
     """A page that has been handed over, with what becomes permanent when it settles."""
 
-    page: int | None
     progress: Progress
     prune_before: int | None
     versions: list[Version]
-    ended: Walk | None
+    ended: Begun | None = None
+    asked_from: int = 0
 
 
 class Poller:
-    """One life of a process, from the opening of the state to a crash."""
+    """One life of a process, from the opening of the state to a crash.
+
+    Attributes:
+        at: the gate where the sweep waits: a page is to be read, its rows are to be made, they
+            have been handed over, or the sweep is to end; empty without a sweep.
+        fresh: the versions whose rows were handed over last.
+        held_back: the others of their page.
+        unsettled: pages that were handed over, the oldest first.
+    """
 
     def __init__(
-        self, folder: Path, plan: Plan, console: ModelConsole, *, at_once: bool = False
+        self,
+        folder: Path,
+        plan: Plan,
+        console: ModelConsole,
+        ahead: Callable[[], int],
+        *,
+        at_once: bool = False,
     ) -> None:
         self.plan = plan
         self.console = console
-        self.at_once = at_once
+        self.limit = 1
+        self.at = ""
+        self.fresh: list[Version] = []
+        self.held_back: list[Version] = []
+        self.unsettled: list[Settled] = []
         self.state = State(folder)
-        self.feed = self.state.feed("model", "things")
-        self.progress = self.state.progress(self.feed)
-        self.walk: Walk | None = None
-        self.unsettled: deque[Settlement] = deque()
-        self._began: dict[str, int] = {}
+        self._loop = asyncio.new_event_loop()
+        self._gate: asyncio.Future[None] | None = None
+        self._arrived = asyncio.Event()
+        self._sweep: asyncio.Task[Any] | None = None
+        settlement = _Settlement(self, 0.0 if at_once else 1e9)
+        context = FeedContext(cast("Any", self), settlement, self.state, DeadLetters(folder))
+        clock = Clock(lambda: console.time + ahead(), lambda: console.time / SECOND)
+        self.feed = Feed(cast("Any", _Console(self)), MAPPER, plan, context, clock)
+        self.number = self.state.feed("model", "things")
 
-    def begin(self, mark: Begun, limit: int) -> Walk:
-        """Ask for the first page; again, if the clocks say so."""
-        passed, rested = self._since("sweep"), self._since("rescan")
-        sweep = Sweep(self.plan, self.progress, mark.now, passed, rested)
-        self.walk = Walk(sweep, mark)
-        start = sweep.start
-        page = self.console.page(start, None, limit)
-        if not sweep.began(self.console.tells):
-            page = self.console.page(sweep.start, None, limit)
-        self.walk.page, self.walk.cursor = page
-        return self.walk
+    @property
+    def progress(self) -> Progress:
+        return self.feed._progress
 
-    def fetch(self, limit: int) -> None:
-        """Ask for the page after the one that was dealt with."""
-        walk = self._walk()
-        walk.page, walk.cursor = self.console.page(walk.sweep.start, walk.cursor, limit)
+    @property
+    def sweep(self) -> Sweep:
+        """The decisions of the sweep under way."""
+        assert self._sweep is not None
+        frame = cast("Any", self._sweep.get_coro()).cr_frame
+        return cast("Sweep", frame.f_locals["sweep"])
 
-    def hand_over(self) -> tuple[list[Version], list[Version]]:
-        """Split the page at hand into what is handed over and what is only noted."""
-        walk = self._walk()
-        page = walk.page or []
-        known = self.state.known(
-            self.feed, [one.key for one in page], [one.position for one in page]
-        )
-        new = [one for one in page if one.key not in known]
-        walk.fresh = [one for one in new if one.position >= walk.sweep.wanted_from]
-        walk.noted = [one for one in new if one.position < walk.sweep.wanted_from]
-        walk.handed = True
-        return walk.fresh, walk.noted
+    def begin(self) -> None:
+        """Begin a sweep; returns when its first page has been read."""
+        self._sweep = self._loop.create_task(self.feed.sweep())
+        self._run()
+        while self.at == "page":
+            self.go_on()
 
-    def note(self) -> None:
-        """Write down what was handed over, until it settles."""
-        walk = self._walk()
-        self.progress = walk.sweep.passed([one.position for one in walk.page or []])
-        self._add(walk.sweep, [*walk.fresh, *walk.noted], None)
-        walk.page, walk.handed = None, False
-        walk.more = walk.cursor is not None and not walk.sweep.beyond
+    def go_on(self) -> None:
+        """Let the sweep go on to the next gate, or to its end."""
+        assert self._gate is not None
+        gate, self._gate, self.at = self._gate, None, ""
+        gate.set_result(None)
+        self._run()
 
-    def end(self) -> Walk:
-        """The console has no more, or nothing that this sweep needs."""
-        walk = self._walk()
-        self._began["sweep"] = walk.mark.time
-        if walk.sweep.rescan:
-            self._began["rescan"] = walk.mark.time
-        self.progress = walk.sweep.ended()
-        self._add(walk.sweep, [], walk)
-        self.walk = None
-        return walk
-
-    def settle(self) -> Settlement:
+    def settle(self) -> Settled:
         """Make the oldest page permanent."""
-        oldest = self.unsettled.popleft()
-        if oldest.page is not None:
-            page = UnsettledPage(oldest.page, self.feed, oldest.progress, oldest.prune_before)
-            self.state.settle([page])
-        return oldest
+        settlement = cast("_Settlement", self.feed._context.settlement)
+        if settlement._pages:
+            self.state.settle([settlement._pages.popleft().page])
+        return self.unsettled.pop(0)
 
     def close(self) -> None:
-        """Let go of the state; what is not settled is lost, as in a crash."""
+        """Let go of everything; what is not settled is lost, as in a crash."""
+        self._loop.run_until_complete(self._cancel())
+        self._loop.close()
         self.state.close()
 
-    def _since(self, what: str) -> int | None:
-        return self.console.time - self._began[what] if what in self._began else None
+    async def _cancel(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _walk(self) -> Walk:
-        assert self.walk is not None
-        return self.walk
+    def _run(self) -> None:
+        self._loop.run_until_complete(self._to_a_gate())
+        if self._sweep is not None and self._sweep.done():
+            self._sweep.result()
+            self._sweep, self.at = None, ""
 
-    def _add(self, sweep: Sweep, versions: list[Version], ended: Walk | None) -> None:
-        keys = [version.key for version in versions]
-        positions = [version.position for version in versions]
-        page, kept_from = None, sweep.prune_before()
-        if self.at_once:
-            self.state.settle_at_once(self.feed, keys, positions, self.progress, kept_from)
-        else:
-            page = self.state.record_unsettled(self.feed, keys, positions)
-        self.unsettled.append(Settlement(page, self.progress, kept_from, versions, ended))
+    async def _to_a_gate(self) -> None:
+        assert self._sweep is not None
+        arrived = asyncio.ensure_future(self._arrived.wait())
+        await asyncio.wait({self._sweep, arrived}, return_when=asyncio.FIRST_COMPLETED)
+        arrived.cancel()
+        self._arrived.clear()
+
+    async def gate(self, where: str) -> None:
+        """Wait to be let go on."""
+        self.at = where
+        self._gate = asyncio.get_running_loop().create_future()
+        self._arrived.set()
+        await self._gate
+
+    # The sink.
+
+    async def write(self, _mapping: str, batches: Iterable[list[bytes]]) -> Awaitable[Receipt]:
+        """Take lines, and tell which versions they are of."""
+        await self.gate("make")
+        lines = b"".join(piece for pieces in batches for piece in pieces).splitlines()
+        keys = {"{Id}@{Version}".format(**json.loads(line)) for line in lines}
+        self.fresh = [one for one in self.page if one.key in keys]
+        self.held_back = [one for one in self.page if one.key not in keys]
+        return self._receipt()
+
+    async def _receipt(self) -> Receipt:
+        await self.gate("handed over")
+        return Receipt([], [])
+
+    def check(self) -> None:
+        """There is always a reader."""
+
+    page: list[Version]
+
+
+class _Settlement(Settlement):
+    """Tells what is to become permanent."""
+
+    def __init__(self, poller: Poller, delay: float) -> None:
+        super().__init__(poller.state, poller, delay)
+        self._poller = poller
+
+    def add(self, feed: int, rows: RowKeys, progress: Progress, prune_before: int | None) -> None:
+        super().add(feed, rows, progress, prune_before)
+        known = set(rows.keys)
+        versions = [one for one in self._poller.page if one.key in known]
+        self._poller.unsettled.append(Settled(progress, prune_before, versions))
+
+
+class _Console:
+    """The model as the feed sees it."""
+
+    name = "model"
+
+    def __init__(self, poller: Poller) -> None:
+        self._poller = poller
+
+    def pages(self, _endpoint: str, query: dict[str, str]) -> _Pages:
+        return _Pages(self._poller, query)
+
+
+class _Pages:
+    """The model's pages of one query."""
+
+    _ended = False
+
+    def __init__(self, poller: Poller, query: dict[str, str]) -> None:
+        self._poller = poller
+        self.restart(query)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            await self._poller.gate("end")
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Response:
+        if self._ended:
+            raise StopAsyncIteration
+        self._ended = True
+        poller = self._poller
+        await poller.gate("page")
+        found = poller.console.page(self._start, self._cursor, poller.limit)
+        poller.page = found.versions
+        records = [
+            {
+                "id": f"{one.id}",
+                "version": f"{one.number}",
+                "at": to_iso(one.position),
+                "key": one.key,
+            }
+            for one in found.versions
+        ]
+        following = json.dumps(found.cursor) if found.cursor else None
+        body = {"data": records, "pagination": {"nextCursor": following}}
+        return Response("things", json.dumps(body).encode(), "", poller.console.tells)
+
+    def restart(self, query: dict[str, str]) -> None:
+        start = query.get("at__gte")
+        self._start = None if start is None else parse_moment(start)
+        self._cursor: tuple[int, int] | None = None
+        self._ended = False
+
+    def follow(self, cursor: str | None, **_: object) -> None:
+        if cursor:
+            self._cursor, self._ended = tuple(json.loads(cursor)), False
+
+    def expect(self, cursor: str | None) -> None:
+        """Nothing is asked ahead of a model."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import time
 from collections.abc import Iterator
 from functools import partial
 
@@ -25,7 +24,7 @@ from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Dead, Page
 from sentinelone_source.mapping.page_reader import NotAPage, peek_cursor
 from sentinelone_source.mapping.redaction import Redactor
-from sentinelone_source.times import SECOND, to_iso
+from sentinelone_source.times import SECOND, SYSTEM_CLOCK, Clock, to_iso
 from sentinelone_source.worker_threads import in_thread
 
 _DEAD_KEPT = 86_400 * SECOND
@@ -44,7 +43,14 @@ class Feed:
         handing_over: the page at work; it goes on when the sweep is cancelled.
     """
 
-    def __init__(self, console: Console, mapper: Mapper, plan: Plan, context: FeedContext) -> None:
+    def __init__(
+        self,
+        console: Console,
+        mapper: Mapper,
+        plan: Plan,
+        context: FeedContext,
+        clock: Clock = SYSTEM_CLOCK,
+    ) -> None:
         self.console = console
         self.name = mapper.mapping.name
         self.table = mapper.mapping.table
@@ -58,7 +64,8 @@ class Feed:
         self._state = context.state
         self._number = self._state.feed(console.name, self.name)
         self._progress = self._state.progress(self._number)
-        self._made = _now()
+        self._clock = clock
+        self._made = clock.now()
         self._ended: float | None = None
         self._began: dict[str, float] = {}
         self._told: set[str] = set()
@@ -75,9 +82,9 @@ class Feed:
             Declined: from the shipper, which takes no row of this table.
             ReaderGone, StateError: nothing goes on.
         """
-        began = time.monotonic()
+        began = self._clock.monotonic()
         passed, rested = self._since("sweep", began), self._since("rescan", began)
-        sweep = Sweep(self._plan, self._progress, _now(), passed, rested)
+        sweep = Sweep(self._plan, self._progress, self._clock.now(), passed, rested)
         before = self.counts.copy()
         async with self.console.pages(self.endpoint, self._query(sweep)) as pages:
             await self._read(sweep, pages)
@@ -89,11 +96,11 @@ class Feed:
             )
         self._progress = sweep.ended()
         self._settle(sweep, RowKeys([], []))
-        self._ended = time.monotonic()
+        self._ended = self._clock.monotonic()
         self._began["sweep"] = began
         if sweep.rescan:
             self._began["rescan"] = began
-        self._tell(sweep, time.monotonic() - began, counts)
+        self._tell(sweep, self._clock.monotonic() - began, counts)
         return counts
 
     async def _read(self, sweep: Sweep, pages: Paginator) -> None:
@@ -175,7 +182,7 @@ class Feed:
             feed=self.name,
             kind="first" if sweep.first else "rescan" if sweep.rescan else "regular",
             seconds=round(seconds, 3),
-            lag=round(max(0, _now() - signpost) / SECOND, 3),
+            lag=round(max(0, self._clock.now() - signpost) / SECOND, 3),
             **counts.summary(),
         )
 
@@ -187,9 +194,9 @@ class Feed:
         """
         if self._ended is not None:
             idle_until = self._ended + interval + min(interval, OVERDUE)
-            if time.monotonic() < idle_until:
+            if self._clock.monotonic() < idle_until:
                 return 0.0
-        return seconds_behind(self._plan, self._progress, self._made, _now())
+        return seconds_behind(self._plan, self._progress, self._made, self._clock.now())
 
     @property
     def last_success(self) -> float | None:
@@ -234,7 +241,7 @@ class Feed:
         if new or refused:
             await in_thread(self._context.dead_letters.write, self._letters(new, refused))
         if by_key:
-            now = _now()
+            now = self._clock.now()
             kept = max(_DEAD_KEPT, self._plan.reach)
             self._state.remember_dead(self._number, by_key, now, now - kept)
         return len(new)
@@ -250,7 +257,3 @@ class Feed:
 
 def _key(dead: Dead) -> str:
     return f"id:{dead.id}" if dead.id else f"sha256:{hashlib.sha256(dead.raw).hexdigest()}"
-
-
-def _now() -> int:
-    return time.time_ns() // 1000
