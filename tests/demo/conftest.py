@@ -31,7 +31,7 @@ class Client:
 
     def get(self, path: str, **parameters: Any) -> requests.Response:
         url = self.base + path
-        return self.session.get(url, params=parameters, timeout=30, allow_redirects=False)
+        return self.session.get(url, params=parameters, timeout=60, allow_redirects=False)
 
     def page(self, path: str, **parameters: Any) -> tuple[list[dict[str, Any]], str | None]:
         """The records and the cursor, ready to be sent back."""

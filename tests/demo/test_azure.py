@@ -52,7 +52,7 @@ class Client:
             "scope": SCOPE,
             **changes,
         }
-        return self.session.post(self.azure.token_url, data=form, timeout=10)
+        return self.session.post(self.azure.token_url, data=form, timeout=60)
 
     def federated(self, text: str) -> int:
         """The status of a request with a federated token."""
@@ -72,11 +72,11 @@ class Client:
         """Bytes or an iterator of them as they are, anything else as JSON."""
         is_raw = isinstance(body, bytes) or hasattr(body, "__next__")
         data = body if is_raw else json.dumps(body).encode()
-        return self.session.post(url or self.url(), data=data, headers=headers, timeout=10)
+        return self.session.post(url or self.url(), data=data, headers=headers, timeout=60)
 
     def get(self, path: str, **query: str) -> Any:
         """What the inspection shows."""
-        return self.session.get(f"{self.azure.plain.url}{path}", params=query, timeout=5).json()
+        return self.session.get(f"{self.azure.plain.url}{path}", params=query, timeout=60).json()
 
 
 def row(**columns: Any) -> dict[str, Any]:
@@ -179,7 +179,7 @@ def test_managed_identity(client: Client, path: str, headers: dict[str, str]) ->
     right = {"api-version": "2019-08-01", "resource": MONITOR}
 
     def asked(headers: dict[str, str], **changes: str) -> requests.Response:
-        return client.session.get(url, params=right | changes, headers=headers, timeout=5)
+        return client.session.get(url, params=right | changes, headers=headers, timeout=60)
 
     body = asked(headers).json()
     assert all(isinstance(body[name], str) for name in ("expires_on", "expires_in"))
@@ -319,7 +319,7 @@ def test_bodies(client: Client) -> None:
 def spoken(client: Client, target: str, rest: str) -> bytes:
     """The answer to a request line and the rest, over a socket of its own."""
     server = client.azure.plain
-    with socket.create_connection((server.host, server.port), 5) as connection:
+    with socket.create_connection((server.host, server.port), 60) as connection:
         token = client.session.headers["Authorization"]
         head = f"POST {target} HTTP/1.1\r\nHost: x\r\nAuthorization: {token!s}\r\n"
         connection.sendall(f"{head}{rest}".encode())
@@ -389,7 +389,7 @@ def test_scripts_from_outside(client: Client) -> None:
     """Another process scripts faults, stream by stream, and sees what came of them."""
 
     def order(body: object) -> requests.Response:
-        return client.session.post(f"{client.azure.plain.url}/faults", json=body, timeout=5)
+        return client.session.post(f"{client.azure.plain.url}/faults", json=body, timeout=60)
 
     broken: list[Any] = [
         *("x", {"where": "ingestion"}, {"status": 500}, {"where": "token", "code": 500}),
@@ -411,11 +411,11 @@ def test_scripts_from_outside(client: Client) -> None:
     assert [client.send([], client.url(AGENTS)).status_code for _ in range(2)] == [403, 403]
     discovery = "/v2.0/.well-known/openid-configuration"
     url = client.azure.token_url.replace("/oauth2/v2.0/token", discovery)
-    assert [client.session.get(url, timeout=5).status_code for _ in range(2)] == [502, 200]
+    assert [client.session.get(url, timeout=60).status_code for _ in range(2)] == [502, 200]
     assert client.ask().status_code == 503
-    client.session.delete(f"{client.azure.plain.url}/faults", timeout=5)
+    client.session.delete(f"{client.azure.plain.url}/faults", timeout=60)
     assert client.send([], client.url(AGENTS)).status_code == 204
-    client.session.post(f"{client.azure.plain.url}/revoke", timeout=5)
+    client.session.post(f"{client.azure.plain.url}/revoke", timeout=60)
     assert client.send([]).status_code == 401
     told = client.get("/requests")
     assert [one["status"] for one in told["token"]] == [200, 503]
@@ -435,7 +435,7 @@ def test_rows_from_outside(client: Client) -> None:
     assert "eyJ" not in shown
     for path in ("/", "/row", "/dataCollectionRules/x", "/oauth2/v2.0/tokens"):
         url = f"{client.azure.plain.url}{path}"
-        assert client.session.post(url, timeout=5).status_code == 404
+        assert client.session.post(url, timeout=60).status_code == 404
 
 
 def test_outage(client: Client) -> None:
@@ -489,12 +489,12 @@ def test_certificate(secure: Azure) -> None:
     secure.start()
     for host in ("localhost", "127.0.0.1"):
         url = f"https://{host}:{secure.tls.port}/summary"
-        assert requests.get(url, verify=str(secure.ca_file), timeout=5).status_code == 200
+        assert requests.get(url, verify=str(secure.ca_file), timeout=60).status_code == 200
         with pytest.raises(requests.exceptions.SSLError):
-            requests.get(url, timeout=5)
+            requests.get(url, timeout=60)
     assert "PRIVATE" not in secure.ca_file.read_text()
     secure.tls.close()
-    assert requests.get(f"{secure.plain.url}/summary", timeout=5).status_code == 200
+    assert requests.get(f"{secure.plain.url}/summary", timeout=60).status_code == 200
 
 
 def test_ports(secure: Azure, tmp_path: Path) -> None:
@@ -504,8 +504,8 @@ def test_ports(secure: Azure, tmp_path: Path) -> None:
     with pytest.raises(OSError, match="in use"):
         second.start()
     with pytest.raises(requests.ConnectionError):
-        requests.get(second.plain.url, timeout=5)
+        requests.get(second.plain.url, timeout=60)
     if socket.has_ipv6:
         with Azure([], listen=("::1", 0), listen_tls=None, ca_file=tmp_path / "ca.pem") as azure:
             assert azure.plain.url == f"http://[::1]:{azure.plain.port}"
-            assert requests.get(f"{azure.plain.url}/summary", timeout=5).status_code == 200
+            assert requests.get(f"{azure.plain.url}/summary", timeout=60).status_code == 200

@@ -49,14 +49,14 @@ def delivered(known: dict[str, str], rows: list[dict[str, Any]]) -> int:
         "client_secret": known["AZURE_CLIENT_SECRET"],
         "scope": SCOPE,
     }
-    answer = requests.post(known["AZURE_AUTH_URL"], data=form, timeout=5)
+    answer = requests.post(known["AZURE_AUTH_URL"], data=form, timeout=60)
     return requests.post(
         f"{known['DCE_URL']}/dataCollectionRules/{known['DCR_ID']}/streams/{STREAM}",
         params={"api-version": "2023-01-01"},
         headers={"Authorization": f"Bearer {answer.json()['access_token']}"},
         json=rows,
         verify=known["DCE_CA_FILE"] or None,
-        timeout=5,
+        timeout=60,
     ).status_code
 
 
@@ -77,7 +77,7 @@ def test_dce(tmp_path: Path, number: int) -> None:
         ]
         query = {"resource": "https://monitor.azure.com", "api-version": "2019-08-01"}
         header = {"X-Identity-Header": known["IDENTITY_HEADER"]}
-        answer = requests.get(known["IDENTITY_ENDPOINT"], query, headers=header, timeout=5)
+        answer = requests.get(known["IDENTITY_ENDPOINT"], query, headers=header, timeout=60)
         assert answer.status_code == 200
         assert running.stop(number) == 0
     assert running.out == b""
@@ -149,7 +149,7 @@ def test_console(tmp_path: Path) -> None:
                 f"{url}/web/api/v2.1/{path}",
                 {"limit": "1000", "isDecommissioned": "true,false"} if path == "agents" else None,
                 headers={"Authorization": f"ApiToken {token}"},
-                timeout=5,
+                timeout=60,
             )
             return len(answer.json()["data"])
 

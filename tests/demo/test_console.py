@@ -63,19 +63,19 @@ def test_paths(client: Any, path: str, status: int) -> None:
     url = client.console.url
     request = requests.Request("GET", url, headers=client.session.headers).prepare()
     request.url = url + path
-    assert client.session.send(request, timeout=5).status_code == status
+    assert client.session.send(request, timeout=60).status_code == status
 
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"data":{"apiToken":"other"}}', '{"data":7}'])
 def test_token_details(client: Any, body: str) -> None:
     """The token's life is told for a token that is known, and for nothing else."""
     url = f"{client.base}users/api-token-details"
-    assert client.session.post(url, data=body, timeout=5).status_code == 400
+    assert client.session.post(url, data=body, timeout=60).status_code == 400
     body = '{"data":{"apiToken":"demo-token"}}'
-    told = client.session.post(url, data=body, timeout=5).json()["data"]
+    told = client.session.post(url, data=body, timeout=60).json()["data"]
     assert told["createdAt"] < "2026-03-14" < told["expiresAt"]
     client.console.behaviour.token_expires = datetime(2026, 4, 1, tzinfo=UTC)
-    told = client.session.post(url, data=body, timeout=5).json()["data"]
+    told = client.session.post(url, data=body, timeout=60).json()["data"]
     assert told["expiresAt"] == "2026-04-01T00:00:00Z"
 
 
@@ -84,11 +84,11 @@ def test_bodies(world: World, client: Any) -> None:
     world.insert("groups", {"id": "1", "name": "Zürich 納品 🦆", "siteId": None})
     body = '{"data":[{"id":"1","name":"Zürich 納品 🦆","siteId":null}],'
     body += '"pagination":{"nextCursor":null,"totalItems":1}}'
-    with client.session.get(f"{client.base}groups", stream=True, timeout=5) as answer:
+    with client.session.get(f"{client.base}groups", stream=True, timeout=60) as answer:
         port = answer.raw.connection.sock.getsockname()[1]
         assert gzip.decompress(answer.raw.read(decode_content=False)) == body.encode()
     client.session.headers["Accept-Encoding"] = "identity"
-    with client.session.get(f"{client.base}groups", stream=True, timeout=5) as answer:
+    with client.session.get(f"{client.base}groups", stream=True, timeout=60) as answer:
         assert "Content-Encoding" not in answer.headers
         assert answer.raw.connection.sock.getsockname()[1] == port
         assert answer.content == body.encode()
@@ -339,5 +339,5 @@ def test_tls(serve: Any, tmp_path: Path) -> None:
     with pytest.raises(requests.exceptions.SSLError):
         client.get("groups")
     url = f"{client.base}groups"
-    assert client.session.get(url, verify=str(authority.file), timeout=5).status_code == 200
+    assert client.session.get(url, verify=str(authority.file), timeout=60).status_code == 200
     assert ssl.create_default_context(cafile=authority.file).get_ca_certs()
