@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +20,7 @@ from sentinelone_source.mapping.page_reader import CURSOR, NotAPage, PageReader
 from sentinelone_source.mapping.rows.lines import Piece, encode, row_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Container, Iterator, Sequence
 
     from sentinelone_source.mapping.spec.model import Mapping
 
@@ -27,6 +29,8 @@ _SPACE = re.compile(rb"\s")
 _SNIFFED = 512
 _STRIDE = 32
 """Records built at once: enough to spread what a stride costs, few enough for the cache."""
+_MANY = 0.2
+"""The part of a page's records from which on it pays to read keys first."""
 _SLICE = 32_768
 """Bytes of a page whose rows are encoded at once: below that, no column can be too long."""
 
@@ -64,6 +68,7 @@ class Mapper:
         self._texts_only = not self._strict.wants_raw
         self._interpreter = Interpreter(mapping, self._row)
         self._split = PageReader(mapping.request.records.members, CURSOR, msgspec.Raw)
+        self._expects_known = False
 
     @property
     def code(self) -> str:
@@ -74,6 +79,11 @@ class Mapper:
     def _tolerant(self) -> CompiledMapping:
         return CompiledMapping(self.mapping, self._row, strict=False)
 
+    @cached_property
+    def _keys(self) -> CompiledMapping:
+        """Reads what makes a row unique, and nothing else of a record."""
+        return CompiledMapping(replace(self.mapping, columns=()), None, strict=False)
+
     def open(self, body: bytes) -> Page:
         """Decode a page as far as the mapping needs it.
 
@@ -81,36 +91,44 @@ class Mapper:
             NotAPage: the body is not JSON, or holds no list of records.
         """
         body = _compact(body)
-        if self._texts_only:
+        for compiled in self._ways():
             try:
-                return Page(body, *self._strict.open(body), strict=True)
+                records, cursor = compiled.open(body)
             except (*UNREADABLE, RecursionError):
-                pass  # something is not text: take numbers and booleans too
-        if not self._strict.wants_raw:
-            try:
-                page = Page(body, *self._tolerant.open(body))
-            except (*UNREADABLE, RecursionError):
-                pass  # one record is not as expected: go through them one by one
-            else:
-                self._texts_only = False  # or a number a page would have each decoded twice
-                return page
+                continue  # something is not text, or one record is not as expected
+            self._texts_only &= compiled is not self._tolerant  # or each would be decoded twice
+            return Page(body, records, cursor, compiled)
         raws, cursor = self._open_raw(body)
-        return Page(body, [self._tolerant.decode(raw) for raw in raws], cursor, raws)
+        compiled = self._keys if self._expects_known else self._tolerant
+        return Page(body, [compiled.decode(raw) for raw in raws], cursor, compiled, raws)
+
+    def _ways(self) -> Iterator[CompiledMapping]:
+        if self._expects_known and not self._keys.wants_raw:
+            yield self._keys
+        if self._texts_only:
+            yield self._strict
+        if not self._strict.wants_raw:
+            yield self._tolerant
 
     def lines(self, page: Page, known: Known | None = None) -> Iterator[Piece]:
         """Make the page's rows, in pieces of whole lines; the page keeps account.
 
-        It goes through the page in strides, so that rows are encoded while they are warm.
+        It goes through the page in strides, so that rows are encoded while they are warm. After a
+        page with many known records, keys are read first, and the rest only of what is new.
 
         Args:
             page: as it was opened.
             known: tells duplicates; None makes a row of every record, however often it is there.
         """
         total = len(page.records)
+        tell = known
+        if page.compiled is self._keys:
+            self._leave_out(page, known)
+            tell = known and _nothing
         seen: set[str] = set()
-        for start in range(0, total, _STRIDE):
+        for start in range(0, len(page.records), _STRIDE):
             made = self._rows(page, start, start + _STRIDE)
-            places = _fresh(page, made, known, seen)
+            places = _fresh(page, made, tell, seen)
             page.suppressed += len(made.rows) - made.gaps - len(places)
             if len(places) < len(made.rows):
                 made = made.only(places)
@@ -122,6 +140,21 @@ class Mapper:
             page.without_line += [before + number for number in too_long]
             for number in too_long:
                 self._bury(page, start + places[number], "the row is too long for a line")
+        if total and known is not None:
+            self._expects_known = page.suppressed > total * _MANY
+
+    def _leave_out(self, page: Page, known: Known | None) -> None:
+        """Leave the records of a page that are known, and decode the others."""
+        made = self._rows(page, 0, len(page.records))
+        places = _fresh(page, made, known, set())
+        page.suppressed = len(made.rows) - made.gaps - len(places)
+        raws = self.raws(page) if places else []
+        page.raws = raws = [raws[place] for place in places]
+        page.compiled = self._strict
+        page.records = [self._strict.decode(raw) for raw in raws] if self._texts_only else [None]
+        if None in page.records:
+            page.compiled = self._tolerant
+            page.records = [self._tolerant.decode(raw) for raw in raws]
 
     def _rows(self, page: Page, start: int, stop: int) -> _Made:
         """Build the rows of some records; what the generated code refuses is interpreted."""
@@ -132,7 +165,7 @@ class Mapper:
         raws = iter(page.raws[start:stop] if page.raws else ())
         while start + len(made.rows) < stop:
             try:
-                self._build(page, records, raws, *made)
+                page.compiled.build(records, raws, *made)
             except NEEDS_INTERPRETER:
                 id_, version, position, row = self._interpret(page, start + len(made.rows))
                 made.keys.append(f"{id_}@{version}" if version else id_)
@@ -141,12 +174,10 @@ class Mapper:
         page.dropped += made.gaps - (len(page.dead) - buried)
         return made
 
-    def _build(self, page: Page, *lists: Any) -> None:
-        (self._strict if page.strict else self._tolerant).build(*lists)
-
     def _interpret(self, page: Page, place: int) -> Interpreted:
         try:
-            return self._interpreter.interpret(self.raws(page)[place], page.misfits)
+            misfits = Counter[str]() if page.compiled is self._keys else page.misfits
+            return self._interpreter.interpret(self.raws(page)[place], misfits)
         except Skippable as reason:
             self._bury(page, place, str(reason))
             return Interpreted("", None, 0, None)
@@ -172,6 +203,11 @@ class Mapper:
                 return self._open_raw(mended)
             raws, cursor = self._split.open_broken(body)
             return [_compact(raw) for raw in raws], cursor
+
+
+def _nothing(_keys: list[str], _positions: list[int]) -> Container[str]:
+    """Of records that are not known, none is."""
+    return ()
 
 
 def _fresh(page: Page, made: _Made, known: Known | None, seen: set[str]) -> Sequence[int]:

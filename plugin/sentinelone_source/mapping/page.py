@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Container
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from sentinelone_source.mapping.compile.compiled_mapping import CompiledMapping
 
 Known = Callable[[list[str], list[int]], Container[str]]
 """From keys and their positions: those whose rows were handed over before."""
@@ -25,10 +28,11 @@ class Page:
 
     Attributes:
         body: the page as JSON.
-        records: typed records; None where a record is not as expected.
-        raws: the records as JSON, once somebody needed them.
-        strict: where plain text is wanted, the records hold nothing else.
+        records: typed records, None where one is not as expected; new ones only, once it is known
+            which these are.
         cursor: where the next page begins; None after the last one.
+        compiled: what the records are for.
+        raws: the same records as JSON, once somebody needed them.
         keys: of the rows made, what makes each unique: id, and version where there is one.
         positions: of the same rows, microseconds since 1970.
         without_line: places among these of rows that are too long for a line.
@@ -42,8 +46,8 @@ class Page:
     body: bytes
     records: list[Any]
     cursor: str | None
+    compiled: CompiledMapping
     raws: list[Any] | None = None
-    strict: bool = False
     keys: list[str] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)
     without_line: list[int] = field(default_factory=list)

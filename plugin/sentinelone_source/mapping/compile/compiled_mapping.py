@@ -29,7 +29,7 @@ class CompiledMapping:
         wants_raw: some path needs the record as JSON, so a page is taken apart first.
     """
 
-    def __init__(self, mapping: Mapping, row: type[msgspec.Struct], strict: bool) -> None:
+    def __init__(self, mapping: Mapping, row: type[msgspec.Struct] | None, strict: bool) -> None:
         root = build_path_tree(mapping)
         decoders = build_decoders(root, strict)
         self.code = write_code(mapping, root, decoders, row, strict)
