@@ -6,6 +6,7 @@ import asyncio
 import sys
 import tempfile
 from datetime import timedelta
+from math import ceil
 from pathlib import Path
 
 import msgspec
@@ -68,7 +69,7 @@ async def _poll(service: Service, world: World, seconds: float) -> int:
     stop, activity = asyncio.Event(), Activity(world)
 
     async def live() -> None:
-        for _ in range(round(seconds / TICK)):
+        for _ in range(ceil(seconds / TICK)):
             await asyncio.sleep(TICK)
             activity.tick()
         await asyncio.sleep(1.5)  # one more sweep sees the last tick

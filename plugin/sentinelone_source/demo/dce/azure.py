@@ -20,7 +20,7 @@ from sentinelone_source.demo.dce.identity import (
     is_for_tokens,
     json,
 )
-from sentinelone_source.demo.dce.ingestion import Ingestion, Outcome, route
+from sentinelone_source.demo.dce.ingestion import NO_CONTENT, Ingestion, Outcome, route
 from sentinelone_source.demo.dce.received import Received
 from sentinelone_source.demo.dce.schema_check import Stream, built_in_streams
 from sentinelone_source.demo.dce.token_issuer import TokenIssuer
@@ -144,10 +144,25 @@ class Azure:
     def _respond(self, call: Call) -> Answer:
         if route(call) and call.method == "POST":
             return self._ingest(call)
-        shown = inspection.handle(self, call)
-        if shown is None and is_for_tokens(call):
-            return self._issue(call)
-        return shown or json({"error": f"nothing at {call.path}"}, 404)
+        return self._issue(call) if is_for_tokens(call) else self._inspect(call)
+
+    def _inspect(self, call: Call) -> Answer:
+        match call.method, call.path:
+            case "GET", "/rows":
+                return inspection.show_rows(self.received, call.query.get("table"))
+            case "GET", "/requests":
+                return json(self.journal)
+            case "GET", "/summary":
+                return json(self.summary())
+            case "POST", "/faults":
+                return inspection.add_faults(self.faults, call.body)
+            case "DELETE", "/faults":
+                self.faults.clear()
+            case "POST", "/revoke":
+                self.revoke()
+            case _:
+                return json({"error": f"nothing at {call.path}"}, 404)
+        return NO_CONTENT
 
     def _spoiled(self, call: Call, serve: Callable[[], Answer], *places: str) -> Answer:
         fault = self.faults.take(*places)

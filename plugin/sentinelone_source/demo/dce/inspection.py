@@ -1,54 +1,23 @@
-"""What other processes may look at: rows, requests, a summary; and faults from outside."""
+"""What other processes look at and send: rows that have arrived, and faults."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from sentinelone_source.demo.dce.faults import Fault, Faults
+from sentinelone_source.demo.dce.faults import Fault
 from sentinelone_source.demo.dce.identity import json
 from sentinelone_source.demo.dce.ingestion import NO_CONTENT
 from sentinelone_source.demo.transport import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
+    from sentinelone_source.demo.dce.faults import Faults
     from sentinelone_source.demo.dce.received import Received
-    from sentinelone_source.demo.transport import Call
 
 
-class Inspected(Protocol):
-    """What can be looked at."""
-
-    received: Received
-    faults: Faults
-    journal: dict[str, list[dict[str, Any]]]
-
-    def summary(self) -> Mapping[str, Any]: ...
-    def revoke(self) -> None: ...
-
-
-def handle(azure: Inspected, call: Call) -> Answer | None:
-    """The answer to a call of the inspection; None when it is not for it."""
-    asked: dict[tuple[str, str], Callable[[], Answer]] = {
-        ("GET", "/rows"): lambda: _rows(azure.received, call.query.get("table")),
-        ("GET", "/requests"): lambda: json(azure.journal),
-        ("GET", "/summary"): lambda: json(azure.summary()),
-        ("POST", "/faults"): lambda: _add(azure.faults, call.body),
-        ("DELETE", "/faults"): lambda: _done(azure.faults.clear),
-        ("POST", "/revoke"): lambda: _done(azure.revoke),
-    }
-    found = asked.get((call.method, call.path))
-    return found() if found else None
-
-
-def _done(action: Callable[[], None]) -> Answer:
-    action()
-    return NO_CONTENT
-
-
-def _rows(received: Received, table: str | None) -> Answer:
+def show_rows(received: Received, table: str | None) -> Answer:
+    """The rows of a table as a JSON array; of all tables as an object of such."""
     arrays = {name: b"[%b]" % b",".join(lines[:]) for name, lines in received.lines.items()}
     if table is None:
         members = [b"%b:%b" % (msgspec.json.encode(name), rows) for name, rows in arrays.items()]
@@ -58,7 +27,8 @@ def _rows(received: Received, table: str | None) -> Answer:
     return Answer(200, arrays[table])
 
 
-def _add(faults: Faults, body: bytes) -> Answer:
+def add_faults(faults: Faults, body: bytes) -> Answer:
+    """One fault or a list of them, as JSON."""
     try:
         found = msgspec.json.decode(body, type=Fault | list[Fault])
     except (msgspec.MsgspecError, ValueError) as error:

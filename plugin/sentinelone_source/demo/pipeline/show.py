@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,7 +106,7 @@ def _poll(azure: Azure, folder: Path, world: World, seconds: float, to: str) -> 
     try:
         while process.poll() is None and not log_file.stat().st_size:
             time.sleep(0.05)  # until it has started
-        for _ in range(round(seconds / TICK)):
+        for _ in range(ceil(seconds / TICK)):
             if process.poll() is not None:
                 break
             time.sleep(TICK)
