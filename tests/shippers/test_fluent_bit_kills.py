@@ -13,6 +13,7 @@ import pytest
 
 from shippers.delivery import EXEC, QUICK, Delivery, pause, shown
 from support.living import living
+from support.tenancy import NAMES
 from support.waiting import settled, until
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def live_through(kills: int, victim: str, delivery: Delivery, rng: random.Random
             else:
                 delivery.shipper.kill()
                 delivery.shipper.start()
+    before = seen("swept")
+    until(lambda: seen("swept") >= before + 2 * len(NAMES), limit=300)
 
 
 @pytest.mark.parametrize(("kills", "seed"), KILLS)
