@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -102,3 +104,12 @@ def test_keys_read_first_make_the_same_rows(data: st.DataObject) -> None:
     assert exact_rows(mapping, rows) == exact_rows(mapping, same_rows)
     assert (one.keys, one.positions, one.dead) == (other.keys, other.positions, other.dead)
     assert (one.suppressed, one.cursor) == (other.suppressed, other.cursor)
+
+
+def test_the_interpreter_knows_nothing_of_the_fast_path() -> None:
+    """What the compiled mapper is measured by shares no module with it."""
+    program = "import sys, sentinelone_source.mapping.interpreter; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
+    assert b"sentinelone_source.mapping.interpreter" in loaded
+    assert b"mapping.compile" not in loaded
+    assert b"fast_values" not in loaded
