@@ -111,10 +111,16 @@ class Sweeps(RuleBasedStateMachine):
 
     @rule(limit=LIMITS, settle=st.booleans())
     def sweeps_to_the_end(self, limit: int, settle: bool) -> None:
-        self._step(limit)
-        while self.poller.at:
-            self._step(limit)
+        self._sweep(limit)
         if settle:
+            self.settles(len(self.poller.unsettled))
+
+    @rule(times=st.integers(2, 5), late=LATENESS)
+    def lives_on(self, times: int, late: int) -> None:
+        for _ in range(times):
+            self.console.create(late)
+            self.console.time += LOOKBACK
+            self._sweep(3)
             self.settles(len(self.poller.unsettled))
 
     @rule(pages=st.integers(1, 5))
@@ -136,6 +142,11 @@ class Sweeps(RuleBasedStateMachine):
         self.forgotten = self.settled_forgotten
         plan = replace(self.poller.plan, lookback=lookback)
         self.poller = self._start(plan)
+
+    def _sweep(self, limit: int) -> None:
+        self._step(limit)
+        while self.poller.at:
+            self._step(limit)
 
     def _step(self, limit: int) -> None:
         poller = self.poller
