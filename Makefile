@@ -14,7 +14,8 @@ test: check smoke $(VENV)/.wheel  ## the suite, once: against the wheel, the sou
 	$(VENV)/wheel/bin/python -m pytest $(SUITE)
 
 test-long: $(VENV)/.wheel test-shippers  ## kill loops, property tests at full depth, the real shippers
-	$(VENV)/wheel/bin/python -m pytest -n auto -m "(slow or hypothesis) and not shippers" --hypothesis-profile=deep
+	$(VENV)/wheel/bin/python -m pytest -n auto -m "(slow or hypothesis) and not shippers" \
+		--hypothesis-profile=deep --timeout=1800
 
 test-shippers: $(VENV)/.wheel  ## with the real Fluent Bit, Vector and podman, where they are
 	$(VENV)/wheel/bin/python -m pytest -m shippers

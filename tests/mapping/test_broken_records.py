@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from mapping.helpers import ALL, mapper, record, run
 from mapping.worlds import nested
 from sentinelone_source.mapping.page_reader import NotAPage
+from sentinelone_source.mapping.redaction import Redactor
 
 TOKENS = [
     *("NaN", "-Infinity", "01", "1.", ".5", "+1", "0x1", "1e", "tru", "undefined", "'x'", "[1,]"),
@@ -75,3 +77,17 @@ def test_a_page_cut_off_is_no_page(
     for place in places:
         with pytest.raises(NotAPage):
             MAPPER.open(page[:place])
+
+
+@pytest.mark.parametrize("stray", ["", '"', '\\"', "\n", "\0"], ids=ascii)
+def test_a_broken_record_keeps_its_secrets(stray: str) -> None:
+    """Wherever a record is cut off or lacks a character, no part of a secret is kept."""
+    whole = (
+        f'{{"id":"1","apiToken" : "S{stray}ECRET","n":{{"passphrase":"SE{stray}CRET"}}}}'.encode()
+    )
+    redactor = Redactor(MAPPER.mapping)
+    texts = [whole[:end] for end in range(len(whole))]
+    texts += [whole[: quote.start()] + whole[quote.end() :] for quote in re.finditer(b'T"', whole)]
+    for text in [whole, *texts]:
+        assert not re.search(b"S|CRE", redactor.redact(text).partition(b"sha256")[0]), text
+        assert not re.search(b"SE|EC|CRET", redactor.redact(text)), text
