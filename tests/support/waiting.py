@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-LONG = 60.0
+LONG = 120.0
 """Seconds: far above what a loaded machine with a slow disk needs, far below what hangs."""
 
 
