@@ -166,3 +166,20 @@ def test_paths() -> None:
     )
     assert len(named) > 10
     assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_troubleshooting() -> None:
+    """The page names what a user sees of a pod that does not come up, and the way to its cause."""
+    table = PAGE[PAGE.index("| `Pending`") :]
+    for seen in ("Pending", "ErrImagePull", "Init:Error", "Init:CrashLoopBackOff"):
+        assert f"`{seen}`" in table
+    for said in ("`3/3` with the broker", "sentinelone-source doctor", "federated-credential"):
+        assert said in PAGE
+    assert any("logs" in line and "--container" in line for line in commands())
+
+
+def test_readme_leads_here() -> None:
+    """README links to the page, and types nothing that the page would have to repeat."""
+    readme = (ROOT / "README.md").read_text()
+    assert "(docs/kubernetes.md)" in readme
+    assert not re.search(r"^\$ (kubectl|docker|podman) ", readme, flags=re.MULTILINE)
