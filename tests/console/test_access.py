@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.config import Console
+from sentinelone_source.config import ConsoleTable
 from sentinelone_source.console.access import Access
-from sentinelone_source.console.token import Token
+from sentinelone_source.console.token import ApiToken
 from sentinelone_source.timings import Timings
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def test_what_the_other_endpoint_says(
     tmp_path: Path, before: bool | None, now: bool | None, accepted: bool
 ) -> None:
     """An acceptance from before is asked for again, and counts where there is no answer now."""
-    token = Token(Console("acme", "https://a.example", token_file=str(tmp_path / "token")))
+    token = ApiToken(ConsoleTable("acme", "https://a.example", token_file=str(tmp_path / "token")))
     (tmp_path / "token").write_text("token")
 
     async def decide() -> bool:

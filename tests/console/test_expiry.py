@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source.config import Console
+from sentinelone_source.config import ConsoleTable
 from sentinelone_source.console.expiry import DETAILS, Expiry, claimed_expiry, told_expiry
 from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import FeedRefused, SourceError, Unavailable
@@ -58,7 +58,7 @@ def details(days: float) -> bytes:
 
 def watched(path: Path, text: str, told: Told, **waits: float) -> Expiry:
     path.write_text(text)
-    console = Console("acme", "https://a.example", token_file=str(path))
+    console = ConsoleTable("acme", "https://a.example", token_file=str(path))
     return Expiry(console, told.post, Timings(**waits))
 
 

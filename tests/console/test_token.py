@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.config import Console
-from sentinelone_source.console.token import Token
+from sentinelone_source.config import ConsoleTable
+from sentinelone_source.console.token import ApiToken
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.secret_file import SecretFile
 
@@ -24,8 +24,8 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "token"
 
 
-def of(file: Path) -> Token:
-    return Token(Console("acme", "https://a.example", token_file=str(file)))
+def of(file: Path) -> ApiToken:
+    return ApiToken(ConsoleTable("acme", "https://a.example", token_file=str(file)))
 
 
 def test_file(file: Path) -> None:
@@ -116,7 +116,7 @@ def test_no_token(file: Path, text: str) -> None:
 
 def test_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     """A token in the environment is read, and not shown."""
-    token = Token(Console("acme", "https://a.example", token_env="S1_TOKEN"))
+    token = ApiToken(ConsoleTable("acme", "https://a.example", token_env="S1_TOKEN"))
     monkeypatch.setenv("S1_TOKEN", " secret\n")
     assert token.value() == "secret"
     assert "secret" not in f"{token} {token!r}"

@@ -14,7 +14,7 @@ import requests
 
 from demo.test_azure import SCOPE, STREAM, TABLE, row
 from sentinelone_source.demo.dce import certificates
-from sentinelone_source.demo.dce.azure import Azure
+from sentinelone_source.demo.dce.azure import DemoAzure
 from sentinelone_source.errors import ConfigError
 from support.processes import Running
 from support.waiting import until
@@ -128,8 +128,8 @@ def test_without_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography", None)
     assert not certificates.is_possible()
     with pytest.raises(ConfigError, match=r"\[azure\]"):
-        Azure([])
-    with Azure([], listen_tls=None) as azure:
+        DemoAzure([])
+    with DemoAzure([], listen_tls=None) as azure:
         assert azure.ca_file is None
         assert azure.endpoint == azure.plain.url
 

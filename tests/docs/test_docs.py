@@ -82,14 +82,14 @@ def test_commands_and_options(words: str, command: click.Command) -> None:
 @pytest.mark.parametrize(
     ("title", "struct"),
     [
-        ("`[state]`", config.State),
-        ("`[[consoles]]`", config.Console),
-        ("`[feeds]` and `[feeds.NAME]`", config.Feed),
-        ("`[handover]`", config.Handover),
-        ("`[mappings]`", config.Mappings),
-        ("`[telemetry]`", config.Telemetry),
-        ("`[azure]`", config.Azure),
-        ("`[azure.broker]`", config.Broker),
+        ("`[state]`", config.StateTable),
+        ("`[[consoles]]`", config.ConsoleTable),
+        ("`[feeds]` and `[feeds.NAME]`", config.FeedTable),
+        ("`[handover]`", config.HandoverTable),
+        ("`[mappings]`", config.MappingsTable),
+        ("`[telemetry]`", config.TelemetryTable),
+        ("`[azure]`", config.AzureTable),
+        ("`[azure.broker]`", config.BrokerTable),
     ],
 )
 def test_configuration_keys(title: str, struct: type[msgspec.Struct]) -> None:

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, overload
 
 import msgspec
 
-from sentinelone_source.demo.dce.azure import LOOPBACK
-from sentinelone_source.demo.dce.azure import Azure as DemoAzure
+from sentinelone_source.demo.dce.azure import LOOPBACK, DemoAzure
 from sentinelone_source.demo.dce.behaviour import Behaviour
 
 if TYPE_CHECKING:

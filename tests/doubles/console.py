@@ -13,7 +13,7 @@ from zlib import crc32
 
 from doubles.faults import Raw, Script, asked, throttled, with_cursor
 from sentinelone_source.demo.api import failure
-from sentinelone_source.demo.console import Console as DemoConsole
+from sentinelone_source.demo.console import DemoConsole
 from sentinelone_source.demo.endpoints import BASE, BY_PATH
 from sentinelone_source.demo.timestamps import text
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from sentinelone_source.config import Handover
+from sentinelone_source.config import HandoverTable
 from sentinelone_source.errors import ConfigError, ReaderGone
 from sentinelone_source.handover.client import ShipperClient
 from sentinelone_source.handover.http import HttpSink
@@ -51,7 +51,7 @@ def sink_to(
     timings = Timings(
         shipper_first_retry=0.001, shipper_longest_retry=0.01, shipper_postpone=postpone
     )
-    client = ShipperClient(Handover(to=shipper.url, **settings), patience)
+    client = ShipperClient(HandoverTable(to=shipper.url, **settings), patience)
     return HttpSink(client, patience=patience, timings=timings)
 
 
@@ -325,7 +325,7 @@ def test_idle_connections_are_closed() -> None:
     connections: Counter[object] = Counter()
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        settings = Handover(to=f"http://127.0.0.1:{server.server_port}/")
+        settings = HandoverTable(to=f"http://127.0.0.1:{server.server_port}/")
         client = ShipperClient(settings, None, Timings(shipper_idle=0.2))
 
         async def send() -> None:

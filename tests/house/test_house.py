@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -80,6 +81,17 @@ def test_every_room_has_a_row() -> None:
     """Every folder and module of the package is a room of the page."""
     rooms = {path.stem for path in PACKAGE.iterdir() if path.suffix == ".py" or path.is_dir()}
     assert rooms - {"__init__", "__main__", "__pycache__", "mappings"} == set(MAY_IMPORT)
+
+
+def test_a_class_name_has_one_bearer() -> None:
+    """No two public classes of the package have the same name."""
+    names = Counter(
+        node.name
+        for path in PACKAGE.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+    )
+    assert [name for name, bearers in names.items() if bearers > 1] == []
 
 
 def test_tests_say_what_breaks() -> None:

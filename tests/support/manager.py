@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
 from sentinelone_source.mapping.spec.files import load_mappings
-from sentinelone_source.template.tables import Column
+from sentinelone_source.template.tables import TableColumn
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import Mapping
@@ -113,5 +113,5 @@ def table(mapping: Mapping) -> dict[str, Any]:
     return {"properties": {"plan": "Analytics", "schema": {"columns": columns}}}
 
 
-def _columns(mapping: Mapping) -> list[Column]:
-    return [Column(column.name, column.type) for column in mapping.columns]
+def _columns(mapping: Mapping) -> list[TableColumn]:
+    return [TableColumn(column.name, column.type) for column in mapping.columns]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sentinelone_source.config import Azure
+from sentinelone_source.config import AzureTable
 from sentinelone_source.template.generate import generate
 from sentinelone_source.template.tables import plan_tables
 from support.templates import DEPLOY, EXPRESSION, Parsed, Template, parse
@@ -116,7 +116,7 @@ def test_outputs_are_keys_of_the_configuration() -> None:
     """What a deployment prints can be copied into `[azure]` as it is."""
     outputs = template("arm").outputs
     assert outputs == ("tenant_id", "endpoint", "dcr_immutable_id", "dcr_resource_id")
-    assert set(outputs) <= set(Azure.__struct_fields__)
+    assert set(outputs) <= set(AzureTable.__struct_fields__)
 
 
 def test_parts_together_are_the_whole() -> None:

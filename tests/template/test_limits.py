@@ -10,14 +10,14 @@ import pytest
 from mapping.files import GOOD, write
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.template.limits import MAX_COLUMNS, MAX_STREAMS, check_limits
-from sentinelone_source.template.tables import Column, Table, plan_tables
+from sentinelone_source.template.tables import Table, TableColumn, plan_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-TIME = Column("TimeGenerated", "datetime")
+TIME = TableColumn("TimeGenerated", "datetime")
 THINGS = Table(
-    "Things_CL", "Custom-Things_CL", "things", "things.toml", (TIME, Column("Name", "string"))
+    "Things_CL", "Custom-Things_CL", "things", "things.toml", (TIME, TableColumn("Name", "string"))
 )
 
 
@@ -59,22 +59,25 @@ def test_names_of_tables_and_streams(change: dict[str, Any], wanted: str) -> Non
 @pytest.mark.parametrize(
     ("column", "wanted"),
     [
-        (Column("N", "string"), "column N: a name has 2 to 45 letters"),
-        (Column("N" * 46, "string"), "a name has 2 to 45 letters"),
-        (Column("_Name", "string"), "column _Name: a name has 2 to 45 letters"),
-        (Column("1Name", "string"), "a name has 2 to 45 letters"),
-        (Column("Na-me", "string"), "a name has 2 to 45 letters"),
-        (Column("Näme", "string"), "column Näme: a name has 2 to 45 letters"),
-        (Column("Type", "string"), "column Type: the name is reserved by Azure Monitor"),
-        (Column("TenantId", "string"), "column TenantId: the name is reserved"),
-        (Column("id", "string"), "column id: the name is reserved"),
-        (Column("Size", "strng"), "column Size: unknown type 'strng' (did you mean 'string'?)"),
-        (Column("NAME", "string"), "column NAME: there is a column Name already"),
-        (Column("timegenerated", "datetime"), "there is a column TimeGenerated already"),
+        (TableColumn("N", "string"), "column N: a name has 2 to 45 letters"),
+        (TableColumn("N" * 46, "string"), "a name has 2 to 45 letters"),
+        (TableColumn("_Name", "string"), "column _Name: a name has 2 to 45 letters"),
+        (TableColumn("1Name", "string"), "a name has 2 to 45 letters"),
+        (TableColumn("Na-me", "string"), "a name has 2 to 45 letters"),
+        (TableColumn("Näme", "string"), "column Näme: a name has 2 to 45 letters"),
+        (TableColumn("Type", "string"), "column Type: the name is reserved by Azure Monitor"),
+        (TableColumn("TenantId", "string"), "column TenantId: the name is reserved"),
+        (TableColumn("id", "string"), "column id: the name is reserved"),
+        (
+            TableColumn("Size", "strng"),
+            "column Size: unknown type 'strng' (did you mean 'string'?)",
+        ),
+        (TableColumn("NAME", "string"), "column NAME: there is a column Name already"),
+        (TableColumn("timegenerated", "datetime"), "there is a column TimeGenerated already"),
     ],
-    ids=lambda value: value.name if isinstance(value, Column) else "",
+    ids=lambda value: value.name if isinstance(value, TableColumn) else "",
 )
-def test_columns(column: Column, wanted: str) -> None:
+def test_columns(column: TableColumn, wanted: str) -> None:
     """A wrong column is an error that names file, table and column."""
     message = refusal(replace(THINGS, columns=(*THINGS.columns, column)))
     assert message.startswith("things.toml: Things_CL: column ")
@@ -84,8 +87,8 @@ def test_columns(column: Column, wanted: str) -> None:
 @pytest.mark.parametrize("time", [None, "string", "long"])
 def test_time(time: str | None) -> None:
     """A table needs TimeGenerated as a datetime."""
-    columns = (Column("TimeGenerated", time),) if time else ()
-    message = refusal(replace(THINGS, columns=(*columns, Column("Name", "string"))))
+    columns = (TableColumn("TimeGenerated", time),) if time else ()
+    message = refusal(replace(THINGS, columns=(*columns, TableColumn("Name", "string"))))
     assert message == (
         "things.toml: Things_CL: column TimeGenerated: every table needs it, as a datetime"
     )
@@ -102,7 +105,9 @@ def many(count: int) -> list[Table]:
 def test_as_many_as_azure_takes() -> None:
     """A rule with 10 streams and a table with 500 columns are accepted."""
     check_limits(many(MAX_STREAMS))
-    check_limits([replace(THINGS, columns=(TIME, *(Column(f"C{n}", "int") for n in range(499))))])
+    check_limits(
+        [replace(THINGS, columns=(TIME, *(TableColumn(f"C{n}", "int") for n in range(499))))]
+    )
 
 
 def test_one_too_many() -> None:
@@ -110,7 +115,9 @@ def test_one_too_many() -> None:
     assert refusal(*many(MAX_STREAMS + 1)).startswith(
         "t11.toml: T11_CL: one data collection rule takes 10 streams and this is number 11; "
     )
-    wide = replace(THINGS, columns=(TIME, *(Column(f"C{n}", "int") for n in range(MAX_COLUMNS))))
+    wide = replace(
+        THINGS, columns=(TIME, *(TableColumn(f"C{n}", "int") for n in range(MAX_COLUMNS)))
+    )
     assert refusal(wide) == "things.toml: Things_CL: 501 columns; a table takes 500"
 
 
@@ -133,7 +140,7 @@ def test_a_mapping_of_ones_own(tmp_path: Path) -> None:
     assert tables["Things_CL"] == replace(THINGS, file=str(tmp_path / "things.toml"))
     threats = tables["SentinelOneThreats_CL"]
     assert threats.file == str(tmp_path / "threats.toml")
-    assert threats.columns[-2:] == (Column("Sha1", "string"), Column("Seen", "long"))
+    assert threats.columns[-2:] == (TableColumn("Sha1", "string"), TableColumn("Seen", "long"))
     assert threats.columns[-1].in_table == {"name": "Seen", "type": "long"}
 
 
@@ -170,4 +177,6 @@ def test_another_type(tmp_path: Path) -> None:
     )
     write(tmp_path, text, "activities.toml")
     retyped = {table.name: table.retyped for table in plan_tables(tmp_path) if table.retyped}
-    assert retyped == {"SentinelOneActivities_CL": ((Column("ActivityType", "string"), "real"),)}
+    assert retyped == {
+        "SentinelOneActivities_CL": ((TableColumn("ActivityType", "string"), "real"),)
+    }

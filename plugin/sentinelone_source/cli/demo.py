@@ -52,13 +52,13 @@ def command(
 def console(port: int, token: str, seed: int) -> None:
     """The console alone, until interrupted; something happens on it twice a second."""
     from sentinelone_source.demo.activity import Activity
-    from sentinelone_source.demo.console import Console
+    from sentinelone_source.demo.console import DemoConsole
     from sentinelone_source.demo.show import TICK, new_world
     from sentinelone_source.errors import SourceError
 
     world = new_world(seed)
     try:
-        server = Console(world, {token}, port=port)
+        server = DemoConsole(world, {token}, port=port)
         server.start()
     except OSError as error:
         raise SourceError(f"--port {port}: {error.strerror}") from None
@@ -121,7 +121,7 @@ def dce(  # noqa: PLR0913 - its options
     the end a summary by table. The streams are those of the mappings.
     """
     from sentinelone_source.demo.dce import certificates
-    from sentinelone_source.demo.dce.azure import Azure
+    from sentinelone_source.demo.dce.azure import DemoAzure
     from sentinelone_source.demo.dce.schema_check import built_in_streams
     from sentinelone_source.demo.dce.show import serve
     from sentinelone_source.errors import SourceError
@@ -130,7 +130,7 @@ def dce(  # noqa: PLR0913 - its options
     is_tls = certificates.is_possible() if tls is None else tls
     with _appended(rows) as file:
         try:
-            azure = Azure(
+            azure = DemoAzure(
                 streams,
                 listen=listen,
                 listen_tls=listen_tls if is_tls else None,

@@ -6,14 +6,14 @@ their values. `settings` reads the file and the environment.
 
 from sentinelone_source.config.feeds import FeedSettings
 from sentinelone_source.config.file import (
-    Azure,
-    Broker,
-    Console,
-    Feed,
-    Handover,
-    Mappings,
-    State,
-    Telemetry,
+    AzureTable,
+    BrokerTable,
+    ConsoleTable,
+    FeedTable,
+    HandoverTable,
+    MappingsTable,
+    StateTable,
+    TelemetryTable,
 )
 from sentinelone_source.config.handover import check_destination
 from sentinelone_source.config.listen import Address
@@ -27,16 +27,16 @@ from sentinelone_source.config.urls import is_loopback
 
 __all__ = [
     "Address",
-    "Azure",
-    "Broker",
-    "Console",
-    "Feed",
+    "AzureTable",
+    "BrokerTable",
+    "ConsoleTable",
     "FeedSettings",
-    "Handover",
-    "Mappings",
+    "FeedTable",
+    "HandoverTable",
+    "MappingsTable",
     "Settings",
-    "State",
-    "Telemetry",
+    "StateTable",
+    "TelemetryTable",
     "check_destination",
     "check_feed_names",
     "find_config",

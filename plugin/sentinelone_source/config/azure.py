@@ -14,7 +14,7 @@ from sentinelone_source.config.urls import is_loopback, read_url, refuse_placeho
 from sentinelone_source.errors import ConfigError
 
 if TYPE_CHECKING:
-    from sentinelone_source.config.file import Azure, CloudName
+    from sentinelone_source.config.file import AzureTable, CloudName
     from sentinelone_source.config.settings import Settings
 
 
@@ -151,7 +151,7 @@ def _named(key: str) -> str:
     return f"{key} (or {variable})" if variable else key
 
 
-def _identity(azure: Azure, environ: Dict[str, str]) -> Identity:
+def _identity(azure: AzureTable, environ: Dict[str, str]) -> Identity:
     if azure.certificate_file:
         return Identity.CERTIFICATE
     if azure.client_secret_file or environ.get("AZURE_CLIENT_SECRET"):

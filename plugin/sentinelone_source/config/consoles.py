@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from sentinelone_source.config.file import Console
+from sentinelone_source.config.file import ConsoleTable
 from sentinelone_source.config.urls import read_url, split_url
 from sentinelone_source.errors import ConfigError
 
@@ -16,8 +16,8 @@ _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,39}")
 
 
 def read_consoles(
-    consoles: tuple[Console, ...], environ: Dict[str, str], where: str, here: Path
-) -> tuple[Console, ...]:
+    consoles: tuple[ConsoleTable, ...], environ: Dict[str, str], where: str, here: Path
+) -> tuple[ConsoleTable, ...]:
     """Check the consoles of a file; without any, the environment names one.
 
     Args:
@@ -32,7 +32,7 @@ def read_consoles(
     if not consoles and environ.get("SENTINELONE_URL"):
         token = environ.get("SENTINELONE_TOKEN_FILE", "")
         named = "" if token else "SENTINELONE_TOKEN"
-        consoles = (Console("default", environ["SENTINELONE_URL"], token, named),)
+        consoles = (ConsoleTable("default", environ["SENTINELONE_URL"], token, named),)
         where, here = "environment", Path()
     names: set[str] = set()
     for console in consoles:
@@ -46,7 +46,7 @@ def read_consoles(
     return tuple(_normal_console(console, where, here) for console in consoles)
 
 
-def _refuse_token(console: Console, place: str) -> None:
+def _refuse_token(console: ConsoleTable, place: str) -> None:
     """Refuse a token that was written in place of its file or variable, without repeating it."""
     if console.token_env and not _VARIABLE.fullmatch(console.token_env):
         raise ConfigError(f"{place}: token_env: takes the name of a variable, not the token itself")
@@ -54,7 +54,7 @@ def _refuse_token(console: Console, place: str) -> None:
         raise ConfigError(f"{place}: token_file: takes the path of a file, not the token itself")
 
 
-def _normal_console(console: Console, where: str, here: Path) -> Console:
+def _normal_console(console: ConsoleTable, where: str, here: Path) -> ConsoleTable:
     place = f"{where}: consoles.{console.name}"
     if console.proxy and not split_url(console.proxy):
         raise ConfigError(

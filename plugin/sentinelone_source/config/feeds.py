@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from sentinelone_source.config.file import Feed
+from sentinelone_source.config.file import FeedTable
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.times import parse_duration, parse_moment
 from sentinelone_source.toml import convert
@@ -35,10 +35,10 @@ def read_feed(feeds: dict[str, Any], name: str, where: str) -> FeedSettings:
         ConfigError: naming the file, the feed and the key.
     """
     defaults = {key: value for key, value in feeds.items() if not isinstance(value, dict)}
-    convert(defaults, Feed, f"{where}: feeds")
+    convert(defaults, FeedTable, f"{where}: feeds")
     own = feeds.get(name, {})
     place = f"{where}: feeds.{name}" if name in feeds else f"{where}: feeds"
-    feed = convert(defaults | own, Feed, place)
+    feed = convert(defaults | own, FeedTable, place)
     durations = {
         key: read_duration(getattr(feed, key), f"{place}.{key}")
         for key in ("interval", "lookback", "rescan", "rescan_interval")

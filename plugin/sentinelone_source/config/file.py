@@ -7,13 +7,13 @@ from typing import Any, Literal
 import msgspec
 
 
-class State(msgspec.Struct, frozen=True):
+class StateTable(msgspec.Struct, frozen=True):
     """`[state]`."""
 
     path: str = "/var/lib/sentinelone-source"
 
 
-class Console(msgspec.Struct, frozen=True):
+class ConsoleTable(msgspec.Struct, frozen=True):
     """One `[[consoles]]`."""
 
     name: str
@@ -27,7 +27,7 @@ class Console(msgspec.Struct, frozen=True):
     ca_file: str = ""
 
 
-class Feed(msgspec.Struct, frozen=True):
+class FeedTable(msgspec.Struct, frozen=True):
     """`[feeds]`, or one `[feeds.NAME]` over it; durations as text."""
 
     enabled: bool = True
@@ -38,7 +38,7 @@ class Feed(msgspec.Struct, frozen=True):
     rescan_interval: str = "15m"
 
 
-class Handover(msgspec.Struct, frozen=True):
+class HandoverTable(msgspec.Struct, frozen=True):
     """`[handover]`."""
 
     to: str = "stdout"
@@ -49,13 +49,13 @@ class Handover(msgspec.Struct, frozen=True):
     ca_file: str = ""
 
 
-class Mappings(msgspec.Struct, frozen=True):
+class MappingsTable(msgspec.Struct, frozen=True):
     """`[mappings]`."""
 
     path: str = ""
 
 
-class Telemetry(msgspec.Struct, frozen=True):
+class TelemetryTable(msgspec.Struct, frozen=True):
     """`[telemetry]`."""
 
     listen: str = ""
@@ -64,14 +64,14 @@ class Telemetry(msgspec.Struct, frozen=True):
 CloudName = Literal["public", "usgovernment", "china"]
 
 
-class Broker(msgspec.Struct, frozen=True):
+class BrokerTable(msgspec.Struct, frozen=True):
     """`[azure.broker]`."""
 
     listen: str = "127.0.0.1:8688"
     secret_file: str = ""
 
 
-class Azure(msgspec.Struct, frozen=True):
+class AzureTable(msgspec.Struct, frozen=True):
     """`[azure]`."""
 
     tenant_id: str = ""
@@ -82,16 +82,16 @@ class Azure(msgspec.Struct, frozen=True):
     dcr_immutable_id: str = ""
     dcr_resource_id: str = ""
     cloud: CloudName = "public"
-    broker: Broker = Broker()
+    broker: BrokerTable = BrokerTable()
 
 
 class File(msgspec.Struct, frozen=True):
     """The whole file."""
 
-    state: State = State()
-    consoles: tuple[Console, ...] = ()
+    state: StateTable = StateTable()
+    consoles: tuple[ConsoleTable, ...] = ()
     feeds: dict[str, Any] = {}
-    handover: Handover = Handover()
-    mappings: Mappings = Mappings()
-    telemetry: Telemetry = Telemetry()
-    azure: Azure = Azure()
+    handover: HandoverTable = HandoverTable()
+    mappings: MappingsTable = MappingsTable()
+    telemetry: TelemetryTable = TelemetryTable()
+    azure: AzureTable = AzureTable()

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import msgspec
 
-from sentinelone_source.config.file import Handover
+from sentinelone_source.config.file import HandoverTable
 from sentinelone_source.config.urls import refuse_placeholder, require_https, split_url
 from sentinelone_source.errors import ConfigError
 
 
-def read_handover(handover: Handover, where: str, here: Path) -> Handover:
+def read_handover(handover: HandoverTable, where: str, here: Path) -> HandoverTable:
     """Check the table, but for `to`; files are found from where the configuration is.
 
     Raises:

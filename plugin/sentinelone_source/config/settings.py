@@ -11,7 +11,7 @@ import msgspec
 
 from sentinelone_source.config.consoles import read_consoles
 from sentinelone_source.config.feeds import FeedSettings, read_duration, read_feed
-from sentinelone_source.config.file import Azure, Console, File, Handover
+from sentinelone_source.config.file import AzureTable, ConsoleTable, File, HandoverTable
 from sentinelone_source.config.handover import check_destination, read_handover
 from sentinelone_source.config.listen import Address, read_address
 from sentinelone_source.config.urls import refuse_placeholder
@@ -26,12 +26,12 @@ class Settings(msgspec.Struct, frozen=True):
 
     source: str
     state_path: Path
-    consoles: tuple[Console, ...]
-    handover: Handover
+    consoles: tuple[ConsoleTable, ...]
+    handover: HandoverTable
     settle: float
     mappings_path: Path | None
     listen: Address | None
-    azure: Azure
+    azure: AzureTable
     feeds: dict[str, Any]
     consoles_in_file: bool
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 
-from sentinelone_source.console.token import Token
+from sentinelone_source.console.token import ApiToken
 from sentinelone_source.errors import Refused
 from sentinelone_source.timings import Timings
 
@@ -38,7 +38,9 @@ class Access:
         timings: how long to wait.
     """
 
-    def __init__(self, name: str, token: Token, endpoints: Iterable[str], timings: Timings) -> None:
+    def __init__(
+        self, name: str, token: ApiToken, endpoints: Iterable[str], timings: Timings
+    ) -> None:
         self._name = name
         self._token = token
         self._endpoints = frozenset(endpoints)

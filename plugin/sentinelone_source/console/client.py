@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.config import Console
+from sentinelone_source.config import ConsoleTable
 from sentinelone_source.console.responses import Response, console_clock, failure
-from sentinelone_source.console.token import Token
+from sentinelone_source.console.token import ApiToken
 from sentinelone_source.errors import Unavailable
 from sentinelone_source.http.bodies import BrokenBody, decoded
 from sentinelone_source.http.client import HttpClient
@@ -28,9 +28,9 @@ class ConsoleClient:
         ConfigError: the certificates to trust, or the environment's proxy, cannot be used.
     """
 
-    def __init__(self, console: Console, timings: Timings = DEFAULTS) -> None:
+    def __init__(self, console: ConsoleTable, timings: Timings = DEFAULTS) -> None:
         self.name = console.name
-        self.token = Token(console)
+        self.token = ApiToken(console)
         self._base = f"{console.url}/web/api/v2.1/"
         self._scope = {
             key: ",".join(ids)

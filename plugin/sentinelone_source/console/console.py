@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from sentinelone_source.config import Console as ConsoleSettings
+from sentinelone_source.config import ConsoleTable
 from sentinelone_source.console.access import Access
 from sentinelone_source.console.client import ConsoleClient
 from sentinelone_source.console.expiry import Expiry
@@ -48,7 +48,7 @@ class Console:
 
     def __init__(
         self,
-        settings: ConsoleSettings,
+        settings: ConsoleTable,
         limits: Limits,
         endpoints: Iterable[str] = (),
         *,

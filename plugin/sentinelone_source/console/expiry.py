@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 import structlog
 
-from sentinelone_source.config import Console as ConsoleSettings
+from sentinelone_source.config import ConsoleTable
 from sentinelone_source.console.responses import Response
-from sentinelone_source.console.token import Token
+from sentinelone_source.console.token import ApiToken
 from sentinelone_source.errors import BadRequest, ConfigError, FeedRefused, SourceError
 from sentinelone_source.jwt import read_claims
 from sentinelone_source.times import SECOND, parse_moment, to_iso
@@ -43,14 +43,16 @@ class Expiry:
 
     def __init__(
         self,
-        settings: ConsoleSettings,
+        settings: ConsoleTable,
         post: Callable[[str, Any], Awaitable[Response]],
         timings: Timings = DEFAULTS,
     ) -> None:
         self._timings = timings
         self.at: float | None = None
         self._name = settings.name
-        self._token = Token(settings)  # our own: the session's notices itself when its file changes
+        self._token = ApiToken(
+            settings
+        )  # our own: the session's notices itself when its file changes
         self._post = post
         self._value = ""
         self._due = 0.0
@@ -95,7 +97,7 @@ class Expiry:
             )
 
 
-class _Claims(msgspec.Struct):
+class _ExpiryClaims(msgspec.Struct):
     exp: float | None = None
 
 
@@ -109,7 +111,7 @@ class _Told(msgspec.Struct):
 
 def claimed_expiry(token: str) -> float | None:
     """When a token says that it expires, unix seconds; None if it is no JWT, or does not say."""
-    claims = read_claims(token, _Claims)
+    claims = read_claims(token, _ExpiryClaims)
     return claims.exp if claims else None
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from sentinelone_source.config import Console
+from sentinelone_source.config import ConsoleTable
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.secret_file import SecretFile
 
 
-class Token:
+class ApiToken:
     """A console's API token, read from its file again whenever that changes.
 
     The value is given to the session and to nobody else; `str()` says where it comes from.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: ConsoleTable) -> None:
         path = console.token_file
         self._file = SecretFile(Path(path), "token file") if path else None
         self._variable = console.token_env

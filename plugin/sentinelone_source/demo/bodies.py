@@ -17,11 +17,11 @@ _GZIP: Final = 31
 _BLOCK: Final = 1_048_576
 
 
-class BrokenBody(Exception):
+class UnreadableBody(Exception):
     """The body is not what its headers say."""
 
 
-class TooLong(Exception):
+class BodyTooLong(Exception):
     """More than `MAX_PLAIN` bytes once decompressed."""
 
 
@@ -30,7 +30,7 @@ def receive(stream: BufferedIOBase, headers: Mapping[str, str]) -> tuple[bytes, 
 
     Raises:
         ConnectionError: the client went away within it.
-        BrokenBody: its framing cannot be understood.
+        UnreadableBody: its framing cannot be understood.
     """
     kept, length = bytearray(), 0
     for size in _sizes(stream, headers):
@@ -51,13 +51,13 @@ def _sizes(stream: BufferedIOBase, headers: Mapping[str, str]) -> Iterator[int]:
     if "chunked" not in headers.get("transfer-encoding", "").lower():
         length = headers.get("content-length", "0").strip()
         if not length.isdecimal():
-            raise BrokenBody("Content-Length is not a number")
+            raise UnreadableBody("Content-Length is not a number")
         yield int(length)
         return
     while True:
         line = (_line(stream) or _line(stream)).partition(b";")[0]
         if not line or line.strip(b"0123456789abcdefABCDEF"):
-            raise BrokenBody("a chunk's size is not a number")
+            raise UnreadableBody("a chunk's size is not a number")
         if not int(line, 16):
             break
         yield int(line, 16)
@@ -76,24 +76,24 @@ def unpack(body: bytes, encoding: str) -> bytes:
     """Undo a content encoding.
 
     Raises:
-        BrokenBody: an unknown encoding, or broken gzip.
-        TooLong: it would be longer than allowed.
+        UnreadableBody: an unknown encoding, or broken gzip.
+        BodyTooLong: it would be longer than allowed.
     """
     encoding = encoding.strip().lower()
     if encoding in ("", "identity"):
         return body
     if encoding != "gzip":
-        raise BrokenBody(f"Content-Encoding {encoding!r} is not supported")
+        raise UnreadableBody(f"Content-Encoding {encoding!r} is not supported")
     plain = bytearray()
     while body:  # a gzip file may have several members
         member = zlib.decompressobj(_GZIP)
         try:
             plain += member.decompress(body, MAX_PLAIN + 1 - len(plain))
         except zlib.error as error:
-            raise BrokenBody(f"not gzip: {error}") from None
+            raise UnreadableBody(f"not gzip: {error}") from None
         if len(plain) > MAX_PLAIN:
-            raise TooLong
+            raise BodyTooLong
         if not member.eof:
-            raise BrokenBody("not gzip: it breaks off")
+            raise UnreadableBody("not gzip: it breaks off")
         body = member.unused_data
     return bytes(plain)

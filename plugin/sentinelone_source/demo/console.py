@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 HOST: Final = "127.0.0.1"
 
 
-class Console:
+class DemoConsole:
     """Serves a world over HTTP from threads of its own; a context manager.
 
     `tokens` is the set of those that are accepted. Stopped and started again, it keeps its port.

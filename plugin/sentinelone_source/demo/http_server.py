@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler
 from threading import Event, Thread
 from typing import TYPE_CHECKING, Final
 
-from sentinelone_source.demo.bodies import BrokenBody, receive
+from sentinelone_source.demo.bodies import UnreadableBody, receive
 from sentinelone_source.demo.listener import Listener, reset_when_closed
 from sentinelone_source.demo.transport import Call
 
@@ -90,10 +90,10 @@ class _Listener(Listener):
         self.owner = owner
         if ":" in owner.host:
             self.address_family = socket.AF_INET6
-        super().__init__((owner.host, owner.port), _Handler)
+        super().__init__((owner.host, owner.port), _DemoHandler)
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _DemoHandler(BaseHTTPRequestHandler):
     """One connection."""
 
     server: _Listener
@@ -107,7 +107,7 @@ class _Handler(BaseHTTPRequestHandler):
         headers = {name.lower(): value for name, value in self.headers.items()}
         try:
             body, wire = receive(self.rfile, headers)
-        except BrokenBody as error:
+        except UnreadableBody as error:
             self.send_error(400, str(error))
             return
         host = headers.get("host")

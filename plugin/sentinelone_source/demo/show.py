@@ -13,7 +13,7 @@ import msgspec
 
 from sentinelone_source.config import load_settings
 from sentinelone_source.demo.activity import Activity
-from sentinelone_source.demo.console import Console
+from sentinelone_source.demo.console import DemoConsole
 from sentinelone_source.demo.world import World
 from sentinelone_source.service import Service, build_service
 from sentinelone_source.telemetry.logs import configure_logs
@@ -54,7 +54,7 @@ def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
     """
     configure_logs(quiet=True)
     world = new_world(seed)
-    with tempfile.TemporaryDirectory() as folder, Console(world, {token}) as console:
+    with tempfile.TemporaryDirectory() as folder, DemoConsole(world, {token}) as console:
         config = Path(folder, "config.toml")
         config.write_text(CONFIG.format(url=console.url))
         Path(folder, "token").write_text(token)

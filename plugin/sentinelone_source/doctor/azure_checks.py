@@ -10,7 +10,7 @@ import msgspec
 
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.session import Session
-from sentinelone_source.config import Azure
+from sentinelone_source.config import AzureTable
 from sentinelone_source.config.azure import azure_settings
 from sentinelone_source.doctor import entra, ingestion
 from sentinelone_source.doctor.checks import failed, skipped
@@ -38,8 +38,8 @@ def run_azure_checks(
         send_test: deliver one marked row.
         manager: the address of the Resource Manager, if not the cloud's.
     """
-    bare = msgspec.structs.replace(settings.azure, broker=Azure().broker)
-    if bare == Azure() and not os.environ.get("AZURE_CLIENT_ID"):
+    bare = msgspec.structs.replace(settings.azure, broker=AzureTable().broker)
+    if bare == AzureTable() and not os.environ.get("AZURE_CLIENT_ID"):
         yield skipped("azure", "[azure] is empty", "fill it in to check Azure as well")
         return
     try:

@@ -22,7 +22,7 @@ from sentinelone_source.times import SECOND, to_iso
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sentinelone_source.config import Console
+    from sentinelone_source.config import ConsoleTable
     from sentinelone_source.doctor.checks import Check
     from sentinelone_source.mapping.spec.model import Mapping
 
@@ -33,7 +33,7 @@ _ABOUT_THE_FEED = (FeedRefused, BadRequest, Throttled)
 _CONNECTION = "check url, proxy and ca_file of this console"
 
 
-def check_console(settings: Console, mappings: Iterable[Mapping]) -> Iterator[Check]:
+def check_console(settings: ConsoleTable, mappings: Iterable[Mapping]) -> Iterator[Check]:
     """A console: whether it answers, its token, its clock, and the endpoint of each feed.
 
     Args:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sentinelone_source.doctor.checks import Check
 
 
-class _Claims(msgspec.Struct):
+class _AccessClaims(msgspec.Struct):
     aud: str | list[str] = ""
     appid: str = ""
     azp: str = ""
@@ -46,7 +46,7 @@ def audience(name: str, azure: AzureSettings, token: Token) -> Check:
     """Whether a token is valid for this cloud's ingestion."""
     minutes = (token.expires_on - time.time()) / 60
     known = f"by {azure.identity.value}, valid for {minutes:.0f} minutes"
-    claims = read_claims(token.value, _Claims)
+    claims = read_claims(token.value, _AccessClaims)
     if claims is None:
         return ok(name, f"{known}; its claims cannot be read")
     wanted = azure.cloud.resource

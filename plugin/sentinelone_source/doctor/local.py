@@ -18,7 +18,7 @@ from sentinelone_source.http.trust import trusted
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sentinelone_source.config import Handover
+    from sentinelone_source.config import HandoverTable
     from sentinelone_source.doctor.checks import Check
 
 LEAST_FREE = 100_000_000
@@ -45,7 +45,7 @@ def check_state(folder: Path) -> Check:
     return ok(name, f"{folder}: {counted(feeds, 'feed')}, {free // 1_000_000_000} GB free")
 
 
-def check_shipper(handover: Handover) -> Check:
+def check_shipper(handover: HandoverTable) -> Check:
     """Whether a shipper listens where rows are handed over, with a trusted certificate."""
     name = "shipper"
     if handover.to == "stdout":
@@ -63,7 +63,7 @@ def check_shipper(handover: Handover) -> Check:
     return ok(name, f"{handover.to} listens; no row was sent to it")
 
 
-def _connect(handover: Handover) -> None:
+def _connect(handover: HandoverTable) -> None:
     parts = urlsplit(handover.to)
     verify = trusted(handover.ca_file, "handover.ca_file")
     port = parts.port or (443 if parts.scheme == "https" else 80)

@@ -23,13 +23,13 @@ _RULE, _TABLE, _LOG = "2023-03-11", "2022-10-01", "2021-05-01-preview"
 _DEPLOY = "deploy the template again: sentinelone-source template"
 
 
-class _Column(msgspec.Struct):
+class _RuleColumn(msgspec.Struct):
     name: str
     type: str
 
 
 class _Declaration(msgspec.Struct):
-    columns: list[_Column] = []
+    columns: list[_RuleColumn] = []
 
 
 class _Flow(msgspec.Struct, rename="camel"):
@@ -65,8 +65,10 @@ class _Rule(msgspec.Struct):
 
 
 class _Schema(msgspec.Struct, rename="camel"):
-    columns: list[_Column] = []
-    standard_columns: list[_Column] = []  # those that Azure adds; TimeGenerated may be among them
+    columns: list[_RuleColumn] = []
+    standard_columns: list[
+        _RuleColumn
+    ] = []  # those that Azure adds; TimeGenerated may be among them
 
 
 class _TableProperties(msgspec.Struct):

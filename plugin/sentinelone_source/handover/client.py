@@ -9,7 +9,7 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinelone_source.config import Handover
+from sentinelone_source.config import HandoverTable
 from sentinelone_source.errors import ConfigError, Declined, Unavailable
 from sentinelone_source.http.client import HttpClient
 from sentinelone_source.http.retry import retry_after
@@ -43,7 +43,7 @@ class ShipperClient:
     """
 
     def __init__(
-        self, settings: Handover, longest: float | None, timings: Timings = DEFAULTS
+        self, settings: HandoverTable, longest: float | None, timings: Timings = DEFAULTS
     ) -> None:
         self.url = settings.to.rstrip("/")
         self._user = settings.username

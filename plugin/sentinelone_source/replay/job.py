@@ -18,7 +18,7 @@ from sentinelone_source.errors import ConfigError, StateLocked
 from sentinelone_source.handover.dead_letters import append
 from sentinelone_source.replay.checkpoint import CheckpointFile
 from sentinelone_source.replay.chunks import CHUNK, read_chunks
-from sentinelone_source.replay.sender import Interrupted, Refusal
+from sentinelone_source.replay.sender import Interrupted, RefusedLine
 from sentinelone_source.worker_threads import in_thread
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class ReplayJob:
 
     async def _deliver_batch(self, table: str, lines: list[ParsedLine]) -> None:
         refused = await self._sender.send(table, [line for line in lines if line.row is not None])
-        refused += [Refusal(line, line.reason) for line in lines if line.reason]
+        refused += [RefusedLine(line, line.reason) for line in lines if line.reason]
         self._refused += len(refused)
         if refused and not self._options.dry_run:
             letters = [replace(line.letter, reason=reason) for line, reason in refused]

@@ -38,7 +38,7 @@ class Pace(NamedTuple):
     patience: float = 600.0
 
 
-class Refusal(NamedTuple):
+class RefusedLine(NamedTuple):
     """A line that cannot be delivered, and why."""
 
     line: ParsedLine
@@ -69,7 +69,7 @@ class Sender:
     under_way: bool = False
     stopping: bool = False
 
-    async def send(self, table: str, lines: list[ParsedLine]) -> list[Refusal]:
+    async def send(self, table: str, lines: list[ParsedLine]) -> list[RefusedLine]:
         """Send rows; when they are refused for what they are, find out which.
 
         Raises:
@@ -83,7 +83,7 @@ class Sender:
             await self._retry(table, [line.row or b"" for line in lines])
         except (TooLong, Misunderstood) as error:
             if len(lines) == 1:
-                return [Refusal(lines[0], str(error))]
+                return [RefusedLine(lines[0], str(error))]
             middle = len(lines) // 2
             return [
                 *await self.send(table, lines[:middle]),

@@ -12,7 +12,7 @@ import msgspec
 from sentinelone_source.http.server import Reply
 
 
-class Console(Protocol):
+class ConsoleReadiness(Protocol):
     """A console, as far as readiness goes."""
 
     @property
@@ -53,7 +53,10 @@ class Health:
     """What `/healthz` and `/readyz` say."""
 
     def __init__(
-        self, heartbeat: Heartbeat, consoles: Sequence[Console], unreachable: Callable[[], str]
+        self,
+        heartbeat: Heartbeat,
+        consoles: Sequence[ConsoleReadiness],
+        unreachable: Callable[[], str],
     ) -> None:
         self._heartbeat = heartbeat
         self._consoles = consoles

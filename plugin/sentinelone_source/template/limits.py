@@ -18,7 +18,7 @@ from sentinelone_source.toml import unknown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sentinelone_source.template.tables import Column, Table
+    from sentinelone_source.template.tables import Table, TableColumn
 
 MAX_STREAMS = 10
 MAX_COLUMNS = 500
@@ -73,7 +73,7 @@ def _columns(table: Table) -> Iterator[str]:
         yield "column TimeGenerated: every table needs it, as a datetime"
 
 
-def _column(column: Column) -> Iterator[str]:
+def _column(column: TableColumn) -> Iterator[str]:
     if not (2 <= len(column.name) <= 45 and _COLUMN.fullmatch(column.name)):
         yield "a name has 2 to 45 letters, digits and _, a letter first"
     if column.name in RESERVED:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """A column of a table and of its stream; `type` is the mapping's word for it."""
 
     name: str
@@ -47,8 +47,8 @@ class Table:
     stream: str
     mapping: str
     file: str
-    columns: tuple[Column, ...]
-    retyped: tuple[tuple[Column, str], ...] = ()
+    columns: tuple[TableColumn, ...]
+    retyped: tuple[tuple[TableColumn, str], ...] = ()
 
 
 def plan_tables(folder: Path | None = None) -> tuple[Table, ...]:
@@ -84,11 +84,12 @@ def _sorted(folder: Path) -> list[Path]:
 def _table(mapping: Mapping, built_in: Mapping | None, file: str) -> Table:
     types = {column.name: column.type for column in mapping.columns}
     standard = {column.name: column.type for column in built_in.columns} if built_in else {}
-    columns = [Column(name, types.get(name, kind)) for name, kind in standard.items()]
-    columns += [Column(name, kind) for name, kind in types.items() if name not in standard]
+    columns = [TableColumn(name, types.get(name, kind)) for name, kind in standard.items()]
+    columns += [TableColumn(name, kind) for name, kind in types.items() if name not in standard]
     retyped = tuple(
         (column, standard[column.name])
         for column in columns
-        if column.in_table != Column(column.name, standard.get(column.name, column.type)).in_table
+        if column.in_table
+        != TableColumn(column.name, standard.get(column.name, column.type)).in_table
     )
     return Table(mapping.table, mapping.stream, mapping.name, file, tuple(columns), retyped)

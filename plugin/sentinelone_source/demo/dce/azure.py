@@ -15,12 +15,12 @@ from sentinelone_source.demo.dce.behaviour import Behaviour
 from sentinelone_source.demo.dce.faults import DISCOVERY, INGESTION, TOKEN, Faults
 from sentinelone_source.demo.dce.identity import (
     APP_SERVICE,
-    Identity,
+    DemoIdentity,
     is_discovery,
     is_for_tokens,
     json,
 )
-from sentinelone_source.demo.dce.ingestion import NO_CONTENT, Ingestion, Outcome, route
+from sentinelone_source.demo.dce.ingestion import NO_CONTENT, DemoIngestion, IngestionOutcome, route
 from sentinelone_source.demo.dce.received import Received
 from sentinelone_source.demo.dce.schema_check import Stream, built_in_streams
 from sentinelone_source.demo.dce.token_issuer import TokenIssuer
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 LOOPBACK: Final = ("127.0.0.1", 0)
 
 
-class Azure:
+class DemoAzure:
     """Serves tokens and takes rows, from threads of its own; a context manager.
 
     `faults` and `behaviour` may be changed while it runs. `received` holds what arrived, `journal`
@@ -72,8 +72,8 @@ class Azure:
         declared = list(built_in_streams() if streams is None else streams)
         self.received = Received([stream.table for stream in declared], rows_file)
         self._issuer = TokenIssuer(self.behaviour)
-        self._identity = Identity(self.behaviour, self._issuer)
-        self._ingestion = Ingestion(self.behaviour, declared, self._issuer, self.received)
+        self._identity = DemoIdentity(self.behaviour, self._issuer)
+        self._ingestion = DemoIngestion(self.behaviour, declared, self._issuer, self.received)
         self.plain = HttpServer(listen, self._respond, name="loopback-azure")
         self.tls: HttpServer | None = None
         self.ca_file: Path | None = None
@@ -169,7 +169,7 @@ class Azure:
         return fault.spoil(call, serve) if fault else serve()
 
     def _ingest(self, call: Call) -> Answer:
-        at, served = time(), Outcome(json({}))
+        at, served = time(), IngestionOutcome(json({}))
 
         def serve() -> Answer:
             nonlocal served

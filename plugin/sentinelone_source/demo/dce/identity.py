@@ -36,7 +36,7 @@ _DISCOVERY: Final = "/v2.0/.well-known/openid-configuration"
 _LOGIN: Final = "/oauth2/v2.0/token"
 
 
-class TokenRefused(Exception):
+class TokenRequestRefused(Exception):
     """Status, error, the number after AADSTS, and a sentence."""
 
     def answer(self) -> Answer:
@@ -79,7 +79,7 @@ def is_discovery(call: Call) -> bool:
     return call.path.endswith(_DISCOVERY)
 
 
-class Identity:
+class DemoIdentity:
     """Knows one application of one tenant, which also is the managed identity."""
 
     def __init__(self, behaviour: Behaviour, issuer: TokenIssuer) -> None:
@@ -92,14 +92,14 @@ class Identity:
             return self._managed(call)
         try:
             return self._discovery(call) if is_discovery(call) else self._login(call)
-        except TokenRefused as refused:
+        except TokenRequestRefused as refused:
             return refused.answer()
 
     def _tenant(self, call: Call, end: str) -> str:
         tenant = call.path.removesuffix(end).strip("/")
         if tenant.lower() != self._behaviour.tenant_id.lower():
             text = f"Tenant '{tenant}' not found. Check that you have the correct tenant ID."
-            raise TokenRefused(400, "invalid_request", 90002, text)
+            raise TokenRequestRefused(400, "invalid_request", 90002, text)
         return f"{call.base}/{tenant}"
 
     def _discovery(self, call: Call) -> Answer:
@@ -134,7 +134,7 @@ class Identity:
         found: tuple[int, str] | None = None
         if client_id.lower() != known.client_id.lower():
             text = f"Application with identifier '{client_id}' was not found in the directory."
-            raise TokenRefused(400, "unauthorized_client", 700016, text)
+            raise TokenRequestRefused(400, "unauthorized_client", 700016, text)
         if is_asserted:
             found = self._assertion_refusal(form.get("client_assertion", ""), client_id, endpoint)
         elif "client_secret" not in form:
@@ -142,7 +142,7 @@ class Identity:
         elif not _same(form["client_secret"], known.client_secret):
             found = 7000215, f"Invalid client secret provided for app '{client_id}'."
         if found:
-            raise TokenRefused(401, "invalid_client", *found)
+            raise TokenRequestRefused(401, "invalid_client", *found)
 
     def _assertion_refusal(
         self, assertion: str, client_id: str, endpoint: str
@@ -211,7 +211,7 @@ def _check_form(form: dict[str, str]) -> None:
         text = f"The resource principal named {scope} was not found in the tenant."
         found = "invalid_resource", 500011, text
     if found:
-        raise TokenRefused(400, *found)
+        raise TokenRequestRefused(400, *found)
 
 
 def _same(given: str, expected: str) -> bool:

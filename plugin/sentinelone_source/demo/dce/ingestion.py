@@ -9,7 +9,7 @@ from uuid import uuid4
 
 import msgspec
 
-from sentinelone_source.demo.bodies import MAX_PLAIN, MAX_WIRE, BrokenBody, TooLong, unpack
+from sentinelone_source.demo.bodies import MAX_PLAIN, MAX_WIRE, BodyTooLong, UnreadableBody, unpack
 from sentinelone_source.demo.dce.received import Losses
 from sentinelone_source.demo.dce.schema_check import fitted
 from sentinelone_source.demo.transport import Answer
@@ -28,7 +28,7 @@ _PATH: Final = re.compile(r"/dataCollectionRules/([^/]+)/streams/([^/]+)", re.IG
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class IngestionOutcome:
     """An answer, and what the body was: bytes once decompressed, rows kept."""
 
     answer: Answer
@@ -49,7 +49,7 @@ def route(call: Call) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
-class Ingestion:
+class DemoIngestion:
     """Checks who sends, unpacks, keeps rows."""
 
     def __init__(
@@ -64,24 +64,24 @@ class Ingestion:
         self._issuer = issuer
         self._received = received
 
-    def handle(self, call: Call) -> Outcome:
+    def handle(self, call: Call) -> IngestionOutcome:
         """What the service would answer; rows are kept when it is 204."""
         dcr_id, stream = route(call) or ("", "")
         if refusal := self._refusal(call, dcr_id, stream):
-            return Outcome(refusal)
+            return IngestionOutcome(refusal)
         try:
             body = unpack(call.body, call.headers.get("content-encoding", ""))
-        except BrokenBody as error:
-            return Outcome(refused(400, "InvalidContent", f"{error}."))
-        except TooLong:
+        except UnreadableBody as error:
+            return IngestionOutcome(refused(400, "InvalidContent", f"{error}."))
+        except BodyTooLong:
             text = f"The decompressed payload is longer than {MAX_PLAIN} bytes."
-            return Outcome(refused(413, "PayloadSizeLimitExceeded", text))
+            return IngestionOutcome(refused(413, "PayloadSizeLimitExceeded", text))
         try:
             document = msgspec.json.decode(body)
         except (ValueError, RecursionError):
             text = "The request body is not valid JSON."
-            return Outcome(refused(400, "InvalidJson", text), len(body))
-        return Outcome(NO_CONTENT, len(body), self._keep(self._streams[stream], document))
+            return IngestionOutcome(refused(400, "InvalidJson", text), len(body))
+        return IngestionOutcome(NO_CONTENT, len(body), self._keep(self._streams[stream], document))
 
     def _refusal(self, call: Call, dcr_id: str, stream: str) -> Answer | None:
         known, rule = self._behaviour, f"ata collection rule with immutable Id '{dcr_id}'"

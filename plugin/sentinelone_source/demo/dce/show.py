@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from sentinelone_source.demo.dce import certificates
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.azure import Azure
+    from sentinelone_source.demo.dce.azure import DemoAzure
 
 
-def serve(azure: Azure) -> None:
+def serve(azure: DemoAzure) -> None:
     """Run until SIGTERM or SIGINT; where everything is goes to stderr, and at the end a summary.
 
     Raises:
@@ -29,7 +29,7 @@ def serve(azure: Azure) -> None:
     _say(summary(azure))
 
 
-def surroundings(azure: Azure) -> str:
+def surroundings(azure: DemoAzure) -> str:
     """Shell lines that point a shipper, or this program, at it."""
     known = azure.behaviour
     variables = {
@@ -62,7 +62,7 @@ def surroundings(azure: Azure) -> str:
     return "\n".join(lines)
 
 
-def summary(azure: Azure) -> str:
+def summary(azure: DemoAzure) -> str:
     """What arrived by table, and what Azure would have lost."""
     shown = azure.summary()
     rows = shown["rows"]

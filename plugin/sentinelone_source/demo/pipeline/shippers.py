@@ -18,7 +18,7 @@ import tomli
 from sentinelone_source.errors import SourceError
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.azure import Azure
+    from sentinelone_source.demo.dce.azure import DemoAzure
 
 PATIENCE = 30.0
 """Seconds until a shipper must listen."""
@@ -28,7 +28,7 @@ _END = 10.0
 _OTHERS = ("AZURE_", "SENTINELONE_", "IDENTITY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
 
 
-def surroundings(azure: Azure) -> dict[str, str]:
+def surroundings(azure: DemoAzure) -> dict[str, str]:
     """This environment, with the loopback Azure's identity and authority in place of others."""
     known = azure.behaviour
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_OTHERS)}
@@ -54,7 +54,7 @@ class Shipper(NamedTuple):
 
     name: str
     program: str
-    prepare: Callable[[Azure, Path, int], tuple[list[str], dict[str, str]]]
+    prepare: Callable[[DemoAzure, Path, int], tuple[list[str], dict[str, str]]]
 
 
 def installed() -> Shipper | None:
@@ -69,7 +69,7 @@ def installed() -> Shipper | None:
 
 
 @contextlib.contextmanager
-def running(shipper: Shipper, azure: Azure, folder: Path) -> Iterator[str]:
+def running(shipper: Shipper, azure: DemoAzure, folder: Path) -> Iterator[str]:
     """Run a shipper; gives the URL that takes rows.
 
     Raises:
@@ -102,7 +102,7 @@ def running(shipper: Shipper, azure: Azure, folder: Path) -> Iterator[str]:
             process.wait()
 
 
-def _fluent_bit(azure: Azure, folder: Path, port: int) -> tuple[list[str], dict[str, str]]:
+def _fluent_bit(azure: DemoAzure, folder: Path, port: int) -> tuple[list[str], dict[str, str]]:
     environ = {
         "AZURE_AUTH_URL": azure.token_url,
         "DCE_URL": azure.endpoint,
@@ -115,7 +115,7 @@ def _fluent_bit(azure: Azure, folder: Path, port: int) -> tuple[list[str], dict[
     return ["--config", str(_shipped("fluent-bit/http.yaml"))], environ
 
 
-def _vector(azure: Azure, folder: Path, port: int) -> tuple[list[str], dict[str, str]]:
+def _vector(azure: DemoAzure, folder: Path, port: int) -> tuple[list[str], dict[str, str]]:
     """Vector takes nothing from the environment, so its configuration is written anew."""
     document = tomli.loads(_shipped("vector/http.toml").read_text())
     data = folder / "vector"
@@ -135,7 +135,7 @@ def _vector(azure: Azure, folder: Path, port: int) -> tuple[list[str], dict[str,
     return ["--config", str(config)], identity
 
 
-def _point(sink: dict[str, Any], azure: Azure, data: Path) -> None:
+def _point(sink: dict[str, Any], azure: DemoAzure, data: Path) -> None:
     if sink["type"] == "azure_logs_ingestion":
         sink["endpoint"] = azure.plain.url
         sink["dcr_immutable_id"] = azure.behaviour.dcr_id

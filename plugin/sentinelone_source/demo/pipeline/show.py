@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sentinelone_source.demo.activity import Activity
-from sentinelone_source.demo.console import Console
+from sentinelone_source.demo.console import DemoConsole
 from sentinelone_source.demo.dce import certificates
-from sentinelone_source.demo.dce.azure import Azure
+from sentinelone_source.demo.dce.azure import DemoAzure
 from sentinelone_source.demo.dce.schema_check import built_in_streams
 from sentinelone_source.demo.dce.show import summary
 from sentinelone_source.demo.pipeline.shippers import Shipper, installed, running, surroundings
@@ -51,8 +51,8 @@ def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
     streams = built_in_streams(mappings)
     with (
         tempfile.TemporaryDirectory() as name,
-        Azure(streams) as azure,
-        Console(world, {token}) as console,
+        DemoAzure(streams) as azure,
+        DemoConsole(world, {token}) as console,
     ):
         folder = Path(name)
         config = CONFIG.format(url=console.url)
@@ -74,7 +74,7 @@ def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
     return EXIT_OK if arrived >= handed_over else EXIT_FAILED
 
 
-def _through(shipper: Shipper, azure: Azure, folder: Path, world: World, seconds: float) -> int:
+def _through(shipper: Shipper, azure: DemoAzure, folder: Path, world: World, seconds: float) -> int:
     """Let a shipper deliver; gives the number of rows that it was handed."""
     with running(shipper, azure, folder) as url:
         handed_over = _poll(azure, folder, world, seconds, url)
@@ -82,7 +82,7 @@ def _through(shipper: Shipper, azure: Azure, folder: Path, world: World, seconds
     return handed_over
 
 
-def _past(azure: Azure, folder: Path, world: World, seconds: float) -> int:
+def _past(azure: DemoAzure, folder: Path, world: World, seconds: float) -> int:
     """Keep rows in a file, and replay it; gives the number of rows in it."""
     handed_over = _poll(azure, folder, world, seconds, "stdout")
     replay = [*_COMMAND, "replay", "rows.ndjson"]
@@ -94,7 +94,7 @@ def _past(azure: Azure, folder: Path, world: World, seconds: float) -> int:
     return handed_over
 
 
-def _poll(azure: Azure, folder: Path, world: World, seconds: float, to: str) -> int:
+def _poll(azure: DemoAzure, folder: Path, world: World, seconds: float, to: str) -> int:
     """Run the real source for some seconds, while something happens; gives its rows."""
     log_file, rows_file = folder / "source.log", folder / "rows.ndjson"
     with log_file.open("wb") as log, rows_file.open("wb") as out:
@@ -123,7 +123,7 @@ def _poll(azure: Azure, folder: Path, world: World, seconds: float, to: str) -> 
     return int(msgspec.json.decode(log_text.splitlines()[-1])["rows"])
 
 
-def _await(azure: Azure, wanted: int) -> None:
+def _await(azure: DemoAzure, wanted: int) -> None:
     """Returns when so many rows have arrived, or none for a while."""
     arrived, since = -1, time.monotonic()
     while arrived < wanted and time.monotonic() - since < STILL:

@@ -34,7 +34,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Request:
+class RequestSpec:
     """What to ask the console for; `path` is below `/web/api/v2.1/`."""
 
     path: str
@@ -78,7 +78,7 @@ class Mapping:
     name: str
     table: str
     stream: str
-    request: Request
+    request: RequestSpec
     ordering: Ordering
     columns: tuple[Column, ...]
     drops: tuple[Drop, ...] = ()

@@ -12,7 +12,7 @@ from sentinelone_source.mapping.paths import read_path
 from sentinelone_source.mapping.rows.types import TYPES, ColumnType
 from sentinelone_source.mapping.spec.columns import build_columns
 from sentinelone_source.mapping.spec.conditions import DropTable, build_drop
-from sentinelone_source.mapping.spec.model import Document, Mapping, Ordering, Request
+from sentinelone_source.mapping.spec.model import Document, Mapping, Ordering, RequestSpec
 from sentinelone_source.toml import convert
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def build(
     )
 
 
-def _request(request: _Request, where: str) -> Request:
+def _request(request: _Request, where: str) -> RequestSpec:
     records = read_path(request.records, f"{where}: request.records")
     if not (records.plain and records.members):
         raise ConfigError(f"{where}: request.records: takes a path of member names, as '$.data'")
@@ -99,7 +99,7 @@ def _request(request: _Request, where: str) -> Request:
     for name in request.params:
         _check_query_name(name, f"{where}: request.params")
     params = {key: _query_value(value) for key, value in request.params.items()}
-    return Request(request.path.strip("/"), records, request.page_size, params)
+    return RequestSpec(request.path.strip("/"), records, request.page_size, params)
 
 
 def _check_query_name(name: str, place: str) -> None:
