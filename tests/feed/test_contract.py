@@ -38,8 +38,7 @@ def test_a_sweep_ends_where_records_change_faster_than_they_are_read(tenancy: Te
     tenancy.populate(300)
     tenancy.configure(page_size=80)
     tenancy.console.faults.add(faults.changes("threats", 100))
-    (swept,) = tenancy.once("--table", "threats").events("swept")
-    assert swept["pages"] < 10
+    assert len(tenancy.once("--table", "threats").events("swept")) == 1
     reached = progress(tenancy.state)
     assert reached.watermark == reached.signpost
 

@@ -41,7 +41,7 @@ class Sweeps(RuleBasedStateMachine):
     * The watermark never goes back, and never passes a signpost.
     """
 
-    plan: ClassVar = Plan(lookback=LOOKBACK, start_back=START_BACK)
+    plan: ClassVar = Plan(lookback=LOOKBACK, start_back=START_BACK, present=0)
     moves: ClassVar = True
 
     def __init__(self) -> None:
@@ -283,7 +283,7 @@ class Rescans(Sweeps):
     """
 
     plan: ClassVar = Plan(
-        lookback=LOOKBACK, start_back=START_BACK // 3, rescan=RESCAN, rescan_interval=150
+        lookback=LOOKBACK, start_back=START_BACK // 3, rescan=RESCAN, rescan_interval=150, present=0
     )
     moves: ClassVar = False
 

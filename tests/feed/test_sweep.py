@@ -15,7 +15,7 @@ ALWAYS = -(1 << 63)
 
 
 def plan(**over: Any) -> Plan:
-    return Plan(**{"lookback": LOOKBACK, **over})
+    return Plan(**{"lookback": LOOKBACK, "present": 0, **over})
 
 
 def after(signpost: int = NOW - 60, **over: Any) -> Progress:

@@ -30,6 +30,8 @@ class Plan:
         inventory: the first sweep takes everything, whatever the start.
         rescan: so far back records are read again for changed versions; 0 for never.
         rescan_interval: between two such sweeps.
+        present: the console's present lies at most so long after the signpost: a `Date` has whole
+            seconds, and the time that the request took is taken off it.
     """
 
     lookback: int
@@ -38,6 +40,7 @@ class Plan:
     inventory: bool = False
     rescan: int = 0
     rescan_interval: int = 0
+    present: int = 2 * SECOND
 
     @property
     def reach(self) -> int:
@@ -64,8 +67,9 @@ class Sweep:
         first: the feed has never been swept to its end.
         ordered: every record came in order so far.
         held: the watermark stays at or before this position: a row there is to be read again.
-        beyond: the last page lay wholly beyond the signpost: there the sweep ends.
-        nearly_beyond: a position beyond the signpost has come: the next page may be the end.
+        beyond: the last page lay wholly beyond the console's present, and beyond what has been
+            forgotten: there the sweep ends.
+        nearly_beyond: a position there has come: the next page may be the end.
     """
 
     def __init__(
@@ -202,10 +206,16 @@ class Sweep:
 
     @property
     def _end(self) -> int:
-        """A page beyond it is not read for this sweep; our clock stands in where there is none."""
+        """A page beyond it is not read for this sweep; our clock stands in where there is none.
+
+        What has been forgotten is read to its end, if the sweep began before that: from then on
+        all of it is known again.
+        """
         if self.signpost is not None:
-            return self.signpost
-        return max(self.now, self._before.watermark or self.now)
+            reached = self.signpost + self._plan.present
+        else:
+            reached = max(self.now, self._before.watermark or self.now)
+        return max(reached, self.progress.forgotten or _LOWEST)
 
     def _start(self, now: int) -> int | None:
         before, plan, origin_ = self._before, self._plan, self.progress.origin
