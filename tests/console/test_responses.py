@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentinelone_source import errors
@@ -27,6 +27,8 @@ def api_error(code: Any, title: str | None = "Title", detail: str | None = None)
         (401, api_error(4010010), errors.Refused),
         (403, api_error(4030010), errors.FeedRefused),
         (403, api_error("4030010"), errors.FeedRefused),
+        (403, api_error(4030010).replace(b"Title", b"f\xfcr"), errors.FeedRefused),
+        (401, b"\xff", errors.Refused),
         (403, b"<html>Blocked</html>", errors.Unavailable),
         (403, api_error(4030099), errors.Unavailable),
         (429, b"<html>429</html>", errors.Throttled),
@@ -108,6 +110,7 @@ def test_console_clock(text: str) -> None:
     assert console_clock({"Date": text}) == parse_moment("2015-10-21T07:28:00Z")
 
 
+@example("Mon, 01 Jan 2024 00:00:00 +9" + "9" * 400)
 @given(st.text(max_size=40))
 def test_any_date(text: str) -> None:
     """An odd `Date` is no time, and no error."""

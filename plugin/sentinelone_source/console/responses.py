@@ -109,7 +109,7 @@ def console_clock(headers: Dict[str, str]) -> int | None:
 
 def _api_error(body: bytes) -> tuple[int | None, str]:
     try:
-        errors = _read_errors(body).errors
+        errors = _read_errors(body.decode("utf-8", "replace")).errors
     except (msgspec.DecodeError, RecursionError):
         return None, ""
     if not errors:

@@ -12,6 +12,6 @@ def parse_http_date(text: str) -> int | None:
     """The moment of a `Date` header and its like; None if the text is no such date."""
     try:
         moment = email.utils.parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+        return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    return to_micros(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
