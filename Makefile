@@ -51,7 +51,7 @@ format: $(VENV)/.ready
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.ready  ## the table of docs/performance.md
+bench: $(VENV)/.ready  ## the table of docs/explanation/performance.md
 	$(BIN)/python -m bench
 
 $(VENV)/.ready: pyproject.toml

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 # The connector's first generation gives updates the time of creation; its other sources of columns
-# differ in tables that no content reads (docs/mappings.md).
+# differ in tables that no content reads (docs/reference/mappings.md).
 CONNECTOR = {
     table: f'table = "SentinelOne{table}_CL"\n[columns]\n'
     f'TimeGenerated = {{ path = "{path}", type = "datetime" }}\n'
@@ -32,8 +32,8 @@ ActiveDirectory = false
 
 
 def documented(language: str, word: str) -> str:
-    """The block of docs/content.md in a language that holds this word."""
-    text = (ROOT / "docs/content.md").read_text()
+    """The block of docs/how-to/content.md in a language that holds this word."""
+    text = (ROOT / "docs/how-to/content.md").read_text()
     blocks: list[str] = re.findall(
         rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL
     )

@@ -57,7 +57,7 @@ def told() -> Told:
 
 
 def _questions() -> list[dict[str, Any]]:
-    body, page = OUR_PARSER.read_text(), (ROOT / "docs/content.md").read_text()
+    body, page = OUR_PARSER.read_text(), (ROOT / "docs/how-to/content.md").read_text()
     blocks = re.findall(r"^```kusto\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
     queries = {item: (HERE / "queries" / f"{item}.kql").read_text() for item in ITEMS}
     queries |= {f"docs {number}": block for number, block in enumerate(blocks)}

@@ -1,4 +1,4 @@
-"""docs/content.md says what the tests of this folder have found."""
+"""docs/how-to/content.md says what the tests of this folder have found."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from content.facts import ITEMS, OUR_PARSER, ROOT
 
-TEXT = (ROOT / "docs/content.md").read_text()
+TEXT = (ROOT / "docs/how-to/content.md").read_text()
 SETTINGS = ("connector", "ours", "aliases", "parser")
 VERDICTS = ("works", "partly", "never", "error")
 KINDS = {
@@ -28,7 +28,7 @@ def table(title: str) -> list[list[str]]:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_verdicts(kind: str) -> None:
-    """docs/content.md has the verdict of every item, and what it lacks."""
+    """docs/how-to/content.md has the verdict of every item, and what it lacks."""
     documented = {name: (cells[:4], why) for name, *cells, why in table(KINDS[kind])}
     items = {
         facts["name"].removeprefix("Sentinel One - "): facts
@@ -54,7 +54,7 @@ def test_sums() -> None:
 
 
 def test_columns_of_our_parser() -> None:
-    """docs/content.md and the parser's head name the columns that it fills."""
+    """docs/how-to/content.md and the parser's head name the columns that it fills."""
     from content.test_parser import FILLED, SPELLINGS
 
     known = set().union(*FILLED.values(), *(wanted for _, wanted in SPELLINGS))

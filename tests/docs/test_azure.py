@@ -1,4 +1,4 @@
-"""docs/azure.md and the template say the same."""
+"""docs/how-to/azure.md and the template say the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sentinelone_source.template.generate import generate
 from sentinelone_source.template.tables import plan_tables
 from support.templates import EXPRESSION, parse
 
-PAGE = (Path(__file__).parents[2] / "docs/azure.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs/how-to/azure.md").read_text()
 TEMPLATE = parse("arm", generate(plan_tables(), with_parser=True))
 
 

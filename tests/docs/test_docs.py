@@ -52,9 +52,15 @@ def every_command() -> list[tuple[str, click.Command]]:
     return found
 
 
+def text_of(page: str) -> str:
+    """A page, by its name: no two have the same, whichever folder they are in."""
+    [path] = DOCS.rglob(page)
+    return path.read_text()
+
+
 def section(page: str, title: str) -> str:
     """One section of a page, by its heading."""
-    parts = re.split(r"^## (.+)$", (DOCS / page).read_text(), flags=re.MULTILINE)
+    parts = re.split(r"^## (.+)$", text_of(page), flags=re.MULTILINE)
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     return sections[title]
 
@@ -172,9 +178,7 @@ def test_log_events() -> None:
     source = "".join(path.read_text() for path in (ROOT / "plugin").rglob("*.py"))
     pattern = r'\.(?:info|warning|error|exception)\(\s*"(\w+)"'
     logged = set(re.findall(pattern, source))
-    documented = set(
-        re.findall(r"^\| `(\w+)` \|", (DOCS / "logs.md").read_text(), flags=re.MULTILINE)
-    )
+    documented = set(re.findall(r"^\| `(\w+)` \|", text_of("logs.md"), flags=re.MULTILINE))
     assert logged == documented
 
 
@@ -189,7 +193,7 @@ def test_metrics(tmp_path: Path) -> None:
         else family.type
         for family in families
     }
-    page = (DOCS / "telemetry.md").read_text()
+    page = text_of("telemetry.md")
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \|[^|]*\|[^|]*\| `(.+)` \|$", page, flags=re.MULTILINE)
     assert {name: kind for name, kind, _ in rows} == exposed
     for name, _, alert in rows:
@@ -201,7 +205,7 @@ def test_metrics(tmp_path: Path) -> None:
 
 def test_mapping_keys_and_types() -> None:
     """A key or type of mapping files that is accepted and not explained, or the other way round."""
-    text = (DOCS / "mappings.md").read_text()
+    text = text_of("mappings.md")
     assert set(TYPES) <= set(re.findall(r"`(\w+)`", section("mappings.md", "The format")))
     for struct in (schema._Request, schema._Ordering):
         for field in msgspec.structs.fields(struct):
@@ -214,7 +218,9 @@ def test_mapping_keys_and_types() -> None:
         assert f"| `{test}` |" in text
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/mappings.md", "docs/content.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/reference/mappings.md", "docs/how-to/content.md"]
+)
 def test_mapping_examples(page: str, tmp_path: Path) -> None:
     """An example of a mapping file that does not work when it is copied."""
     blocks = [b for b in code_blocks((ROOT / page).read_text(), "toml") if "table =" in b]
@@ -238,7 +244,7 @@ def test_configuration_example(tmp_path: Path) -> None:
 
 def test_links() -> None:
     """A link in the documentation that leads nowhere."""
-    for page in [ROOT / "README.md", *DOCS.glob("*.md")]:
+    for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
         for target, anchor in re.findall(r"\]\((?!http)([^)#]*)(#[^)]*)?\)", page.read_text()):
             linked = (page.parent / target).resolve() if target else page
             assert linked.exists(), f"{page.name}: {target}"

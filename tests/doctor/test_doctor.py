@@ -331,7 +331,7 @@ def test_without_the_extra(cloud: Cloud, configure: Callable[..., None]) -> None
 
 def documented() -> set[str]:
     """The checks that the page names."""
-    page = Path(__file__).parents[2] / "docs" / "doctor.md"
+    page = Path(__file__).parents[2] / "docs/reference/doctor.md"
     table = page.read_text().partition("## The checks")[2].partition("## What")[0]
     return set(re.findall(r"^\| `([^`]+)` \|", table, flags=re.MULTILINE))
 
@@ -339,7 +339,7 @@ def documented() -> set[str]:
 def test_every_check_is_documented(
     cloud: Cloud, configure: Callable[..., None], manager: Manager
 ) -> None:
-    """docs/doctor.md has every check and no other."""
+    """docs/reference/doctor.md has every check and no other."""
     certificate(cloud.folder / "app.pem")
     configure(client_secret_file=None, certificate_file="app.pem")
     names = set(examined(cloud, send_test=True))

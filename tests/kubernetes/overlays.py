@@ -26,7 +26,7 @@ SECRETS = {
     "azure-client-secret": CLIENT_SECRET,
     "broker-secret": BROKER_SECRET,
 }
-"""The keys of the one Secret, which docs/kubernetes.md tells people to create."""
+"""The keys of the one Secret, which docs/how-to/kubernetes.md tells people to create."""
 
 
 @cache

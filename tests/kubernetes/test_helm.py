@@ -206,7 +206,7 @@ def test_lint(shipper: str, identity: str) -> None:
 
 def test_page() -> None:
     """The values of the page render, and every value that it names is there."""
-    page = (CHART.parents[2] / "docs/kubernetes.md").read_text()
+    page = (CHART.parents[2] / "docs/how-to/kubernetes.md").read_text()
     section = page.partition("## With Helm")[2].partition("\n## ")[0]
     blocks = re.findall(r"^```yaml\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
     values = {key: value for block in blocks for key, value in yaml.safe_load(block).items()}

@@ -1,4 +1,4 @@
-"""docs/kubernetes.md: what it shows can be typed, and what it lists is all there is."""
+"""docs/how-to/kubernetes.md: what it shows can be typed, and what it lists is all there is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     Render = Callable[..., Manifest]
 
 ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs/kubernetes.md").read_text()
+PAGE = (ROOT / "docs/how-to/kubernetes.md").read_text()
 IMAGE = "registry.example.com/sentinelone-source:0.1.0"
 CLIENT = "22222222-2222-2222-2222-222222222222"
 
@@ -181,5 +181,5 @@ def test_troubleshooting() -> None:
 def test_readme_leads_here() -> None:
     """README links to the page, and types nothing that the page would have to repeat."""
     readme = (ROOT / "README.md").read_text()
-    assert "(docs/kubernetes.md)" in readme
+    assert "(docs/how-to/kubernetes.md)" in readme
     assert not re.search(r"^\$ (kubectl|docker|podman) ", readme, flags=re.MULTILINE)

@@ -145,7 +145,7 @@ def test_secret_from_a_file(name: str) -> None:
     assert wrapper.keys() == {"includes", "env"}
 
 
-DOCUMENTED = (SHIPPED.parent / "docs" / "fluent-bit.md").read_text()
+DOCUMENTED = (SHIPPED.parent / "docs/how-to/fluent-bit.md").read_text()
 
 
 @pytest.mark.parametrize("name", FILES)

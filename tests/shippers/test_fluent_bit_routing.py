@@ -1,6 +1,6 @@
 """A first inventory that comes at once, while Azure is away: what is lost, by the way it is split.
 
-exec.yaml is as it is because of these figures, and docs/fluent-bit.md has them; run with
+exec.yaml is as it is because of these figures, and docs/how-to/fluent-bit.md has them; run with
 --log-cli-level=info to see them.
 """
 

@@ -21,7 +21,7 @@ from shippers.vector_vrl import holds
 if TYPE_CHECKING:
     from pathlib import Path
 
-PAGE = (ROOT / "docs/vector.md").read_text()
+PAGE = (ROOT / "docs/how-to/vector.md").read_text()
 
 
 def blocks(language: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""deploy/systemd and docs/systemd.md: the unit is hardened and agrees with program and page."""
+"""deploy/systemd and docs/how-to/systemd.md: unit, program and page agree."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FOLDER = ROOT / "deploy/systemd"
 NAME = "sentinelone-source"
 UNIT = f"{NAME}.service"
 DROP_IN = "fluent-bit.service.d/sentinelone-source.conf"
-PAGE = (ROOT / "docs/systemd.md").read_text()
+PAGE = (ROOT / "docs/how-to/systemd.md").read_text()
 
 
 def section(path: Path) -> dict[str, list[str]]:

@@ -76,7 +76,7 @@ def test_a_file(tmp_path: Path) -> None:
     assert done.stdout == ""
     assert done.stderr == (
         f"{tmp_path / 'main.json'}: {len(tables)} tables with {columns} columns; "
-        "how to deploy it: docs/azure.md\n"
+        "how to deploy it: docs/how-to/azure.md\n"
     )
     wanted = generate(tables, only="tables", with_parser=True)
     assert (tmp_path / "main.json").read_text() == wanted

@@ -64,7 +64,8 @@ def command(
 
 def _summary(output: Path, tables: tuple[Table, ...]) -> str:
     columns = sum(len(table.columns) for table in tables)
-    return f"{output}: {len(tables)} tables with {columns} columns; how to deploy it: docs/azure.md"
+    page = "docs/how-to/azure.md"
+    return f"{output}: {len(tables)} tables with {columns} columns; how to deploy it: {page}"
 
 
 def _warn(tables: tuple[Table, ...]) -> None:

@@ -36,7 +36,9 @@ def identity(azure: AzureSettings, credential: Credential) -> Iterator[Check]:
         token = credential.token(azure.cloud.scope)
     except SourceError as error:
         yield failed(
-            name, error, "correct [azure]; docs/configuration.md has the keys of each identity"
+            name,
+            error,
+            "correct [azure]; docs/reference/configuration.md has the keys of each identity",
         )
         return
     yield audience(name, azure, token)
