@@ -195,7 +195,7 @@ def _selected(settings: Settings, tables: Sequence[str]) -> list[Mapping]:
     if tables:
         names = {find_mapping(mappings, table).name for table in tables}
     else:
-        names = {name for name in mappings if settings.feed(name).enabled}
+        names = {name for name, one in mappings.items() if settings.is_enabled(name, one.enabled)}
     if not names:
         raise ConfigError(f"{settings.source}: feeds: every feed is switched off")
     return [mapping for name, mapping in mappings.items() if name in names]

@@ -136,6 +136,24 @@ def test_feeds(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "by_mapping", "enabled"),
+    [
+        ("", True, True),
+        ("", False, False),
+        ("[feeds]\nenabled=true", False, False),
+        ("[feeds.threats]\ninterval='5m'", False, False),
+        ("[feeds.threats]\nenabled=true", False, True),
+        ("[feeds]\nenabled=false\n[feeds.threats]\nenabled=true", False, True),
+        ("[feeds]\nenabled=false", True, False),
+        ("[feeds.threats]\nenabled=false", True, False),
+    ],
+)
+def test_enabled(tmp_path: Path, text: str, by_mapping: bool, enabled: bool) -> None:
+    """Only a feed's own table turns on what its mapping leaves off."""
+    assert of(tmp_path, text).is_enabled("threats", by_mapping) is enabled
+
+
+@pytest.mark.parametrize(
     ("url", "normal"),
     [
         ("https://a.example", "https://a.example"),

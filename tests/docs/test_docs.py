@@ -207,9 +207,9 @@ def test_mapping_keys_and_types() -> None:
     """A key or type of mapping files that is accepted and not explained, or the other way round."""
     text = text_of("mappings.md")
     assert set(TYPES) <= set(re.findall(r"`(\w+)`", section("mappings.md", "The format")))
-    for struct in (schema._Request, schema._Ordering):
+    for struct in (schema._Document, schema._Request, schema._Ordering):
         for field in msgspec.structs.fields(struct):
-            assert re.search(rf"^(\[request\.)?{field.encode_name}\b", text, flags=re.MULTILINE), (
+            assert re.search(rf"^\[*(request\.)?{field.encode_name}\b", text, flags=re.MULTILINE), (
                 field.name
             )
     for field in msgspec.structs.fields(columns._Column):

@@ -34,6 +34,23 @@ def test_one_column_more_and_one_less(tmp_path: Path) -> None:
     assert threats.ordering == load_mappings()["threats"].ordering
 
 
+def test_volatile_columns_and_windows() -> None:
+    """Every built-in feed can be read in windows; agents and groups change with time alone."""
+    feeds = {name: one.ordering for name, one in load_mappings().items()}
+    assert all(one.until == one.filter.replace("__gte", "__lt") for one in feeds.values())
+    assert {name for name, one in feeds.items() if one.lookback == 600} == {"agents", "groups"}
+    assert {name for name, one in feeds.items() if one.volatile} == {"agents", "groups"}
+
+
+def test_a_removed_column_is_not_volatile(tmp_path: Path) -> None:
+    """A user can remove a column that the built-in mapping calls volatile, or set other ones."""
+    over = 'table = "SentinelOneAgents_CL"\n[columns]\nLastActiveDate = false\n'
+    agents = load_mappings(write(tmp_path, over))["agents"]
+    assert agents.ordering.volatile == ("TimeGenerated", "UpdatedAt")
+    agents = load_mappings(write(tmp_path, over + '[walk]\nvolatile = ["Domain"]\n'))["agents"]
+    assert agents.ordering.volatile == ("Domain",)
+
+
 def test_redaction_can_be_switched_off(tmp_path: Path) -> None:
     """Who needs the token in the log could not have it, or would lose the column's path."""
     over = (

@@ -90,6 +90,12 @@ def test_a_good_file_alone(tmp_path: Path) -> None:
             ["request.records: takes a path of member names"],
         ),
         (('"things"', '"things"\nparams = { a = 1.5 }'), ["request.params", "got `float`"]),
+        (("sort_by", 'until = "at__lt&x"\nsort_by'), ["walk.until: 'at__lt&x': takes letters"]),
+        (("sort_by", 'lookback = "1 day"\nsort_by'), ["walk.lookback: '1 day' is no duration"]),
+        (
+            ("sort_by", 'volatile = ["name"]\nsort_by'),
+            ["walk.volatile: unknown column 'name'", "did you mean 'Name'?"],
+        ),
         (("Things_CL", "Things"), ["table: a name of letters, digits and _ that ends in _CL"]),
         (('table = "Things_CL"', "table = 7"), ["table: missing; name the table"]),
         (('table = "Things_CL"', ""), ["table: missing; name the table"]),

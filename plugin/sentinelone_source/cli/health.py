@@ -11,6 +11,7 @@ import click
 from sentinelone_source.cli.options import config_option
 from sentinelone_source.config import Settings, load_settings
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError
+from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.telemetry.healthcheck import HealthReport, ask_process, check_state
 from sentinelone_source.times import parse_duration
 
@@ -59,4 +60,6 @@ def _default_age(settings: Settings) -> float:
 def _is_polled(settings: Settings) -> Callable[[str, str], bool]:
     """A test whether this configuration polls a feed of the state."""
     consoles = {console.name for console in settings.consoles}
-    return lambda console, mapping: console in consoles and settings.feed(mapping).enabled
+    mappings = load_mappings(settings.mappings_path)
+    polled = {name for name, one in mappings.items() if settings.is_enabled(name, one.enabled)}
+    return lambda console, mapping: console in consoles and mapping in polled

@@ -36,8 +36,8 @@ def read_feed(feeds: dict[str, Any], name: str, where: str) -> FeedSettings:
     """
     defaults = {key: value for key, value in feeds.items() if not isinstance(value, dict)}
     convert(defaults, FeedTable, f"{where}: feeds")
-    own = feeds.get(name, {})
-    place = f"{where}: feeds.{name}" if name in feeds else f"{where}: feeds"
+    own = own_settings(feeds, name)
+    place = f"{where}: feeds.{name}" if own else f"{where}: feeds"
     feed = convert(defaults | own, FeedTable, place)
     durations = {
         key: read_duration(getattr(feed, key), f"{place}.{key}")
@@ -45,6 +45,12 @@ def read_feed(feeds: dict[str, Any], name: str, where: str) -> FeedSettings:
     }
     back, at = _start(feed.start, f"{place}.start")
     return FeedSettings(enabled=feed.enabled, start_back=back, start_at=at, **durations)
+
+
+def own_settings(feeds: dict[str, Any], name: str) -> dict[str, Any]:
+    """`[feeds.NAME]` of one feed."""
+    own = feeds.get(name)
+    return own if isinstance(own, dict) else {}
 
 
 def read_duration(text: str, where: str) -> float:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sentinelone_source.config.consoles import read_consoles
-from sentinelone_source.config.feeds import FeedSettings, read_duration, read_feed
+from sentinelone_source.config.feeds import FeedSettings, own_settings, read_duration, read_feed
 from sentinelone_source.config.file import AzureTable, ConsoleTable, File, HandoverTable
 from sentinelone_source.config.handover import check_destination, read_handover
 from sentinelone_source.config.listen import Address, read_address
@@ -50,6 +50,16 @@ class Settings(msgspec.Struct, frozen=True):
     def feed(self, name: str) -> FeedSettings:
         """The settings of one feed: its own table over `[feeds]`."""
         return read_feed(self.feeds, name, self.source)
+
+    def is_enabled(self, name: str, by_default: bool) -> bool:
+        """Whether a feed is polled.
+
+        Args:
+            name: of its mapping.
+            by_default: False where the mapping is off until the feed's own table turns it on.
+        """
+        own = own_settings(self.feeds, name)
+        return self.feed(name).enabled and (by_default or "enabled" in own)
 
 
 class _Values(NamedTuple):

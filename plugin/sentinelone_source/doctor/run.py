@@ -42,7 +42,7 @@ def run_checks(config: Path | None, *, send_test: bool) -> Iterator[Check]:
     except ConfigError as error:
         yield failed("mappings", error, _FIRST)
         return
-    enabled = [one for one in mappings if settings.feed(one.name).enabled]
+    enabled = [one for one in mappings if settings.is_enabled(one.name, one.enabled)]
     yield ok("mappings", f"{len(mappings)} tables, {len(enabled)} of them polled")
     if not settings.consoles:
         yield skipped("consoles", "none is configured", "add [[consoles]], or set SENTINELONE_URL")

@@ -52,9 +52,12 @@ class Ordering:
         version: what changes with the record; None where records never change.
         position: the value of the ordering field, ISO 8601 text.
         filter: query parameter for the first position wanted, inclusive.
+        until: query parameter for the end of the positions wanted, exclusive; None without one.
         sort_by: query parameter value of the ordering field.
         inventory: the first sweep takes everything there is.
         rescan: recent records are read again for changed versions.
+        lookback: default of the feed's look-back, in seconds.
+        volatile: columns whose change alone is not worth a row.
     """
 
     id: Path
@@ -62,8 +65,11 @@ class Ordering:
     position: Path
     filter: str
     sort_by: str
+    until: str | None = None
     inventory: bool = False
     rescan: bool = False
+    lookback: float = 86_400.0
+    volatile: tuple[str, ...] = ()
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -73,7 +79,11 @@ class Ordering:
 
 @dataclass(frozen=True)
 class Mapping:
-    """One table, from endpoint to columns. `name` is the file's: `threats` of `threats.toml`."""
+    """One table, from endpoint to columns. `name` is the file's: `threats` of `threats.toml`.
+
+    Attributes:
+        enabled: polled unless the configuration says otherwise; if False, only if it says so.
+    """
 
     name: str
     table: str
@@ -82,6 +92,7 @@ class Mapping:
     ordering: Ordering
     columns: tuple[Column, ...]
     drops: tuple[Drop, ...] = ()
+    enabled: bool = True
 
     @property
     def secret_paths(self) -> tuple[Path, ...]:

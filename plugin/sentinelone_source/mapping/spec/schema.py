@@ -13,7 +13,8 @@ from sentinelone_source.mapping.rows.types import TYPES, ColumnType
 from sentinelone_source.mapping.spec.columns import build_columns
 from sentinelone_source.mapping.spec.conditions import DropTable, build_drop
 from sentinelone_source.mapping.spec.model import Document, Mapping, Ordering, RequestSpec
-from sentinelone_source.toml import convert
+from sentinelone_source.times import parse_duration
+from sentinelone_source.toml import convert, unknown
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
@@ -38,8 +39,11 @@ class _Ordering(msgspec.Struct):
     filter: str
     sort_by: str
     version: str | None = None
+    until: str | None = None
     inventory: bool = False
     rescan: bool = False
+    lookback: str = "24h"
+    volatile: list[str] = []
 
 
 class _Document(msgspec.Struct):
@@ -49,6 +53,7 @@ class _Document(msgspec.Struct):
     columns: dict[str, Any]
     stream: str | None = None
     drop: list[DropTable] = []
+    enabled: bool = True
     replace: bool = False
 
 
@@ -78,11 +83,12 @@ def build(
         table=checked.table,
         stream=stream,
         request=_request(checked.request, where),
-        ordering=_ordering(checked.walk, where),
+        ordering=_ordering(checked, where),
         columns=build_columns(checked.columns, types, where),
         drops=tuple(
             build_drop(drop, f"{where}: drop {n}") for n, drop in enumerate(checked.drop, 1)
         ),
+        enabled=checked.enabled,
     )
 
 
@@ -113,7 +119,8 @@ def _query_value(value: str | int | bool | list[str | int]) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _ordering(walk: _Ordering, where: str) -> Ordering:
+def _ordering(document: _Document, where: str) -> Ordering:
+    walk = document.walk
     paths = {
         key: read_path(getattr(walk, key), f"{where}: walk.{key}")
         for key in ("id", "version", "position")
@@ -122,14 +129,26 @@ def _ordering(walk: _Ordering, where: str) -> Ordering:
     for key, path in paths.items():
         if path.many:
             raise ConfigError(f"{where}: walk.{key}: {path.text!r} can match more than once")
-    for key in ("filter", "sort_by"):
-        _check_query_name(getattr(walk, key), f"{where}: walk.{key}")
+    for key in ("filter", "until", "sort_by"):
+        if (name := getattr(walk, key)) is not None:
+            _check_query_name(name, f"{where}: walk.{key}")
+    for name in walk.volatile:
+        if name not in document.columns:
+            known = unknown("column", name, document.columns)
+            raise ConfigError(f"{where}: walk.volatile: {known}")
+    try:
+        lookback = parse_duration(walk.lookback)
+    except ValueError as error:
+        raise ConfigError(f"{where}: walk.lookback: {error}") from None
     return Ordering(
         id=paths["id"],
         version=paths.get("version"),
         position=paths["position"],
         filter=walk.filter,
+        until=walk.until,
         sort_by=walk.sort_by,
         inventory=walk.inventory,
         rescan=walk.rescan,
+        lookback=lookback,
+        volatile=tuple(name for name in walk.volatile if document.columns[name] is not False),
     )
