@@ -73,7 +73,7 @@ class Service:
             to=self.settings.handover.to,
             feeds=[f"{feed.console.name}/{feed.name}" for feed in self.feeds],
         )
-        feeds = asyncio.gather(*map(self._run_feed, self.feeds))
+        feeds = asyncio.create_task(self.read())
         settling = asyncio.create_task(self.context.settlement.run())
         stopped = asyncio.create_task(stop.wait())
         background = [asyncio.create_task(run()) for run in self.background]
@@ -87,6 +87,10 @@ class Service:
             await _end(feeds, settling, stopped, *background)
         await self._finish()
         return exit_status(outcomes)
+
+    async def read(self) -> Sequence[Outcome]:
+        """Sweep every feed; gives how that went."""
+        return await asyncio.gather(*map(self._run_feed, self.feeds))
 
     async def _finish(self) -> None:
         """Stop in good order: what was written to its end is settled."""
