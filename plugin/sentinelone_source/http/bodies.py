@@ -2,12 +2,16 @@
 
 `Content-Encoding` is often missing or untrue behind proxies, so the body itself decides: JSON never
 begins like a compressed stream. Only raw deflate has no sign of its own.
+
+Where `isal` is installed, it unpacks what `zlib` would, for less CPU.
 """
 
 from __future__ import annotations
 
 import codecs
+import contextlib
 import zlib
+from typing import Any
 
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 _GZIP, _RAW = 16 + zlib.MAX_WBITS, -zlib.MAX_WBITS
@@ -18,23 +22,39 @@ _BROKEN = "the compressed body is broken, or ends early"
 _COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"})
 
 
+def _fastest() -> Any:
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return zlib
+    return isal_zlib
+
+
+FASTEST = _fastest()
+"""The module that unpacks: `isal.isal_zlib`, or `zlib`, whose functions it has."""
+
+
 class BrokenBody(Exception):
     """A compressed stream that is broken, ends early, or is of a kind that was not asked for."""
 
 
-def decoded(body: bytes, encoding: str) -> bytes:
+def decoded(body: bytes, encoding: str, unpacker: Any = FASTEST) -> bytes:
     """The JSON text of a body, without compression and byte order mark.
 
     Args:
         body: as it came.
         encoding: its `Content-Encoding`; empty if it has none.
+        unpacker: a module with the functions of `zlib`.
 
     Raises:
         BrokenBody: it cannot be decompressed.
     """
     claims = {claim.strip().lower() for claim in encoding.split(",")}
     for _ in range(_MOST_LAYERS):
-        unpacked = _unpacked(body, may_be_raw="deflate" in claims)
+        try:
+            unpacked = _unpacked(body, unpacker, may_be_raw="deflate" in claims)
+        except (zlib.error, unpacker.error):
+            raise BrokenBody(_BROKEN) from None
         if unpacked is None:
             break
         body = unpacked
@@ -44,37 +64,32 @@ def decoded(body: bytes, encoding: str) -> bytes:
     return body
 
 
-def _unpacked(body: bytes, *, may_be_raw: bool) -> bytes | None:
+def _unpacked(body: bytes, unpacker: Any, *, may_be_raw: bool) -> bytes | None:
     """The body without its outermost compression; None if it has none."""
     if body.startswith(_GZIP_MAGIC):
-        return _gunzipped(body)
+        return _gunzipped(body, unpacker)
     if len(body) > 1 and body[0] & 15 == zlib.DEFLATED and int.from_bytes(body[:2]) % 31 == 0:
         try:
-            return zlib.decompress(body)
-        except zlib.error:
+            return bytes(unpacker.decompress(body))
+        except (zlib.error, unpacker.error):
             if not may_be_raw:
-                raise BrokenBody(_BROKEN) from None
+                raise
     if may_be_raw:
-        try:
-            return zlib.decompress(body, _RAW)
-        except zlib.error:
-            return None
+        with contextlib.suppress(zlib.error, unpacker.error):
+            return bytes(unpacker.decompress(body, _RAW))
     return None
 
 
-def _gunzipped(body: bytes) -> bytes:
-    try:
-        if body.find(_GZIP_MAGIC, 1) < 0:
-            # a stream ends with the size of what it holds: the result is not built up in parts
-            size = int.from_bytes(body[-4:], "little")
-            return zlib.decompress(body, _GZIP, min(max(size, 1), _LARGEST_GUESS))
-        parts, is_whole = [], True
-        while is_whole and body.startswith(_GZIP_MAGIC):
-            stream = zlib.decompressobj(_GZIP)
-            parts.append(stream.decompress(body))
-            is_whole, body = stream.eof, stream.unused_data
-    except zlib.error:
-        is_whole = False
-    if not is_whole:
-        raise BrokenBody(_BROKEN)
+def _gunzipped(body: bytes, unpacker: Any) -> bytes:
+    if body.find(_GZIP_MAGIC, 1) < 0:
+        # a stream ends with the size of what it holds: the result is not built up in parts
+        size = int.from_bytes(body[-4:], "little")
+        return bytes(unpacker.decompress(body, _GZIP, min(max(size, 1), _LARGEST_GUESS)))
+    parts = []
+    while body.startswith(_GZIP_MAGIC):
+        stream = unpacker.decompressobj(_GZIP)
+        parts.append(stream.decompress(body))
+        if not stream.eof:
+            raise BrokenBody(_BROKEN)
+        body = stream.unused_data
     return b"".join(parts)
