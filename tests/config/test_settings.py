@@ -191,6 +191,21 @@ def test_address(tmp_path: Path, url: str, normal: str) -> None:
         ("[handover]\nto='http://[/'", "handover.to: 'http://[/' is neither"),
         ("[handover]\nsettle='soon'", "handover.settle: 'soon' is no duration"),
         ("[handover]\nsettle='-1s'", "handover.settle: '-1s' is no duration"),
+        (
+            "[handover]\ntag='{maping}'",
+            "handover.tag: unknown place 'maping' (did you mean 'mapping'",
+        ),
+        ("[handover]\ntag='s1-{mapping}'", "handover.tag: 's1-{mapping}': takes letters, digits"),
+        ("[handover]\ntag='s1..{mapping}'", "takes letters, digits"),
+        ("[handover]\ntag='{mapping'", "takes letters, digits"),
+        (
+            (
+                f"{CONSOLE}{CONSOLE.replace('acme', 'a.b')}{CONSOLE.replace('acme', 'a-b')}"
+                "[handover]\ntag='{console}'"
+            ),
+            "handover.tag: consoles 'a.b' and 'a-b' would both be 'a_b' in the tag; rename one",
+        ),
+        ("[requests]\nconcurrency=0", "requests.concurrency: expected `int` >= 1"),
         ("[feeds]\ninterval='1 h'", "feeds.interval: '1 h' is no duration"),
         ("[feeds]\nintervall='1h'", "feeds: intervall: unknown key 'intervall'"),
         ("[feeds]\nenabled='yes'", "feeds: enabled: expected `bool`"),

@@ -90,6 +90,7 @@ def test_commands_and_options(words: str, command: click.Command) -> None:
     [
         ("`[state]`", config.StateTable),
         ("`[[consoles]]`", config.ConsoleTable),
+        ("`[requests]`", config.RequestsTable),
         ("`[feeds]` and `[feeds.NAME]`", config.FeedTable),
         ("`[handover]`", config.HandoverTable),
         ("`[mappings]`", config.MappingsTable),
@@ -114,7 +115,8 @@ def test_configuration_keys(title: str, struct: type[msgspec.Struct]) -> None:
 
 
 def _toml(text: str) -> str:
-    return text if text.startswith(('"', "[")) or text in ("true", "false") else f'"{text}"'
+    literal = text.startswith(('"', "[")) or text.isdecimal() or text in ("true", "false")
+    return text if literal else f'"{text}"'
 
 
 def test_environment_variables() -> None:

@@ -55,9 +55,11 @@ def sink_to(
     return HttpSink(client, patience=patience, timings=timings)
 
 
-async def hand_over(sink: HttpSink, mapping: str, *batches: list[bytes]) -> Receipt:
+async def hand_over(
+    sink: HttpSink, mapping: str, *batches: list[bytes], console: str = "acme"
+) -> Receipt:
     """Take the batches of a page, and send them."""
-    sending = await sink.write(mapping, batches)
+    sending = await sink.write(console, mapping, batches)
     return await sending
 
 
@@ -87,10 +89,19 @@ def test_what_a_batch_looks_like(shipper: InHttp) -> None:
     assert [post.rows for post in shipper.posts] == [5, 2]
 
 
-def test_names_that_no_tag_can_have(shipper: InHttp) -> None:
-    """Rows of a mapping of one's own get a tag that no route of the shipper matches."""
-    bounded(hand_over(sink_to(shipper), "my threats.v2", lines(0, 1)))
-    assert shipper.posts[0].tag.startswith("sentinelone.my_threats_v2.")
+@pytest.mark.parametrize(
+    ("tag", "console", "begins"),
+    [
+        ("sentinelone.{mapping}", "acme", "sentinelone.my_threats_v2."),
+        ("s1.{console}.{mapping}", "acme", "s1.acme.my_threats_v2."),
+        ("s1.{console}", "Acme-EU.2", "s1.Acme_EU_2."),
+    ],
+)
+def test_tags(shipper: InHttp, tag: str, console: str, begins: str) -> None:
+    """A tag has the names of console and mapping, each as one word that shippers do not change."""
+    sink = sink_to(shipper, tag=tag)
+    bounded(hand_over(sink, "my threats.v2", lines(0, 1), console=console))
+    assert re.fullmatch(re.escape(begins) + "[0-9a-f]{32}", shipper.posts[0].tag)
 
 
 def test_every_attempt_has_a_tag_of_its_own(shipper: InHttp) -> None:
@@ -188,7 +199,7 @@ def test_one_table_is_refused_beside_others(shipper: InHttp) -> None:
         with capture_logs() as logs:
             while len([post for post in shipper.posts if post.status == 400]) < 20:
                 await hand_over(sink, "agents", lines(0, 1))
-        assert sink.backpressure.refused == {"threats"}
+        assert sink.backpressure.refused == {"sentinelone.threats": "threats"}
         [said] = [log for log in logs if log["event"] == "table_refused"]
         assert (said["feed"], said["table"]) == ("threats", "T_CL")
         shipper.script = []
@@ -201,20 +212,30 @@ def test_one_table_is_refused_beside_others(shipper: InHttp) -> None:
     assert sorted(numbers(shipper, "threats")) == [0, 1, 2, 3]
 
 
-def test_another_console_shows_that_the_table_is_taken(shipper: InHttp) -> None:
-    """The only row of a page is a dead letter once another console's row of its table passes."""
+@pytest.mark.parametrize(
+    ("tag", "is_witness"),
+    [("sentinelone.{mapping}", True), ("sentinelone.{console}.{mapping}", False)],
+)
+def test_another_console_shows_that_the_table_is_taken(
+    shipper: InHttp, tag: str, is_witness: bool
+) -> None:
+    """The only row of a page is a dead letter once another console's row of its table passes.
+
+    Consoles with tags of their own go to places of their own: there the row waits.
+    """
     shipper.refuses = b"refused"
 
     async def work() -> Receipt:
-        sink = sink_to(shipper)
+        sink = sink_to(shipper, tag=tag, postpone=60 if is_witness else 0.2)
         sending = asyncio.ensure_future(hand_over(sink, "threats", [REFUSED]))
         while not sink.backpressure.refused:
             await asyncio.sleep(0)
-        await hand_over(sink, "threats", lines(0, 1))
+        await hand_over(sink, "threats", lines(0, 1), console="globex")
         return await sending
 
-    [(line, _)], postponed = bounded(work())
-    assert (line, postponed) == (REFUSED, [])
+    refused, postponed = bounded(work())
+    assert [line for line, _ in refused] == [REFUSED] * is_witness
+    assert postponed == [0] * (not is_witness)
     assert numbers(shipper) == [0]
 
 

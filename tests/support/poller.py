@@ -186,7 +186,9 @@ class Poller:
 
     # The sink.
 
-    async def write(self, _mapping: str, batches: Iterable[list[bytes]]) -> Awaitable[Receipt]:
+    async def write(
+        self, _console: str, _mapping: str, batches: Iterable[list[bytes]]
+    ) -> Awaitable[Receipt]:
         """Take lines, and tell which versions they are of."""
         await self.gate("make")
         lines = b"".join(piece for pieces in batches for piece in pieces).splitlines()

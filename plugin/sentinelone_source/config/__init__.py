@@ -12,10 +12,11 @@ from sentinelone_source.config.file import (
     FeedTable,
     HandoverTable,
     MappingsTable,
+    RequestsTable,
     StateTable,
     TelemetryTable,
 )
-from sentinelone_source.config.handover import check_destination
+from sentinelone_source.config.handover import check_destination, render_tag
 from sentinelone_source.config.listen import Address
 from sentinelone_source.config.settings import (
     Settings,
@@ -34,6 +35,7 @@ __all__ = [
     "FeedTable",
     "HandoverTable",
     "MappingsTable",
+    "RequestsTable",
     "Settings",
     "StateTable",
     "TelemetryTable",
@@ -42,4 +44,5 @@ __all__ = [
     "find_config",
     "is_loopback",
     "load_settings",
+    "render_tag",
 ]

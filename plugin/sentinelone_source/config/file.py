@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -27,6 +27,12 @@ class ConsoleTable(msgspec.Struct, frozen=True):
     ca_file: str = ""
 
 
+class RequestsTable(msgspec.Struct, frozen=True):
+    """`[requests]`."""
+
+    concurrency: Annotated[int, msgspec.Meta(ge=1)] = 32
+
+
 class FeedTable(msgspec.Struct, frozen=True):
     """`[feeds]`, or one `[feeds.NAME]` over it; durations as text."""
 
@@ -43,6 +49,7 @@ class HandoverTable(msgspec.Struct, frozen=True):
 
     to: str = "stdout"
     settle: str = "30s"
+    tag: str = "sentinelone.{mapping}"
     token_file: str = ""
     username: str = ""
     password_file: str = ""
@@ -90,6 +97,7 @@ class File(msgspec.Struct, frozen=True):
 
     state: StateTable = StateTable()
     consoles: tuple[ConsoleTable, ...] = ()
+    requests: RequestsTable = RequestsTable()
     feeds: dict[str, Any] = {}
     handover: HandoverTable = HandoverTable()
     mappings: MappingsTable = MappingsTable()

@@ -12,7 +12,7 @@ import msgspec
 from sentinelone_source.config.consoles import read_consoles
 from sentinelone_source.config.feeds import FeedSettings, own_settings, read_duration, read_feed
 from sentinelone_source.config.file import AzureTable, ConsoleTable, File, HandoverTable
-from sentinelone_source.config.handover import check_destination, read_handover
+from sentinelone_source.config.handover import check_destination, check_tag, read_handover
 from sentinelone_source.config.listen import Address, read_address
 from sentinelone_source.config.urls import refuse_placeholder
 from sentinelone_source.errors import ConfigError
@@ -27,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True):
     source: str
     state_path: Path
     consoles: tuple[ConsoleTable, ...]
+    concurrency: int
     handover: HandoverTable
     settle: float
     mappings_path: Path | None
@@ -109,10 +110,13 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
     check_destination(to, to_where)
     listen = value_of("telemetry.listen", "SENTINELONE_SOURCE_LISTEN", file.telemetry.listen)
     handover = msgspec.structs.replace(file.handover, to=to)
+    consoles = read_consoles(file.consoles, environ, where, here)
+    check_tag(handover.tag, [console.name for console in consoles], f"{where}: handover.tag")
     settings = Settings(
         source=where,
         state_path=Path(state),
-        consoles=read_consoles(file.consoles, environ, where, here),
+        consoles=consoles,
+        concurrency=file.requests.concurrency,
         handover=read_handover(handover, where, here),
         settle=read_duration(handover.settle, f"{where}: handover.settle"),
         mappings_path=here / file.mappings.path if file.mappings.path else None,

@@ -159,7 +159,9 @@ class Feed:
     async def _hand_over(self, sweep: Sweep, page: Page, slot: MemorySlot) -> None:
         """Make the page's new rows, bring them to the shipper, and settle what became of them."""
         run = PageRun(page, sweep, partial(self._state.known, self._number))
-        sending = await self._context.sink.write(self.name, run.batches(self._mapper))
+        sending = await self._context.sink.write(
+            self.console.name, self.name, run.batches(self._mapper)
+        )
         slot.release()
         refused, postponed = await sending
         run.postpone(postponed)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import re
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sentinelone_source.config import HandoverTable
+from sentinelone_source.config import HandoverTable, render_tag
 from sentinelone_source.errors import ConfigError, Declined, Unavailable
 from sentinelone_source.http.client import HttpClient
 from sentinelone_source.http.retry import retry_after
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 _SHOWN = 200
 _NOT_ABOUT_ROWS = frozenset({401, 403, 404, 405, 407, 408, 429})
 """Of 4xx: about who asks, where and when. All others may be about what is in the body."""
-_NO_TAG = re.compile(r"[^A-Za-z0-9_]")
 _HINTS = {
     "Connection refused": ": nobody listens there",
     "TLS": "; see ca_file of [handover]",
@@ -46,6 +44,7 @@ class ShipperClient:
         self, settings: HandoverTable, longest: float | None, timings: Timings = DEFAULTS
     ) -> None:
         self.url = settings.to.rstrip("/")
+        self._tag = settings.tag
         self._user = settings.username
         secret = settings.token_file or settings.password_file
         what = "token file" if settings.token_file else "password file"
@@ -64,36 +63,43 @@ class ShipperClient:
         self._sending = 0
         self._closing: asyncio.TimerHandle | None = None
 
-    async def send(self, mapping: str, body: bytes) -> None:
+    def tag(self, console: str, mapping: str) -> str:
+        """Under which rows are handed over, but for the part that names the batch."""
+        return render_tag(self._tag, console, mapping)
+
+    async def send(self, tag: str, body: bytes) -> None:
         """`post` beside the event loop; afterwards connections do not stay open for long."""
         if self._closing:
             self._closing.cancel()
         self._sending += 1
         try:
-            await in_thread(self.post, mapping, body)
+            await in_thread(self.post, tag, body)
         finally:
             self._sending -= 1
             if not self._sending:
                 loop = asyncio.get_running_loop()
                 self._closing = loop.call_later(self._idle, self._http.close)
 
-    def post(self, mapping: str, body: bytes) -> None:
+    def post(self, tag: str, body: bytes) -> None:
         """Hand a batch over, under a tag that no other attempt ever had.
 
         Fluent Bit makes one chunk of what comes under one tag, and of each chunk one request.
 
         Args:
-            mapping: whose rows they are.
+            tag: of the rows.
             body: NDJSON, gzipped.
 
         Raises:
             Declined: 4xx that may be about the rows.
             Unavailable: no answer, or one that is not about the rows.
         """
-        tag = f"sentinelone.{_NO_TAG.sub('_', mapping)}.{uuid.uuid4().hex}"
         try:
             with self._http.answer(
-                self.url, "POST", f"{self.url}/{tag}", data=body, headers=self._authorization()
+                self.url,
+                "POST",
+                f"{self.url}/{tag}.{uuid.uuid4().hex}",
+                data=body,
+                headers=self._authorization(),
             ) as answer:
                 self._judge(answer)
         except ConfigError as error:  # the secret was there when we started

@@ -78,7 +78,9 @@ class HttpSink:
             return f"nobody listens at {self._client.url}"
         return ""
 
-    async def write(self, mapping: str, batches: Iterable[list[bytes]]) -> Awaitable[Receipt]:
+    async def write(
+        self, console: str, mapping: str, batches: Iterable[list[bytes]]
+    ) -> Awaitable[Receipt]:
         """Compress batches, each at most one request; what is returned sends them, in order.
 
         Compressed rows are small, so that many feeds can wait for a shipper that is away.
@@ -88,7 +90,7 @@ class HttpSink:
         for pieces in batches:
             queue.append(await in_thread(CompressedBatch.compress, pieces, first))
             first += sum(piece.count(b"\n") for piece in pieces)
-        return self._send(self._table(mapping), queue)
+        return self._send(self._table(console, mapping), queue)
 
     async def _send(self, table: TableState, queue: deque[CompressedBatch]) -> Receipt:
         with self.backpressure.of(table.mapping):
@@ -180,11 +182,15 @@ class HttpSink:
             after.extendleft(rest)
 
     async def _post(self, table: TableState, batch: CompressedBatch) -> None:
-        await self._client.send(table.mapping, batch.body)
+        await self._client.send(table.tag, batch.body)
         table.took()
 
-    def _table(self, mapping: str) -> TableState:
-        return self._tables.setdefault(mapping, TableState(mapping, self.backpressure.refused))
+    def _table(self, console: str, mapping: str) -> TableState:
+        """Rows with one tag go one way: what is taken of others says nothing about them."""
+        tag = self._client.tag(console, mapping)
+        if tag not in self._tables:
+            self._tables[tag] = TableState(tag, mapping, self.backpressure.refused)
+        return self._tables[tag]
 
     def _gone(self, error: Exception) -> ReaderGone:
         return ReaderGone(f"{error}; nothing was taken for {self._patience:.0f} seconds")

@@ -41,11 +41,14 @@ class Sink(Protocol):
     def unreachable(self) -> str:
         """Why no row can be handed over now; empty if that is not known. Any thread may ask."""
 
-    async def write(self, mapping: str, batches: Iterable[list[bytes]]) -> Awaitable[Receipt]:
+    async def write(
+        self, console: str, mapping: str, batches: Iterable[list[bytes]]
+    ) -> Awaitable[Receipt]:
         """Take the lines of a page; when it returns, the page itself may be forgotten.
 
         Args:
-            mapping: whose rows they are.
+            console: whose rows they are.
+            mapping: that made them.
             batches: each of whole lines in pieces, at most one request.
 
         Returns:

@@ -30,7 +30,9 @@ class StdoutSink:
         self._turn = asyncio.Lock()
         self.backpressure = Backpressure()
 
-    async def write(self, mapping: str, batches: Iterable[list[bytes]]) -> Awaitable[Receipt]:
+    async def write(
+        self, _console: str, mapping: str, batches: Iterable[list[bytes]]
+    ) -> Awaitable[Receipt]:
         """Write lines at once, so that a page's are not in memory together."""
         for pieces in batches:
             with self.backpressure.of(mapping):

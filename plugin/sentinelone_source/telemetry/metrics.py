@@ -112,7 +112,7 @@ def _last_success(source: Source) -> Samples:
 
 def _refused(source: Source) -> Samples:
     tables = {feed.name: feed.table for feed in source.feeds}
-    refused = source.sink.backpressure.refused
+    refused = set(source.sink.backpressure.refused.copy().values())
     return [((name, table), float(name in refused)) for name, table in tables.items()]
 
 
