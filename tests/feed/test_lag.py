@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentinelone_source.feed.state.state import Progress
+from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.feed.sweep import Plan, seconds_behind
 from sentinelone_source.times import SECOND
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sentinelone_source.errors import StateError, StateLocked
-from sentinelone_source.feed.state.state import Progress, State, UnsettledPage
+from sentinelone_source.feed.state.progress import Progress, UnsettledPage
+from sentinelone_source.feed.state.state import State
 from sentinelone_source.feed.sweep import Plan, Sweep
 from support.states import KEYS, POSITIONS, filled
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.state.state import Progress, State
+from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.feed.state.schema import key_hash
+from sentinelone_source.feed.state.state import State
 from sentinelone_source.times import SECOND
 from support.states import filled
 
@@ -25,7 +27,8 @@ FILL = """
 import sys
 from pathlib import Path
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.state.state import Progress, State, UnsettledPage
+from sentinelone_source.feed.state.progress import Progress, UnsettledPage
+from sentinelone_source.feed.state.state import State
 try:
     state = State(Path(sys.argv[1]))
     feed = state.feed("acme", "threats")
@@ -39,6 +42,7 @@ except StateError as error:
     sys.exit(7)
 """
 NOBODY = 65534
+RECHECKED = Progress(watermark=9, rechecked=((600 * SECOND, 7), (86_400 * SECOND, 3)))
 
 
 def run(
@@ -106,7 +110,7 @@ def test_newer_version(tmp_path: Path, read_only: bool) -> None:
     with sqlite3.connect(filled(tmp_path) / "state.sqlite") as db:
         db.execute("PRAGMA user_version = 9")
     db.close()
-    with pytest.raises(StateError, match="has version 9, this program knows version 2"):
+    with pytest.raises(StateError, match="has version 9, this program knows version 3"):
         State(tmp_path, read_only=read_only)
 
 
@@ -128,17 +132,33 @@ PRAGMA journal_mode = WAL;
 """A state as version 0.5 made it."""
 
 
-def test_an_older_state_is_migrated(tmp_path: Path) -> None:
-    """What version 1 remembers is remembered, and how far it may have forgotten is known."""
+VERSION_2 = f"""
+{VERSION_1}
+ALTER TABLE feeds ADD COLUMN forgotten INTEGER;
+DROP TABLE keys;
+CREATE TABLE keys (feed INTEGER NOT NULL REFERENCES feeds (id) ON DELETE CASCADE,
+    position INTEGER NOT NULL, hash INTEGER NOT NULL, PRIMARY KEY (feed, position, hash)
+) WITHOUT ROWID;
+CREATE TABLE dead (feed INTEGER NOT NULL REFERENCES feeds (id) ON DELETE CASCADE,
+    key TEXT NOT NULL, seen_at INTEGER NOT NULL, PRIMARY KEY (feed, key)) WITHOUT ROWID;
+INSERT INTO keys VALUES (1, 1799999000000000, {key_hash("a@1")});
+INSERT INTO keys VALUES (1, 1800000800000000, {key_hash("b@😀")});
+UPDATE feeds SET forgotten = 1799999000000000 WHERE id = 1;
+UPDATE feeds SET forgotten = 1799999700000000 WHERE id = 2;
+PRAGMA user_version = 2;
+"""
+"""The same, as version 0.9 made it."""
+
+
+@pytest.mark.parametrize("script", [VERSION_1, VERSION_2], ids=["version 1", "version 2"])
+def test_an_older_state_is_migrated(tmp_path: Path, script: str) -> None:
+    """What an older version remembers is remembered, and how far it may have forgotten is known."""
     with sqlite3.connect(tmp_path / "state.sqlite") as db:
-        db.executescript(VERSION_1)
+        db.executescript(script)
     db.close()
     looking = State(tmp_path, read_only=True)
-    assert [(one.mapping, one.keys) for one in looking.show()] == [
-        ("agents", 0),
-        ("groups", 0),
-        ("threats", 2),
-    ]
+    known = {"agents": 0, "groups": 0, "threats": 2}
+    assert {one.mapping: one.keys for one in looking.show()} == known
     looking.close()
     for _ in range(2):
         state = State(tmp_path)
@@ -149,6 +169,9 @@ def test_an_older_state_is_migrated(tmp_path: Path) -> None:
         )
         assert state.progress(2).forgotten == 1800000900000000 - 1200 * SECOND
         assert state.progress(3) == Progress()
+        state.settle_at_once(3, [], [], RECHECKED, None)
+        assert state.progress(3) == RECHECKED
+        state.settle_at_once(3, [], [], Progress(), None)
         state.close()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sentinelone_source.feed.state.state import Progress
+from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.feed.sweep import Plan, Sweep
 
 NOW = 1_000_000

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from sentinelone_source.console.responses import Response
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.settlement import FeedContext, RowKeys, Settlement
-from sentinelone_source.feed.state.state import Progress, State
+from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Receipt
 from sentinelone_source.mapping.mapper import Mapper

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sentinelone_source.feed.state.state import Progress, State, UnsettledPage
+from sentinelone_source.feed.state.progress import Progress, UnsettledPage
+from sentinelone_source.feed.state.state import State
 
 if TYPE_CHECKING:
     from pathlib import Path

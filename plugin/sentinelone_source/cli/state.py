@@ -11,7 +11,8 @@ import msgspec
 from sentinelone_source.cli.options import config_option, table_option
 from sentinelone_source.config import load_settings
 from sentinelone_source.errors import ConfigError, StateError
-from sentinelone_source.feed.state.state import FeedState, State
+from sentinelone_source.feed.state.progress import FeedState
+from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.times import SECOND, parse_duration, parse_moment, to_iso

@@ -9,7 +9,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
-from sentinelone_source.feed.state.state import Progress, State, UnsettledPage
+from sentinelone_source.feed.state.progress import Progress, UnsettledPage
+from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Sink
 

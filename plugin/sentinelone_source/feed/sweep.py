@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from sentinelone_source.feed.state.state import Progress
+from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.times import SECOND
 
 _LONGEST = 86_400 * SECOND

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sentinelone_source.errors import StateError, StateLocked
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 STATE_FILE = "state.sqlite"
 UNSETTLED_FILE = "unsettled.sqlite"
 BEYOND_POSITIONS = 1 << 62
@@ -43,6 +43,7 @@ CREATE TABLE feeds (
     swept_at INTEGER,
     rescanned_at INTEGER,
     forgotten INTEGER,
+    rechecked TEXT NOT NULL DEFAULT '[]',
     UNIQUE (console, mapping)
 );
 {_KEYS}
@@ -65,6 +66,14 @@ COMMIT;
 """.replace("{keys}", _KEYS)
 """Version 1 had keys as text, and did not say how far they had been forgotten: it kept twice the
 look-back, by default 20 minutes, or more."""
+_FROM_2 = """
+BEGIN IMMEDIATE;
+ALTER TABLE feeds ADD COLUMN rechecked TEXT NOT NULL DEFAULT '[]';
+PRAGMA user_version = 3;
+COMMIT;
+"""
+_MIGRATIONS = (_FROM_1, _FROM_2)
+"""From version 1 on, each to the next one."""
 _UNSETTLED = """
 PRAGMA scratch.journal_mode = MEMORY;
 PRAGMA scratch.synchronous = OFF;
@@ -128,9 +137,10 @@ def _make_ready(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA synchronous = FULL")
     db.execute("BEGIN IMMEDIATE")  # a state that cannot be written is better known now
     db.rollback()
-    if db.execute("PRAGMA user_version").fetchone()[0] == 1:
-        db.create_function("key_hash", 1, key_hash, deterministic=True)
-        db.executescript(_FROM_1)
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    db.create_function("key_hash", 1, key_hash, deterministic=True)
+    for migration in _MIGRATIONS[version - 1 :]:
+        db.executescript(migration)
     scratch = path.with_name(UNSETTLED_FILE)
     scratch.unlink(missing_ok=True)
     db.execute("ATTACH DATABASE ? AS scratch", (str(scratch),))

@@ -7,12 +7,11 @@ they are known to this process, and forgotten with it, as they must be.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import NamedTuple
 
 from sentinelone_source.errors import StateError
+from sentinelone_source.feed.state.progress import FeedState, Progress, UnsettledPage
 from sentinelone_source.feed.state.schema import (
     BEYOND_POSITIONS,
     STATE_FILE,
@@ -30,53 +29,6 @@ WITH wanted (position, hash) AS (VALUES {rows})
 SELECT hash FROM wanted CROSS JOIN keys USING (position, hash) WHERE feed = ? UNION ALL
 SELECT hash FROM wanted CROSS JOIN unsettled USING (position, hash) WHERE feed = ?
 """.replace("{rows}", ", ".join(["(?, ?)"] * _AT_ONCE))
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far a feed has come. Moments are microseconds since 1970, of the clock that is named.
-
-    Attributes:
-        watermark: the position up to which the feed is complete; None before the first page.
-        origin: where the first sweep began; None when it took everything there was.
-        signpost: the console's clock when the last complete sweep began; None before one ended.
-        swept_at: our clock at the same moment.
-        rescanned_at: our clock when the last complete re-scan began.
-        forgotten: keys of earlier positions have been forgotten; None when none has.
-    """
-
-    watermark: int | None = None
-    origin: int | None = None
-    signpost: int | None = None
-    swept_at: int | None = None
-    rescanned_at: int | None = None
-    forgotten: int | None = None
-
-
-@dataclass(frozen=True)
-class FeedState:
-    """One feed's line of `state show`."""
-
-    console: str
-    mapping: str
-    progress: Progress
-    keys: int
-
-
-class UnsettledPage(NamedTuple):
-    """A page that was handed over.
-
-    Attributes:
-        number: as `State.record_unsettled` gave it.
-        feed: the feed's number.
-        progress: how far the feed is complete with this page.
-        prune_before: keys of earlier positions will not be asked for again; None forgets none.
-    """
-
-    number: int
-    feed: int
-    progress: Progress
-    prune_before: int | None
 
 
 class State:
@@ -126,11 +78,11 @@ class State:
         """How far a feed has come, settled pages only."""
         with explained(self._path):
             row = self._db.execute(
-                "SELECT watermark, origin, signpost, swept_at, rescanned_at, forgotten "
+                "SELECT watermark, origin, signpost, swept_at, rescanned_at, forgotten, rechecked "
                 "FROM feeds WHERE id = ?",
                 (feed,),
             ).fetchone()
-        return Progress(*row)
+        return Progress.from_row(row)
 
     def known(self, feed: int, keys: list[str], positions: list[int]) -> set[str]:
         """Those of these rows that were handed over before; "" stands for no row."""
@@ -217,8 +169,8 @@ class State:
     def _advance(self, feed: int, progress: Progress, prune_before: int | None) -> None:
         self._db.execute(
             "UPDATE feeds SET watermark = ?, origin = ?, signpost = ?, swept_at = ?, "
-            "rescanned_at = ?, forgotten = ? WHERE id = ?",
-            (*astuple(progress), feed),
+            "rescanned_at = ?, forgotten = ?, rechecked = ? WHERE id = ?",
+            (*progress.row(), feed),
         )
         if prune_before is not None:
             forget = "DELETE FROM keys WHERE feed = ? AND position < ?"
@@ -270,7 +222,8 @@ class State:
             self._db.executemany("DELETE FROM keys WHERE position >= ? AND feed = ?", numbers)
             self._db.executemany(
                 "UPDATE feeds SET watermark = ?1, origin = ?1, signpost = NULL, swept_at = NULL, "
-                "rescanned_at = NULL, forgotten = min(forgotten, ?1) WHERE id = ?2",
+                "rescanned_at = NULL, rechecked = '[]', forgotten = min(forgotten, ?1) "
+                "WHERE id = ?2",
                 numbers,
             )
         self._newest.clear()
