@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 # `make helm`, `make nfpm`, `make kusto`, `make test-shippers` and `make test-long` use more if it is there.
-.PHONY: run test test-long test-shippers helm nfpm kusto check unit smoke coverage format bench clean
+.PHONY: run test docs test-long test-shippers helm nfpm kusto check unit smoke coverage format bench clean
 SUITE  := -n auto -m "not slow and not shippers"
 
 run: $(VENV)/.ready  ## the poller against the built-in demo console, rows on stdout
@@ -24,7 +24,7 @@ check: $(VENV)/.ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/deptry plugin --optional-dependencies-dev-groups dev
+	$(BIN)/deptry plugin --optional-dependencies-dev-groups dev,docs
 	$(BIN)/deptry plugin tests bench
 
 unit: $(VENV)/.ready  ## the suite against the source tree
@@ -37,6 +37,9 @@ coverage: $(VENV)/.ready  ## lines and branches that the suite runs, in its proc
 	@rm -rf $(VENV)/coverage && mkdir $(VENV)/coverage
 	$(BIN)/coverage run -m pytest $(SUITE)
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
+
+docs: $(VENV)/.docs  ## the site, below .venv/site; a warning or a dead link is an error
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs $(VENV)/site
 
 helm: $(VENV)/.ready  ## Helm, which the tests of deploy/helm use; needs Go
 	GOBIN=$(CURDIR)/$(BIN) go install helm.sh/helm/v3/cmd/helm@v3.22.0
@@ -58,6 +61,10 @@ $(VENV)/.ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or newer is needed; set PYTHON=...")'
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[azure,dev]'
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.ready
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@
 
 $(VENV)/.wheel: $(VENV)/.ready $(shell find plugin mappings fluent-bit vector deploy/azure -type f -not -name '*.pyc')
