@@ -116,21 +116,20 @@ class Poller:
         self._arrived = asyncio.Event()
         self._sweep: asyncio.Task[Any] | None = None
         settlement = _Settlement(self, 0.0 if at_once else 1e9)
-        context = FeedContext(cast("Any", self), settlement, self.state, DeadLetters(folder))
         clock = Clock(lambda: console.time + ahead(), lambda: console.time / SECOND)
-        self.feed = Feed(cast("Any", _Console(self)), MAPPER, plan, context, clock)
+        context = FeedContext(cast("Any", self), settlement, self.state, DeadLetters(folder), clock)
+        self.settlement = settlement
+        self.feed = Feed(cast("Any", _Console(self)), MAPPER, plan, context)
         self.number = self.state.feed("model", "things")
 
     @property
     def progress(self) -> Progress:
-        return self.feed._progress
+        return self.feed.progress
 
     @property
     def sweep(self) -> Sweep:
         """The decisions of the sweep under way."""
-        assert self._sweep is not None
-        frame = cast("Any", self._sweep.get_coro()).cr_frame
-        return cast("Sweep", frame.f_locals["sweep"])
+        return cast("Sweep", self.feed._reading)
 
     def begin(self) -> None:
         """Begin a sweep; returns when its first page has been read."""
@@ -148,9 +147,8 @@ class Poller:
 
     def settle(self) -> Settled:
         """Make the oldest page permanent."""
-        settlement = cast("_Settlement", self.feed._context.settlement)
-        if settlement._pages:
-            self.state.settle([settlement._pages.popleft().page])
+        if pages := self.settlement._pages:
+            self.state.settle([pages.popleft().page])
         return self.unsettled.pop(0)
 
     def close(self) -> None:

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field, fields
 
+from sentinelone_source.feed.reading import Reading
 from sentinelone_source.feed.settlement import RowKeys
-from sentinelone_source.feed.sweep import Sweep
 from sentinelone_source.handover.batches import pack
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
+
+_ENDLESS = 1 << 63
 
 
 @dataclass
@@ -24,7 +26,7 @@ class Counts:
         dropped: taken out by a `[[drop]]`.
         baseline: older than the feed's start, or than what is remembered of it; remembered from now
             on, so that a change of them is seen.
-        unasked: older than what was asked for: the console ignores its filter.
+        unasked: outside of what was asked for: the console ignores its filter.
         postponed: refused by the shipper, for now; they are read again.
         late: of the rows, those that became visible after their position had been passed.
         pages: pages read.
@@ -85,7 +87,7 @@ class PageRun:
 
     Args:
         page: as the mapper opened it.
-        sweep: which it belongs to.
+        reading: which it belongs to.
         known: from keys and their positions, those whose rows were handed over before.
 
     Attributes:
@@ -93,11 +95,11 @@ class PageRun:
     """
 
     def __init__(
-        self, page: Page, sweep: Sweep, known: Callable[[list[str], list[int]], set[str]]
+        self, page: Page, reading: Reading, known: Callable[[list[str], list[int]], set[str]]
     ) -> None:
         self.walked: list[int] = []
         self._page = page
-        self._sweep = sweep
+        self._reading = reading
         self._handed_over = known
         self._baseline: dict[str, int] = {}
         self._postponed = 0
@@ -117,13 +119,16 @@ class PageRun:
         walked = [at for _, at in rows]
         self.walked += walked
         found = self._handed_over(keys, positions)
-        if not walked or min(walked) >= self._sweep.wanted_from:
+        reading = self._reading
+        first, end = reading.wanted_from, reading.until or _ENDLESS
+        if not walked or (first <= min(walked) and max(walked) < end):
             return found
-        older = {key: at for key, at in rows if at < self._sweep.wanted_from and key not in found}
-        unasked = {key for key, at in older.items() if at < self._sweep.asked_from}
-        self._unasked |= unasked
-        self._baseline.update((key, at) for key, at in older.items() if key not in unasked)
-        return found | older.keys()
+        outside = {key: at for key, at in rows if not first <= at < end and key not in found}
+        asked = reading.asked_from
+        baseline = {key: at for key, at in outside.items() if asked <= at < end}
+        self._baseline |= baseline
+        self._unasked |= outside.keys() - baseline.keys()
+        return found | outside.keys()
 
     def postpone(self, lines: list[int]) -> None:
         """Take back rows, by the places of their lines: they are to be read again."""
@@ -132,7 +137,7 @@ class PageRun:
             return
         places = [n for n in range(len(page.keys)) if n not in page.without_line]
         back = {places[line] for line in lines}
-        self._sweep.hold(min(page.positions[n] for n in back))
+        self._reading.hold(min(page.positions[n] for n in back))
         page.keys = [key for n, key in enumerate(page.keys) if n not in back]
         page.positions = [at for n, at in enumerate(page.positions) if n not in back]
         self._postponed = len(back)
@@ -155,7 +160,7 @@ class PageRun:
                 baseline=len(self._baseline),
                 unasked=len(self._unasked),
                 postponed=self._postponed,
-                late=sum(map(self._sweep.late, page.positions)),
+                late=sum(map(self._reading.late, page.positions)),
                 misfits=page.misfits,
                 cut=page.cut,
             )

@@ -13,6 +13,7 @@ from sentinelone_source.feed.state.progress import Progress, UnsettledPage
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Sink
+from sentinelone_source.times import SYSTEM_CLOCK, Clock
 
 LOOK = 1.0
 """Seconds between looks at whether the reader is still there."""
@@ -134,6 +135,7 @@ class FeedContext:
     settlement: Settlement
     state: State
     dead_letters: DeadLetters
+    clock: Clock = SYSTEM_CLOCK
     unpacking: asyncio.Lock = field(default_factory=asyncio.Lock)
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 

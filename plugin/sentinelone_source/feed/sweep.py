@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from sentinelone_source.feed.reading import LOWEST
 from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.times import SECOND
 
 _LONGEST = 86_400 * SECOND
 """More than this between two sweeps is rather our own clock, set right, than time that passed."""
-_LOWEST = -(1 << 63)
-"""Before every position."""
 OVERDUE = 30.0
 """Seconds that a sweep may take, or come late, before its feed counts as behind; never more than
 the interval."""
@@ -60,6 +59,8 @@ class Sweep:
 
     Attributes:
         start: the first position to ask for; None for everything there is.
+        until: nothing; a sweep goes up to the console's present.
+        progress: how far the feed is complete.
         now: our clock when it began.
         signpost: the console's clock when the walk began; None before the first answer, and where
             the console does not say.
@@ -84,8 +85,9 @@ class Sweep:
         self._before = progress
         self.now = now
         self._passed = _since(progress.swept_at, now) if passed is None else passed
+        self.until: int | None = None
         self._last: int | None = None
-        self._highest = _LOWEST
+        self._highest = LOWEST
         self._answered = False
         self.signpost: int | None = None
         self.first = progress.swept_at is None
@@ -147,7 +149,7 @@ class Sweep:
     @property
     def asked_from(self) -> int:
         """The first position that was asked for: what lies before it is not of this sweep."""
-        return _LOWEST if self.start is None else self.start
+        return LOWEST if self.start is None else self.start
 
     def late(self, position: int) -> bool:
         """Whether a row became visible only after its position had been passed."""
@@ -179,7 +181,7 @@ class Sweep:
     def ended(self) -> Progress:
         """How far the feed is complete now that everything up to the signpost has been read."""
         reached = self._highest if self.signpost is None else self.signpost
-        if reached > _LOWEST:
+        if reached > LOWEST:
             self._advance(reached)
         progress = self.progress
         forgotten = progress.forgotten
@@ -215,7 +217,7 @@ class Sweep:
             reached = self.signpost + self._plan.present
         else:
             reached = max(self.now, self._before.watermark or self.now)
-        return max(reached, self.progress.forgotten or _LOWEST)
+        return max(reached, self.progress.forgotten or LOWEST)
 
     def _start(self, now: int) -> int | None:
         before, plan, origin_ = self._before, self._plan, self.progress.origin

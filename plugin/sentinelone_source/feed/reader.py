@@ -1,0 +1,170 @@
+"""One reading of a feed: from its pages to their rows, and to their settlement."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import structlog
+
+from sentinelone_source.console.console import Console
+from sentinelone_source.console.pagination import Paginator
+from sentinelone_source.console.responses import Response
+from sentinelone_source.errors import Declined, Unavailable
+from sentinelone_source.feed.dead_records import DeadRecords
+from sentinelone_source.feed.page_run import Counts, PageRun
+from sentinelone_source.feed.reading import Reading
+from sentinelone_source.feed.settlement import FeedContext, MemorySlot, RowKeys
+from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.page import Page
+from sentinelone_source.mapping.page_reader import NotAPage, peek_cursor
+from sentinelone_source.times import SECOND, to_iso
+from sentinelone_source.worker_threads import in_thread
+
+_log = structlog.get_logger()
+
+
+class FeedReader:
+    """Reads one mapping on one console.
+
+    Args:
+        console: that is asked.
+        mapper: makes the rows.
+        context: what all feeds share.
+        number: of the feed in the state.
+        remember: microseconds that a record may be read again after it was seen last.
+
+    Attributes:
+        counts: of all readings.
+        handing_over: the page at work; it goes on when the reading is cancelled.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        mapper: Mapper,
+        context: FeedContext,
+        number: int,
+        remember: int = 0,
+    ) -> None:
+        self.counts = Counts()
+        self.handing_over: asyncio.Task[None] | None = None
+        self._console = console
+        self._mapper = mapper
+        self._mapping = mapper.mapping
+        self._endpoint = mapper.mapping.request.path
+        self._context = context
+        self._number = number
+        self._dead = DeadRecords(console.name, mapper.mapping, context, number, remember)
+        self._told: set[str] = set()
+
+    async def read(self, reading: Reading) -> None:
+        """Read pages to the reading's end, hand their rows over, and settle them.
+
+        Raises:
+            CursorLost, FeedRefused, BadRequest, Refused: from the console; what was handed over
+                before stands, and is not read again.
+            Declined: from the shipper, which takes no row of this table, or not all; the reading
+                has not ended.
+            ReaderGone, StateError: nothing goes on.
+        """
+        postponed = self.counts.postponed
+        async with self._console.pages(self._endpoint, self._query(reading)) as pages:
+            await self._read_pages(reading, pages)
+        if reading.held is not None:
+            raise Declined(
+                f"{self._mapping.table}: the shipper refuses "
+                f"{self.counts.postponed - postponed} rows; they are read and handed over again"
+            )
+        self._settle(reading, RowKeys([], []), reading.ended())
+
+    async def _read_pages(self, reading: Reading, pages: Paginator) -> None:
+        """From page to page; one that has been begun is brought to its end.
+
+        The next page is asked for meanwhile, unless this one may be the last.
+        """
+        async for response in pages:
+            if not self._began_well(reading, response):
+                pages.restart(self._query(reading))
+                continue
+            try:
+                page, slot = await self._open(reading, response, pages)
+            except Unavailable as error:
+                await pages.retry(error)
+                continue
+            with slot:
+                pages.follow(page.cursor, ahead=not reading.nearly_beyond)
+                self.handing_over = asyncio.create_task(self._hand_over(reading, page, slot))
+                await asyncio.shield(self.handing_over)
+            if reading.beyond:
+                return
+
+    def _began_well(self, reading: Reading, response: Response) -> bool:
+        """Whether the reading can go on from where it began, by the console's clock."""
+        if response.clock is None:
+            self._warn_once("no_clock")
+        if reading.began(response.clock):
+            return True
+        _log.warning("clocks_disagree", console=self._console.name, feed=self._mapping.name)
+        return False
+
+    async def _open(
+        self, reading: Reading, response: Response, pages: Paginator
+    ) -> tuple[Page, MemorySlot]:
+        """Decode a page when there is room for it.
+
+        Raises:
+            Unavailable: it cannot be unpacked, or is not a page of the API.
+        """
+        async with self._context.unpacking:
+            body = await in_thread(response.decoded)
+            if not reading.nearly_beyond:
+                pages.expect(peek_cursor(body))
+            slot = await self._context.memory_slot()
+        try:
+            return self._mapper.open(body), slot
+        except NotAPage as error:
+            slot.release()
+            raise Unavailable(f"{self._endpoint}: not a page of the API: {error}") from None
+        except BaseException:
+            slot.release()
+            raise
+
+    async def _hand_over(self, reading: Reading, page: Page, slot: MemorySlot) -> None:
+        """Make the page's new rows, bring them to the shipper, and settle what became of them."""
+        run = PageRun(page, reading, partial(self._context.state.known, self._number))
+        sending = await self._context.sink.write(
+            self._console.name, self._mapping.name, run.batches(self._mapper)
+        )
+        slot.release()
+        refused, postponed = await sending
+        run.postpone(postponed)
+        buried = await self._dead.write(page.dead, refused, self._context.clock.now())
+        self.counts.add(run.counts(buried, len(refused)))
+        if min(run.walked, default=reading.asked_from) < reading.asked_from - SECOND:
+            self._warn_once("filter_ignored")
+        self._settle(reading, run.rows(), reading.passed(run.walked))
+
+    def _settle(self, reading: Reading, rows: RowKeys, progress: Progress) -> None:
+        self._context.settlement.add(self._number, rows, progress, reading.prune_before())
+
+    def _query(self, reading: Reading) -> dict[str, str]:
+        request, ordering = self._mapping.request, self._mapping.ordering
+        params = {
+            **request.params,
+            "limit": str(request.page_size),
+            "sortBy": ordering.sort_by,
+            "sortOrder": "asc",
+            "skipCount": "true",
+        }
+        if reading.start is not None:
+            params[ordering.filter] = to_iso(max(0, reading.start))
+        if reading.until is not None and ordering.until is not None:
+            params[ordering.until] = to_iso(reading.until)
+        return params
+
+    def _warn_once(self, trouble: str) -> None:
+        if trouble not in self._told:
+            self._told.add(trouble)
+            _log.warning(trouble, console=self._console.name, feed=self._mapping.name)
