@@ -32,6 +32,7 @@ class Timings:
         azure_connect: for a connection to Azure.
         azure_answer: for each part of its answer.
         ingestion_answer: for the answer to rows; Azure's client would wait for 300.
+        query_answer: for the answer of a workspace, which works at a query for up to 180.
         azure_token_again: between two requests for a token: a platform may give the same one twice.
         azure_token_first_retry: before a token is requested again; doubled each time.
         azure_token_longest_retry: the most that this grows to.
@@ -65,6 +66,7 @@ class Timings:
     azure_connect: float = 10.0
     azure_answer: float = 30.0
     ingestion_answer: float = 60.0
+    query_answer: float = 200.0
     azure_token_again: float = 30.0
     azure_token_first_retry: float = 1.0
     azure_token_longest_retry: float = 30.0

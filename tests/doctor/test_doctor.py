@@ -266,6 +266,17 @@ def test_azure_that_refuses(
         assert broken == {failed}
 
 
+def test_workspace(cloud: Cloud, configure: Callable[..., None]) -> None:
+    """With a workspace_id, the permission to query the workspace is checked."""
+    pytest.importorskip("duckdb_kql", reason="no engine for KQL on this machine")
+    configure(workspace_id=cloud.azure.behaviour.workspace_id)
+    assert examined(cloud)["workspace"]["status"] == "ok"
+    cloud.azure.behaviour.may_query = False
+    found = examined(cloud, broken=True)
+    assert those(found, "failed") == {"workspace"}
+    assert "the role 'Log Analytics Reader'" in found["workspace"]["found"]
+
+
 def test_one_stream_is_missing(cloud: Cloud, configure: Callable[..., None]) -> None:
     """Only the stream that is missing fails."""
     cloud.azure.faults.add(refuse(f"Custom-{THREATS}", 404))
@@ -343,7 +354,7 @@ def test_every_check_is_documented(
     certificate(cloud.folder / "app.pem")
     configure(client_secret_file=None, certificate_file="app.pem")
     names = set(examined(cloud, send_test=True))
-    configure(dcr_resource_id=RULE)
+    configure(dcr_resource_id=RULE, workspace_id=cloud.azure.behaviour.workspace_id)
     names |= deployed(cloud, manager).keys()
     cloud.configure(tenant_id=None)
     names |= deployed(cloud, manager).keys()

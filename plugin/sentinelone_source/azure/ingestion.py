@@ -7,10 +7,8 @@ import io
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.azure.ingestion_errors import TokenRefused, failure
+from sentinelone_source.azure.session import body_of, client_options, client_reason
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
-from sentinelone_source.http.proxies import proxies_for
-from sentinelone_source.http.reasons import reason
-from sentinelone_source.http.trust import trusted
 from sentinelone_source.timings import DEFAULTS
 
 if TYPE_CHECKING:
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
 
     from sentinelone_source.azure.credential import Credential
     from sentinelone_source.config.azure import AzureSettings
-
-_TIMEOUT = (DEFAULTS.azure_connect, DEFAULTS.ingestion_answer)
 
 
 class Ingestion:
@@ -44,12 +40,7 @@ class Ingestion:
             credential,
             credential_scopes=[azure.cloud.scope],
             retry_total=0,
-            connection_timeout=_TIMEOUT[0],
-            read_timeout=_TIMEOUT[1],
-            connection_verify=trusted("", ""),
-            use_env_settings=False,
-            proxies=proxies_for(azure.endpoint),
-            user_agent="sentinelone-source",
+            **client_options(azure.endpoint, DEFAULTS.ingestion_answer),
         )
 
     def send(self, stream: str, rows: Sequence[bytes]) -> int:
@@ -105,24 +96,7 @@ class Ingestion:
             response: Any = error.response
             if response is None:
                 raise Unavailable(f"{self._azure.endpoint}: the answer broke off") from None
-            raise failure(response.status_code, response.headers, _body(response)) from None
+            raise failure(response.status_code, response.headers, body_of(response)) from None
         except exceptions.AzureError as error:
-            raise Unavailable(f"{self._azure.endpoint}: {_reason(error)}") from None
-
-
-def _body(response: Any) -> bytes:
-    try:
-        return bytes(response.body())
-    except Exception:  # noqa: BLE001 - the status says enough
-        return b""
-
-
-def _reason(error: Any) -> str:
-    from azure.core import exceptions
-
-    inner = getattr(error, "inner_exception", None)
-    if isinstance(error, exceptions.ServiceResponseTimeoutError):
-        return f"no answer within {_TIMEOUT[1]:g} seconds"
-    if isinstance(error, exceptions.ServiceResponseError):
-        return "the answer broke off"
-    return reason(inner, _TIMEOUT) if isinstance(inner, BaseException) else "no connection"
+            why = client_reason(error, DEFAULTS.ingestion_answer)
+            raise Unavailable(f"{self._azure.endpoint}: {why}") from None

@@ -1,4 +1,4 @@
-"""Requests to Azure, from this program and from msal."""
+"""Requests to Azure, from this program, from msal and from Azure's own clients."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import requests
 
 from sentinelone_source.http import reasons
 from sentinelone_source.http.client import HttpClient
+from sentinelone_source.http.proxies import proxies_for
+from sentinelone_source.http.trust import trusted
 from sentinelone_source.timings import DEFAULTS, Timings
 
 
@@ -37,3 +39,45 @@ class Session(HttpClient):
     def reason(self, error: BaseException) -> str:
         """Why there is no answer, without addresses, queries and headers."""
         return reasons.reason(error, self.timeout)
+
+
+def client_options(url: str, answer: float) -> dict[str, Any]:
+    """How Azure's own clients connect.
+
+    Args:
+        url: where to.
+        answer: seconds to wait for an answer.
+
+    Raises:
+        ConfigError: the environment names certificates or a proxy that cannot be used.
+    """
+    return {
+        "connection_timeout": DEFAULTS.azure_connect,
+        "read_timeout": answer,
+        "connection_verify": trusted("", ""),
+        "use_env_settings": False,
+        "proxies": proxies_for(url),
+        "user_agent": "sentinelone-source",
+    }
+
+
+def body_of(response: Any) -> bytes:
+    """The body of an answer that Azure's own client took for an error; empty if it has none."""
+    try:
+        return bytes(response.body())
+    except Exception:  # noqa: BLE001 - the status says enough
+        return b""
+
+
+def client_reason(error: Any, answer: float) -> str:
+    """Why Azure's own client has no answer, without addresses, queries and headers."""
+    from azure.core import exceptions
+
+    inner = getattr(error, "inner_exception", None)
+    if isinstance(error, exceptions.ServiceResponseTimeoutError):
+        return f"no answer within {answer:g} seconds"
+    if isinstance(error, exceptions.ServiceResponseError):
+        return "the answer broke off"
+    if not isinstance(inner, BaseException):
+        return "no connection"
+    return reasons.reason(inner, (DEFAULTS.azure_connect, answer))

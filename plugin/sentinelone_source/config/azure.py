@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from sentinelone_source.config.listen import Address, read_address
 from sentinelone_source.config.urls import is_loopback, read_url, refuse_placeholder
@@ -27,12 +29,14 @@ class Cloud:
         resource: the audience of a token for ingestion.
         manager: the URL of the Resource Manager.
         ingestion: the end of every host name of an ingestion endpoint.
+        query: the URL of the Log Analytics query API, and the audience of a token for it.
     """
 
     authority: str
     resource: str
     manager: str
     ingestion: str
+    query: str
 
     @property
     def scope(self) -> str:
@@ -46,20 +50,26 @@ CLOUDS: dict[CloudName, Cloud] = {
         "https://monitor.azure.com",
         "https://management.azure.com",
         ".ingest.monitor.azure.com",
+        "https://api.loganalytics.io",
     ),
     "usgovernment": Cloud(
         "https://login.microsoftonline.us",
         "https://monitor.azure.us",
         "https://management.usgovcloudapi.net",
         ".ingest.monitor.azure.us",
+        "https://api.loganalytics.us",
     ),
     "china": Cloud(
         "https://login.partner.microsoftonline.cn",
         "https://monitor.azure.cn",
         "https://management.chinacloudapi.cn",
         ".ingest.monitor.azure.cn",
+        "https://api.loganalytics.azure.cn",
     ),
 }
+
+
+_GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class Identity(Enum):
@@ -96,7 +106,14 @@ class AzureSettings:
     endpoint: str = ""
     dcr_immutable_id: str = ""
     dcr_resource_id: str = ""
+    workspace_id: str = ""
     broker_secret_file: Path | None = None
+
+    @property
+    def query_url(self) -> str:
+        """The URL of the query API; an ingestion endpoint on loopback (`demo dce`) serves both."""
+        is_demo = is_loopback(urlsplit(self.endpoint).hostname or "")
+        return self.endpoint if is_demo else self.cloud.query
 
     def need(self, *keys: str) -> None:
         """Raise ConfigError naming all of these keys, and the identity's, that are empty."""
@@ -139,6 +156,7 @@ def azure_settings(settings: Settings, environ: Dict[str, str] = os.environ) -> 
             endpoint=_endpoint(azure.endpoint, f"{where}: azure.endpoint"),
             dcr_immutable_id=azure.dcr_immutable_id,
             dcr_resource_id=azure.dcr_resource_id.rstrip("/"),
+            workspace_id=azure.workspace_id,
             broker=broker,
             broker_secret_file=_path(here, azure.broker.secret_file),
             cloud=CLOUDS[cloud_name],
@@ -167,6 +185,11 @@ def _checked(azure: AzureSettings) -> AzureSettings:
         raise ConfigError(
             f"{where}: azure.dcr_immutable_id: takes the rule's immutable id, such as "
             "dcr-0123..., not its resource id, which is azure.dcr_resource_id"
+        )
+    if azure.workspace_id and not _GUID.fullmatch(azure.workspace_id):
+        raise ConfigError(
+            f"{where}: azure.workspace_id: {azure.workspace_id!r} is not the workspace's customer "
+            "id, a GUID, which the portal shows as Workspace ID"
         )
     wanted = "/providers/microsoft.insights/datacollectionrules/"
     if azure.dcr_resource_id and wanted not in azure.dcr_resource_id.lower():

@@ -88,6 +88,7 @@ class AzureTable(msgspec.Struct, frozen=True):
     endpoint: str = ""
     dcr_immutable_id: str = ""
     dcr_resource_id: str = ""
+    workspace_id: str = ""
     cloud: CloudName = "public"
     broker: BrokerTable = BrokerTable()
 

@@ -10,13 +10,14 @@ import msgspec
 
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.session import Session
+from sentinelone_source.azure.workspace import Workspace
 from sentinelone_source.config import AzureTable
 from sentinelone_source.config.azure import azure_settings
 from sentinelone_source.doctor import entra, ingestion
-from sentinelone_source.doctor.checks import failed, skipped
+from sentinelone_source.doctor.checks import failed, ok, skipped
 from sentinelone_source.doctor.manager import Manager
 from sentinelone_source.doctor.rule import rule
-from sentinelone_source.errors import ConfigError
+from sentinelone_source.errors import ConfigError, SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -58,6 +59,8 @@ def run_azure_checks(
         )
     else:
         yield skipped("rule", "not checked: there is no token")
+    if azure.workspace_id:
+        yield _workspace(context)
 
 
 @dataclass
@@ -68,6 +71,20 @@ class AzureContext:
     credential: Credential
     web: Session
     has_token: bool = True
+
+
+def _workspace(context: AzureContext) -> Check:
+    """Whether the workspace can be queried, as `verify --workspace` does."""
+    name = "workspace"
+    if not context.has_token:
+        return skipped(name, "not checked: there is no token")
+    try:
+        workspace = Workspace(context.azure, context.credential)
+        workspace.ask("print 1")
+        workspace.close()
+    except SourceError as error:
+        return failed(name, error)
+    return ok(name, f"{context.azure.workspace_id} can be queried")
 
 
 def _sending(

@@ -1,4 +1,4 @@
-"""Azure on loopback: the token endpoint and the Data Collection Endpoint, plain and over TLS."""
+"""Azure on loopback: tokens, the Data Collection Endpoint and its workspace, plain and over TLS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
 from sentinelone_source.demo.dce import certificates, inspection
 from sentinelone_source.demo.dce.behaviour import Behaviour
-from sentinelone_source.demo.dce.faults import DISCOVERY, INGESTION, TOKEN, Faults
+from sentinelone_source.demo.dce.faults import DISCOVERY, INGESTION, QUERY, TOKEN, Faults
 from sentinelone_source.demo.dce.identity import (
     APP_SERVICE,
     DemoIdentity,
@@ -24,6 +24,7 @@ from sentinelone_source.demo.dce.ingestion import NO_CONTENT, DemoIngestion, Ing
 from sentinelone_source.demo.dce.received import Received
 from sentinelone_source.demo.dce.schema_check import Stream, built_in_streams
 from sentinelone_source.demo.dce.token_issuer import TokenIssuer
+from sentinelone_source.demo.dce.workspace import DemoWorkspace, workspace_of
 from sentinelone_source.demo.http_server import HttpServer
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ LOOPBACK: Final = ("127.0.0.1", 0)
 
 
 class DemoAzure:
-    """Serves tokens and takes rows, from threads of its own; a context manager.
+    """Serves tokens, takes rows and answers queries, from threads of its own; a context manager.
 
     `faults` and `behaviour` may be changed while it runs. `received` holds what arrived, `journal`
     the requests that came in, never a token or a credential. Stopped and started again it keeps
@@ -74,6 +75,7 @@ class DemoAzure:
         self._issuer = TokenIssuer(self.behaviour)
         self._identity = DemoIdentity(self.behaviour, self._issuer)
         self._ingestion = DemoIngestion(self.behaviour, declared, self._issuer, self.received)
+        self._workspace = DemoWorkspace(self.behaviour, declared, self._issuer, self.received)
         self.plain = HttpServer(listen, self._respond, name="loopback-azure")
         self.tls: HttpServer | None = None
         self.ca_file: Path | None = None
@@ -144,6 +146,8 @@ class DemoAzure:
     def _respond(self, call: Call) -> Answer:
         if route(call) and call.method == "POST":
             return self._ingest(call)
+        if workspace_of(call) is not None:
+            return self._spoiled(call, lambda: self._workspace.handle(call), QUERY)
         return self._issue(call) if is_for_tokens(call) else self._inspect(call)
 
     def _inspect(self, call: Call) -> Answer:

@@ -16,6 +16,9 @@ class Behaviour:
         audience: what tokens must be for at the Data Collection Endpoint.
         token_life: seconds; with 0 every token is expired when it arrives.
         has_role: whether the application may send to the rule; else 403.
+        workspace_id: of the workspace whose tables the rows go to.
+        may_query: whether the application may read the workspace; else 403.
+        most_rows: of a query's answer; what is more is left out, and the answer says so.
         keep_times: `TimeGenerated` stays as it came; what Azure would replace is counted all the
             same.
     """
@@ -29,4 +32,7 @@ class Behaviour:
     audience: str = "https://monitor.azure.com"
     token_life: float = 3600.0
     has_role: bool = True
+    workspace_id: str = "0c6f9a3e-41d7-4b8a-9e52-7d3b1f8a6c04"
+    may_query: bool = True
+    most_rows: int = 500_000
     keep_times: bool = False

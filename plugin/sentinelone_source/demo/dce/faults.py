@@ -1,9 +1,9 @@
 """What the loopback Azure does wrong when it is told to, to which requests.
 
 A fault is for requests for a token (`"token"`), for where to get one (`"discovery"`, as msal asks
-once), to the Data Collection Endpoint (`"ingestion"`) or to one of its streams, by name; streams
-have queues of their own, looked at first. A fault lets `after` requests pass, hits `times` (None:
-until cleared), then makes way for the next.
+once), for queries (`"query"`), to the Data Collection Endpoint (`"ingestion"`) or to one of its
+streams, by name; streams have queues of their own, looked at first. A fault lets `after` requests
+pass, hits `times` (None: until cleared), then makes way for the next.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import msgspec
 
 from sentinelone_source.demo.bodies import MAX_WIRE
 from sentinelone_source.demo.dce.identity import refused_token
-from sentinelone_source.demo.dce.ingestion import refused
+from sentinelone_source.demo.dce.ingestion import NO_CONTENT, refused
 from sentinelone_source.demo.transport import Answer
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 TOKEN: Final = "token"  # noqa: S105 - the name of an endpoint
 DISCOVERY: Final = "discovery"
 INGESTION: Final = "ingestion"
+QUERY: Final = "query"
 _TOKEN_ERRORS: Final = {
     400: "invalid_request",
     401: "invalid_client",
@@ -51,7 +52,7 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
     """One of `status`, `reset`, `lose_answer` and `hang` says what happens.
 
     Attributes:
-        status: with the body that Azure sends with it; nothing is kept.
+        status: with the body that Azure sends with it; nothing is kept, also with 204.
         retry_after: seconds or a date.
         reset: the connection is reset before an answer, and nothing is kept.
         lose_answer: the request is served, and the connection ends before the answer.
@@ -85,6 +86,8 @@ class Fault(msgspec.Struct, forbid_unknown_fields=True):
         return Answer(0, ending="close") if self.lose_answer else answer
 
     def _refusal(self, status: int) -> Answer:
+        if status == 204:
+            return NO_CONTENT
         headers = () if self.retry_after is None else (("Retry-After", f"{self.retry_after}"),)
         if self.where in (TOKEN, DISCOVERY):
             error = _TOKEN_ERRORS.get(status, "temporarily_unavailable")

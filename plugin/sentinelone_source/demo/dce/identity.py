@@ -26,6 +26,7 @@ APP_SERVICE: Final = "/msi/token"
 _CLOUDS: Final = {
     "monitor": ("azure.com", "azure.us", "azure.cn"),
     "management": ("azure.com", "usgovcloudapi.net", "chinacloudapi.cn"),
+    "api.loganalytics": ("io", "us", "azure.cn"),
 }
 RESOURCES: Final = frozenset(
     f"https://{service}.{domain}" for service, domains in _CLOUDS.items() for domain in domains

@@ -41,6 +41,7 @@ def surroundings(azure: DemoAzure) -> str:
         "DCE_URL": azure.endpoint,
         "DCE_URL_PLAIN": azure.plain.url,
         "DCR_ID": known.dcr_id,
+        "WORKSPACE_ID": known.workspace_id,
         "DCE_CA_FILE": str(azure.ca_file or ""),
     }
     managed = {

@@ -48,8 +48,12 @@ class TokenIssuer:
         """No token issued so far is accepted any more."""
         self._issued.clear()
 
-    def refusal(self, authorization: str) -> str | None:
-        """Why an Authorization header is not accepted; None when it is."""
+    def refusal(self, authorization: str, audiences: frozenset[str] = frozenset()) -> str | None:
+        """Why an Authorization header is not accepted; None when it is.
+
+        Args:
+            audiences: what the token may be for, if not the Data Collection Endpoint.
+        """
         scheme, _, token = authorization.partition(" ")
         if scheme.lower() != "bearer" or not token:
             return "The request has no bearer token."
@@ -58,6 +62,7 @@ class TokenIssuer:
             return "The token is not one of this service's, or has been revoked."
         if claims["exp"] <= time():
             return "The token has expired."
-        if claims["aud"].rstrip("/") != self._behaviour.audience.rstrip("/"):
+        wanted = audiences or {self._behaviour.audience.rstrip("/")}
+        if claims["aud"].rstrip("/") not in wanted:
             return f"The token's audience {claims['aud']!r} is not this service's."
         return None

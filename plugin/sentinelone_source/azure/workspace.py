@@ -1,0 +1,136 @@
+"""Queries to a Log Analytics workspace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
+
+from sentinelone_source.azure.session import body_of, client_options, client_reason
+from sentinelone_source.errors import AZURE_EXTRA, ConfigError, SourceError, Unavailable
+from sentinelone_source.timings import DEFAULTS
+
+if TYPE_CHECKING:
+    from sentinelone_source.azure.credential import Credential
+    from sentinelone_source.config.azure import AzureSettings
+
+MOST_ROWS = 500_000
+"""Rows that an answer holds at most; there is a limit of 64 MB as well."""
+READER = "Log Analytics Reader"
+_RETRIES = 3
+
+
+class QueryAnswer(NamedTuple):
+    """What a query finds.
+
+    Attributes:
+        partial: why the workspace left something out; empty if it did not.
+    """
+
+    rows: list[Any]
+    partial: str
+
+
+class _Inner(msgspec.Struct):
+    message: str = ""
+    code: str = ""
+    innererror: _Inner | None = None
+
+
+class _Failure(msgspec.Struct):
+    error: _Inner | None = None
+
+
+_read_failure = msgspec.json.Decoder(_Failure).decode
+
+
+class Workspace:
+    """One workspace, asked in KQL.
+
+    Args:
+        azure: which one, and in which cloud.
+        credential: the identity.
+
+    Raises:
+        ConfigError: a key or the package is missing.
+    """
+
+    def __init__(self, azure: AzureSettings, credential: Credential) -> None:
+        azure.need("workspace_id")
+        try:
+            from azure.monitor.query import LogsQueryClient
+        except ImportError as error:
+            raise ConfigError(f"{error.name} is not installed; {AZURE_EXTRA}") from None
+        self._azure = azure
+        self._client = LogsQueryClient(
+            credential,
+            endpoint=azure.query_url,
+            audience=azure.cloud.query,
+            retry_total=_RETRIES,
+            **client_options(azure.query_url, DEFAULTS.query_answer),
+        )
+
+    def ask(self, query: str) -> QueryAnswer:
+        """Run a query in KQL.
+
+        Raises:
+            ConfigError: there is no such workspace.
+            Unavailable: it gives no answer, also when asked again.
+            SourceError: it refuses the identity, or the query.
+        """
+        from azure.core import exceptions
+        from azure.monitor.query import LogsQueryPartialResult
+
+        plain: dict[str, Any] = (
+            {} if self._azure.query_url.startswith("https") else {"enforce_https": False}
+        )
+        try:
+            answer: Any = self._client.query_workspace(
+                self._azure.workspace_id, query, timespan=None, **plain
+            )
+        except SourceError:
+            raise  # the credential's own
+        except exceptions.HttpResponseError as error:
+            raise self._failure(error) from None
+        except exceptions.AzureError as error:
+            why = client_reason(error, DEFAULTS.query_answer)
+            raise Unavailable(f"{self._azure.query_url}: {why}") from None
+        if isinstance(answer, LogsQueryPartialResult):
+            left_out: Any = answer.partial_error
+            why = " ".join(str(left_out.message or left_out.code).split())
+            return QueryAnswer(answer.partial_data[0].rows, why)
+        return QueryAnswer(answer.tables[0].rows, "")
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()
+
+    def _failure(self, error: Any) -> SourceError:
+        place = f"{self._azure.query_url}: workspace {self._azure.workspace_id}"
+        if error.response is None:
+            return Unavailable(f"{place}: the answer broke off")
+        status = error.response.status_code
+        said = f"{place}: HTTP {status}{_words(body_of(error.response))}"
+        if status in (401, 403):
+            return SourceError(
+                f"{said}: grant this identity the role {READER!r} on the workspace, which takes "
+                "some minutes, and check azure.cloud"
+            )
+        if status == 404:
+            return ConfigError(f"{said}: check azure.workspace_id and azure.cloud")
+        if status in (408, 429) or status >= 500:
+            return Unavailable(said)
+        return SourceError(said)
+
+
+def _words(body: bytes) -> str:
+    """The innermost message of an error: the others only say that there is one."""
+    try:
+        error = _read_failure(body).error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    words = ""
+    while error is not None:
+        words = error.message or words
+        error = error.innererror
+    return f", {' '.join(words.split())[:400].rstrip('.')}" if words else ""
