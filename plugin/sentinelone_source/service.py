@@ -134,15 +134,9 @@ def build_service(
         ConfigError: the configuration does not hold what running needs.
         StateLocked, StateError: from the state.
     """
-    if not settings.consoles:
-        raise ConfigError(
-            f"{settings.source}: no console; add [[consoles]] with name, url and token_file, "
-            "or set SENTINELONE_URL and SENTINELONE_TOKEN"
-        )
-    settings.refuse_placeholders()
-    mappings = _selected(settings, tables)
+    mappings = select_mappings(settings, tables)
     patience = timings.once_patience if once else None
-    consoles = _consoles(settings, mappings, patience, timings)
+    consoles = build_consoles(settings, mappings, patience, timings)
     state = State(settings.state_path)
     try:
         sink, settle = _sink(settings, patience, timings)
@@ -193,7 +187,12 @@ def _sink(settings: Settings, patience: float | None, timings: Timings) -> tuple
     return HttpSink(client, patience=patience, timings=timings), 0.0
 
 
-def _selected(settings: Settings, tables: Sequence[str]) -> list[Mapping]:
+def select_mappings(settings: Settings, tables: Sequence[str]) -> list[Mapping]:
+    """The mappings of the feeds that are enabled, or of these tables or mappings.
+
+    Raises:
+        ConfigError: there is no such table, or no feed.
+    """
     mappings = load_mappings(settings.mappings_path)
     check_feed_names(settings, list(mappings))
     if tables:
@@ -205,9 +204,20 @@ def _selected(settings: Settings, tables: Sequence[str]) -> list[Mapping]:
     return [mapping for name, mapping in mappings.items() if name in names]
 
 
-def _consoles(
+def build_consoles(
     settings: Settings, mappings: Sequence[Mapping], patience: float | None, timings: Timings
 ) -> list[Console]:
+    """The consoles, which share the limits of their tokens.
+
+    Raises:
+        ConfigError: there is none, its address is an example's, or its token is missing.
+    """
+    if not settings.consoles:
+        raise ConfigError(
+            f"{settings.source}: no console; add [[consoles]] with name, url and token_file, "
+            "or set SENTINELONE_URL and SENTINELONE_TOKEN"
+        )
+    settings.refuse_placeholders()
     endpoints = [mapping.request.path for mapping in mappings]
     limits: dict[tuple[str, str], Limits] = {}
     consoles = []

@@ -19,6 +19,7 @@ from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
 from sentinelone_source.mapping.page_reader import NotAPage, peek_cursor
+from sentinelone_source.mapping.spec.model import Mapping
 from sentinelone_source.times import SECOND, to_iso
 from sentinelone_source.worker_threads import in_thread
 
@@ -70,7 +71,7 @@ class FeedReader:
             ReaderGone, StateError: nothing goes on.
         """
         postponed = self.counts.postponed
-        async with self._console.pages(self._endpoint, self._query(reading)) as pages:
+        async with self._console.pages(self._endpoint, query_of(self._mapping, reading)) as pages:
             await self._read_pages(reading, pages)
         if reading.held is not None:
             raise Declined(
@@ -86,7 +87,7 @@ class FeedReader:
         """
         async for response in pages:
             if not self._began_well(reading, response):
-                pages.restart(self._query(reading))
+                pages.restart(query_of(self._mapping, reading))
                 continue
             try:
                 page, slot = await self._open(reading, response, pages)
@@ -149,22 +150,24 @@ class FeedReader:
     def _settle(self, reading: Reading, rows: RowKeys, progress: Progress) -> None:
         self._context.settlement.add(self._number, rows, progress, reading.prune_before())
 
-    def _query(self, reading: Reading) -> dict[str, str]:
-        request, ordering = self._mapping.request, self._mapping.ordering
-        params = {
-            **request.params,
-            "limit": str(request.page_size),
-            "sortBy": ordering.sort_by,
-            "sortOrder": "asc",
-            "skipCount": "true",
-        }
-        if reading.start is not None:
-            params[ordering.filter] = to_iso(max(0, reading.start))
-        if reading.until is not None and ordering.until is not None:
-            params[ordering.until] = to_iso(reading.until)
-        return params
-
     def _warn_once(self, trouble: str) -> None:
         if trouble not in self._told:
             self._told.add(trouble)
             _log.warning(trouble, console=self._console.name, feed=self._mapping.name)
+
+
+def query_of(mapping: Mapping, reading: Reading) -> dict[str, str]:
+    """What a reading asks the console for."""
+    request, ordering = mapping.request, mapping.ordering
+    params = {
+        **request.params,
+        "limit": str(request.page_size),
+        "sortBy": ordering.sort_by,
+        "sortOrder": "asc",
+        "skipCount": "true",
+    }
+    if reading.start is not None:
+        params[ordering.filter] = to_iso(max(0, reading.start))
+    if reading.until is not None and ordering.until is not None:
+        params[ordering.until] = to_iso(reading.until)
+    return params
