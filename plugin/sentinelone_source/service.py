@@ -24,6 +24,7 @@ from sentinelone_source.feed.sweep import Plan
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Sink
 from sentinelone_source.handover.stdout import StdoutSink
+from sentinelone_source.http.slots import Slots
 from sentinelone_source.malloc import give_back_large_buffers
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.spec.files import find_mapping, load_mappings
@@ -181,7 +182,8 @@ def _sink(settings: Settings, patience: float | None, timings: Timings) -> tuple
     from sentinelone_source.handover.http import HttpSink
 
     try:
-        client = ShipperClient(settings.handover, patience, timings)
+        slots = Slots(max(1, settings.concurrency * 5 // 8), shared=True)
+        client = ShipperClient(settings.handover, patience, timings, slots)
     except ConfigError as error:
         raise ConfigError(f"{settings.source}: {error}") from None
     return HttpSink(client, patience=patience, timings=timings), 0.0
@@ -219,10 +221,11 @@ def build_consoles(
         )
     settings.refuse_placeholders()
     endpoints = [mapping.request.path for mapping in mappings]
+    slots = Slots(settings.concurrency, shared=len(settings.consoles) > 1)
     limits: dict[tuple[str, str], Limits] = {}
     consoles = []
     for one in settings.consoles:
-        shared = limits.setdefault((one.url, one.token_file or one.token_env), Limits())
+        shared = limits.setdefault((one.url, one.token_file or one.token_env), Limits(slots))
         console = Console(one, shared, endpoints, patience=patience, timings=timings)
         try:
             console.check_token()

@@ -15,6 +15,8 @@ class Timings:
         console_longest_retry: the most that this grows to.
         console_connect: for a connection to a console.
         console_answer: for each part of its answer.
+        console_slow: for an answer, beyond which a console counts as slow and shares half of the
+            requests with all that are.
         token_refused: between tries with a token that a console refuses.
         token_look: between looks at the token's file meanwhile.
         token_probe: for what other endpoints say of a token that one of them refuses.
@@ -23,6 +25,8 @@ class Timings:
         expiry_unanswered: until a console is asked again that gave no answer to that.
         shipper_connect: for a connection to the shipper.
         shipper_answer: for its answer: Vector answers when Azure has taken the rows.
+        shipper_slow: for an answer, beyond which rows with this tag share half of the requests with
+            all that are as slow.
         shipper_first_retry: before a batch is sent again; doubled for each further time.
         shipper_longest_retry: the most that this grows to.
         shipper_postpone: until a line that is refused alone is left for later.
@@ -50,6 +54,7 @@ class Timings:
     console_longest_retry: float = 60.0
     console_connect: float = 10.0
     console_answer: float = 90.0
+    console_slow: float = 5.0
     token_refused: float = 300.0
     token_look: float = 1.0
     token_probe: float = 30.0
@@ -58,6 +63,7 @@ class Timings:
     expiry_unanswered: float = 900.0
     shipper_connect: float = 10.0
     shipper_answer: float = 600.0
+    shipper_slow: float = 30.0
     shipper_first_retry: float = 0.2
     shipper_longest_retry: float = 30.0
     shipper_postpone: float = 60.0

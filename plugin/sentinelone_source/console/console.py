@@ -62,6 +62,8 @@ class Console:
         self._client = ConsoleClient(settings, timings)
         self._access = Access(settings.name, self._client.token, endpoints, timings)
         self._limits = limits
+        self._share = limits.slots.share()
+        self._is_slow = False
         self._page_sizes: dict[str, PageSize] = {}
         self.patience = patience
         self.timings = timings
@@ -121,23 +123,32 @@ class Console:
     async def _probe(self, endpoint: str) -> None:
         """Ask an endpoint for one record, to learn whether it accepts the token."""
         try:
-            await self._send(endpoint, self._client.get, {"limit": "1"})
+            await self._send(endpoint, self._client.get, {"limit": "1"}, urgent=True)
         except SourceError:
             return
 
-    async def _send(self, endpoint: str, call: Callable[..., Response], what: Any) -> Response:
-        """One request, when the limits allow it."""
+    async def _send(
+        self, endpoint: str, call: Callable[..., Response], what: Any, *, urgent: bool = False
+    ) -> Response:
+        """One request, when there is a slot and the limits allow it."""
         limit = self._limits.of(endpoint)
-        await limit.take()
+        bounds = [limit, self._share, *([self._limits.slots.slow] if self._is_slow else [])]
         stamp: object = None
 
         def work() -> Response:
             nonlocal stamp
             stamp = self._client.token.stamp()
-            return call(endpoint, what)
+            began = time.monotonic()
+            try:
+                return call(endpoint, what)
+            finally:
+                self._is_slow = time.monotonic() - began > self.timings.console_slow
+
+        async def request() -> Response:
+            return await self._access.track(endpoint, in_thread(work))
 
         try:
-            answer = await self._access.track(endpoint, in_thread(work))
+            answer = await self._limits.slots.run(request, *bounds, urgent=urgent)
         except ConfigError as error:  # the token was there when we started
             raise Refused(str(error), stamp) from None
         except SourceError as error:

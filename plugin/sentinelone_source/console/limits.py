@@ -7,47 +7,51 @@ Alerts and groups are not in it; they get the lowest figure of those that are.
 
 from __future__ import annotations
 
-import asyncio
 import time
+
+from sentinelone_source.http.slots import Bound, Slots
 
 _PUBLISHED = {"activities": (10.0, 30), "agents": (25.0, 1), "threats": (10.0, 50)}
 _OTHERS = (10.0, 1)
 
 
-class Limit:
+class Limit(Bound):
     """A bucket of permissions that fills at `rate` a second, up to `burst`."""
 
     def __init__(self, rate: float, burst: int) -> None:
+        super().__init__()
         self._rate = rate
         self._burst = burst
         self._level = float(burst)
         self._filled_at = time.monotonic()
         self._closed_until = 0.0
-        self._turn = asyncio.Lock()
 
-    async def take(self) -> None:
-        """Wait for one permission, in the order of asking."""
-        async with self._turn:  # one waiter looks at the clock, however many there are
-            while (wait := self._wait()) > 0:
-                await asyncio.sleep(wait)
-            self._level -= 1
-
-    def close(self, seconds: float) -> None:
-        """Give no permission for so long: the console said so."""
-        self._closed_until = max(self._closed_until, time.monotonic() + seconds)
-
-    def _wait(self) -> float:
+    def wait(self) -> float:
+        """Seconds until there is a permission."""
         now = time.monotonic()
         self._level = min(self._burst, self._level + (now - self._filled_at) * self._rate)
         self._filled_at = now
         shut = self._closed_until - now
         return max(shut, (1 - self._level) / self._rate) if shut > 0 or self._level < 1 else 0.0
 
+    def entered(self) -> None:
+        """A permission is used."""
+        self._level -= 1
+
+    def close(self, seconds: float) -> None:
+        """Give no permission for so long: the console said so."""
+        self._closed_until = max(self._closed_until, time.monotonic() + seconds)
+
 
 class Limits:
-    """The limits of one token, by endpoint."""
+    """The limits of one token, by endpoint.
 
-    def __init__(self) -> None:
+    Args:
+        slots: for the requests with all tokens; room for 32 if none are given.
+    """
+
+    def __init__(self, slots: Slots | None = None) -> None:
+        self.slots = slots or Slots(32)
         self._limits: dict[str, Limit] = {}
 
     def of(self, endpoint: str) -> Limit:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import time
 import uuid
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ from sentinelone_source.config import HandoverTable, render_tag
 from sentinelone_source.errors import ConfigError, Declined, Unavailable
 from sentinelone_source.http.client import HttpClient
 from sentinelone_source.http.retry import retry_after
+from sentinelone_source.http.slots import Share, Slots
 from sentinelone_source.secret_file import SecretFile
 from sentinelone_source.timings import DEFAULTS, Timings
 from sentinelone_source.worker_threads import in_thread
@@ -35,13 +38,18 @@ class ShipperClient:
         settings: its address, and what it wants to see.
         longest: seconds to wait for an answer at most; None for as long as is sensible.
         timings: how long to wait otherwise.
+        slots: for its requests; room for 20 if none are given.
 
     Raises:
         ConfigError: a file that is named cannot be used.
     """
 
     def __init__(
-        self, settings: HandoverTable, longest: float | None, timings: Timings = DEFAULTS
+        self,
+        settings: HandoverTable,
+        longest: float | None,
+        timings: Timings = DEFAULTS,
+        slots: Slots | None = None,
     ) -> None:
         self.url = settings.to.rstrip("/")
         self._tag = settings.tag
@@ -59,6 +67,10 @@ class ShipperClient:
         self._http.headers["Content-Type"] = "application/json"
         self._http.headers["Content-Encoding"] = "gzip"
         self._authorization()
+        self._slots = slots or Slots(20, shared=True)
+        self._shares: dict[str, Share] = {}
+        self._slow_after = timings.shipper_slow
+        self._slow: set[str] = set()
         self._idle = timings.shipper_idle
         self._sending = 0
         self._closing: asyncio.TimerHandle | None = None
@@ -68,14 +80,27 @@ class ShipperClient:
         return render_tag(self._tag, console, mapping)
 
     async def send(self, tag: str, body: bytes) -> None:
-        """`post` beside the event loop; afterwards connections do not stay open for long."""
+        """`post` beside the event loop, when there is a slot.
+
+        Rows that a shipper takes its time with leave slots for those with other tags. Afterwards
+        connections do not stay open for long.
+        """
+        if tag not in self._shares:
+            self._shares[tag] = self._slots.share()
+        slow = [self._slots.slow] if tag in self._slow else []
+        await self._slots.run(partial(self._send, tag, body), self._shares[tag], *slow)
+
+    async def _send(self, tag: str, body: bytes) -> None:
         if self._closing:
             self._closing.cancel()
         self._sending += 1
+        began = time.monotonic()
         try:
             await in_thread(self.post, tag, body)
         finally:
             self._sending -= 1
+            is_slow = time.monotonic() - began > self._slow_after
+            (self._slow.add if is_slow else self._slow.discard)(tag)
             if not self._sending:
                 loop = asyncio.get_running_loop()
                 self._closing = loop.call_later(self._idle, self._http.close)
