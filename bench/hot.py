@@ -15,9 +15,10 @@ from bench.pages import RECORDS, TABLES, mappings, template
 from bench.report import Goal, Row, compare, table
 from bench.rounds import cpu, rounds
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.spec.model import Column, Mapping
+from sentinelone_source.mapping.spec.model import Column, ConsoleId, Mapping
 
 ROUNDS = 11
+_NOWHERE = ConsoleId(None, None)
 
 _ORJSON = "orjson"
 _NAIVE = "jsonpath-ng"
@@ -80,12 +81,12 @@ def _contenders(mapping: Mapping) -> dict[str, Callable[[bytes], object]]:
 
 
 def _drain(mapper: Mapper, page: bytes) -> None:
-    for _ in mapper.lines(mapper.open(page)):
+    for _ in mapper.lines(mapper.open(page, _NOWHERE)):
         pass
 
 
 def _ours(mapper: Mapper, page: bytes) -> list[bytes]:
-    return [piece.data for piece in mapper.lines(mapper.open(page))]
+    return [piece.data for piece in mapper.lines(mapper.open(page, _NOWHERE))]
 
 
 def _orjson(page: bytes) -> list[bytes]:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.model import ConsoleId
+
+_NOWHERE = ConsoleId(None, None)
 
 
 def main(name: str, file: str) -> None:
@@ -16,7 +19,7 @@ def main(name: str, file: str) -> None:
     mapper = Mapper(load_mappings()[name])
     with open(1, "wb") as out:
         for body in _pages(Path(file)):
-            out.writelines(piece.data for piece in mapper.lines(mapper.open(body)))
+            out.writelines(piece.data for piece in mapper.lines(mapper.open(body, _NOWHERE)))
 
 
 def _pages(path: Path) -> Iterator[bytes]:

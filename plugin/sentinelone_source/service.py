@@ -195,7 +195,7 @@ def select_mappings(settings: Settings, tables: Sequence[str]) -> list[Mapping]:
     Raises:
         ConfigError: there is no such table, or no feed.
     """
-    mappings = load_mappings(settings.mappings_path)
+    mappings = load_mappings(*settings.mappings)
     check_feed_names(settings, list(mappings))
     if tables:
         names = {find_mapping(mappings, table).name for table in tables}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cli.conftest import Call
+
+
+CONSOLE = '[[consoles]]\nname = "acme"\nurl = "https://a.example"\ntoken_file = "token"\n'
 
 
 @pytest.fixture(scope="module")
@@ -105,13 +109,24 @@ def test_explain(call: Call, threats: list[dict[str, object]]) -> None:
 
 
 def test_own_mapping(call: Call, tmp_path: Path) -> None:
-    """A user's own mapping is merged over the built-in one."""
+    """A user's own mapping and columns are merged over the built-in one."""
     (tmp_path / "more").mkdir()
     mine = 'table = "SentinelOneGroups_CL"\n[columns]\nMine = "$.name"\n'
     (tmp_path / "more" / "mine.toml").write_text(mine)
-    (tmp_path / "config.toml").write_text('[mappings]\npath = "more"\n')
+    config = tmp_path / "config.toml"
+    config.write_text(
+        '[mappings]\npath = "more"\n'
+        'columns = { At = { console = "name" }, Url = { console = "url" } }\n'
+    )
     record = b'{"id":"2","updatedAt":"2026-01-01T00:00:00Z","name":"ours"}'
-    assert json.loads(call("map", "groups", given=record).stdout)["Mine"] == "ours"
+    row = json.loads(call("map", "groups", given=record).stdout)
+    own = ("ours", "default", "https://console.example.invalid")
+    assert (row["Mine"], row["At"], row["Url"]) == own
+    config.write_text(f"{config.read_text()}{CONSOLE}")
+    row = json.loads(call("map", "groups", given=record).stdout)
+    assert (row["At"], row["Url"]) == ("acme", "https://a.example")
+    text = call("map", "groups", "--explain", given=record).stdout.decode()
+    assert re.search(r"At +string +1 of 1 +name of the console", text)
 
 
 def test_every_record_comes_out(call: Call, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_defaults(tmp_path: Path) -> None:
     settings = of(tmp_path, CONSOLE)
     assert settings.state_path == Path("/var/lib/sentinelone-source")
     assert (settings.handover.to, settings.settle) == ("stdout", 30.0)
-    assert settings.mappings_path is None
+    assert settings.mappings.path is None
     assert settings.listen is None
     feed = settings.feed("alerts")
     assert (feed.enabled, feed.interval, feed.lookback) == (True, 60.0, 600.0)
@@ -96,7 +96,7 @@ def test_relative_paths(tmp_path: Path) -> None:
     text = '[state]\npath="state"\n[mappings]\npath="more"\n'
     settings = of(tmp_path, text + CONSOLE + 'ca_file="ca.pem"\n')
     assert settings.state_path == tmp_path / "state"
-    assert settings.mappings_path == tmp_path / "more"
+    assert settings.mappings.path == tmp_path / "more"
     assert settings.consoles[0].token_file == str(tmp_path / "token")
     assert settings.consoles[0].ca_file == str(tmp_path / "ca.pem")
     relative = {"SENTINELONE_SOURCE_STATE": "s", "SENTINELONE_URL": "https://b.example"}

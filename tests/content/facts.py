@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.spec.model import ConsoleId
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import Mapping
@@ -24,7 +25,7 @@ TABLES: dict[str, dict[str, str]] = json.loads((HERE.parent / "mapping/tables.js
 def mapper_rows(mapping: Mapping, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The rows that a mapping makes of API records."""
     mapper = Mapper(mapping)
-    page = mapper.open(json.dumps({"data": records}).encode())
+    page = mapper.open(json.dumps({"data": records}).encode(), ConsoleId(None, None))
     lines = b"".join(piece.data for piece in mapper.lines(page)).splitlines()
     assert not page.dead
     return [json.loads(line) for line in lines]

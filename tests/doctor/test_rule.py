@@ -32,6 +32,16 @@ def test_no_drift(cloud: Cloud, manager: Manager) -> None:
     ]
 
 
+def test_columns_of_every_table(cloud: Cloud, manager: Manager) -> None:
+    """A column of `[mappings.columns]` that is not deployed is missing from every stream."""
+    before = '[mappings.columns]\nTenant = { console = "name" }'
+    cloud.configure(f'dcr_resource_id = "{RULE}"', before=before)
+    found = deployed(cloud, manager)
+    missing = {name for name, check in found.items() if "1 missing: Tenant" in check.found}
+    assert missing >= {f"declaration Custom-{table}" for table in TABLES.values()}
+    assert missing >= {f"table {table}" for table in TABLES.values()}
+
+
 def drop_column(manager: Manager) -> None:
     columns = manager.rule["streamDeclarations"][f"Custom-{THREATS}"]["columns"]
     columns[:] = [column for column in columns if column["name"] != "ThreatName"]

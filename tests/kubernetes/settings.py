@@ -75,8 +75,8 @@ def source(manifest: Manifest) -> Iterator[str]:
     kept = {mount["mountPath"] for mount in container["volumeMounts"] if mount["name"] == "data"}
     if str(settings.state_path) not in kept:
         yield f"the state in {settings.state_path} is not on the volume"
-    if str(settings.mappings_path) not in {one["mountPath"] for one in container["volumeMounts"]}:
-        yield f"no mappings in {settings.mappings_path}"
+    if str(settings.mappings.path) not in {one["mountPath"] for one in container["volumeMounts"]}:
+        yield f"no mappings in {settings.mappings.path}"
     ports = {one["containerPort"] for one in container["ports"]}
     if (
         settings.listen is None

@@ -7,12 +7,14 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.spec.model import ConsoleId
 from sentinelone_source.mapping.spec.schema import build
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.page import Known, Page
 
 Columns = dict[str, Any]
+CONSOLE = ConsoleId("acme", "https://acme.example")
 ALL: Columns = {
     "Text": "$.value",
     "Json": {"path": "$.value", "type": "json"},
@@ -48,7 +50,7 @@ def run(
     mapper: Mapper, body: bytes, known: Known | None = None
 ) -> tuple[Page, list[dict[str, Any]]]:
     """The page with its account, and its rows; checks what holds of every piece."""
-    page = mapper.open(body)
+    page = mapper.open(body, CONSOLE)
     rows: list[dict[str, Any]] = []
     for data, number in mapper.lines(page, known):
         assert len(data) <= 900_000

@@ -22,6 +22,7 @@ from sentinelone_source.mapping.rows.types import TYPES as PRODUCT_TYPES
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 LARGEST = Decimal("1.797693134862315807e308")  # rounds to the largest double
+CONSOLE = {"name": "acme", "url": "https://acme.example"}
 MOMENT = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)"
     r"(?:[Tt ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d+))?)?(?:([Zz])|([+-])(\d\d):?(\d\d))?)?",
@@ -106,6 +107,8 @@ def place(record: Any, path: str) -> int | None:
 
 def fill(column: dict[str, Any], record: Any) -> Any:
     """A column's value; None leaves it out."""
+    if "console" in column:
+        return CONSOLE[column["console"]]
     for path, many in column["path"]:
         found = find(record, path)
         if many and column["type"] in ("json", "dynamic"):

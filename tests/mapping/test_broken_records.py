@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mapping.helpers import ALL, mapper, record, run
+from mapping.helpers import ALL, CONSOLE, mapper, record, run
 from mapping.worlds import nested
 from sentinelone_source.mapping.page_reader import NotAPage
 from sentinelone_source.mapping.redaction import Redactor
@@ -76,7 +76,7 @@ def test_a_page_cut_off_is_no_page(
     places = range(len(page)) if data is None else [data.draw(st.integers(0, len(page) - 1))]
     for place in places:
         with pytest.raises(NotAPage):
-            MAPPER.open(page[:place])
+            MAPPER.open(page[:place], CONSOLE)
 
 
 @pytest.mark.parametrize("stray", ["", '"', '\\"', "\n", "\0"], ids=ascii)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mapping.helpers import mapper, page_of, record
+from mapping.helpers import CONSOLE, mapper, page_of, record
 from sentinelone_source.mapping.explain import ColumnUse, Explanation, Field, explain
 from sentinelone_source.mapping.page_reader import NotAPage
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def explained(columns: Columns, *records: Any, **over: Any) -> Explanation:
-    return explain(mapper(columns, **over), [page_of(*records)])
+    return explain(mapper(columns, **over), [page_of(*records)], CONSOLE)
 
 
 def test_columns_are_counted() -> None:
@@ -40,7 +40,7 @@ def test_records_are_accounted_for() -> None:
 def test_pages_are_added_up() -> None:
     """Only the last page would count."""
     pages = [page_of(record(name="a"), record()), page_of(record(name="b", extra=1))]
-    counts = explain(mapper({"Name": "$.name"}), pages)
+    counts = explain(mapper({"Name": "$.name"}), pages, CONSOLE)
     assert (counts.records, counts.rows, counts.columns[1].filled) == (3, 3, 2)
     assert Field("$.extra", 1) in counts.unmapped
 
@@ -86,14 +86,14 @@ def test_records_that_cannot_be_read_do_not_count() -> None:
     deep = page_of(record(value="HERE"), record(extra=1)).replace(
         b'"HERE"', b"[" * 100_000 + b"]" * 100_000
     )
-    counts = explain(mapper(), [deep])
+    counts = explain(mapper(), [deep], CONSOLE)
     assert (counts.dead, counts.unmapped) == (1, (Field("$.extra", 1), Field("$.id", 1)))
 
 
 def test_what_is_no_page() -> None:
     """An error page would be explained as one without records."""
     with pytest.raises(NotAPage):
-        explain(mapper(), [b"<html>"])
+        explain(mapper(), [b"<html>"], CONSOLE)
 
 
 def test_text() -> None:

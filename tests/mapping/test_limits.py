@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mapping.helpers import ALL, mapper, page_of, record, rows_of, run
+from mapping.helpers import ALL, CONSOLE, mapper, page_of, record, rows_of, run
 from sentinelone_source.handover.batches import MAX_BATCH, pack
 
 
@@ -157,7 +157,7 @@ def test_batches_are_full_and_in_order(size: int) -> None:
     count = 3_000_000 // (size + 100)
     records = [record(value="x" * size, n=n) for n in range(count)]
     numbers = mapper({"No": {"path": "$.n", "type": "long"}, "Value": "$.value"})
-    page = numbers.open(page_of(*records))
+    page = numbers.open(page_of(*records), CONSOLE)
     batches = list(pack(numbers.lines(page)))
     assert all(batch.size == sum(map(len, batch.pieces)) <= MAX_BATCH for batch in batches)
     assert all(batch.size > 700_000 for batch in batches[:-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -49,6 +49,37 @@ def test_a_removed_column_is_not_volatile(tmp_path: Path) -> None:
     assert agents.ordering.volatile == ("TimeGenerated", "UpdatedAt")
     agents = load_mappings(write(tmp_path, over + '[walk]\nvolatile = ["Domain"]\n'))["agents"]
     assert agents.ordering.volatile == ("Domain",)
+
+
+def test_columns_of_every_table(tmp_path: Path) -> None:
+    """Columns of the configuration are in every table, and replace one of the same name."""
+    over = (
+        'table = "SentinelOneGroups_CL"\n[columns]\nName = { console = "url" }\n'
+        'Site = { console = "name" }\n'
+    )
+    columns = {"Tenant": {"console": "name"}, "Site": {"path": "$.siteName"}}
+    mappings = load_mappings(write(tmp_path, over), columns, "config.toml: mappings.columns")
+    for mapping in mappings.values():
+        sources = {column.name: column.sources for column in mapping.columns}
+        assert sources["Tenant"] == ("name of the console",)
+        assert sources["Site"] == ("$.siteName",)
+    groups = {column.name: column.sources for column in mappings["groups"].columns}
+    assert groups["Name"] == ("url of the console",)
+    assert list(groups)[-2:] == ["Site", "Tenant"]
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        ({"Tenant": {"consol": "name"}}, "here: column Tenant: consol: unknown key"),
+        ({"Type": {"console": "name"}}, "here: column Type: the name is reserved"),
+        ({"Tenant": False}, "here: SentinelOneActivities_CL: unknown column 'Tenant'"),
+    ],
+)
+def test_mistakes_in_columns_of_every_table(columns: dict[str, Any], says: str) -> None:
+    """A mistake in `[mappings.columns]` names its place in the configuration."""
+    with pytest.raises(ConfigError, match=f"^{says}"):
+        load_mappings(None, columns, "here")
 
 
 def test_redaction_can_be_switched_off(tmp_path: Path) -> None:

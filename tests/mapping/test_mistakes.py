@@ -52,7 +52,7 @@ def test_a_good_file_alone(tmp_path: Path) -> None:
         (('"$.name"', "[]"), ["column Name: path: the list of paths is empty"]),
         (('"$.name"', "7"), ["column Name: takes a path, a list of paths, a table", "or false"]),
         (('"$.name"', "true"), ["column Name: takes a path"]),
-        (('"$.name"', '{ type = "json" }'), ["column Name: missing key `path`"]),
+        (('"$.name"', '{ type = "json" }'), ["column Name: missing key `path` or `console`"]),
         (
             ('"$.name"', '{ path = "$.name", type = "sting" }'),
             ["column Name: unknown type 'sting'", "did you mean 'string'?"],
@@ -60,6 +60,14 @@ def test_a_good_file_alone(tmp_path: Path) -> None:
         (
             ('"$.name"', '{ path = "$.name", typ = "string" }'),
             ["column Name: typ: unknown key 'typ'", "did you mean 'type'?"],
+        ),
+        (
+            ('"$.name"', '{ console = "id" }'),
+            ["column Name: console: invalid enum value 'id'"],
+        ),
+        (
+            ('"$.name"', '{ console = "url", path = "$.name" }'),
+            ["column Name: console: takes no other key beside it"],
         ),
         (
             ('"$.name"', '{ path = "$.name", type = "real", redact = true }'),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mapping.helpers import ALL, document, mapper, page_of, record, rows_of, run
+from mapping.helpers import ALL, CONSOLE, document, mapper, page_of, record, rows_of, run
 from sentinelone_source.mapping.page_reader import NotAPage
 
 
@@ -39,7 +39,7 @@ from sentinelone_source.mapping.page_reader import NotAPage
 def test_what_is_no_page(body: bytes) -> None:
     """A broken answer would be taken for an empty page, and the sweep for complete."""
     with pytest.raises(NotAPage):
-        mapper().open(body)
+        mapper().open(body, CONSOLE)
 
 
 @pytest.mark.parametrize(
@@ -54,18 +54,18 @@ def test_what_is_no_page(body: bytes) -> None:
 )
 def test_cursor(pagination: bytes, cursor: str | None) -> None:
     """A walk would stop early or never."""
-    assert mapper().open(b'{"data":[],"pagination":%b}' % pagination).cursor == cursor
-    assert mapper().open(b'{"pagination":%b,"data":[]}' % pagination).cursor == cursor
+    assert mapper().open(b'{"data":[],"pagination":%b}' % pagination, CONSOLE).cursor == cursor
+    assert mapper().open(b'{"pagination":%b,"data":[]}' % pagination, CONSOLE).cursor == cursor
 
 
 def test_a_page_without_pagination_is_the_last() -> None:
     """A console's single answer without paging would be refused."""
-    assert mapper().open(b'{"data":[]}').cursor is None
+    assert mapper().open(b'{"data":[]}', CONSOLE).cursor is None
 
 
 def test_no_records_no_lines() -> None:
     """An empty page would be handed over as an empty batch."""
-    assert list(mapper().lines(mapper().open(page_of()))) == []
+    assert list(mapper().lines(mapper().open(page_of(), CONSOLE))) == []
 
 
 def test_records_below_other_members() -> None:
@@ -111,7 +111,7 @@ def test_pretty_printed_pages(indent: int | str | None, newline: str) -> None:
     body = page.replace("\n", newline).encode()
     plain = {"Json": ALL["Json"], "Dynamic": ALL["Dynamic"]}
     for columns in (plain, {**plain, "All": {"path": "$..e", "type": "json"}}):
-        opened = mapper(columns).open(body)
+        opened = mapper(columns).open(body, CONSOLE)
         (piece,) = mapper(columns).lines(opened)
         line = piece.data.splitlines()[0]
         wanted = json.dumps(value, separators=(",", ":"))
@@ -124,11 +124,11 @@ def test_only_a_page_with_other_values_is_looked_at_text_by_text() -> None:
     of_text = page_of(record(value="a", a={"b": "c"}), record(value=None))
     for other in ({"value": 7}, {"a": {"b": 7}}):
         texts = mapper({"Text": "$.value", "Nested": "$.a.b"})
-        assert texts.open(of_text).compiled is texts._strict
+        assert texts.open(of_text, CONSOLE).compiled is texts._strict
         page, rows = run(texts, page_of(record(value="a"), record(**other), record(a=None)))
         assert [list(row.values())[2:] for row in rows] == [["a"], ["7"], []]
         assert page.compiled is texts._tolerant
-        assert texts.open(of_text).compiled is texts._tolerant
+        assert texts.open(of_text, CONSOLE).compiled is texts._tolerant
 
 
 def test_known_rows_are_not_handed_over_again() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapping.helpers import mapper
+from mapping.helpers import CONSOLE, mapper
 from sentinelone_source.mapping.page_reader import peek_cursor
 
 LURES = [
@@ -43,7 +43,7 @@ def test_it_is_the_cursor_or_nothing(page: dict[str, Any], order: list[str], spa
     page = {name: page[name] for name in order if name in page}
     body = json.dumps(page, indent=1 if spaced else None, ensure_ascii=False)
     seen = peek_cursor(body.encode("utf-8", "replace"))
-    assert not seen or seen == mapper().open(body.encode("utf-8", "replace")).cursor
+    assert not seen or seen == mapper().open(body.encode("utf-8", "replace"), CONSOLE).cursor
 
 
 @pytest.mark.parametrize(

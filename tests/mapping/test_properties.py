@@ -21,7 +21,9 @@ from sentinelone_source.mapping.spec.schema import build
 
 def mapper_of(mapping: dict[str, Any]) -> Mapper:
     columns = {
-        name: {**column, "path": [path for path, _ in column["path"]]}
+        name: {"console": column["console"]}
+        if "console" in column
+        else {**column, "path": [path for path, _ in column["path"]]}
         for name, column in mapping["columns"].items()
     }
     walk = {**mapping["walk"], "filter": "at__gte", "sort_by": "at"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from mapping.helpers import mapper, page_of, record, rows_of, run
+from mapping.helpers import CONSOLE, mapper, page_of, record, rows_of, run
 
 
 def page_with(value: str) -> bytes:
@@ -108,7 +108,7 @@ def test_broken_text_where_no_column_looks() -> None:
 
 def test_nul_stays_an_escape() -> None:
     """A NUL byte in a line ends the text for readers written in C."""
-    page = mapper({"Value": "$.value"}).open(page_of(record(value="a\0b")))
+    page = mapper({"Value": "$.value"}).open(page_of(record(value="a\0b")), CONSOLE)
     (piece,) = mapper({"Value": "$.value"}).lines(page)
     assert rb'"a\u0000b"' in piece.data
 

@@ -108,18 +108,20 @@ def test_console_stays_away(tenancy: Tenancy, capfd: pytest.CaptureFixture[str])
 
 
 def test_two_consoles(tenancy: Tenancy) -> None:
-    """Two consoles share keys or watermarks, or one that is refused stops the other."""
+    """Two consoles share no keys, one that is refused stops no other, and rows tell them apart."""
     tenancy.populate(5)
     (tenancy.folder / "other").write_text("some-other-token")
     more = f'[[consoles]]\nname = "b"\nurl = "{tenancy.console.url}/"\ntoken_file = "other"\n'
+    more += '[mappings.columns]\nTenant = {console = "name"}\nConsoleUrl = {console = "url"}\n'
     tenancy.configure(more)
     running = tenancy.once(status=3)
     assert {line["console"] for line in running.events("refused")} == {"b"}
-    assert set(running.lines) == tenancy.shown()
+    of_console = b',"Tenant":"%s","ConsoleUrl":"' + tenancy.console.url.encode() + b'"}'
+    assert set(running.lines) == {line[:-1] + of_console % b"acme" for line in tenancy.shown()}
     tenancy.console.tokens.add("some-other-token")
     running = tenancy.once()
     assert {line["console"] for line in running.events("swept") if line["rows"]} == {"b"}
-    assert set(running.lines) == tenancy.shown()
+    assert set(running.lines) == {line[:-1] + of_console % b"b" for line in tenancy.shown()}
 
 
 def test_environment_alone(tenancy: Tenancy) -> None:

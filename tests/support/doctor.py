@@ -57,6 +57,6 @@ def but(found: Found, status: str = "ok") -> set[str]:
 def deployed(cloud: Cloud, manager: Manager) -> dict[str, Check]:
     """The checks of Azure."""
     settings = load_settings(cloud.config)
-    mappings = list(load_mappings().values())
+    mappings = list(load_mappings(*settings.mappings).values())
     found = run_azure_checks(settings, mappings, send_test=False, manager=manager.url)
     return {check.check: check for check in found}

@@ -223,7 +223,7 @@ class _Settlement(Settlement):
 class _Console:
     """The model as the feed sees it."""
 
-    name = "model"
+    name, url = "model", "https://model.example"
 
     def __init__(self, poller: Poller) -> None:
         self._poller = poller

@@ -65,7 +65,8 @@ class Replayed(NamedTuple):
 def replay(cloud: Cloud, name: str = "rows.ndjson", pace: Pace = QUICK, **options: Any) -> Replayed:
     """Replay a file in this process, with short waits."""
     settings = load_settings(cloud.config)
-    mappings = load_mappings(settings.mappings_path)
+    mappings = load_mappings(*settings.mappings)
+    urls = {console.name: console.url for console in settings.consoles}
     azure = cloud.settings()
     ingestion = Ingestion(azure, Credential(azure))
     streams = {mapping.table: mapping.stream for mapping in mappings.values()}
@@ -73,7 +74,7 @@ def replay(cloud: Cloud, name: str = "rows.ndjson", pace: Pace = QUICK, **option
     chosen = Options(azure.dcr_immutable_id, **options)
     with capture_logs() as logs:
         try:
-            job = ReplayJob(str(cloud.folder / name), chosen, LineParser(mappings), sender)
+            job = ReplayJob(str(cloud.folder / name), chosen, LineParser(mappings, urls), sender)
             job.run()
             job.log_summary()
         finally:

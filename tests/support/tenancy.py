@@ -13,6 +13,7 @@ from doubles.console import Console
 from doubles.world import World
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.model import ConsoleId
 from support.processes import Running
 
 if TYPE_CHECKING:
@@ -112,7 +113,8 @@ def mapper_of(name: str) -> Mapper:
 def lines(name: str, records: list[dict[str, Any]]) -> list[bytes]:
     """The lines that records make."""
     mapper = mapper_of(name)
-    page = mapper.open(msgspec.json.encode({"data": records, "pagination": {"nextCursor": None}}))
+    body = msgspec.json.encode({"data": records, "pagination": {"nextCursor": None}})
+    page = mapper.open(body, ConsoleId("demo", None))
     pieces = b"".join(piece.data for piece in mapper.lines(page))
     return pieces.split(b"\n")[:-1]
 

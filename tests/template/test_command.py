@@ -103,6 +103,14 @@ def test_a_mistake_in_a_mapping(tmp_path: Path) -> None:
     assert error_of(done).startswith(wanted)
 
 
+def test_columns_of_every_table(tmp_path: Path) -> None:
+    """A column of `[mappings.columns]` is in every table and every stream."""
+    config = configured(tmp_path, GOOD)
+    config.write_text(config.read_text() + '[mappings.columns]\nTenant = { console = "name" }\n')
+    tables = json.loads(template(tmp_path, "--config", config, "--format", "tables").stdout)
+    assert all({"name": "Tenant", "type": "string"} in table["columns"] for table in tables)
+
+
 def test_another_type_is_said(tmp_path: Path) -> None:
     """A built-in column with another type, which Azure will not change, is a warning."""
     text = (

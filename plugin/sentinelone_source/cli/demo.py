@@ -34,14 +34,14 @@ def command(
     With --pipeline, through a shipper that is installed, else through `replay`, to a Data
     Collection Endpoint on loopback.
 
-    Of a configuration only `[mappings]` is used.
+    Of a configuration only `[mappings] path` is used.
     """
     if ctx.invoked_subcommand is None:
         if pipeline:
             from sentinelone_source.demo.pipeline.show import show
         else:
             from sentinelone_source.demo.show import show
-        mappings = load_settings(config).mappings_path
+        mappings = load_settings(config).mappings.path
         sys.exit(show(seconds, seed, TOKEN, mappings))
 
 
@@ -126,7 +126,7 @@ def dce(  # noqa: PLR0913 - its options
     from sentinelone_source.demo.dce.show import serve
     from sentinelone_source.errors import SourceError
 
-    streams = built_in_streams(load_settings(config).mappings_path)
+    streams = built_in_streams(*load_settings(config).mappings)
     is_tls = certificates.is_possible() if tls is None else tls
     with _appended(rows) as file:
         try:

@@ -60,6 +60,6 @@ def _default_age(settings: Settings) -> float:
 def _is_polled(settings: Settings) -> Callable[[str, str], bool]:
     """A test whether this configuration polls a feed of the state."""
     consoles = {console.name for console in settings.consoles}
-    mappings = load_mappings(settings.mappings_path)
+    mappings = load_mappings(*settings.mappings)
     polled = {name for name, one in mappings.items() if settings.is_enabled(name, one.enabled)}
     return lambda console, mapping: console in consoles and mapping in polled

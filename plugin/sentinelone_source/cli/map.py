@@ -15,7 +15,11 @@ from sentinelone_source.errors import SourceError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from sentinelone_source.config import Settings
     from sentinelone_source.mapping.mapper import Mapper
+    from sentinelone_source.mapping.spec.model import ConsoleId
+
+_PLACEHOLDER = "https://console.example.invalid"
 
 
 @click.command("map")
@@ -30,33 +34,43 @@ def command(
     """Turn an API page, a list or NDJSON records into rows of TABLE (or mapping).
 
     FILE may be `-` for standard input. Records that cannot become rows are named on stderr.
+    Columns from the console show the first one of the configuration.
     """
     from sentinelone_source.mapping.mapper import Mapper
     from sentinelone_source.mapping.page_reader import NotAPage
     from sentinelone_source.mapping.record_files import pages
     from sentinelone_source.mapping.spec.files import find_mapping, load_mappings
 
-    mappings = load_mappings(load_settings(config).mappings_path)
+    settings = load_settings(config)
+    mappings = load_mappings(*settings.mappings)
     mapper = Mapper(find_mapping(mappings, table))
     if show_code:
         click.echo(mapper.code, nl=False)
         return
     bodies = pages(mapper.mapping, file.read(), file.name)
+    console = _console(settings)
     try:
         if explain:
             from sentinelone_source.mapping.explain import explain as explained
 
-            click.echo(explained(mapper, bodies))
+            click.echo(explained(mapper, bodies, console))
         else:
-            _map(mapper, bodies)
+            _map(mapper, bodies, console)
     except NotAPage as error:
         raise SourceError(f"{file.name}: is not JSON: {error}") from None
 
 
-def _map(mapper: Mapper, bodies: Iterable[bytes]) -> None:
+def _console(settings: Settings) -> ConsoleId:
+    from sentinelone_source.mapping.spec.model import ConsoleId
+
+    first = next(iter(settings.consoles), None)
+    return ConsoleId(first.name, first.url) if first else ConsoleId("default", _PLACEHOLDER)
+
+
+def _map(mapper: Mapper, bodies: Iterable[bytes], console: ConsoleId) -> None:
     dropped = 0
     for body in bodies:
-        page = mapper.open(body)
+        page = mapper.open(body, console)
         for piece in mapper.lines(page):
             sys.stdout.buffer.write(piece.data)
         for dead in page.dead:

@@ -50,12 +50,13 @@ def command(
 
     configure_logs()
     settings = load_settings(config)
-    mappings = load_mappings(settings.mappings_path)
+    mappings = load_mappings(*settings.mappings)
     streams = {mapping.table: mapping.stream for mapping in mappings.values()}
+    urls = {console.name: console.url for console in settings.consoles}
     with _ingestion(settings, dry_run) as (ingestion, target):
         options = Options(target, refused, restart, dry_run)
         jobs = [
-            ReplayJob(name, options, LineParser(mappings), Sender(ingestion, streams, name))
+            ReplayJob(name, options, LineParser(mappings, urls), Sender(ingestion, streams, name))
             for name in files
         ]
         left = sum(map(_run, jobs))

@@ -119,7 +119,7 @@ def _existing(config: Path | None) -> State:
 
 def _names(config: Path | None, tables: tuple[str, ...]) -> set[str]:
     """Mapping names for what was typed; a name that no table has is taken as a mapping's."""
-    mappings = load_mappings(load_settings(config).mappings_path).values()
+    mappings = load_mappings(*load_settings(config).mappings).values()
     by_table = {mapping.table: mapping.name for mapping in mappings}
     return {by_table.get(table, table) for table in tables}
 

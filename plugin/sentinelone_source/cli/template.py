@@ -49,7 +49,7 @@ def command(
         raise ConfigError("--with-parser: the function belongs to the tables, not to --only rule")
     if language == "tables" and (only or with_parser):
         raise ConfigError("--format tables: takes no --only and no --with-parser")
-    tables = plan_tables(load_settings(config).mappings_path)
+    tables = plan_tables(*load_settings(config).mappings)
     text = generate(tables, language, only=only, with_parser=with_parser)
     _warn(tables)
     if output is None:

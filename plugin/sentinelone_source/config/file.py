@@ -60,6 +60,7 @@ class MappingsTable(msgspec.Struct, frozen=True):
     """`[mappings]`."""
 
     path: str = ""
+    columns: dict[str, Any] = {}
 
 
 class TelemetryTable(msgspec.Struct, frozen=True):

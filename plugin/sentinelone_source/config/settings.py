@@ -21,6 +21,14 @@ from sentinelone_source.toml import convert, read_toml, unknown
 DEFAULT_FILES = (Path("config.toml"), Path("/etc/sentinelone-source/config.toml"))
 
 
+class MappingsSettings(NamedTuple):
+    """`[mappings]`: a folder of the user's, columns of every table, and where these are."""
+
+    path: Path | None
+    columns: dict[str, Any]
+    where: str
+
+
 class Settings(msgspec.Struct, frozen=True):
     """Everything a command needs to know."""
 
@@ -30,7 +38,7 @@ class Settings(msgspec.Struct, frozen=True):
     concurrency: int
     handover: HandoverTable
     settle: float
-    mappings_path: Path | None
+    mappings: MappingsSettings
     listen: Address | None
     azure: AzureTable
     feeds: dict[str, Any]
@@ -119,7 +127,11 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
         concurrency=file.requests.concurrency,
         handover=read_handover(handover, where, here),
         settle=read_duration(handover.settle, f"{where}: handover.settle"),
-        mappings_path=here / file.mappings.path if file.mappings.path else None,
+        mappings=MappingsSettings(
+            here / file.mappings.path if file.mappings.path else None,
+            file.mappings.columns,
+            f"{where}: mappings.columns",
+        ),
         listen=read_address(*listen),
         azure=file.azure,
         feeds=file.feeds,

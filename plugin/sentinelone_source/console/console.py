@@ -55,7 +55,7 @@ class Console:
         patience: float | None,
         timings: Timings = DEFAULTS,
     ) -> None:
-        self.name = settings.name
+        self.name, self.url = settings.name, settings.url
         self.requests: dict[tuple[str, str], int] = {}
         self.answered = False
         self.expiry = Expiry(settings, self.post, timings)

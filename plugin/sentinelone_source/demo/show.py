@@ -58,7 +58,10 @@ def show(seconds: float, seed: int, token: str, mappings: Path | None) -> int:
         config = Path(folder, "config.toml")
         config.write_text(CONFIG.format(url=console.url))
         Path(folder, "token").write_text(token)
-        settings = msgspec.structs.replace(load_settings(config), mappings_path=mappings)
+        settings = load_settings(config)
+        settings = msgspec.structs.replace(
+            settings, mappings=settings.mappings._replace(path=mappings)
+        )
         with build_service(settings, (), once=False) as service:
             status = asyncio.run(_poll(service, world, seconds))
             print(_summary(service, seconds), file=sys.stderr)  # noqa: T201 - what was asked for

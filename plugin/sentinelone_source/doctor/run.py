@@ -57,6 +57,6 @@ def run_checks(config: Path | None, *, send_test: bool) -> Iterator[Check]:
 
 def _mappings(settings: Settings) -> list[Mapping]:
     """The mappings, compiled, so that every mistake in them shows."""
-    mappings = load_mappings(settings.mappings_path)
+    mappings = load_mappings(*settings.mappings)
     check_feed_names(settings, list(mappings))
     return [Mapper(mapping).mapping for mapping in mappings.values()]

@@ -19,7 +19,7 @@ from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
 from sentinelone_source.mapping.page_reader import NotAPage, peek_cursor
-from sentinelone_source.mapping.spec.model import Mapping
+from sentinelone_source.mapping.spec.model import ConsoleId, Mapping
 from sentinelone_source.times import SECOND, to_iso
 from sentinelone_source.worker_threads import in_thread
 
@@ -52,6 +52,7 @@ class FeedReader:
         self.counts = Counts()
         self.handing_over: asyncio.Task[None] | None = None
         self._console = console
+        self._console_id = ConsoleId(console.name, console.url)
         self._mapper = mapper
         self._mapping = mapper.mapping
         self._endpoint = mapper.mapping.request.path
@@ -124,7 +125,7 @@ class FeedReader:
                 pages.expect(peek_cursor(body))
             slot = await self._context.memory_slot()
         try:
-            return self._mapper.open(body), slot
+            return self._mapper.open(body, self._console_id), slot
         except NotAPage as error:
             slot.release()
             raise Unavailable(f"{self._endpoint}: not a page of the API: {error}") from None

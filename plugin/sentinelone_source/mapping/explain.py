@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sentinelone_source.mapping.mapper import Mapper
     from sentinelone_source.mapping.paths import Path
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import ConsoleId, Mapping
 
 Place = tuple[str, ...]
 """Member names from the record down; `[*]` is any item of a list."""
@@ -33,7 +33,7 @@ class ColumnUse:
 
     name: str
     type: str
-    paths: tuple[str, ...]
+    sources: tuple[str, ...]
     filled: int
     misfits: int
 
@@ -67,12 +67,13 @@ class Explanation:
         return "\n".join(_text(self))
 
 
-def explain(mapper: Mapper, pages: Iterable[bytes]) -> Explanation:
+def explain(mapper: Mapper, pages: Iterable[bytes], console: ConsoleId) -> Explanation:
     """Map pages and account for every column and field.
 
     Args:
         mapper: carries the mapping out.
         pages: as the API sends them.
+        console: that they come from.
 
     Raises:
         NotAPage: one of them is no page.
@@ -81,7 +82,7 @@ def explain(mapper: Mapper, pages: Iterable[bytes]) -> Explanation:
     fields: Counter[Place] = Counter()
     taken = _Taken(mapper.mapping)
     for body in pages:
-        page = mapper.open(body)
+        page = mapper.open(body, console)
         for piece in mapper.lines(page):
             for line in piece.data.splitlines():
                 filled.update(_members(line).keys())
@@ -99,7 +100,7 @@ def explain(mapper: Mapper, pages: Iterable[bytes]) -> Explanation:
             ColumnUse(
                 column.name,
                 column.type,
-                tuple(path.text for path in column.paths),
+                column.sources,
                 filled[column.name],
                 misfits[column.name],
             )
@@ -195,7 +196,7 @@ def _text(explanation: Explanation) -> Iterator[str]:
                 column.type,
                 f"{column.filled} of {explanation.rows}" if column.filled else "never",
                 str(column.misfits or ""),
-                ", ".join(column.paths),
+                ", ".join(column.sources),
             )
             for column in explanation.columns
         ],

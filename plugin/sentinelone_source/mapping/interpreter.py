@@ -25,7 +25,7 @@ from sentinelone_source.mapping.rows.convert import (
 if TYPE_CHECKING:
     from collections import Counter
 
-    from sentinelone_source.mapping.spec.model import Column, Mapping
+    from sentinelone_source.mapping.spec.model import Column, ConsoleId, Mapping
 
 RowType = Callable[..., msgspec.Struct]
 
@@ -51,18 +51,19 @@ class Interpreter:
         self._mapping = mapping
         self._row = row
 
-    def interpret(self, raw: Any, misfits: Counter[str]) -> Interpreted:
+    def interpret(self, raw: Any, console: ConsoleId, misfits: Counter[str]) -> Interpreted:
         """Make a row of one record.
 
         Args:
             raw: the record as JSON.
+            console: that it comes from.
             misfits: counts, by column, the values that did not fit.
 
         Raises:
             Skippable: the record is no JSON object, nested too deep, or has no id or position.
         """
         try:
-            return self._interpret(decode_record(raw), misfits)
+            return self._interpret(decode_record(raw), console, misfits)
         except RecursionError:
             raise Skippable("nested too deep") from None
 
@@ -73,7 +74,9 @@ class Interpreter:
         except (Skippable, RecursionError):
             return ""
 
-    def _interpret(self, record: dict[str, Any], misfits: Counter[str]) -> Interpreted:
+    def _interpret(
+        self, record: dict[str, Any], console: ConsoleId, misfits: Counter[str]
+    ) -> Interpreted:
         if any(drop.holds(record) for drop in self._mapping.drops):
             return Interpreted("", None, 0, None)
         walk = self._mapping.ordering
@@ -85,10 +88,14 @@ class Interpreter:
         except (DoesNotFit, PathFailed):
             raise Skippable(f"no position at {walk.position.text}") from None
         version = _identity(record, walk.version) if walk.version else None
-        return Interpreted(id_, version, position, self._row(*self._values(record, misfits)))
+        values = self._values(record, console, misfits)
+        return Interpreted(id_, version, position, self._row(*values))
 
-    def _values(self, record: Any, misfits: Counter[str]) -> Iterator[Any]:
+    def _values(self, record: Any, console: ConsoleId, misfits: Counter[str]) -> Iterator[Any]:
         for column in self._mapping.columns:
+            if column.console:
+                yield getattr(console, column.console)
+                continue
             try:
                 yield column_value(column, (path.find(record) for path in column.paths))
             except (DoesNotFit, PathFailed):

@@ -22,7 +22,7 @@ from sentinelone_source.mapping.rows.lines import Piece, encode, row_type
 if TYPE_CHECKING:
     from collections.abc import Container, Iterator, Sequence
 
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import ConsoleId, Mapping
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
 _SPACE = re.compile(rb"\s")
@@ -84,8 +84,12 @@ class Mapper:
         """Reads what makes a row unique, and nothing else of a record."""
         return CompiledMapping(replace(self.mapping, columns=()), None, strict=False)
 
-    def open(self, body: bytes) -> Page:
+    def open(self, body: bytes, console: ConsoleId) -> Page:
         """Decode a page as far as the mapping needs it.
+
+        Args:
+            body: the page as JSON.
+            console: that it comes from.
 
         Raises:
             NotAPage: the body is not JSON, or holds no list of records.
@@ -97,10 +101,11 @@ class Mapper:
             except (*UNREADABLE, RecursionError):
                 continue  # something is not text, or one record is not as expected
             self._texts_only &= compiled is not self._tolerant  # or each would be decoded twice
-            return Page(body, records, cursor, compiled)
+            return Page(body, records, cursor, compiled, console)
         raws, cursor = self._open_raw(body)
         compiled = self._keys if self._expects_known else self._tolerant
-        return Page(body, [compiled.decode(raw) for raw in raws], cursor, compiled, raws)
+        records = [compiled.decode(raw) for raw in raws]
+        return Page(body, records, cursor, compiled, console, raws)
 
     def _ways(self) -> Iterator[CompiledMapping]:
         if self._expects_known and not self._keys.wants_raw:
@@ -165,7 +170,7 @@ class Mapper:
         raws = iter(page.raws[start:stop] if page.raws else ())
         while start + len(made.rows) < stop:
             try:
-                page.compiled.build(records, raws, *made)
+                page.compiled.build(records, raws, page.console, *made)
             except NEEDS_INTERPRETER:
                 id_, version, position, row = self._interpret(page, start + len(made.rows))
                 made.keys.append(f"{id_}@{version}" if version else id_)
@@ -177,7 +182,7 @@ class Mapper:
     def _interpret(self, page: Page, place: int) -> Interpreted:
         try:
             misfits = Counter[str]() if page.compiled is self._keys else page.misfits
-            return self._interpreter.interpret(self.raws(page)[place], misfits)
+            return self._interpreter.interpret(self.raws(page)[place], page.console, misfits)
         except Skippable as reason:
             self._bury(page, place, str(reason))
             return Interpreted("", None, 0, None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.compile.compiled_mapping import CompiledMapping
+    from sentinelone_source.mapping.spec.model import ConsoleId
 
 Known = Callable[[list[str], list[int]], Container[str]]
 """From keys and their positions: those whose rows were handed over before."""
@@ -32,6 +33,7 @@ class Page:
             which these are.
         cursor: where the next page begins; None after the last one.
         compiled: what the records are for.
+        console: that they come from.
         raws: the same records as JSON, once somebody needed them.
         keys: of the rows made, what makes each unique: id, and version where there is one.
         positions: of the same rows, microseconds since 1970.
@@ -47,6 +49,7 @@ class Page:
     records: list[Any]
     cursor: str | None
     compiled: CompiledMapping
+    console: ConsoleId
     raws: list[Any] | None = None
     keys: list[str] = field(default_factory=list)
     positions: list[int] = field(default_factory=list)

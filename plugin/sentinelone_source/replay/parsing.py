@@ -17,9 +17,12 @@ from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page_reader import NotAPage
 from sentinelone_source.mapping.record_files import page_of
 from sentinelone_source.mapping.rows.convert import DoesNotFit, to_micros
+from sentinelone_source.mapping.spec.model import ConsoleId
 from sentinelone_source.times import SECOND
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping as Dict
+
     from sentinelone_source.mapping.spec.model import Mapping
 
 OLDEST = timedelta(days=2)
@@ -51,11 +54,16 @@ class ParsedLine:
 class LineParser:
     """Makes rows of lines, with the mappings as they are now.
 
+    Args:
+        mappings: of all tables.
+        urls: of the consoles, by name.
+
     Attributes:
         displaced: rows whose `TimeGenerated` Azure would replace by the time of arrival.
     """
 
-    def __init__(self, mappings: dict[str, Mapping]) -> None:
+    def __init__(self, mappings: dict[str, Mapping], urls: Dict[str, str]) -> None:
+        self._urls = urls
         self._mappings = {mapping.table: mapping for mapping in mappings.values()}
         self._mappers: dict[str, Mapper] = {}
         self.displaced = 0
@@ -103,7 +111,8 @@ class LineParser:
         with contextlib.suppress(RecursionError):  # too deep: the mapper says so
             decode_record(record)
         try:
-            page = mapper.open(page_of(mapper.mapping, [record]))
+            console = ConsoleId(letter.console or None, self._urls.get(letter.console))
+            page = mapper.open(page_of(mapper.mapping, [record]), console)
         except NotAPage as error:
             raise Skippable(f"not JSON: {error}") from None
         line = b"".join(piece.data for piece in mapper.lines(page))

@@ -12,7 +12,7 @@ from sentinelone_source.toml import read_toml
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import Document, Mapping
 
 
 @dataclass(frozen=True)
@@ -51,23 +51,21 @@ class Table:
     retyped: tuple[tuple[TableColumn, str], ...] = ()
 
 
-def plan_tables(folder: Path | None = None) -> tuple[Table, ...]:
+def plan_tables(
+    folder: Path | None = None, columns: Document | None = None, where: str = ""
+) -> tuple[Table, ...]:
     """What the built-in mappings and the user's folder need, the built-in tables first.
 
     A built-in column that the user's mapping leaves out stays: the parser of Microsoft's solution
     breaks without it, and a table deployed without it would lose what is in it.
 
-    Args:
-        folder: the user's mapping files.
-
-    Raises:
-        ConfigError: a mapping file is wrong.
+    Takes what `load_mappings` takes, and raises what it raises.
     """
     built_in = {mapping.table: mapping for mapping in load_mappings().values()}
     files = _files(folder)
     return tuple(
         _table(mapping, built_in.get(mapping.table), files[mapping.table])
-        for mapping in load_mappings(folder).values()
+        for mapping in load_mappings(folder, columns, where).values()
     )
 
 

@@ -30,10 +30,12 @@ class Stream:
     columns: Mapping[str, str]
 
 
-def built_in_streams(folder: Path | None = None) -> list[Stream]:
-    """One stream for each built-in mapping, a folder of the user's laid over them.
+def built_in_streams(
+    folder: Path | None = None, columns: dict[str, Any] | None = None, where: str = ""
+) -> list[Stream]:
+    """One stream for each mapping; takes what `load_mappings` takes, and raises what it raises.
 
-    A `json` column is text in a string column. Raises ConfigError: a file of that folder is wrong.
+    A `json` column is text in a string column.
     """
     from sentinelone_source.mapping.spec.files import load_mappings
 
@@ -43,7 +45,7 @@ def built_in_streams(folder: Path | None = None) -> list[Stream]:
             mapping.table,
             {column.name: column.kind.in_stream for column in mapping.columns},
         )
-        for mapping in load_mappings(folder).values()
+        for mapping in load_mappings(folder, columns, where).values()
     ]
 
 

@@ -32,10 +32,13 @@ if TYPE_CHECKING:
     from sentinelone_source.mapping.paths import Path
     from sentinelone_source.mapping.spec.model import Column, Mapping
 
-Build = Callable[[Iterator[Any], Iterator[Any], list[Any], list[str], list[int]], None]
-"""From typed records, and their raw JSON where a path needs all of it, to three lists."""
+Build = Callable[[Iterator[Any], Iterator[Any], Any, list[Any], list[str], list[int]], None]
+"""From typed records, their raw JSON where a path needs all of it, and a `ConsoleId`, to three
+lists."""
 
-_FRAME = "def build(records, raws, rows, keys, positions):\n    for record in records: pass"
+_FRAME = (
+    "def build(records, raws, console, rows, keys, positions):\n    for record in records: pass"
+)
 _PLACE = """\
 if not id or position[10] != 'T': raise NeedsInterpreter
 position = (iso(position) - EPOCH) // MICROSECOND
@@ -189,6 +192,10 @@ class _Writer:
 
     def _column(self, column: Column, name: str) -> None:
         kind = column.kind
+        if column.console:
+            value = syntax.attribute(syntax.name("console"), column.console)
+            self._assign(name, value, _of(column))
+            return
         if not is_inline(column):
             values = [self._field(path.members) for path in column.paths]
             self._assign(
@@ -229,9 +236,7 @@ class _Writer:
 
 
 def _of(*columns: Column) -> str:
-    return "; ".join(
-        f"{column.name}: {', '.join(path.text for path in column.paths)}" for column in columns
-    )
+    return "; ".join(f"{column.name}: {', '.join(column.sources)}" for column in columns)
 
 
 def _text(node: Node) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Dict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -27,7 +27,8 @@ RESERVED = frozenset({*_AZURE.split(), "_table"})
 
 
 class _Column(msgspec.Struct):
-    path: str | list[str]
+    path: str | list[str] | None = None
+    console: Literal["name", "url"] | None = None
     type: str = "string"
     redact: bool = False
     aliases: dict[str, str] = {}
@@ -53,14 +54,17 @@ def build_columns(
         if name.lower() in built:
             raise ConfigError(f"{place}: duplicate of column {built[name.lower()].name}")
         built[name.lower()] = _column(name, spec, types, place)
-    generated = built.get("timegenerated")
-    if generated is None or (generated.name, generated.type) != ("TimeGenerated", "datetime"):
-        raise ConfigError(f"{where}: column TimeGenerated: every table needs it, as a datetime")
     return tuple(built.values())
 
 
 def _column(name: str, spec: Any, types: Dict[str, ColumnType], place: str) -> Column:
     checked = convert(normal_column(spec, place), _Column, place)
+    if checked.console:
+        if checked != _Column(console=checked.console):
+            raise ConfigError(f"{place}: console: takes no other key beside it")
+        return Column(name, types["string"], (), console=checked.console)
+    if checked.path is None:
+        raise ConfigError(f"{place}: missing key `path` or `console`")
     if checked.type not in types:
         raise ConfigError(f"{place}: {unknown('type', checked.type, types)}")
     kind = types[checked.type]

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.spec.columns import normal_column
+from sentinelone_source.mapping.rows.types import TYPES
+from sentinelone_source.mapping.spec.columns import build_columns, normal_column
 from sentinelone_source.mapping.spec.schema import build
 from sentinelone_source.toml import read_toml, unknown
 
@@ -21,8 +22,15 @@ def built_in_folder() -> Path:
     return inside if inside.is_dir() else package.parents[1] / "mappings"
 
 
-def load_mappings(folder: Path | None = None) -> dict[str, Mapping]:
+def load_mappings(
+    folder: Path | None = None, columns: Document | None = None, where: str = ""
+) -> dict[str, Mapping]:
     """All mappings by name, the user's folder merged over the built-in ones by table.
+
+    Args:
+        folder: the user's mapping files.
+        columns: what every table gets beside its own columns.
+        where: these are, for errors.
 
     Raises:
         ConfigError: a file is wrong; the message names file, table and column or key.
@@ -39,11 +47,15 @@ def load_mappings(folder: Path | None = None) -> dict[str, Mapping]:
         names.setdefault(table, path.stem)
         files[table] = str(path)
     mappings: dict[str, Mapping] = {}
+    columns = columns or {}
+    build_columns(columns, TYPES, where)
     for table, document in documents.items():
         name = names[table]
         if name in mappings:
             raise ConfigError(f"{files[table]}: another table is called {name!r}; rename the file")
-        mappings[name] = build(name, document, files[table])
+        over = {"columns": columns} if columns else {}
+        whole = merge(document, over, f"{where}: {table}")
+        mappings[name] = build(name, whole, files[table])
     return mappings
 
 
@@ -66,8 +78,9 @@ def merge(base: Document | None, over: Document, where: str) -> Document:
         return over
     merged = dict(base)
     for key, value in over.items():
-        if key == "columns" and isinstance(value, dict):
-            merged[key] = _merge_columns(base.get(key, {}), value, where)
+        before = base.get(key, {})
+        if key == "columns" and isinstance(value, dict) and isinstance(before, dict):
+            merged[key] = _merge_columns(before, value, where)
         elif key == "drop" and isinstance(value, list):
             merged[key] = [*base.get(key, []), *value]
         else:
@@ -85,7 +98,9 @@ def _merge_columns(base: Document, over: Document, where: str) -> Document:
     merged = dict(base)
     for name, spec in over.items():
         if isinstance(spec, dict) and name in base and base[name] is not False:
-            merged[name] = normal_column(base[name], where) | spec
+            before = normal_column(base[name], where)
+            is_replaced = "console" in spec or ("path" in spec and "console" in before)
+            merged[name] = spec if is_replaced else before | spec
         elif spec is False and name not in base:
             raise ConfigError(f"{where}: {unknown('column', name, base)}: none to remove")
         else:

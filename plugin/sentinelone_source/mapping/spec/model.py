@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
@@ -13,11 +13,19 @@ if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.conditions import Drop
 
 
+class ConsoleId(NamedTuple):
+    """Which console records come from; what is None is left out of rows."""
+
+    name: str | None
+    url: str | None
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of the table. Of several paths the first with a value counts.
 
     Attributes:
+        console: which field of `ConsoleId` it has instead of a value of the record.
         aliases: for an object: a further name, and the member that it stands for.
     """
 
@@ -26,6 +34,14 @@ class Column:
     paths: tuple[Path, ...]
     redact: bool = False
     aliases: tuple[tuple[str, str], ...] = ()
+    console: str | None = None
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Where its values are from, as text."""
+        if self.console:
+            return (f"{self.console} of the console",)
+        return tuple(path.text for path in self.paths)
 
     @property
     def type(self) -> str:

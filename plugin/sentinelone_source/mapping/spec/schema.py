@@ -78,13 +78,16 @@ def build(
     stream = checked.stream or f"Custom-{checked.table}"
     if not _STREAM.fullmatch(stream):
         raise ConfigError(f"{where}: stream: takes 'Custom-' and letters, digits, _ and -")
+    columns = build_columns(checked.columns, types, where)
+    if not any((one.name, one.type) == ("TimeGenerated", "datetime") for one in columns):
+        raise ConfigError(f"{where}: column TimeGenerated: every table needs it, as a datetime")
     return Mapping(
         name=name,
         table=checked.table,
         stream=stream,
         request=_request(checked.request, where),
         ordering=_ordering(checked, where),
-        columns=build_columns(checked.columns, types, where),
+        columns=columns,
         drops=tuple(
             build_drop(drop, f"{where}: drop {n}") for n, drop in enumerate(checked.drop, 1)
         ),
