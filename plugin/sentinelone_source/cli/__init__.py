@@ -9,15 +9,15 @@ import click
 from sentinelone_source import __version__
 
 _COMMANDS = {
-    "run": "poll continuously, or one sweep of every feed with --once",
+    "run": "poll the consoles and hand rows over to the shipper",
     "map": "turn API records into rows, offline",
     "doctor": "check everything between the consoles and the workspace",
     "replay": "send rows or dead letters directly to the Data Collection Rule",
-    "broker": "a token endpoint on loopback, for Fluent Bit",
-    "state": "show the watermarks, and move them",
-    "health": "exit status for a probe",
-    "template": "what to deploy in Azure: tables, rule, role, alerts",
-    "demo": "the poller against a console of its own, for a first look",
+    "broker": "serve tokens for Fluent Bit on loopback",
+    "state": "show watermarks, or move them back",
+    "health": "tell a probe whether the poller is healthy",
+    "template": "print what to deploy in Azure: tables, rule, role, alerts",
+    "demo": "run against a demo console on loopback",
 }
 
 

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @click.command("broker")
 @config_option
 def command(config: Path | None) -> None:
-    """A token endpoint on loopback: managed or workload identity for Fluent Bit.
+    """Serve access tokens on loopback, so that Fluent Bit can use any identity of Azure.
 
-    Point Fluent Bit's `auth_url` at it. `run --broker` does the same beside the poller.
+    Point Fluent Bit's `auth_url` at it. `run --broker` does the same in the poller's process.
     """
     from sentinelone_source.telemetry.logs import configure_logs
 

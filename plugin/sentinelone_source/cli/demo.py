@@ -23,18 +23,18 @@ TOKEN = "demo-token"  # noqa: S105 - of a console that only this machine can rea
 @click.group("demo", invoke_without_command=True)
 @config_option
 @click.option("--seconds", default=10.0, show_default=True, help="How long to poll.")
-@click.option("--seed", default=1, show_default=True, help="The same seed makes the same world.")
-@click.option("--pipeline", is_flag=True, help="The whole way, to a loopback endpoint of Azure.")
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same records.")
+@click.option(
+    "--pipeline", is_flag=True, help="Add a shipper and a Data Collection Endpoint on loopback."
+)
 @click.pass_context
 def command(
     ctx: click.Context, config: Path | None, seconds: float, seed: int, *, pipeline: bool
 ) -> None:
-    """A living console on loopback and the poller against it: rows on stdout, then a summary.
+    """Run the poller against a demo console on loopback: rows on stdout, then a summary.
 
-    With --pipeline, through a shipper that is installed, else through `replay`, to a Data
-    Collection Endpoint on loopback.
-
-    Of a configuration only `[mappings] path` is used.
+    With --pipeline an installed Fluent Bit or Vector, else `replay`, delivers the rows to a Data
+    Collection Endpoint on loopback. Of a configuration only `[mappings] path` is used.
     """
     if ctx.invoked_subcommand is None:
         if pipeline:
@@ -46,11 +46,13 @@ def command(
 
 
 @command.command("console")
-@click.option("--port", default=8081, show_default=True, help="On 127.0.0.1; 0 takes a free one.")
+@click.option(
+    "--port", default=8081, show_default=True, help="The port on 127.0.0.1. 0 takes a free one."
+)
 @click.option("--token", default=TOKEN, show_default=True, help="The API token it accepts.")
-@click.option("--seed", default=1, show_default=True, help="The same seed makes the same world.")
+@click.option("--seed", default=1, show_default=True, help="The same seed makes the same records.")
 def console(port: int, token: str, seed: int) -> None:
-    """The console alone, until interrupted; something happens on it twice a second."""
+    """Run the demo console alone until a stop signal. Twice a second something happens on it."""
     from sentinelone_source.demo.activity import Activity
     from sentinelone_source.demo.console import DemoConsole
     from sentinelone_source.demo.show import TICK, new_world
@@ -94,18 +96,28 @@ def _address(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
     default="127.0.0.1:8690",
     show_default=True,
     callback=_address,
-    help="The plain port: tokens, rows, and what has arrived. Port 0 takes a free one.",
+    help="Address without TLS. Port 0 takes a free one.",
 )
 @click.option(
     "--listen-tls",
     default="127.0.0.1:8691",
     show_default=True,
     callback=_address,
-    help="The same over TLS.",
+    help="Address with TLS.",
 )
-@click.option("--tls/--no-tls", default=None, help="TLS or not; on if it can be.")
-@click.option("--ca-file", type=click.Path(path_type=Path), help="Where the CA certificate goes.")
-@click.option("--rows", type=click.Path(path_type=Path), help="Append rows as NDJSON; - is stdout.")
+@click.option(
+    "--tls/--no-tls",
+    default=None,
+    help="Whether to listen with TLS. Default: if `cryptography` is installed.",
+)
+@click.option(
+    "--ca-file",
+    type=click.Path(path_type=Path),
+    help="Write the CA certificate here. Default: a temporary file.",
+)
+@click.option(
+    "--rows", type=click.Path(path_type=Path), help="Append the rows here as NDJSON. - is stdout."
+)
 def dce(  # noqa: PLR0913 - its options
     config: Path | None,
     listen: tuple[str, int],
@@ -115,10 +127,10 @@ def dce(  # noqa: PLR0913 - its options
     ca_file: Path | None,
     rows: Path | None,
 ) -> None:
-    """Entra ID's token endpoint and a Data Collection Endpoint, until interrupted.
+    """Run Entra ID's token endpoint and a Data Collection Endpoint on loopback until a stop signal.
 
-    Their addresses, the CA certificate and the ids are printed on stderr as shell variables; at
-    the end a summary by table. The streams are those of the mappings.
+    stderr gets their addresses, ids and CA certificate as shell variables, and at the end a summary
+    by table. The streams are those of the mappings.
     """
     from sentinelone_source.demo.dce import certificates
     from sentinelone_source.demo.dce.azure import DemoAzure

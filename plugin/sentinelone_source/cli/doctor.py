@@ -22,11 +22,11 @@ _NAME = 44
 @click.command("doctor")
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each check.")
-@click.option("--send-test", is_flag=True, help="Deliver one marked row as well.")
+@click.option("--send-test", is_flag=True, help="Also deliver one row that is marked as a test.")
 def command(config: Path | None, as_json: bool, send_test: bool) -> None:
-    """Check everything between the consoles and the workspace; exit status 1 if a check failed.
+    """Check everything between the consoles and the workspace.
 
-    Only reads, takes no lock, and shows no secret.
+    Exit status 1 means that a check failed. The command takes no lock and shows no secret.
     """
     from sentinelone_source.doctor.run import run_checks
 

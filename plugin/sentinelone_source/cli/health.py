@@ -24,13 +24,13 @@ MAX_AGE = 900.0
 @click.option(
     "--max-age",
     metavar="DURATION",
-    help="Largest age of a feed's last sweep. Default: 15m, or 3 intervals if that is longer.",
+    help="The largest age of a feed's last sweep. Default: 15m, or 3 intervals if longer.",
 )
 def command(config: Path | None, max_age: str | None) -> None:
-    """Check the poller: exit status 0 or 1, and one line with the reason.
+    """Check whether the poller is healthy: exit status 0 or 1, and one line with the reason.
 
-    With `[telemetry] listen`, asks the running process. Without it, or with --max-age, reads the
-    state. Takes no lock.
+    With `[telemetry] listen` it asks the running process. Without it, or with --max-age, it reads
+    the state. It takes no lock.
     """
     settings = load_settings(config)
     age = None if max_age is None else _duration(max_age)

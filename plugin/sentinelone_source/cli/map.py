@@ -26,15 +26,22 @@ _PLACEHOLDER = "https://console.example.invalid"
 @click.argument("table")
 @click.argument("file", type=click.File("rb"), default="-")
 @config_option
-@click.option("--explain", is_flag=True, help="A table instead: what was filled, what was not.")
-@click.option("--show-code", is_flag=True, help="The generated row function instead.")
+@click.option(
+    "--explain",
+    is_flag=True,
+    help="Print which columns were filled and which API fields have no column.",
+)
+@click.option(
+    "--show-code", is_flag=True, help="Print the function that is generated from the mapping."
+)
 def command(
     table: str, file: BinaryIO, config: Path | None, explain: bool, show_code: bool
 ) -> None:
-    """Turn an API page, a list or NDJSON records into rows of TABLE (or mapping).
+    """Turn API records into rows of TABLE, offline. TABLE can also be the name of a mapping.
 
-    FILE may be `-` for standard input. Records that cannot become rows are named on stderr.
-    Columns from the console show the first one of the configuration.
+    FILE holds records, API pages or lists of them, as one JSON document or one a line. The default
+    is standard input. stderr names each record that cannot become a row.
+    Columns from the console show the first console of the configuration.
     """
     from sentinelone_source.mapping.mapper import Mapper
     from sentinelone_source.mapping.page_reader import NotAPage

@@ -19,9 +19,9 @@ config_option = click.option(
     "--config",
     type=click.Path(path_type=Path),
     callback=_from_group,
-    help="The configuration file. Else $SENTINELONE_SOURCE_CONFIG, ./config.toml, "
+    help="The configuration file. Default: $SENTINELONE_SOURCE_CONFIG, then ./config.toml, then "
     "/etc/sentinelone-source/config.toml.",
 )
 table_option = click.option(
-    "--table", "tables", multiple=True, metavar="T", help="Only this table, or mapping; repeatable."
+    "--table", "tables", multiple=True, metavar="T", help="Only this table or mapping. Repeatable."
 )

@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 @click.option(
     "--refused",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where refused rows go, with reasons; else FILE.refused.ndjson.",
+    help="Write refused rows here, with the reason. Default: FILE.refused.ndjson.",
 )
-@click.option("--restart", is_flag=True, help="Begin at the files' beginning, whatever was sent.")
-@click.option("--dry-run", is_flag=True, help="Read and map; send nothing, write nothing.")
+@click.option(
+    "--restart", is_flag=True, help="Send the files from their beginning, whatever was sent before."
+)
+@click.option("--dry-run", is_flag=True, help="Read and map, but send and write nothing.")
 def command(
     files: tuple[str, ...],
     config: Path | None,
@@ -39,8 +41,8 @@ def command(
 ) -> None:
     """Send NDJSON rows or dead letters to the Data Collection Rule.
 
-    FILE holds rows as `run` writes them, or dead letters, which are mapped again; `-` is standard
-    input. A replay that was cut off goes on where it stopped.
+    FILE holds rows as `run` writes them, or dead letters. `-` is standard input. An interrupted
+    replay continues where it stopped.
     """
     from sentinelone_source.mapping.spec.files import load_mappings
     from sentinelone_source.replay.job import Options, ReplayJob

@@ -17,15 +17,13 @@ from sentinelone_source.config import check_destination, load_settings
 @click.command("run")
 @config_option
 @table_option
-@click.option("--once", is_flag=True, help="One sweep of every feed, then stop.")
-@click.option("--to", metavar="stdout|URL", help="Where rows go; overrides `[handover] to`.")
-@click.option(
-    "--broker", is_flag=True, help="Run the token broker for Fluent Bit as well: `[azure.broker]`."
-)
+@click.option("--once", is_flag=True, help="Sweep every feed once, then stop.")
+@click.option("--to", metavar="stdout|URL", help="Where rows go. Overrides `[handover] to`.")
+@click.option("--broker", is_flag=True, help="Also serve tokens for Fluent Bit, as `broker` does.")
 def command(
     config: Path | None, tables: tuple[str, ...], once: bool, to: str | None, broker: bool
 ) -> None:
-    """Poll the consoles and hand rows over, until a stop signal."""
+    """Poll the consoles and hand rows over until a stop signal."""
     from sentinelone_source.service import build_service
     from sentinelone_source.telemetry.logs import configure_logs
 

@@ -17,20 +17,20 @@ from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.times import SECOND, parse_duration, parse_moment, to_iso
 
-console_option = click.option("--console", help="Only this console's feeds.")
+console_option = click.option("--console", help="Only the feeds of this console.")
 
 
 @click.group("state")
 @config_option
 def command(config: Path | None) -> None:
-    """Look at the watermarks, and move them."""
+    """Show watermarks, or move them back."""
 
 
 @command.command("show")
 @config_option
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a feed.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each feed.")
 def show(config: Path | None, as_json: bool) -> None:
-    """How far each feed is complete; takes no lock."""
+    """Show up to which time each feed is complete. Takes no lock."""
     state = State(load_settings(config).state_path, read_only=True)
     feeds = [_line(feed) for feed in state.show()]
     state.close()
@@ -55,10 +55,14 @@ def show(config: Path | None, as_json: bool) -> None:
 @table_option
 @console_option
 @click.option(
-    "--to", "moment", required=True, metavar="T", help="ISO 8601, or how far back, as 6h."
+    "--to",
+    "moment",
+    required=True,
+    metavar="T",
+    help="A timestamp (ISO 8601) or a duration back, such as 6h.",
 )
 def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, moment: str) -> None:
-    """Move watermarks back: what is newer will be handed over again."""
+    """Move watermarks back to T, so that newer rows are handed over again."""
     to = _moment(moment)
     names = _names(config, tables)
     state = _existing(config)
@@ -75,9 +79,9 @@ def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, mo
 @config_option
 @table_option
 @console_option
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def reset(config: Path | None, tables: tuple[str, ...], console: str | None, yes: bool) -> None:
-    """Forget feeds: their next sweep is a first one, from `start`."""
+    """Forget feeds. Their next sweep is a first sweep, from `start`."""
     names = _names(config, tables)
     state = _existing(config)
     try:

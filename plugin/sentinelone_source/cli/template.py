@@ -24,21 +24,25 @@ if TYPE_CHECKING:
     type=click.Choice(["arm", "bicep", "terraform", "tables"]),
     default="arm",
     show_default=True,
-    help="The language. `tables`: only the data that the files of deploy/azure read.",
+    help="The language. `tables` is the data alone, as the files of deploy/azure read it.",
 )
 @click.option(
     "--only",
     type=click.Choice(["tables", "rule"]),
-    help="Only the tables, for the resource group of the workspace; or only the rest.",
+    help="Only the tables, or only the rest. Not with --format tables.",
 )
-@click.option("--with-parser", is_flag=True, help="Add the workspace function SentinelOne.")
+@click.option(
+    "--with-parser",
+    is_flag=True,
+    help="Add the workspace function SentinelOne. Not with --only rule or --format tables.",
+)
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout."
 )
 def command(
     config: Path | None, language: str, only: Part | None, with_parser: bool, output: Path | None
 ) -> None:
-    """Print a template: tables, data collection rule, role, error log and alerts.
+    """Print a deployment template: tables, data collection rule, role, error log and alerts.
 
     It is generated from the mappings, your own included, and checked against Azure's limits.
     """
