@@ -90,8 +90,15 @@ class Service:
         return exit_status(outcomes)
 
     async def read(self) -> Sequence[Outcome]:
-        """Sweep every feed; gives how that went."""
-        return await asyncio.gather(*map(self._run_feed, self.feeds))
+        """Sweep every feed; gives how that went.
+
+        The first sweeps of many consoles are spread over the interval, as all later ones are then.
+        """
+        consoles = list(dict.fromkeys(feed.console.name for feed in self.feeds))
+        late = {name: place / len(consoles) for place, name in enumerate(consoles)}
+        return await asyncio.gather(
+            *(self._run_feed(feed, late[feed.console.name]) for feed in self.feeds)
+        )
 
     async def _finish(self) -> None:
         """Stop in good order: what was written to its end is settled."""
@@ -101,11 +108,13 @@ class Service:
             for page in done:
                 if not page.cancelled() and isinstance(error := page.exception(), Fatal):
                     raise error
-        self.context.settlement.settle_all()
+        await self.context.settlement.settle_all()
         _log.info("stopped", rows=sum(feed.counts.rows for feed in self.feeds))
 
-    async def _run_feed(self, feed: Feed) -> Outcome:
+    async def _run_feed(self, feed: Feed, late: float) -> Outcome:
         interval = self.settings.feed(feed.name).interval
+        if not self.once:
+            await asyncio.sleep(late * interval)
         return await run_feed(feed, interval, self.timings, once=self.once)
 
 
@@ -143,6 +152,7 @@ def build_service(
         sink, settle = _sink(settings, patience, timings)
         settlement = Settlement(state, sink, settle)
         context = FeedContext(sink, settlement, state, DeadLetters(settings.state_path))
+        state.enter((console.name, one.name) for one in mappings for console in consoles)
         feeds = [
             Feed(console, mapper, plan(settings, mapper.mapping), context)
             for mapper in map(Mapper, mappings)

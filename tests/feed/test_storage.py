@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.feed.state.progress import Progress, RowKeys, SettledPage
 from sentinelone_source.feed.state.schema import key_hash
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.times import SECOND
@@ -169,9 +169,9 @@ def test_an_older_state_is_migrated(tmp_path: Path, script: str) -> None:
         )
         assert state.progress(2).forgotten == 1800000900000000 - 1200 * SECOND
         assert state.progress(3) == Progress()
-        state.settle_at_once(3, [], [], RECHECKED, None)
+        state.settle_at_once([SettledPage(3, RowKeys([], []), RECHECKED, None)])
         assert state.progress(3) == RECHECKED
-        state.settle_at_once(3, [], [], Progress(), None)
+        state.settle_at_once([SettledPage(3, RowKeys([], []), Progress(), None)])
         state.close()
 
 

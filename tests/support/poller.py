@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from sentinelone_source.console.responses import Response
 from sentinelone_source.feed.feed import Feed
-from sentinelone_source.feed.settlement import FeedContext, RowKeys, Settlement
-from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.feed.settlement import FeedContext, Settlement
+from sentinelone_source.feed.state.progress import Progress, RowKeys
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Receipt
@@ -213,8 +213,10 @@ class _Settlement(Settlement):
         super().__init__(poller.state, poller, delay)
         self._poller = poller
 
-    def add(self, feed: int, rows: RowKeys, progress: Progress, prune_before: int | None) -> None:
-        super().add(feed, rows, progress, prune_before)
+    async def add(
+        self, feed: int, rows: RowKeys, progress: Progress, prune_before: int | None
+    ) -> None:
+        await super().add(feed, rows, progress, prune_before)
         known = set(rows.keys)
         versions = [one for one in self._poller.page if one.key in known]
         self._poller.unsettled.append(Settled(progress, prune_before, versions))

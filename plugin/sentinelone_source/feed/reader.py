@@ -14,8 +14,8 @@ from sentinelone_source.errors import Declined, Unavailable
 from sentinelone_source.feed.dead_records import DeadRecords
 from sentinelone_source.feed.page_run import Counts, PageRun
 from sentinelone_source.feed.reading import Reading
-from sentinelone_source.feed.settlement import FeedContext, MemorySlot, RowKeys
-from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.feed.settlement import FeedContext, MemorySlot
+from sentinelone_source.feed.state.progress import Progress, RowKeys
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
 from sentinelone_source.mapping.page_reader import NotAPage, peek_cursor
@@ -79,7 +79,7 @@ class FeedReader:
                 f"{self._mapping.table}: the shipper refuses "
                 f"{self.counts.postponed - postponed} rows; they are read and handed over again"
             )
-        self._settle(reading, RowKeys([], []), reading.ended())
+        await self._settle(reading, RowKeys([], []), reading.ended())
 
     async def _read_pages(self, reading: Reading, pages: Paginator) -> None:
         """From page to page; one that has been begun is brought to its end.
@@ -146,10 +146,10 @@ class FeedReader:
         self.counts.add(run.counts(buried, len(refused)))
         if min(run.walked, default=reading.asked_from) < reading.asked_from - SECOND:
             self._warn_once("filter_ignored")
-        self._settle(reading, run.rows(), reading.passed(run.walked))
+        await self._settle(reading, run.rows(), reading.passed(run.walked))
 
-    def _settle(self, reading: Reading, rows: RowKeys, progress: Progress) -> None:
-        self._context.settlement.add(self._number, rows, progress, reading.prune_before())
+    async def _settle(self, reading: Reading, rows: RowKeys, progress: Progress) -> None:
+        await self._context.settlement.add(self._number, rows, progress, reading.prune_before())
 
     def _warn_once(self, trouble: str) -> None:
         if trouble not in self._told:

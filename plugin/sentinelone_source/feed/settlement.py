@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
 from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
-from sentinelone_source.feed.state.progress import Progress, UnsettledPage
+from sentinelone_source.feed.state.progress import (
+    Progress,
+    RowKeys,
+    SettledPage,
+    UnsettledPage,
+)
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Sink
 from sentinelone_source.times import SYSTEM_CLOCK, Clock
+from sentinelone_source.worker_threads import in_thread
 
 LOOK = 1.0
 """Seconds between looks at whether the reader is still there."""
+_AT_ONCE = 16
+"""Pages that are settled in one go; the event loop waits meanwhile."""
 
 
 class Reader(Protocol):
@@ -26,13 +33,6 @@ class Reader(Protocol):
         """Raise ReaderGone if nobody reads any more."""
 
 
-class RowKeys(NamedTuple):
-    """What is remembered of rows."""
-
-    keys: list[str]
-    positions: list[int]
-
-
 class _Due(NamedTuple):
     at: float
     page: UnsettledPage
@@ -40,6 +40,8 @@ class _Due(NamedTuple):
 
 class Settlement:
     """Pages on their way to being settled, in the order they were handed over.
+
+    The pages of all feeds share their commits, and so their waits for the disk.
 
     Args:
         state: where settled pages go.
@@ -52,10 +54,17 @@ class Settlement:
         self._reader = reader
         self._delay = delay
         self._pages: deque[_Due] = deque()
-        self._wake = asyncio.Event()
+        self._gathered: list[SettledPage] = []
+        self._without_rows: dict[int, SettledPage] = {}
+        self._committing = asyncio.Lock()
 
-    def add(self, feed: int, rows: RowKeys, progress: Progress, prune_before: int | None) -> None:
-        """A page has been handed over.
+    async def add(
+        self, feed: int, rows: RowKeys, progress: Progress, prune_before: int | None
+    ) -> None:
+        """A page has been handed over. One with rows that settles at once has settled hereafter.
+
+        Progress without rows becomes permanent within a second: a crash loses no row by it, and
+        repeats none.
 
         Args:
             feed: the feed's number.
@@ -66,15 +75,22 @@ class Settlement:
         Raises:
             ReaderGone: the reader has gone, so the page may not have arrived.
         """
-        if not self._delay:
-            self._reader.check()
-            self._state.settle_at_once(feed, *rows, progress, prune_before)
+        if self._delay:
+            number = self._state.record_unsettled(feed, *rows)
+            unsettled = UnsettledPage(number, feed, progress, prune_before)
+            self._pages.append(_Due(time.monotonic() + self._delay, unsettled))
             return
-        page = UnsettledPage(
-            self._state.record_unsettled(feed, *rows), feed, progress, prune_before
-        )
-        self._pages.append(_Due(time.monotonic() + self._delay, page))
-        self._wake.set()
+        self._reader.check()
+        page = SettledPage(feed, rows, progress, prune_before)
+        if not any(rows):
+            self._without_rows[feed] = page
+            return
+        self._without_rows.pop(feed, None)
+        self._state.raise_newest(feed, rows.positions)
+        self._gathered.append(page)
+        async with self._committing:  # while one commit is under way, the pages of others gather
+            if any(one is page for one in self._gathered):
+                await self._commit()
 
     async def run(self) -> None:
         """Settle pages as they become due, until cancelled.
@@ -84,21 +100,32 @@ class Settlement:
         """
         while True:
             self._reader.check()
-            now = time.monotonic()
-            while self._pages and self._pages[0].at <= now:
-                self._state.settle([self._pages.popleft().page])
+            while self._pages and self._pages[0].at <= time.monotonic():
+                due = [self._pages.popleft() for _ in range(min(_AT_ONCE, len(self._pages)))]
+                self._state.settle([one.page for one in due])
                 await asyncio.sleep(0)
-            self._wake.clear()
-            until_due = self._pages[0].at - time.monotonic() if self._pages else LOOK
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(LOOK, max(0.0, until_due))):
-                    await self._wake.wait()
+            if self._without_rows:
+                async with self._committing:
+                    await self._commit()
+            await asyncio.sleep(min(LOOK, self._delay or LOOK))
 
-    def settle_all(self) -> None:
+    async def settle_all(self) -> None:
         """Settle everything: the process stops in good order, or there is nothing to wait for."""
         self._reader.check()
         self._state.settle([due.page for due in self._pages])
         self._pages.clear()
+        async with self._committing:
+            await self._commit()
+
+    async def _commit(self) -> None:
+        """Make permanent what has gathered, in one transaction."""
+        pages, self._gathered = self._gathered, []
+        latest, self._without_rows = self._without_rows, {}
+        try:
+            await in_thread(self._state.settle_at_once, [*pages, *latest.values()])
+        except BaseException:
+            self._gathered = pages + self._gathered  # whoever waits for them fails, too
+            raise
 
 
 class MemorySlot:

@@ -54,6 +54,29 @@ class FeedState:
     keys: int
 
 
+class RowKeys(NamedTuple):
+    """What is remembered of rows."""
+
+    keys: list[str]
+    positions: list[int]
+
+
+class SettledPage(NamedTuple):
+    """A page that may be forgotten, but for this.
+
+    Attributes:
+        feed: the feed's number.
+        rows: of the page.
+        progress: how far the feed is complete with it.
+        prune_before: keys of earlier positions will not be asked for again; None forgets none.
+    """
+
+    feed: int
+    rows: RowKeys
+    progress: Progress
+    prune_before: int | None
+
+
 class UnsettledPage(NamedTuple):
     """A page that was handed over.
 

@@ -119,6 +119,13 @@ def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:
     return db
 
 
+def open_writer(path: Path) -> sqlite3.Connection:
+    """A second connection to a state that is open: any thread may commit with it."""
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, check_same_thread=False)
+    db.execute("PRAGMA synchronous = FULL")
+    return db
+
+
 def _check(db: sqlite3.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version == 0:  # SQLite takes the first bytes of a file for an empty database

@@ -6,12 +6,19 @@ they are known to this process, and forgotten with it, as they must be.
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Iterable, Sequence
 from itertools import repeat
 from pathlib import Path
 
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.state.progress import FeedState, Progress, UnsettledPage
+from sentinelone_source.feed.state.progress import (
+    FeedState,
+    Progress,
+    SettledPage,
+    UnsettledPage,
+)
 from sentinelone_source.feed.state.schema import (
     BEYOND_POSITIONS,
     STATE_FILE,
@@ -19,6 +26,7 @@ from sentinelone_source.feed.state.schema import (
     explained,
     key_hash,
     open_database,
+    open_writer,
 )
 
 _NOWHERE = -(1 << 63)
@@ -49,26 +57,34 @@ class State:
         self._page = 0
         self._newest: dict[int, int] = {}
         self._lock = None
+        self._writing = threading.Lock()
         if not read_only:
             self._lock = Lock(folder)
         try:
             with explained(self._path):
                 self._db = open_database(self._path, read_only=read_only)
+                self._writer = self._db if read_only else open_writer(self._path)
         except BaseException:
             self._release()
             raise
 
     def close(self) -> None:
         """Let go of the file and the lock."""
-        self._db.close()
+        with self._writing:
+            self._writer.close()
+            self._db.close()
         self._release()
+
+    def enter(self, feeds: Iterable[tuple[str, str]]) -> None:
+        """Enter feeds that are new, by console and mapping; one wait for the disk."""
+        new = "INSERT OR IGNORE INTO feeds (console, mapping) VALUES (?, ?)"
+        with explained(self._path), self._db:
+            self._db.executemany(new, feeds)
 
     def feed(self, console: str, mapping: str) -> int:
         """The number of a feed, entered if it is new."""
-        with explained(self._path), self._db:
-            self._db.execute(
-                "INSERT OR IGNORE INTO feeds (console, mapping) VALUES (?, ?)", (console, mapping)
-            )
+        self.enter([(console, mapping)])
+        with explained(self._path):
             row = self._db.execute(
                 "SELECT id FROM feeds WHERE console = ? AND mapping = ?", (console, mapping)
             ).fetchone()
@@ -113,7 +129,7 @@ class State:
             The page's number, for `settle`.
         """
         self._page += 1
-        self._raise_newest(feed, positions)
+        self.raise_newest(feed, positions)
         rows = zip(repeat(feed), positions, map(key_hash, keys), repeat(self._page))
         with explained(self._path), self._db:
             self._db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?, ?, ?, ?)", rows)
@@ -121,7 +137,7 @@ class State:
 
     def settle(self, pages: Iterable[UnsettledPage]) -> None:
         """Make rows and progress permanent, all pages in one transaction: one wait for the disk."""
-        with explained(self._path), self._db:
+        with explained(self._path), self._db as db:
             for page in pages:
                 self._db.execute(
                     "INSERT OR IGNORE INTO keys "
@@ -129,22 +145,15 @@ class State:
                     (page.number,),
                 )
                 self._db.execute("DELETE FROM unsettled WHERE page = ?", (page.number,))
-                self._advance(page.feed, page.progress, page.prune_before)
+                _advance(db, page)
 
-    def settle_at_once(
-        self,
-        feed: int,
-        keys: list[str],
-        positions: list[int],
-        progress: Progress,
-        prune_before: int | None,
-    ) -> None:
-        """`record_unsettled` and `settle` in one transaction."""
-        self._raise_newest(feed, positions)
-        rows = zip(repeat(feed), positions, map(key_hash, keys))
-        with explained(self._path), self._db:
-            self._db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", rows)
-            self._advance(feed, progress, prune_before)
+    def settle_at_once(self, pages: Iterable[SettledPage]) -> None:
+        """Make pages permanent in one transaction that were never unsettled; in any thread."""
+        with self._writing, explained(self._path), self._writer as db:
+            for page in pages:
+                rows = zip(repeat(page.feed), page.rows.positions, map(key_hash, page.rows.keys))
+                db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", rows)
+                _advance(db, page)
 
     def dead(self, feed: int, keys: Iterable[str]) -> set[str]:
         """Those of these records that are dead letters already."""
@@ -166,16 +175,6 @@ class State:
                 "DELETE FROM dead WHERE feed = ? AND seen_at < ?", (feed, prune_before)
             )
 
-    def _advance(self, feed: int, progress: Progress, prune_before: int | None) -> None:
-        self._db.execute(
-            "UPDATE feeds SET watermark = ?, origin = ?, signpost = ?, swept_at = ?, "
-            "rescanned_at = ?, forgotten = ?, rechecked = ? WHERE id = ?",
-            (*progress.row(), feed),
-        )
-        if prune_before is not None:
-            forget = "DELETE FROM keys WHERE feed = ? AND position < ?"
-            self._db.execute(forget, (feed, prune_before))
-
     def _newest_known(self, feed: int) -> int:
         """The highest position that a known row of a feed has."""
         if feed not in self._newest:
@@ -185,7 +184,8 @@ class State:
             self._newest[feed] = _NOWHERE if highest is None else highest
         return self._newest[feed]
 
-    def _raise_newest(self, feed: int, positions: list[int]) -> None:
+    def raise_newest(self, feed: int, positions: list[int]) -> None:
+        """Rows at these positions are about to be known."""
         self._newest[feed] = max(self._newest_known(feed), max(positions, default=_NOWHERE))
 
     def show(self) -> list[FeedState]:
@@ -238,3 +238,14 @@ class State:
     def _release(self) -> None:
         if self._lock is not None:
             self._lock.release()
+
+
+def _advance(db: sqlite3.Connection, page: SettledPage | UnsettledPage) -> None:
+    db.execute(
+        "UPDATE feeds SET watermark = ?, origin = ?, signpost = ?, swept_at = ?, "
+        "rescanned_at = ?, forgotten = ?, rechecked = ? WHERE id = ?",
+        (*page.progress.row(), page.feed),
+    )
+    if page.prune_before is not None:
+        forget = "DELETE FROM keys WHERE feed = ? AND position < ?"
+        db.execute(forget, (page.feed, page.prune_before))

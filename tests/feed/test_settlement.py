@@ -1,0 +1,76 @@
+"""How pages become permanent: together, and before a feed goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pytest
+
+from sentinelone_source.feed.settlement import Settlement
+from sentinelone_source.feed.state.progress import Progress, RowKeys, SettledPage
+from sentinelone_source.feed.state.state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+NO_ROWS = RowKeys([], [])
+
+
+class Counting(State):
+    """A state that counts its commits."""
+
+    commits = 0
+
+    def settle_at_once(self, pages: Iterable[SettledPage]) -> None:
+        self.commits += 1
+        super().settle_at_once(pages)
+
+    def check(self) -> None:
+        """There is always a reader."""
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Counting]:
+    """With fifty feeds, numbered from 1."""
+    one = Counting(tmp_path)
+    one.enter((f"console {n}", "threats") for n in range(50))
+    yield one
+    one.close()
+
+
+def test_feeds_share_their_commits(state: Counting) -> None:
+    """A page with rows is permanent before its feed goes on; many pages take few commits."""
+    looking = State(state.folder, read_only=True)
+
+    async def work() -> None:
+        settlement = Settlement(state, state, 0.0)
+
+        async def add(feed: int) -> None:
+            await settlement.add(feed, RowKeys([f"{feed}@1"], [7]), Progress(feed), None)
+            assert looking.progress(feed).watermark == feed
+
+        await asyncio.gather(*map(add, range(1, 51)))
+
+    asyncio.run(work())
+    assert all(state.known(feed, [f"{feed}@1"], [7]) for feed in range(1, 51))
+    assert state.commits == 2
+    looking.close()
+
+
+def test_idle_sweeps_take_no_commit_each(state: Counting) -> None:
+    """Progress without rows waits for the next commit; the latest counts."""
+
+    async def work() -> None:
+        settlement = Settlement(state, state, 0.0)
+        for at in range(3):
+            for feed in range(1, 51):
+                await settlement.add(feed, NO_ROWS, Progress(watermark=at), None)
+        assert state.commits == 0
+        await settlement.add(1, RowKeys(["a@1"], [9]), Progress(watermark=9), None)
+        await settlement.settle_all()
+
+    asyncio.run(work())
+    assert state.commits <= 2
+    assert [state.progress(feed).watermark for feed in (1, 2, 50)] == [9, 2, 2]
