@@ -34,7 +34,7 @@ token_file = "token"
 [feeds]
 interval = "{interval}"
 start = "{start}"
-lookback = "10m"
+lookback = "{lookback}"
 [feeds.alerts]
 rescan_interval = "0s"
 [handover]
@@ -78,7 +78,13 @@ class Tenancy:
 
     def configure(self, more: str = "", page_size: int = 1000, **over: Any) -> None:
         """Write the configuration again."""
-        values = {"interval": "50ms", "start": "2h", "settle": "0s", "url": self.console.url}
+        values = {
+            "interval": "50ms",
+            "start": "2h",
+            "settle": "0s",
+            "lookback": "10m",
+            "url": self.console.url,
+        }
         self.config.write_text(CONFIG.format(**{**values, **over}) + more)
         for name, table in TABLES.items():
             Path(self.folder, "mappings", f"{name}.toml").write_text(

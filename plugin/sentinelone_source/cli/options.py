@@ -6,6 +6,9 @@ from pathlib import Path
 
 import click
 
+from sentinelone_source.errors import ConfigError
+from sentinelone_source.times import SECOND, SYSTEM_CLOCK, parse_duration, parse_moment
+
 
 def _from_group(ctx: click.Context, _: click.Parameter, value: Path | None) -> Path | None:
     """`state --config F show` is `state show --config F`."""
@@ -25,3 +28,21 @@ config_option = click.option(
 table_option = click.option(
     "--table", "tables", multiple=True, metavar="T", help="Only this table or mapping. Repeatable."
 )
+
+
+def read_moment(text: str, option: str) -> int:
+    """A moment, given as a timestamp or as a duration back from now.
+
+    Raises:
+        ConfigError: the text is neither.
+    """
+    try:
+        return SYSTEM_CLOCK.now() - round(parse_duration(text) * SECOND)
+    except ValueError:
+        pass
+    try:
+        return parse_moment(text)
+    except ValueError:
+        raise ConfigError(
+            f"{option}: {text!r} is no timestamp; as 2026-01-31T08:00:00Z, or 6h for six hours back"
+        ) from None

@@ -5,10 +5,15 @@ from __future__ import annotations
 import sqlite3
 from contextlib import closing, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.state.schema import SCHEMA_VERSION, STATE_FILE, explained
+from sentinelone_source.feed.state.schema import (
+    SCHEMA_VERSION,
+    STATE_FILE,
+    explained,
+    key_hash,
+)
 from sentinelone_source.times import SECOND
 
 
@@ -34,19 +39,87 @@ def read_snapshot(folder: Path) -> StateSnapshot:
         StateError: there is none, or it cannot be read.
     """
     path = folder / STATE_FILE
-    if not path.exists():
-        raise StateError(f"{path}: no state yet; `run` makes it")
-    with (
-        explained(path),
-        closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db,
-    ):
-        version = db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            raise StateError(f"{path}: has version {version}, not {SCHEMA_VERSION}")
+    with explained(path), closing(_opened(path, oldest=1)) as db:
         rows = db.execute("SELECT console, mapping, swept_at FROM feeds").fetchall()
     swept = {(row[0], row[1]): None if row[2] is None else row[2] / SECOND for row in rows}
     written = max(_changed(path), _changed(path.with_name(f"{STATE_FILE}-wal")))
     return StateSnapshot(swept, written, _changed(folder / "lock"))
+
+
+class RememberedFeed(NamedTuple):
+    """What a state remembers of a feed. Moments are microseconds since 1970.
+
+    Attributes:
+        number: of the feed in the state.
+        watermark: every earlier position was handed over; None before the first page.
+        origin: where the first sweep began; None when it took everything there was.
+        rescanned_at: when the last complete re-scan began, by our clock.
+        forgotten: keys of earlier positions have been forgotten; None when none has.
+    """
+
+    number: int
+    watermark: int | None
+    origin: int | None
+    rescanned_at: int | None
+    forgotten: int | None
+
+
+class KeySnapshot:
+    """The keys that a state remembers at one moment; a context manager.
+
+    What another process writes meanwhile does not show, nor does it wait for this one.
+
+    Args:
+        folder: the state directory.
+
+    Attributes:
+        feeds: by console and mapping.
+
+    Raises:
+        StateError: there is no state, or it cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / STATE_FILE
+        with explained(self._path):
+            self._db = _opened(self._path, oldest=2)
+            self._db.execute("BEGIN")  # the first look fixes what all others see
+            rows = self._db.execute(
+                "SELECT console, mapping, id, watermark, origin, rescanned_at, forgotten FROM feeds"
+            ).fetchall()
+        self.feeds = {(row[0], row[1]): RememberedFeed(*row[2:]) for row in rows}
+
+    def holds(self, feed: int, key: str, position: int) -> bool:
+        """Whether a row was handed over."""
+        query = "SELECT 1 FROM keys WHERE feed = ? AND position = ? AND hash = ?"
+        with explained(self._path):
+            found = self._db.execute(query, (feed, position, key_hash(key)))
+            return found.fetchone() is not None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._db.close()
+
+
+def _opened(path: Path, oldest: int) -> sqlite3.Connection:
+    """The state's file, to read only.
+
+    Args:
+        path: of the file.
+        oldest: the first version that has what is looked for.
+    """
+    if not path.exists():
+        raise StateError(f"{path}: no state yet; `run` makes it")
+    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    if not oldest <= version <= SCHEMA_VERSION:
+        db.close()
+        raise StateError(
+            f"{path}: has version {version}, not {SCHEMA_VERSION}; `run` updates an older one"
+        )
+    return db
 
 
 def _changed(path: Path) -> float:

@@ -1,0 +1,190 @@
+"""`verify`: what the console shows, compared with what was handed over, and with the workspace."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import click
+import msgspec
+
+from sentinelone_source.cli.options import config_option, read_moment, table_option
+from sentinelone_source.config import load_settings
+from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError
+
+if TYPE_CHECKING:
+    from sentinelone_source.azure.workspace import QueryAnswer
+    from sentinelone_source.config import Settings
+    from sentinelone_source.history.verify import Comparison, FeedCheck, Span
+
+_SHOWN = 100
+"""Ids of a feed that the table names; `--json` names all."""
+_COLUMNS = (
+    "console",
+    "feed",
+    "since",
+    "until",
+    "records",
+    "handed over",
+    "in the workspace",
+    "missing",
+)
+
+
+@click.command("verify")
+@config_option
+@table_option
+@click.option("--since", metavar="T", help="Begin here: as 6h, or ISO 8601. Default: `remember`.")
+@click.option("--until", metavar="T", help="End before this. Default: the feed's watermark.")
+@click.option("--workspace", is_flag=True, help="Compare with the Log Analytics workspace, too.")
+@click.option(
+    "--rows",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the rows of what is missing here, for `replay`.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each feed.")
+def command(  # noqa: PLR0913 - its options
+    config: Path | None,
+    tables: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    rows: Path | None,
+    *,
+    workspace: bool,
+    as_json: bool,
+) -> None:
+    """Compare what the console shows with what was handed over, and name what is missing.
+
+    Only reads, and takes no lock. Exit status 1 if anything is missing.
+    """
+    from sentinelone_source.history.verify import Span
+    from sentinelone_source.telemetry.logs import configure_logs
+
+    configure_logs()
+    settings = load_settings(config)
+    span = Span(
+        None if since is None else read_moment(since, "--since"),
+        None if until is None else read_moment(until, "--until"),
+    )
+    if span.since is not None and span.until is not None and span.until <= span.since:
+        raise ConfigError(f"--until: {until!r} is not after --since")
+    with _checks(settings, tables, workspace=workspace) as checks, _opened(rows) as file:
+        asyncio.run(_verify(checks, span, file))
+    results = [check.result for check in checks]
+    if as_json:
+        for result in results:
+            click.echo(msgspec.json.encode(result))
+    else:
+        _print(results)
+    sys.exit(EXIT_FAILED if any(one.missing or one.error for one in results) else EXIT_OK)
+
+
+async def _verify(checks: Sequence[FeedCheck], span: Span, file: BinaryIO | None) -> None:
+    from sentinelone_source.history.verify import compare_all
+
+    await compare_all(checks, span)
+    if file is not None:
+        for check in checks:
+            if changed := await check.write_rows(file.write):
+                what = f"{check.result.console}/{check.result.feed}"
+                click.echo(
+                    f"{what}: {changed} have changed meanwhile, so they have no row", err=True
+                )
+
+
+@contextlib.contextmanager
+def _checks(
+    settings: Settings, tables: Sequence[str], *, workspace: bool
+) -> Iterator[list[FeedCheck]]:
+    """What compares each feed of each console."""
+    from sentinelone_source.feed.state.snapshot import KeySnapshot
+    from sentinelone_source.history.verify import FeedCheck
+    from sentinelone_source.history.verify_workspace import TableQuery
+    from sentinelone_source.mapping.mapper import Mapper
+    from sentinelone_source.service import build_consoles, select_mappings
+    from sentinelone_source.timings import DEFAULTS
+
+    mappings = select_mappings(settings, tables)
+    consoles = build_consoles(settings, mappings, DEFAULTS.once_patience, DEFAULTS)
+    with KeySnapshot(settings.state_path) as keys, _workspace(settings, wanted=workspace) as ask:
+        checks = []
+        for mapping in mappings:
+            mapper, feed = Mapper(mapping), settings.feed(mapping.name)
+            asked = None if ask is None else (TableQuery.of(mapping), ask)
+            checks += [FeedCheck(one, mapper, keys, feed.lookback, asked) for one in consoles]
+        yield checks
+
+
+@contextlib.contextmanager
+def _workspace(
+    settings: Settings, *, wanted: bool
+) -> Iterator[Callable[[str], QueryAnswer] | None]:
+    """How to ask the workspace, if it is wanted."""
+    if not wanted:
+        yield None
+        return
+    from sentinelone_source.azure.credential import Credential
+    from sentinelone_source.azure.workspace import Workspace
+    from sentinelone_source.config.azure import azure_settings
+
+    azure = azure_settings(settings)
+    workspace = Workspace(azure, Credential(azure))
+    try:
+        yield workspace.ask
+    finally:
+        workspace.close()
+
+
+@contextlib.contextmanager
+def _opened(path: Path | None) -> Iterator[BinaryIO | None]:
+    """The file for rows, opened before anything is compared, so that a mistake shows at once."""
+    if path is None:
+        yield None
+        return
+    try:
+        file = path.open("wb")
+    except OSError as error:
+        raise ConfigError(f"--rows: {path}: cannot be written: {error.strerror}") from None
+    with file:
+        yield file
+
+
+def _print(results: Sequence[Comparison]) -> None:
+    table = [_COLUMNS, *map(_cells, results)]
+    widths = [max(len(row[n]) for row in table) for n in range(len(_COLUMNS))]
+    for row in table:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        click.echo("  ".join(cells).rstrip())
+    for result in results:
+        for note in _notes(result):
+            click.echo(f"{result.console}/{result.feed}: {note}")
+
+
+def _cells(result: Comparison) -> tuple[str, ...]:
+    workspace = "-" if result.in_workspace is None else str(result.in_workspace)
+    numbers = (str(result.records), str(result.handed_over), workspace, str(result.missing))
+    span = result.since[:19] or "-", result.until[:19] or "-"
+    return (result.console, result.feed, *span, *(numbers if not result.error else "????"))
+
+
+def _notes(result: Comparison) -> Iterator[str]:
+    if result.error:
+        yield f"not compared: {result.error}"
+        return
+    if result.not_remembered:
+        yield (
+            f"{result.not_remembered} are older than what the state remembers; raise `remember`, "
+            "or use --workspace"
+        )
+    if result.pending:
+        yield f"{result.pending} have changed since the last sweep, and are not due yet"
+    if result.dead_letters:
+        yield f"{result.dead_letters} cannot become rows, and are among the dead letters"
+    for id_ in result.missing_ids[:_SHOWN]:
+        yield f"missing {id_}"
+    if result.missing > _SHOWN:
+        yield f"and {result.missing - _SHOWN} more; --json names all"

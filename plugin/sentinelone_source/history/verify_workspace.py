@@ -1,0 +1,154 @@
+"""What of a table is in the workspace: KQL made from the table's mapping, asked in slices of time.
+
+A row that arrives more than two days late gets the time of its arrival as `TimeGenerated`. So rows
+are found by the columns that hold id, version and position, and `TimeGenerated` only bounds how
+much of the table is searched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+from sentinelone_source.azure.workspace import QueryAnswer
+from sentinelone_source.errors import ConfigError, SourceError
+from sentinelone_source.mapping.paths import Path
+from sentinelone_source.mapping.rows.convert import DoesNotFit, to_micros
+from sentinelone_source.mapping.spec.model import Column, Mapping
+from sentinelone_source.times import SECOND, SYSTEM_CLOCK, to_iso
+
+Ask = Callable[[str], QueryAnswer]
+
+MOST_ROWS = 100_000
+"""Rows that one answer may hold; Azure's own limit is 500,000, or 64 MB."""
+_DISPLACED = 3 * 86_400 * SECOND
+"""How far `TimeGenerated` may lie before a row's arrival, with a day for clocks that differ."""
+_TIME = "TimeGenerated"
+
+
+class PartOnly(SourceError):
+    """The workspace answers with a part only, however short the slice of time."""
+
+
+@dataclass(frozen=True)
+class TableQuery:
+    """How to ask for a table's keys.
+
+    Attributes:
+        table: its name.
+        id: KQL for a row's id.
+        version: KQL for its version; empty to compare ids only.
+        position: KQL for its position; empty if only `TimeGenerated` has it.
+        most: rows that one answer may hold.
+    """
+
+    table: str
+    id: str
+    version: str
+    position: str
+    most: int = MOST_ROWS
+
+    @classmethod
+    def of(cls, mapping: Mapping, *, versions: bool = True) -> Self:
+        """The query of a mapping.
+
+        Args:
+            mapping: of the table.
+            versions: compare versions, not only ids.
+
+        Raises:
+            ConfigError: no column holds the id.
+        """
+        ordering = mapping.ordering
+        if not (id_ := _text_of(mapping, ordering.id)):
+            raise ConfigError(
+                f"mapping {mapping.name}: no column of {mapping.table} holds the id "
+                f"({ordering.id.text}), so the workspace cannot be compared; add one to [columns]"
+            )
+        version = ordering.version and versions and _text_of(mapping, ordering.version)
+        position = _text_of(mapping, ordering.position)
+        return cls(mapping.table, id_, version or "", position)
+
+    def keys(self, ask: Ask, start: int, end: int) -> Iterator[str]:
+        """The keys of rows with positions from `start` on and before `end`, comparable.
+
+        Raises:
+            PartOnly: the workspace leaves something out.
+            SourceError: it gives no answer, or refuses.
+        """
+        if self.position:
+            yield from self._slice(ask, start, end)
+        else:
+            yield from self._slice(ask, start - _DISPLACED, SYSTEM_CLOCK.now() + _DISPLACED)
+
+    def _slice(self, ask: Ask, start: int, end: int) -> Iterator[str]:
+        """Ask for a slice, and for its halves if it is too large for one answer."""
+        answer = ask(self.text(start, end))
+        if not answer.partial and len(answer.rows) < self.most:
+            for id_, version in answer.rows:
+                yield comparable(f"{id_}@{version}") if version else str(id_)
+            return
+        if end - start < 2 * SECOND:
+            reason = answer.partial or f"more than {self.most} rows"
+            raise PartOnly(
+                f"{self.table}: the workspace answers with a part only for "
+                f"{to_iso(start)} to {to_iso(end)}: {reason}"
+            )
+        middle = (start + end) // 2
+        yield from self._slice(ask, start, middle)
+        yield from self._slice(ask, middle, end)
+
+    def text(self, start: int, end: int) -> str:
+        """The query for one slice, in KQL."""
+        position = f"todatetime({self.position})" if self.position else _TIME
+        return "\n".join(
+            (
+                self.table,
+                f"| where {_TIME} >= datetime({to_iso(start - _DISPLACED)})",
+                f"| extend _position = {position}",
+                f"| where _position >= datetime({to_iso(start)})",
+                f"    and _position < datetime({to_iso(end)})",
+                f"| project Id = {self.id}, Version = {self.version or repr('')}",
+                "| distinct Id, Version",
+                f"| take {self.most}",
+            )
+        )
+
+
+def comparable(key: str) -> str:
+    """A key with its version as a moment: Azure writes a time with seven digits."""
+    id_, _, version = key.rpartition("@")
+    try:
+        return f"{id_}@{to_micros(version)}"
+    except DoesNotFit:
+        return key
+
+
+def _text_of(mapping: Mapping, path: Path) -> str:
+    """KQL for what a path of a record is in its row, as text; empty if no column holds it.
+
+    A column of its own is best; else a column with an object around it.
+    """
+    columns = [c for c in mapping.columns if c.name != _TIME and not c.redact and len(c.paths) == 1]
+    for column in columns:
+        if column.paths[0].text == path.text:
+            return f"tostring({column.name})"
+    for column in columns:
+        if _holds(column, path):
+            members = path.members[len(column.paths[0].members) :]
+            steps = "".join(f'["{name}"]' for name in members)
+            return f"tostring(parse_json({column.name}){steps})"
+    return ""
+
+
+def _holds(column: Column, path: Path) -> bool:
+    """Whether a column has an object as JSON in which the path leads to a value."""
+    around = column.paths[0]
+    is_json = column.type in ("json", "dynamic")
+    return (
+        is_json
+        and around.plain
+        and path.plain
+        and path.members[: len(around.members)] == around.members
+    )
