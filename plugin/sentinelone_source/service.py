@@ -112,6 +112,7 @@ class Service:
         _log.info("stopped", rows=sum(feed.counts.rows for feed in self.feeds))
 
     async def _run_feed(self, feed: Feed, late: float) -> Outcome:
+        structlog.contextvars.bind_contextvars(console=feed.console.name, feed=feed.name)
         interval = self.settings.feed(feed.name).interval
         if not self.once:
             await asyncio.sleep(late * interval)
@@ -178,10 +179,9 @@ def _background(
 
     intervals = {feed.name: settings.feed(feed.name).interval for feed in feeds}
     source = Source(context.dead_letters, feeds, consoles, context.sink, intervals)
-    with serve_telemetry(
-        settings.listen, source, f"{settings.source}: telemetry.listen"
-    ) as heartbeat:
-        yield [*tasks, heartbeat.run]
+    where = f"{settings.source}: telemetry.listen"
+    with source.troubles.recorded(), serve_telemetry(settings.listen, source, where) as heartbeat:
+        yield [*tasks, heartbeat.run, source.history.run]
 
 
 def _sink(settings: Settings, patience: float | None, timings: Timings) -> tuple[Sink, float]:

@@ -147,7 +147,7 @@ def test_placeholders(folder: str) -> None:
     """Addresses that a user replaces are below `.invalid`, never a stranger's tenant."""
     top = ROOT / folder
     files = [top] if top.is_file() else [path for path in top.rglob("*") if path.is_file()]
-    texts = {path: path.read_text() for path in files}
+    texts = {path: path.read_text() for path in files if path.suffix != ".png"}
     assert [path for path, text in texts.items() if re.search(r"\w\.sentinelone\.net", text)] == []
     found = {address for text in texts.values() for address in PLACE.findall(text)}
     hosts = {address: urlsplit(address).hostname or "" for address in found if "..." not in address}

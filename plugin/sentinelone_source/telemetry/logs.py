@@ -23,6 +23,7 @@ def configure_logs(*, quiet: bool = False) -> None:
     )
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(
                 fmt="%H:%M:%S" if terminal else "iso", utc=not terminal

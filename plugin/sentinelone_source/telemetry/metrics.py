@@ -24,6 +24,8 @@ from sentinelone_source.feed.feed import Feed
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Sink
 from sentinelone_source.http.server import Reply
+from sentinelone_source.telemetry.row_history import RowHistory
+from sentinelone_source.telemetry.troubles import Troubles
 
 PREFIX = "sentinelone_source_"
 FEED = ("console", "feed")
@@ -42,6 +44,10 @@ class Source(Collector):
         consoles: and what was asked of them.
         sink: that takes the rows.
         intervals: by mapping, seconds between two sweeps.
+
+    Attributes:
+        troubles: the last error of each feed.
+        history: rows of the last hour.
     """
 
     def __init__(
@@ -57,6 +63,8 @@ class Source(Collector):
         self.consoles = consoles
         self.sink = sink
         self.intervals = intervals
+        self.troubles = Troubles()
+        self.history = RowHistory(feeds)
         self._waited: dict[str, float] = {}
 
     def collect(self) -> Iterable[Metric]:

@@ -1,4 +1,4 @@
-"""What `[telemetry] listen` turns on: one listener for probes and metrics."""
+"""What `[telemetry] listen` turns on: one listener for the status page, probes and metrics."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from sentinelone_source.config.listen import Address
 from sentinelone_source.http.server import Application, Reply, Request, Server
 from sentinelone_source.telemetry.health import Health, Heartbeat
 from sentinelone_source.telemetry.metrics import Exposition, Source
+from sentinelone_source.telemetry.status_page import StatusPage
 
 Pages = Mapping[str, Callable[[str], Reply]]
 """By path, what makes its reply from the request's `Accept` header."""
@@ -38,7 +39,7 @@ def serve_pages(pages: Pages) -> Application:
 
 @contextmanager
 def serve_telemetry(address: Address, source: Source, where: str) -> Iterator[Heartbeat]:
-    """Serve `/healthz`, `/readyz` and `/metrics` until the end of the `with`.
+    """Serve `/`, `/all`, `/healthz`, `/readyz` and `/metrics` until the end of the `with`.
 
     Args:
         address: where to listen.
@@ -53,8 +54,14 @@ def serve_telemetry(address: Address, source: Source, where: str) -> Iterator[He
     """
     heartbeat = Heartbeat()
     health = Health(heartbeat, source.consoles, source.sink.unreachable)
-    metrics = Exposition(source)
-    pages = {"/healthz": health.live, "/readyz": health.ready, "/metrics": metrics.page}
+    status = StatusPage(source, heartbeat)
+    pages = {
+        "/": status.overview,
+        "/all": status.all_feeds,
+        "/healthz": health.live,
+        "/readyz": health.ready,
+        "/metrics": Exposition(source).page,
+    }
     server = Server("telemetry", address, serve_pages(pages), where)
     _log.info("listening", address=str(server.address), pages=list(pages))
     try:
