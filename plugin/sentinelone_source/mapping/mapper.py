@@ -100,7 +100,7 @@ class Mapper:
                 records, cursor = compiled.open(body)
             except (*UNREADABLE, RecursionError):
                 continue  # something is not text, or one record is not as expected
-            self._texts_only &= compiled is not self._tolerant  # or each would be decoded twice
+            self._texts_only &= compiled.strict or compiled.keys_only  # or each is decoded twice
             return Page(body, records, cursor, compiled, console)
         raws, cursor = self._open_raw(body)
         compiled = self._keys if self._expects_known else self._tolerant
@@ -127,7 +127,7 @@ class Mapper:
         """
         total = len(page.records)
         tell = known
-        if page.compiled is self._keys:
+        if page.compiled.keys_only:
             self._leave_out(page, known)
             tell = known and _nothing
         seen: set[str] = set()
@@ -181,7 +181,7 @@ class Mapper:
 
     def _interpret(self, page: Page, place: int) -> Interpreted:
         try:
-            misfits = Counter[str]() if page.compiled is self._keys else page.misfits
+            misfits = Counter[str]() if page.compiled.keys_only else page.misfits
             return self._interpreter.interpret(self.raws(page)[place], page.console, misfits)
         except Skippable as reason:
             self._bury(page, place, str(reason))

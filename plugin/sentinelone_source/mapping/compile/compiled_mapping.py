@@ -26,10 +26,13 @@ class CompiledMapping:
         code: the generated row function; as text, Python that one can read.
         build: the function itself.
         open: gives a page's typed records and its cursor.
+        strict: it takes text only.
+        keys_only: it reads what makes a row unique, and builds no row.
         wants_raw: some path needs the record as JSON, so a page is taken apart first.
     """
 
     def __init__(self, mapping: Mapping, row: type[msgspec.Struct] | None, strict: bool) -> None:
+        self.strict, self.keys_only = strict, row is None
         root = build_path_tree(mapping)
         decoders = build_decoders(root, strict)
         self.code = write_code(mapping, root, decoders, row, strict)
