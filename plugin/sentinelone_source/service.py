@@ -17,10 +17,10 @@ from sentinelone_source.console.console import Console
 from sentinelone_source.console.limits import Limits
 from sentinelone_source.errors import ConfigError, Fatal
 from sentinelone_source.feed.feed import Feed
+from sentinelone_source.feed.plan import SHORTEST_OVERLAP, Plan
 from sentinelone_source.feed.runner import Outcome, exit_status, run_feed
 from sentinelone_source.feed.settlement import FeedContext, Settlement
 from sentinelone_source.feed.state.state import State
-from sentinelone_source.feed.sweep import Plan
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Sink
 from sentinelone_source.handover.stdout import StdoutSink
@@ -248,8 +248,11 @@ def build_consoles(
 def plan(settings: Settings, mapping: Mapping) -> Plan:
     """How a feed is swept, by its settings and its mapping's nature."""
     feed = settings.feed(mapping.name)
+    lookback = mapping.ordering.lookback if feed.lookback is None else feed.lookback
     return Plan(
-        lookback=_micros(feed.lookback),
+        lookback=_micros(lookback),
+        overlap=max(SHORTEST_OVERLAP, _micros(feed.interval)),
+        remember=_micros(feed.remember),
         start_back=None if feed.start_back is None else _micros(feed.start_back),
         start_at=feed.start_at,
         inventory=mapping.ordering.inventory,

@@ -45,7 +45,7 @@ def test_defaults(tmp_path: Path) -> None:
     assert settings.mappings.path is None
     assert settings.listen is None
     feed = settings.feed("alerts")
-    assert (feed.enabled, feed.interval, feed.lookback) == (True, 60.0, 600.0)
+    assert (feed.enabled, feed.interval, feed.lookback) == (True, 60.0, None)
     assert (feed.start_back, feed.start_at) == (86_400.0, None)
     assert (feed.rescan, feed.rescan_interval) == (604_800.0, 900.0)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from sentinelone_source.feed.plan import Plan, seconds_behind
 from sentinelone_source.feed.state.progress import Progress
-from sentinelone_source.feed.sweep import Plan, seconds_behind
 from sentinelone_source.times import SECOND
 
 NOW = 1_000_000 * SECOND

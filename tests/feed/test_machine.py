@@ -17,8 +17,20 @@ from hypothesis.stateful import (
     rule,
 )
 
-from sentinelone_source.feed.sweep import Plan, Sweep
-from support.clocks import INDEX, JUMPS, LATENESS, LIMITS, LOOKBACK, PASSING, RESCAN, START_BACK
+from sentinelone_source.feed.plan import Plan
+from sentinelone_source.feed.recheck import Recheck
+from sentinelone_source.feed.sweep import Sweep
+from support.clocks import (
+    INDEX,
+    JUMPS,
+    LATENESS,
+    LIMITS,
+    LOOKBACK,
+    OVERLAP,
+    PASSING,
+    RESCAN,
+    START_BACK,
+)
 from support.modelconsole import ModelConsole, Version
 from support.poller import Begun, Poller, Settled
 
@@ -31,17 +43,19 @@ class Sweeps(RuleBasedStateMachine):
     What must hold, for any interleaving:
 
     * A version is promised by the complete sweep that began after it became visible and passed its
-      position, if that is not further back than the look-back from the signpost of the sweep
-      before: the look-back of both. Where the console's clock was seen to go back, that signpost
+      position, if that is not further back than the overlap from the signpost of the sweep
+      before. Where the console's clock was seen to go back, that signpost
       went back with it. The first sweep promises what is not older than the start, by the
       console's clock. Where the console tells no time, the last position seen is the signpost.
+    * What became visible within the look-back is handed over when the age that covers it is
+      exceeded by a tenth, in any reading that begins then. A recheck hands over all that it reads.
     * Everything promised is handed over, or was noted: because it is older than the start, or than
       what has been forgotten; and what a complete sweep has noted is not forgotten.
     * Nothing settled is handed over again: no crash, no clock and no other look-back does it.
     * The watermark never goes back, and never passes a signpost.
     """
 
-    plan: ClassVar = Plan(lookback=LOOKBACK, start_back=START_BACK, present=0)
+    plan: ClassVar = Plan(lookback=LOOKBACK, overlap=OVERLAP, start_back=START_BACK, present=0)
     moves: ClassVar = True
 
     def __init__(self) -> None:
@@ -61,12 +75,14 @@ class Sweeps(RuleBasedStateMachine):
         self.latest_signpost = 0
         self.at_once = False
         self.begun: Begun | None = None
+        self.recheck: Sweep | Recheck | None = None
+        self.recheck_begun = 0
         self.poller = self._start(self.plan)
 
-    @initialize(at_once=st.booleans(), dated=st.booleans())
-    def begins(self, at_once: bool, dated: bool) -> None:
+    @initialize(at_once=st.booleans(), dated=st.booleans(), bounded=st.booleans())
+    def begins(self, at_once: bool, dated: bool, bounded: bool) -> None:
         self.at_once = at_once
-        self.console.dated = dated
+        self.console.dated, self.console.bounded = dated, bounded
         self.poller.close()
         self.poller = self._start(self.plan)
 
@@ -88,6 +104,12 @@ class Sweeps(RuleBasedStateMachine):
             self.console.update(index, late)
         else:
             self.console.delete(index)
+        before, plan = self.settled_before, self.poller.plan
+        first = [before] if before else self.attempts
+        for version in self.console.shown.values():
+            if version.since == self.console.events:
+                version.lookback = min([plan.lookback, *(one.lookback for one in first)])
+                version.retreats = first[0].retreats if first else self.retreats
 
     @rule(by=PASSING)
     def time_passes(self, by: int) -> None:
@@ -99,7 +121,7 @@ class Sweeps(RuleBasedStateMachine):
             self.ahead += by
         else:
             self.console.off += by
-        if by < 0 and (ours or self.settled_before is None):
+        if by < 0 and (ours or self.settled_before is None or not self.console.dated):
             self.retreats += 1
 
     # The poller, step by step.
@@ -119,7 +141,7 @@ class Sweeps(RuleBasedStateMachine):
     def lives_on(self, times: int, late: int) -> None:
         for _ in range(times):
             self.console.create(late)
-            self.console.time += LOOKBACK
+            self.console.time += OVERLAP
             self._sweep(3)
             self.settles(len(self.poller.unsettled))
 
@@ -141,6 +163,8 @@ class Sweeps(RuleBasedStateMachine):
         self.before = self.settled_before
         self.forgotten = self.settled_forgotten
         plan = replace(self.poller.plan, lookback=lookback)
+        for version in self.console.shown.values():
+            version.lookback = min(version.lookback, lookback)
         self.poller = self._start(plan)
 
     def _sweep(self, limit: int) -> None:
@@ -151,13 +175,17 @@ class Sweeps(RuleBasedStateMachine):
     def _step(self, limit: int) -> None:
         poller = self.poller
         poller.limit = limit
-        at, pages = poller.at, len(poller.unsettled)
+        at, pages, reading = poller.at, len(poller.unsettled), poller.reading
         if not at:
             self._begin()
             return
-        if at == "end":
+        if at == "end" and isinstance(reading, Recheck):
+            self._end_recheck(reading)
+        elif at == "end":
             self._end()
         else:
+            if at == "page" and reading is not self.recheck:
+                self.recheck, self.recheck_begun = reading, self.console.happens()
             poller.go_on()
         if at == "make":
             self._handed_over()
@@ -181,24 +209,28 @@ class Sweeps(RuleBasedStateMachine):
             self.attempts.append(begun)
         self.begun = begun
         self.poller.begin()
-        assert self.poller.sweep.signpost == console.tells
+        assert isinstance(self.poller.reading, Sweep)
+        assert self.poller.reading.signpost == console.tells
         self.latest_signpost = max(self.latest_signpost, console.clock)
 
     def _handed_over(self) -> None:
         fresh = set(self.poller.fresh)
         assert not self.handed & fresh, "twice"
-        floor, origin = self.forgotten, self.poller.sweep.progress.origin
+        reading = self.poller.reading
+        floor, origin = self.forgotten, reading.progress.origin
         if self.before is None and origin is not None:
             floor = max(floor, origin)
-        held_back = set(self.poller.held_back) - self.handed
+        end = reading.until or 1 << 62
+        held_back = {one for one in self.poller.held_back if one.position < end} - self.handed
         assert all(version.position < floor for version in held_back), "new, and not handed over"
         self.handed |= fresh | held_back
         if not self.console.dated:
             self.latest_signpost = max([self.latest_signpost, *(one.position for one in fresh)])
 
     def _end(self) -> None:
-        sweep, begun = self.poller.sweep, self.begun
+        sweep, begun = self.poller.reading, self.begun
         assert begun is not None
+        assert isinstance(sweep, Sweep)
         self.poller.go_on()
         if not self.console.dated:
             watermark = self.poller.progress.watermark
@@ -211,7 +243,32 @@ class Sweeps(RuleBasedStateMachine):
             if passed and self._promises(version, sweep, begun):
                 version.promised = True
         assert not [one for one in shown if one.promised and one not in self.handed]
-        self.before = begun
+        self.before = self.begun = begun
+        self._ladder()
+
+    def _end_recheck(self, recheck: Recheck) -> None:
+        self.poller.go_on()
+        for version in self.console.shown.values():
+            if version.since < self.recheck_begun and not recheck._cut_short:
+                outside = not recheck.asked_from <= version.position < recheck.until
+                assert outside or version in self.handed
+        self._ladder()
+
+    def _ladder(self) -> None:
+        """When all has been read that was due, nothing has exceeded its age by a tenth."""
+        begun = self.begun
+        assert begun is not None
+        if self.poller.at or self.console.time != begun.time:
+            return
+        ages, origin = self.poller.plan.ages, self.poller.progress.origin
+        for version in self.console.shown.values():
+            age = next((age for age in ages if age >= version.late), None)
+            if age is None or version.late > version.lookback or version.since > begun.event:
+                continue
+            wanted = origin is None or version.position >= origin
+            due = begun.clock >= version.position + age + age // 10
+            if wanted and due and version.retreats == self.retreats:
+                assert version in self.handed, "late, and not handed over"
 
     def _forget(self, forgotten: int, settlement: Settled) -> int:
         """Rows of earlier positions may be noted as if they were old."""
@@ -221,7 +278,8 @@ class Sweeps(RuleBasedStateMachine):
             return forgotten
         progress, plan = settlement.progress, self.poller.plan
         assert progress.watermark is not None
-        assert settlement.prune_before <= progress.watermark - 2 * plan.lookback - plan.rescan
+        assert settlement.prune_before <= progress.watermark - plan.reach
+        assert all(settlement.prune_before <= at for _, at in progress.rechecked)
         return max(forgotten, settlement.prune_before)
 
     @invariant()
@@ -248,14 +306,14 @@ class Sweeps(RuleBasedStateMachine):
         if version.since < before.event and position <= before.end:
             return False
         origin = sweep.progress.origin
-        if position >= before.clock - min(before.lookback, begun.lookback):
+        if position >= before.clock - OVERLAP:
             return origin is None or position >= origin
         if not self.console.dated:
             return False
         went_back = before.clock + (begun.time - before.time) - begun.clock
         trusted = before.retreats == begun.retreats
-        bound = before.clock - went_back - begun.lookback
-        return went_back > begun.lookback and trusted and position >= bound
+        bound = before.clock - went_back - OVERLAP
+        return went_back > OVERLAP and trusted and position >= bound
 
     def _first_promises(self, version: Version, sweep: Sweep, begun: Begun) -> bool:
         if self.attempts[0].retreats != begun.retreats:
@@ -265,12 +323,8 @@ class Sweeps(RuleBasedStateMachine):
         assert self.plan.start_back is not None
         skew = max(0, begun.now - begun.clock)
         bounds = [
-            begun.clock - self.plan.start_back + (skew if skew <= begun.lookback else 0),
-            *(
-                one.clock - min(one.lookback, begun.lookback)
-                for one in self.attempts
-                if one.event < version.since
-            ),
+            begun.clock - self.plan.start_back + (skew if skew <= OVERLAP else 0),
+            *(one.clock - OVERLAP for one in self.attempts if one.event < version.since),
         ]
         return version.position >= max(bounds)
 
@@ -283,7 +337,12 @@ class Rescans(Sweeps):
     """
 
     plan: ClassVar = Plan(
-        lookback=LOOKBACK, start_back=START_BACK // 3, rescan=RESCAN, rescan_interval=150, present=0
+        lookback=LOOKBACK,
+        overlap=OVERLAP,
+        start_back=START_BACK // 3,
+        rescan=RESCAN,
+        rescan_interval=150,
+        present=0,
     )
     moves: ClassVar = False
 
@@ -293,7 +352,7 @@ class Rescans(Sweeps):
         if not self.console.dated:
             return False
         skew = max(0, begun.now - begun.clock)
-        bound = begun.clock - RESCAN + (skew if skew <= begun.lookback else 0)
+        bound = begun.clock - RESCAN + (skew if skew <= OVERLAP else 0)
         return self.before is not None and sweep.rescan and version.position >= bound
 
 

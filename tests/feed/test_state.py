@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from sentinelone_source.errors import StateError, StateLocked
+from sentinelone_source.feed.plan import Plan
 from sentinelone_source.feed.state.progress import Progress, UnsettledPage
 from sentinelone_source.feed.state.state import State
-from sentinelone_source.feed.sweep import Plan, Sweep
+from sentinelone_source.feed.sweep import Sweep
 from support.states import KEYS, POSITIONS, filled
 
 DONE = Progress(watermark=30, origin=5, signpost=30, swept_at=31, rescanned_at=7)

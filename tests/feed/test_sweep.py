@@ -6,16 +6,18 @@ from typing import Any
 
 import pytest
 
+from sentinelone_source.feed.plan import Plan
 from sentinelone_source.feed.state.progress import Progress
-from sentinelone_source.feed.sweep import Plan, Sweep
+from sentinelone_source.feed.sweep import Sweep
 
 NOW = 1_000_000
-LOOKBACK = 600
+LOOKBACK = 2400
+OVERLAP = 600
 ALWAYS = -(1 << 63)
 
 
 def plan(**over: Any) -> Plan:
-    return Plan(**{"lookback": LOOKBACK, "present": 0, **over})
+    return Plan(**{"lookback": LOOKBACK, "overlap": OVERLAP, "present": 0, **over})
 
 
 def after(signpost: int = NOW - 60, **over: Any) -> Progress:
@@ -64,7 +66,7 @@ def test_small_skew_needs_no_second_walk() -> None:
     assert following.start == NOW
 
 
-@pytest.mark.parametrize("ours", [NOW, NOW + 90 * LOOKBACK, 0])
+@pytest.mark.parametrize("ours", [NOW, NOW + 90 * OVERLAP, 0])
 def test_no_clock(ours: int) -> None:
     """Without the console's clock a watermark is the last position seen, whatever ours says."""
     sweep = Sweep(plan(), Progress(), ours)
@@ -72,7 +74,7 @@ def test_no_clock(ours: int) -> None:
     assert sweep.passed([NOW - 20, NOW - 10]).watermark == NOW - 10
     done = sweep.ended()
     assert (done.watermark, done.signpost, done.swept_at) == (NOW - 10, None, ours)
-    assert Sweep(plan(), done, ours + 60).start == NOW - 10 - LOOKBACK
+    assert Sweep(plan(), done, ours + 60).start == NOW - 10 - OVERLAP
 
 
 def test_no_clock_and_nothing_seen() -> None:
@@ -108,7 +110,7 @@ def test_what_was_forgotten_is_noted_once(raised: dict[str, int]) -> None:
     first = Sweep(plan(), after(), NOW)
     first.began(NOW)
     done = first.ended()
-    assert done.forgotten == NOW - 60 - 2 * LOOKBACK
+    assert done.forgotten == NOW - 60 - LOOKBACK - 2 * OVERLAP
     given = plan(**raised, rescan_interval=0)
     second = Sweep(given, done, NOW + 60)
     second.began(NOW + 60)
@@ -121,11 +123,11 @@ def test_what_was_forgotten_is_noted_once(raised: dict[str, int]) -> None:
     assert third.wanted_from == third.start
 
 
-def test_regular_sweep_begins_a_look_back_earlier() -> None:
-    """Late records are lost."""
+def test_regular_sweep_begins_an_overlap_earlier() -> None:
+    """A sweep begins one overlap before the signpost of the sweep before."""
     sweep = Sweep(plan(), after(), NOW)
     assert sweep.began(NOW)
-    assert (sweep.first, sweep.rescan, sweep.start) == (False, False, NOW - 60 - LOOKBACK)
+    assert (sweep.first, sweep.rescan, sweep.start) == (False, False, NOW - 60 - OVERLAP)
 
 
 def test_never_before_the_origin() -> None:
@@ -137,15 +139,15 @@ def test_never_before_the_origin() -> None:
 def test_sweep_that_did_not_end() -> None:
     """What became visible behind a walk that broke off is lost."""
     broken = after(watermark=NOW - 10)
-    assert Sweep(plan(), broken, NOW).start == NOW - 60 - LOOKBACK
+    assert Sweep(plan(), broken, NOW).start == NOW - 60 - OVERLAP
     first = Progress(watermark=NOW - 5000, origin=NOW - 9000)
-    assert Sweep(plan(start_back=10), first, NOW).start == NOW - 5000 - LOOKBACK
+    assert Sweep(plan(start_back=10), first, NOW).start == NOW - 5000 - OVERLAP
 
 
 def test_late_records_are_counted() -> None:
     """Nobody can tell whether the look-back is long enough."""
     sweep = Sweep(plan(rescan=5000, rescan_interval=900), after(rescanned_at=NOW - 60), NOW)
-    assert sweep.late(NOW - 61)
+    assert sweep.late(NOW - 61) == "0"
     assert not sweep.late(NOW - 60)
     assert not Sweep(plan(), Progress(), NOW).late(5)
     assert not Sweep(plan(rescan=5000, rescan_interval=900), after(), NOW).late(5)
@@ -160,7 +162,7 @@ def test_rescan_is_due(rescanned_at: int | None, due: bool) -> None:
     given = plan(rescan=5000, rescan_interval=900)
     sweep = Sweep(given, after(rescanned_at=rescanned_at), NOW)
     assert sweep.rescan is due
-    assert sweep.start == (NOW - 5000 if due else NOW - 60 - LOOKBACK)
+    assert sweep.start == (NOW - 5000 if due else NOW - 60 - OVERLAP)
     assert sweep.ended().rescanned_at == (NOW if due else rescanned_at)
 
 
@@ -207,35 +209,35 @@ def test_unordered_pages_hold_the_watermark(pages: list[list[int]]) -> None:
     assert sweep.ended().watermark == NOW
 
 
-@pytest.mark.parametrize("back", [LOOKBACK + 1, 5000])
+@pytest.mark.parametrize("back", [OVERLAP + 1, 5000])
 def test_clock_went_back(back: int) -> None:
     """Records made after a console's clock was set back are lost."""
     sweep = Sweep(plan(), after(), NOW)
     assert not sweep.began(NOW - back)
-    assert sweep.start == NOW - back - 60 - LOOKBACK
+    assert sweep.start == NOW - back - 60 - OVERLAP
     assert sweep.began(NOW)
     done = sweep.ended()
     assert (done.watermark, done.signpost) == (NOW - 60, NOW - back)
     following = Sweep(plan(), done, NOW + 60)
     assert following.began(NOW - back + 60)
-    assert following.start == NOW - back - LOOKBACK
+    assert following.start == NOW - back - OVERLAP
 
 
 def test_clock_went_back_a_little() -> None:
     """Every correction of a console's clock walks twice."""
     sweep = Sweep(plan(), after(), NOW)
-    assert sweep.began(NOW - LOOKBACK)
-    assert sweep.start == NOW - 60 - LOOKBACK
+    assert sweep.began(NOW - OVERLAP)
+    assert sweep.start == NOW - 60 - OVERLAP
 
 
 def test_our_clock_leapt_forward() -> None:
     """Our clock, set right, lets at most a day be read again, and none in the same process."""
     day = 86_400 * 1_000_000
-    since_1970 = after(signpost=60 * day, swept_at=0, forgotten=60 * day - 5 * LOOKBACK)
+    since_1970 = after(signpost=60 * day, swept_at=0, forgotten=60 * day - 5 * OVERLAP)
     sweep = Sweep(plan(), since_1970, 60 * day)
     assert not sweep.began(60 * day)
-    assert sweep.start == 59 * day - LOOKBACK
-    assert sweep.wanted_from == 60 * day - 5 * LOOKBACK
+    assert sweep.start == 59 * day - OVERLAP
+    assert sweep.wanted_from == 60 * day - 5 * OVERLAP
     measured = Sweep(plan(), since_1970, 60 * day, passed=60)
     assert measured.began(60 * day)
 
@@ -246,7 +248,7 @@ def test_keys_are_kept_for_as_long_as_they_are_read() -> None:
     sweep = Sweep(given, after(), NOW)
     sweep.began(NOW)
     sweep.passed([NOW - 3])
-    kept = NOW - 60 - 2 * LOOKBACK - 5900
+    kept = NOW - 60 - 5900 - 2 * OVERLAP
     assert sweep.prune_before() == kept
     sweep.ended()
     assert sweep.prune_before() == kept

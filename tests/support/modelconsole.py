@@ -8,12 +8,21 @@ from typing import NamedTuple
 
 @dataclass(eq=False)
 class Version:
-    """One version of a record, as the console shows it from `since` until it is `gone`."""
+    """One version of a record, as the console shows it from `since` until it is `gone`.
+
+    Attributes:
+        late: how long after its position it became visible, by the console's clock.
+        lookback: late by so much, it is still to be handed over.
+        retreats: how often a clock had gone back when that was so.
+    """
 
     id: int
     number: int
     position: int
     since: int
+    late: int
+    lookback: int = 0
+    retreats: int = 0
     gone: bool = False
     promised: bool = False
 
@@ -41,13 +50,14 @@ class ModelConsole:
         off: by how much the console's clock differs from that.
         events: how many things have happened so far; orders what `time` does not tell apart.
         dated: its answers have a `Date`.
+        bounded: it heeds `until`.
         moves: an update gives a record a new position, as of threats; else it keeps its position.
     """
 
     def __init__(self, *, moves: bool) -> None:
         self.time = 10_000_000
         self.off = 0
-        self.dated = True
+        self.dated = self.bounded = True
         self.events = 0
         self.moves = moves
         self.shown: dict[int, Version] = {}
@@ -83,13 +93,17 @@ class ModelConsole:
             old.gone = True
             del self.shown[old.id]
 
-    def page(self, start: int | None, cursor: tuple[int, int] | None, limit: int) -> Page:
-        """The next versions at or after `start`, after the cursor."""
+    def page(
+        self, start: int | None, until: int | None, cursor: tuple[int, int] | None, limit: int
+    ) -> Page:
+        """The next versions from `start` to before `until`, after the cursor."""
+        end = until if self.bounded else None
         found = sorted(
             (
                 version
                 for version in self.shown.values()
                 if (start is None or version.position >= start)
+                and (end is None or version.position < end)
                 and (cursor is None or version.place > cursor)
             ),
             key=lambda version: version.place,
@@ -102,4 +116,5 @@ class ModelConsole:
 
     def _show(self, identifier: int, position: int) -> None:
         self._versions += 1
-        self.shown[identifier] = Version(identifier, self._versions, position, self.happens())
+        late = self.clock - position
+        self.shown[identifier] = Version(identifier, self._versions, position, self.happens(), late)

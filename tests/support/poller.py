@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
     from pathlib import Path
 
-    from sentinelone_source.feed.sweep import Plan, Sweep
+    from sentinelone_source.feed.plan import Plan
+    from sentinelone_source.feed.recheck import Recheck
+    from sentinelone_source.feed.sweep import Sweep
     from support.modelconsole import ModelConsole, Version
 
 MAPPER = Mapper(
@@ -40,6 +42,7 @@ MAPPER = Mapper(
                 "version": "$.version",
                 "position": "$.at",
                 "filter": "at__gte",
+                "until": "at__lt",
                 "sort_by": "at",
                 "rescan": True,
             },
@@ -127,8 +130,8 @@ class Poller:
         return self.feed.progress
 
     @property
-    def sweep(self) -> Sweep:
-        """The decisions of the sweep under way."""
+    def reading(self) -> Sweep | Recheck:
+        """The decisions of the reading under way."""
         return cast("Sweep", self.feed._reading)
 
     def begin(self) -> None:
@@ -259,7 +262,7 @@ class _Pages:
         self._ended = True
         poller = self._poller
         await poller.gate("page")
-        found = poller.console.page(self._start, self._cursor, poller.limit)
+        found = poller.console.page(self._start, self._until, self._cursor, poller.limit)
         poller.page = found.versions
         records = [
             {
@@ -275,8 +278,9 @@ class _Pages:
         return Response("things", json.dumps(body).encode(), "", poller.console.tells)
 
     def restart(self, query: dict[str, str]) -> None:
-        start = query.get("at__gte")
+        start, until = query.get("at__gte"), query.get("at__lt")
         self._start = None if start is None else parse_moment(start)
+        self._until = None if until is None else parse_moment(until)
         self._cursor: tuple[int, int] | None = None
         self._ended = False
 

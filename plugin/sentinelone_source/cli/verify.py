@@ -105,7 +105,8 @@ def _checks(
     from sentinelone_source.history.verify import FeedCheck
     from sentinelone_source.history.verify_workspace import TableQuery
     from sentinelone_source.mapping.mapper import Mapper
-    from sentinelone_source.service import build_consoles, select_mappings
+    from sentinelone_source.service import build_consoles, plan, select_mappings
+    from sentinelone_source.times import SECOND
     from sentinelone_source.timings import DEFAULTS
 
     mappings = select_mappings(settings, tables)
@@ -113,9 +114,9 @@ def _checks(
     with KeySnapshot(settings.state_path) as keys, _workspace(settings, wanted=workspace) as ask:
         checks = []
         for mapping in mappings:
-            mapper, feed = Mapper(mapping), settings.feed(mapping.name)
+            mapper, lookback = Mapper(mapping), plan(settings, mapping).lookback / SECOND
             asked = None if ask is None else (TableQuery.of(mapping), ask)
-            checks += [FeedCheck(one, mapper, keys, feed.lookback, asked) for one in consoles]
+            checks += [FeedCheck(one, mapper, keys, lookback, asked) for one in consoles]
         yield checks
 
 

@@ -17,13 +17,15 @@ class FeedSettings(msgspec.Struct, frozen=True):
 
     Attributes:
         start: seconds back from the first sweep, or a moment (microseconds), or None for all.
+        lookback: None where the mapping says it.
     """
 
     enabled: bool
     interval: float
     start_back: float | None
     start_at: int | None
-    lookback: float
+    lookback: float | None
+    remember: float
     rescan: float
     rescan_interval: float
 
@@ -41,10 +43,13 @@ def read_feed(feeds: dict[str, Any], name: str, where: str) -> FeedSettings:
     feed = convert(defaults | own, FeedTable, place)
     durations = {
         key: read_duration(getattr(feed, key), f"{place}.{key}")
-        for key in ("interval", "lookback", "rescan", "rescan_interval")
+        for key in ("interval", "remember", "rescan", "rescan_interval")
     }
+    lookback = read_duration(feed.lookback, f"{place}.lookback") if feed.lookback else None
     back, at = _start(feed.start, f"{place}.start")
-    return FeedSettings(enabled=feed.enabled, start_back=back, start_at=at, **durations)
+    return FeedSettings(
+        enabled=feed.enabled, start_back=back, start_at=at, lookback=lookback, **durations
+    )
 
 
 def own_settings(feeds: dict[str, Any], name: str) -> dict[str, Any]:

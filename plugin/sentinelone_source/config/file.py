@@ -39,7 +39,8 @@ class FeedTable(msgspec.Struct, frozen=True):
     enabled: bool = True
     interval: str = "60s"
     start: str = "24h"
-    lookback: str = "10m"
+    lookback: str = ""
+    remember: str = "24h"
     rescan: str = "7d"
     rescan_interval: str = "15m"
 

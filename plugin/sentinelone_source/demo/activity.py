@@ -61,7 +61,7 @@ class Activity:
     def _event(self, title: str, endpoint: Name, what: str) -> Event:
         world, rng = self._world, self._world.records.rng
         if what == _NEW:
-            late = timedelta(seconds=rng.uniform(5, 90)) if title.startswith("late") else NOTHING
+            late = timedelta(seconds=rng.uniform(2, 9)) if title.startswith("late") else NOTHING
             record = world.create(endpoint, late=late)
             return Event(title, endpoint, str(find(record, ENDPOINTS[endpoint].id)))
         ids = world.ids(endpoint)

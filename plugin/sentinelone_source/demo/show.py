@@ -31,7 +31,6 @@ token_file = "token"
 [feeds]
 interval = "1s"
 start = "1h"
-lookback = "10m"
 [feeds.alerts]
 rescan_interval = "2s"
 [handover]
@@ -88,9 +87,9 @@ async def _poll(service: Service, world: World, seconds: float) -> int:
 def _summary(service: Service, seconds: float) -> str:
     rows = {feed.table: feed.counts for feed in service.feeds}
     width = max(map(len, rows))
-    total, suppressed, late = (
-        sum(getattr(counts, name) for counts in rows.values())
-        for name in ("rows", "suppressed", "late")
+    total, suppressed, late = map(
+        sum,
+        zip(*((one.rows, one.suppressed, one.late.total()) for one in rows.values()), strict=True),
     )
     lines = [f"  {table:<{width}}  {counts.rows:>5} rows" for table, counts in rows.items()]
     head = f"\n{total} rows in {seconds:g} seconds:"

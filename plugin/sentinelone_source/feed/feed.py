@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import math
 
 import structlog
 
 from sentinelone_source.console.console import Console
+from sentinelone_source.errors import Declined
 from sentinelone_source.feed.page_run import Counts
+from sentinelone_source.feed.plan import OVERDUE, Plan, seconds_behind
 from sentinelone_source.feed.reader import FeedReader
 from sentinelone_source.feed.reading import Reading
+from sentinelone_source.feed.recheck import Recheck, next_due
 from sentinelone_source.feed.settlement import FeedContext
 from sentinelone_source.feed.state.progress import Progress
-from sentinelone_source.feed.sweep import OVERDUE, Plan, Sweep, seconds_behind
+from sentinelone_source.feed.sweep import Sweep
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.times import SECOND
 
@@ -60,11 +64,8 @@ class Feed:
         """The page at work; it goes on when the sweep is cancelled."""
         return self.reader.handing_over
 
-    async def sweep(self) -> Counts:
-        """Walk from the look-back to the console's present.
-
-        Returns:
-            What became of the records of this sweep.
+    async def sweep(self) -> None:
+        """Read what is new, and then again what has reached an age meanwhile.
 
         Raises:
             CursorLost, FeedRefused, BadRequest, Refused: from the console; what was handed over
@@ -72,18 +73,56 @@ class Feed:
             Declined: from the shipper, which takes no row of this table.
             ReaderGone, StateError: nothing goes on.
         """
+        within = self._plan.overlap / SECOND
+        try:
+            await self._sweep()
+        except Declined:
+            await self.recheck(within)
+            raise
+        await self.recheck(within)
+
+    async def recheck(self, within: float) -> None:
+        """Read again what has reached an age, as far as it is due. Raises what `sweep` raises.
+
+        Args:
+            within: seconds until the next sweep is due, and this is to come to an end.
+        """
+        began = self._clock.monotonic()
+        for age, due in next_due(self.progress).items():
+            clock = self._console_clock
+            if clock is None or due > clock:
+                continue
+            before = self.counts.copy()
+            over = lambda: self._clock.monotonic() >= began + within  # noqa: E731
+            await self._read(Recheck(self._plan, self._progress, age, clock, over))
+            if (counts := self.counts.since(before)).rows:
+                self._tell("recheck", began, clock, counts, age=age // SECOND)
+
+    def until_recheck(self) -> float:
+        """Seconds until something is due to be read again; infinite if nothing is."""
+        clock = self._console_clock
+        due = next_due(self.progress).values()
+        return math.inf if clock is None or not due else max(0.0, (min(due) - clock) / SECOND)
+
+    async def _sweep(self) -> None:
+        """Walk from the overlap to the console's present."""
         began = self._clock.monotonic()
         passed, rested = self._since("sweep", began), self._since("rescan", began)
         sweep = Sweep(self._plan, self._progress, self._clock.now(), passed, rested)
         before = self.counts.copy()
         await self._read(sweep)
-        counts = self.counts.since(before)
         self._ended = self._clock.monotonic()
         self._began["sweep"] = began
         if sweep.rescan:
             self._began["rescan"] = began
-        self._tell(sweep, self._clock.monotonic() - began, counts)
-        return counts
+        signpost = sweep.now if sweep.signpost is None else sweep.signpost
+        self._tell(sweep.kind, began, signpost, self.counts.since(before))
+
+    @property
+    def _console_clock(self) -> int | None:
+        """The console's clock by now; where it tells none, the last position seen."""
+        clock = self.reader.console_clock
+        return self.progress.watermark if clock is None else clock
 
     async def _read(self, reading: Reading) -> None:
         self._reading = reading
@@ -97,15 +136,15 @@ class Feed:
         """How far the feed is complete."""
         return self._progress if self._reading is None else self._reading.progress
 
-    def _tell(self, sweep: Sweep, seconds: float, counts: Counts) -> None:
-        signpost = sweep.now if sweep.signpost is None else sweep.signpost
+    def _tell(self, kind: str, began: float, clock: int, counts: Counts, **more: object) -> None:
         _log.info(
             "swept",
             console=self.console.name,
             feed=self.name,
-            kind="first" if sweep.first else "rescan" if sweep.rescan else "regular",
-            seconds=round(seconds, 3),
-            lag=round(max(0, self._clock.now() - signpost) / SECOND, 3),
+            kind=kind,
+            seconds=round(self._clock.monotonic() - began, 3),
+            lag=round(max(0, self._clock.now() - clock) / SECOND, 3),
+            **more,
             **counts.summary(),
         )
 

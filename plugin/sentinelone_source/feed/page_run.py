@@ -17,9 +17,10 @@ _ENDLESS = 1 << 63
 
 @dataclass
 class Counts:
-    """Every record ends in exactly one of the first seven.
+    """Every record that was fetched ends in exactly one of the next seven.
 
     Attributes:
+        fetched: records that were read.
         rows: handed over.
         suppressed: known, because they had been handed over before.
         dead: put among the dead letters.
@@ -28,13 +29,15 @@ class Counts:
             on, so that a change of them is seen.
         unasked: outside of what was asked for: the console ignores its filter.
         postponed: refused by the shipper, for now; they are read again.
-        late: of the rows, those that became visible after their position had been passed.
         pages: pages read.
         bytes: of the rows, as lines.
+        late: by the age in seconds at which they were found, those of the rows that became visible
+            after their position had been passed.
         misfits: by column, values that did not fit.
         cut: by column, values cut for their length.
     """
 
+    fetched: int = 0
     rows: int = 0
     suppressed: int = 0
     dead: int = 0
@@ -42,9 +45,9 @@ class Counts:
     baseline: int = 0
     unasked: int = 0
     postponed: int = 0
-    late: int = 0
     pages: int = 0
     bytes: int = 0
+    late: Counter[str] = field(default_factory=Counter)
     misfits: Counter[str] = field(default_factory=Counter)
     cut: Counter[str] = field(default_factory=Counter)
 
@@ -104,7 +107,7 @@ class PageRun:
         self._baseline: dict[str, int] = {}
         self._postponed = 0
         self._unasked: set[str] = set()
-        self._counts = Counts(pages=1)
+        self._counts = Counts(fetched=len(page.records), pages=1)
 
     def batches(self, mapper: Mapper) -> Iterator[list[bytes]]:
         """Make the lines of new rows; when they are made, the page's records are let go."""
@@ -160,7 +163,7 @@ class PageRun:
                 baseline=len(self._baseline),
                 unasked=len(self._unasked),
                 postponed=self._postponed,
-                late=sum(map(self._reading.late, page.positions)),
+                late=Counter(filter(None, map(self._reading.late, page.positions))),
                 misfits=page.misfits,
                 cut=page.cut,
             )

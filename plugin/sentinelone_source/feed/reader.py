@@ -60,6 +60,15 @@ class FeedReader:
         self._number = number
         self._dead = DeadRecords(console.name, mapper.mapping, context, number, remember)
         self._told: set[str] = set()
+        self._clock_seen: tuple[int, float] | None = None
+
+    @property
+    def console_clock(self) -> int | None:
+        """The console's clock, reckoned from its last answer; None if that did not tell it."""
+        if self._clock_seen is None:
+            return None
+        clock, seen_at = self._clock_seen
+        return clock + round((self._context.clock.monotonic() - seen_at) * SECOND)
 
     async def read(self, reading: Reading) -> None:
         """Read pages to the reading's end, hand their rows over, and settle them.
@@ -104,8 +113,11 @@ class FeedReader:
 
     def _began_well(self, reading: Reading, response: Response) -> bool:
         """Whether the reading can go on from where it began, by the console's clock."""
+        self._clock_seen = None
         if response.clock is None:
             self._warn_once("no_clock")
+        else:
+            self._clock_seen = response.clock, self._context.clock.monotonic()
         if reading.began(response.clock):
             return True
         _log.warning("clocks_disagree", console=self._console.name, feed=self._mapping.name)

@@ -19,18 +19,22 @@ class Reading(Protocol):
     Attributes:
         start: the first position to ask for; None for everything there is.
         until: positions from here on are not asked for; None asks for all.
-        progress: how far the feed is complete by what has been read.
         held: a row at this position was refused for now, and is to be read again.
         nearly_beyond: the next page may be the last one that is needed.
         beyond: the last page lay wholly beyond the end, so no other page is needed.
     """
 
     start: int | None
-    until: int | None
-    progress: Progress
     held: int | None
     nearly_beyond: bool
     beyond: bool
+
+    @property
+    def until(self) -> int | None: ...
+
+    @property
+    def progress(self) -> Progress:
+        """How far the feed is complete by what has been read."""
 
     @property
     def asked_from(self) -> int:
@@ -52,8 +56,8 @@ class Reading(Protocol):
     def ended(self) -> Progress:
         """How far the feed is complete now that everything has been read."""
 
-    def late(self, position: int) -> bool:
-        """Whether a row became visible only after its position had been passed."""
+    def late(self, position: int) -> str:
+        """At which age, in seconds, a row was found that became visible late; empty if on time."""
 
     def prune_before(self) -> int | None:
         """Keys of earlier positions will not be asked for again; None forgets none."""
@@ -73,13 +77,18 @@ class Window:
 
     def __init__(self, start: int | None, until: int, progress: Progress) -> None:
         self.start = start
-        self.until: int | None = until
-        self.progress = progress
+        self.until = until
+        self._before = progress
         self.held: int | None = None
         self.nearly_beyond = self.beyond = False
         self.reached = LOWEST if start is None else start
         self._last = LOWEST
         self._ordered = True
+
+    @property
+    def progress(self) -> Progress:
+        """Of the feed: a window of its own changes nothing of it."""
+        return self._before
 
     @property
     def asked_from(self) -> int:
@@ -97,7 +106,6 @@ class Window:
 
     def passed(self, positions: list[int]) -> Progress:
         """Move on to the last position of a page, if the records come in order."""
-        assert self.until is not None
         for position in positions:
             self._ordered &= position >= self._last
             self._last = position
@@ -109,23 +117,22 @@ class Window:
 
     def ended(self) -> Progress:
         """The window has been read to its end."""
-        assert self.until is not None
         self.reach(self.until)
         return self.progress
 
     def reach(self, position: int) -> None:
-        """Everything before this position has been read; of a row that is held, to its position."""
-        ends = [end for end in (position, self.until, self.held) if end is not None]
-        self.reached = max(self.reached, min(ends))
+        """Everything before this position has been read, unless a row before it is held."""
+        held = position if self.held is None else self.held
+        self.reached = max(self.reached, min(position, self.until, held))
 
     def hold(self, position: int) -> None:
         """A row is to be read again."""
         self.held = position if self.held is None else min(position, self.held)
         self.reached = min(self.reached, self.held)
 
-    def late(self, position: int) -> bool:  # noqa: ARG002 - everything here is
+    def late(self, position: int) -> str:  # noqa: ARG002 - everything here is
         """Not told of the past."""
-        return False
+        return ""
 
     def prune_before(self) -> int | None:
         """Nothing is forgotten."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum
+from functools import partial
+from typing import Any
 
 import structlog
 
@@ -28,6 +30,9 @@ from sentinelone_source.timings import Timings
 
 RESTARTS = 5
 """How often one sweep begins again because the console lost its cursor."""
+
+Read = Callable[[], Coroutine[Any, Any, None]]
+"""A sweep of a feed, or a recheck."""
 
 _log = structlog.get_logger()
 
@@ -68,25 +73,39 @@ async def run_feed(feed: Feed, interval: float, timings: Timings, *, once: bool)
     """
     began = time.monotonic()
     while True:
-        outcome = await _sweep(feed, timings.cursor_lost)
+        outcome = await _attempt(feed, feed.sweep, timings)
         patient = time.monotonic() - began < timings.once_patience
         if once and not (outcome is Outcome.POSTPONED and patient):
             return outcome
+        if outcome is Outcome.DONE:
+            outcome = await _rest(feed, interval, timings)
         if outcome is Outcome.FORBIDDEN:
             await feed.console.rest(feed.endpoint, max(interval, timings.feed_refused))
         elif outcome is Outcome.NOT_UNDERSTOOD:
             await asyncio.sleep(max(interval, timings.feed_refused))
         elif outcome is Outcome.POSTPONED:
             await asyncio.sleep(min(interval, timings.feed_postponed))
-        else:
+        elif outcome is not Outcome.DONE:
             await asyncio.sleep(interval)
 
 
-async def _sweep(feed: Feed, pause: float) -> Outcome:
-    """One sweep, begun again where the console loses its cursor; an error is told."""
+async def _rest(feed: Feed, interval: float, timings: Timings) -> Outcome:
+    """Wait for the next sweep; what is to be read again meanwhile is."""
+    end = time.monotonic() + interval
+    outcome = Outcome.DONE
+    while outcome is Outcome.DONE and (left := end - time.monotonic()) > 0:
+        due = feed.until_recheck()
+        await asyncio.sleep(min(due, left))
+        if due < left:
+            outcome = await _attempt(feed, partial(feed.recheck, left - due), timings)
+    return outcome
+
+
+async def _attempt(feed: Feed, read: Read, timings: Timings) -> Outcome:
+    """One reading, begun again where the console loses its cursor; an error is told."""
     about = {"console": feed.console.name, "feed": feed.name}
     try:
-        await _sweep_to_the_end(feed, pause)
+        await _read_to_the_end(feed, read, timings.cursor_lost)
     except FeedRefused as error:
         if error.http_status == 403:
             about["permission"] = permission(feed.endpoint)
@@ -106,10 +125,10 @@ async def _sweep(feed: Feed, pause: float) -> Outcome:
     return Outcome.DONE
 
 
-async def _sweep_to_the_end(feed: Feed, pause: float) -> None:
+async def _read_to_the_end(feed: Feed, read: Read, pause: float) -> None:
     for left in reversed(range(RESTARTS)):
         try:
-            await feed.sweep()
+            await read()
         except CursorLost as error:
             if not left:
                 raise

@@ -6,45 +6,16 @@ console's clock orders the records, ours only measures how much time has passed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from sentinelone_source.feed.plan import Plan, origin
 from sentinelone_source.feed.reading import LOWEST
+from sentinelone_source.feed.recheck import rechecked
 from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.times import SECOND
 
 _LONGEST = 86_400 * SECOND
 """More than this between two sweeps is rather our own clock, set right, than time that passed."""
-OVERDUE = 30.0
-"""Seconds that a sweep may take, or come late, before its feed counts as behind; never more than
-the interval."""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a feed is to be swept. Durations are microseconds.
-
-    Attributes:
-        start_back: the first sweep begins so long ago; None for everything, or if `start_at` says.
-        start_at: the first sweep begins at this position.
-        inventory: the first sweep takes everything, whatever the start.
-        rescan: so far back records are read again for changed versions; 0 for never.
-        rescan_interval: between two such sweeps.
-        present: the console's present lies at most so long after the signpost: a `Date` has whole
-            seconds, and the time that the request took is taken off it.
-    """
-
-    lookback: int
-    start_back: int | None = None
-    start_at: int | None = None
-    inventory: bool = False
-    rescan: int = 0
-    rescan_interval: int = 0
-    present: int = 2 * SECOND
-
-    @property
-    def reach(self) -> int:
-        """How old a record may be that is read again, with room for a clock that is off."""
-        return 2 * self.lookback + self.rescan + self.rescan_interval
 
 
 class Sweep:
@@ -102,12 +73,17 @@ class Sweep:
         self.rescan = plan.rescan > 0 and due
         self.start = self._start(now)
 
+    @property
+    def kind(self) -> str:
+        """What the log calls it."""
+        return "first" if self.first else "rescan" if self.rescan else "regular"
+
     def began(self, console_clock: int | None) -> bool:
         """Take the console's clock at the first answer as signpost.
 
         Returns:
             False when `start` is now earlier, and the walk has to begin again: that clock went back
-            by more than the look-back since the last sweep, or ours is ahead of it by more.
+            by more than the overlap since the last sweep, or ours is ahead of it by more.
         """
         if self._answered:
             return True
@@ -120,12 +96,16 @@ class Sweep:
         if console_clock is not None and before.watermark is None and self.first:
             self.progress = replace(self.progress, origin=origin(plan, console_clock))
         start = self.start
-        if start is not None and self.now - clock > plan.lookback:
+        if start is not None and self.now - clock > plan.overlap:
             start = min(start, self._start(clock) or start)
         if start is not None and console_clock is not None and before.signpost is not None:
             passed = min(max(0, self._passed or 0), _LONGEST)
-            if console_clock < before.signpost + passed - plan.lookback:
-                start = min(start, console_clock - passed - plan.lookback)
+            went_back = before.signpost + passed - console_clock
+            if went_back > plan.present:
+                clock = console_clock - passed
+            if went_back > plan.overlap:
+                start = min(start, clock - plan.overlap)
+        self.progress = replace(self.progress, rechecked=rechecked(self.progress, plan.ages, clock))
         begins_again = start != self.start
         self.start = start
         return not begins_again
@@ -151,10 +131,11 @@ class Sweep:
         """The first position that was asked for: what lies before it is not of this sweep."""
         return LOWEST if self.start is None else self.start
 
-    def late(self, position: int) -> bool:
-        """Whether a row became visible only after its position had been passed."""
+    def late(self, position: int) -> str:
+        """The overlap, for a row that became visible after its position had been passed."""
         before = self._before.watermark
-        return not self.rescan and not self.first and before is not None and position < before
+        on_time = self.rescan or self.first or before is None or position >= before
+        return "" if on_time else f"{self._plan.overlap // SECOND}"
 
     def passed(self, positions: list[int]) -> Progress:
         """How far the feed is complete after a page with these positions."""
@@ -184,6 +165,9 @@ class Sweep:
         if reached > LOWEST:
             self._advance(reached)
         progress = self.progress
+        if not progress.rechecked and progress.watermark is not None:
+            ages = rechecked(progress, self._plan.ages, progress.watermark)
+            progress = replace(progress, rechecked=ages)
         forgotten = progress.forgotten
         if forgotten is not None and (self.start is None or self.start < forgotten):
             forgotten = self.start
@@ -198,13 +182,14 @@ class Sweep:
         return self.progress
 
     def prune_before(self) -> int | None:
-        """Rows of earlier positions are not read again, unless a clock is off by a look-back."""
+        """Rows of earlier positions are not read again, unless a clock was set."""
         reached = self.progress.watermark
         if reached is None or self.start is None:
             return None
         past = self._before.swept_at if self._before.swept_at is not None else self.now
         reached = min(reached, self.progress.signpost or reached, past)
-        return min(reached - self._plan.reach, self.start)
+        rechecked = [at - 2 * self._plan.overlap for _, at in self.progress.rechecked]
+        return min(reached - self._plan.reach, self.start, *rechecked)
 
     @property
     def _end(self) -> int:
@@ -227,7 +212,9 @@ class Sweep:
             complete = before.watermark
             if before.signpost is not None:
                 complete = min(complete, before.signpost)
-            start = complete - plan.lookback
+            start = complete - plan.overlap
+            if before.forgotten is not None and before.forgotten > complete - plan.lookback:
+                start = min(start, complete - plan.lookback)
             if origin_ is not None:
                 start = max(start, origin_)
         if self.rescan and start is not None:
@@ -252,31 +239,3 @@ class Sweep:
 
 def _since(moment: int | None, now: int) -> int | None:
     return None if moment is None else now - moment
-
-
-def origin(plan: Plan, now: int) -> int | None:
-    """Where a first sweep begins; None when it takes everything there is."""
-    if plan.inventory:
-        return None
-    if plan.start_at is not None:
-        return plan.start_at
-    return None if plan.start_back is None else now - plan.start_back
-
-
-def seconds_behind(plan: Plan, progress: Progress, made: int, now: int) -> float:
-    """The age of what a feed is complete up to.
-
-    Args:
-        plan: of the feed.
-        progress: as far as rows were handed over.
-        made: when this process began with the feed, microseconds of our clock.
-        now: microseconds of our clock; the console's is reckoned from the last complete sweep.
-    """
-    ahead = 0
-    if progress.signpost is not None and progress.swept_at is not None:
-        ahead = progress.signpost - progress.swept_at
-    complete = progress.watermark
-    if complete is None:  # nothing yet: behind by what the first sweep is to fetch
-        start = origin(plan, made)
-        complete = made if start is None else start
-    return max(0.0, (now + ahead - complete) / SECOND)

@@ -96,12 +96,12 @@ def _count(field: str) -> Callable[[Source], Samples]:
     return lambda source: [(_of(feed), getattr(feed.counts, field)) for feed in source.feeds]
 
 
-def _by_column(field: str) -> Callable[[Source], Samples]:
-    """The same, for what is counted by column."""
+def _by_label(field: str) -> Callable[[Source], Samples]:
+    """The same, for what is counted by column or by age."""
     return lambda source: [
-        ([*_of(feed), column], count)
+        ([*_of(feed), label], count)
         for feed in source.feeds
-        for column, count in dict(getattr(feed.counts, field)).items()
+        for label, count in dict(getattr(feed.counts, field)).items()
     ]
 
 
@@ -150,14 +150,15 @@ _gauge = partial(Definition, GaugeMetricFamily)
 
 
 METRICS = (
+    _counter("fetched", "Records read, known ones too.", FEED, _count("fetched")),
     _counter("rows", "Rows handed over.", FEED, _count("rows")),
     _counter("row_bytes", "Bytes of the rows handed over, as lines.", FEED, _count("bytes")),
     _counter("suppressed", "Records that had been handed over before.", FEED, _count("suppressed")),
     _counter(
         "late_rows",
-        "Of the rows, those that became visible after their time had passed.",
-        FEED,
-        _count("late"),
+        "Rows that became visible late, by the age in seconds at which they were found.",
+        (*FEED, "age"),
+        _by_label("late"),
     ),
     _counter(
         "baseline",
@@ -184,9 +185,9 @@ METRICS = (
         "misfit_values",
         "Values that their column's type does not take, left out.",
         COLUMN,
-        _by_column("misfits"),
+        _by_label("misfits"),
     ),
-    _counter("cut_values", "Values cut for their length.", COLUMN, _by_column("cut")),
+    _counter("cut_values", "Values cut for their length.", COLUMN, _by_label("cut")),
     _gauge(
         "dead_letter_files",
         "Files of dead letters, rotated ones too.",
