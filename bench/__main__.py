@@ -19,6 +19,7 @@ PARTS = {
     "end-to-end": "bench.endtoend",
     "keys": "bench.keys",
     "memory": "bench.memory",
+    "consoles": "bench.consoles",
     "start": "bench.start",
 }
 

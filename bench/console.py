@@ -65,7 +65,9 @@ class Console:
             for name in TABLES
             for number in range(min(pages, READY))
         }
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = socket.create_server(
+            ("", 0), backlog=512
+        )  # every address of 127.0.0.0/8 is a console
         self.port = self._listener.getsockname()[1]
 
     def serve(self) -> None:
@@ -88,12 +90,13 @@ class Console:
             while target := _target(stream):
                 arrived = time.monotonic()
                 url = urlsplit(target)
-                name = self._tables[url.path]
+                name = self._tables.get(url.path, "")
                 head, body = self._answer(name, parse_qs(url.query).get("cursor"))
                 time.sleep(max(0.0, arrived + self._latency - time.monotonic()))
                 connection.sendall(head)
                 connection.sendall(body)
-                self._note(name, arrived)
+                if name:
+                    self._note(name, arrived)
 
     def _note(self, name: str, arrived: float) -> None:
         served = time.monotonic() - arrived - self._latency
@@ -105,6 +108,8 @@ class Console:
             account.served = max(account.served, served)
 
     def _answer(self, name: str, cursor: list[str] | None) -> tuple[bytes, bytes]:
+        if not name:  # when the token expires
+            return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", b""
         number = json.loads(base64.b64decode(cursor[0]))["page"] if cursor else 0
         body = self._ready.get((name, number)) or self._page(name, number)
         lines = (
@@ -139,8 +144,11 @@ def _gzip(body: bytes) -> bytes:
 def _target(stream: BinaryIO) -> str:
     """What the next request asks for; empty when there is none."""
     words = stream.readline().split()
-    while stream.readline().strip():
-        pass
+    length = 0
+    while header := stream.readline().strip().lower():
+        if header.startswith(b"content-length:"):
+            length = int(header.partition(b":")[2])
+    stream.read(length)
     return words[1].decode() if words else ""
 
 

@@ -56,7 +56,7 @@ class Bench:
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
-        self._port = int(self._readline())
+        self.port = int(self._readline())
 
     def run(self, tables: Iterable[str] = (), settle: str | None = "0s") -> Polled:
         """One sweep from nothing, with a new state.
@@ -69,7 +69,7 @@ class Bench:
         with tempfile.TemporaryDirectory() as folder:
             config = Path(folder, "config.toml")
             line = "" if settle is None else f'settle = "{settle}"'
-            config.write_text(_CONFIG.format(port=self._port, settle=line))
+            config.write_text(_CONFIG.format(port=self.port, settle=line))
             Path(folder, "token").write_text("bench")
             only = [word for name in tables for word in ("--table", name)]
             used = child([COMMAND, "run", "--once", "--config", config, *only])

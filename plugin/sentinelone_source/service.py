@@ -7,6 +7,7 @@ import contextlib
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,6 +25,7 @@ from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Sink
 from sentinelone_source.handover.stdout import StdoutSink
+from sentinelone_source.http.connections import Connections
 from sentinelone_source.http.slots import Slots
 from sentinelone_source.malloc import give_back_large_buffers
 from sentinelone_source.mapping.mapper import Mapper
@@ -170,7 +172,13 @@ def _background(
     settings: Settings, feeds: list[Feed], consoles: list[Console], context: FeedContext, once: bool
 ) -> Iterator[list[BackgroundTask]]:
     """What runs beside the feeds: it watches tokens, and tells those who ask how we are."""
-    tasks: list[BackgroundTask] = [] if once else [console.expiry.watch for console in consoles]
+    timings = consoles[0].timings
+    step = min(timings.expiry_apart, timings.expiry_round / len(consoles))
+    tasks: list[BackgroundTask] = [
+        partial(console.expiry.watch, place * step) for place, console in enumerate(consoles)
+    ]
+    if once:
+        tasks.clear()
     if settings.listen is None:
         yield tasks
         return
@@ -232,10 +240,13 @@ def build_consoles(
     settings.refuse_placeholders()
     endpoints = [mapping.request.path for mapping in mappings]
     slots = Slots(settings.concurrency, shared=len(settings.consoles) > 1)
+    connections = Connections(settings.concurrency, len({one.url for one in settings.consoles}))
     limits: dict[tuple[str, str], Limits] = {}
     consoles = []
     for one in settings.consoles:
-        shared = limits.setdefault((one.url, one.token_file or one.token_env), Limits(slots))
+        shared = limits.setdefault(
+            (one.url, one.token_file or one.token_env), Limits(slots, connections)
+        )
         console = Console(one, shared, endpoints, patience=patience, timings=timings)
         try:
             console.check_token()

@@ -20,6 +20,8 @@ class Timings:
         token_refused: between tries with a token that a console refuses.
         token_look: between looks at the token's file meanwhile.
         token_probe: for what other endpoints say of a token that one of them refuses.
+        expiry_apart: between the first questions to two consoles when their tokens expire,
+        expiry_round: and until all of them have been asked, at most.
         expiry_look: between looks at whether the token is another one.
         expiry_question: between questions when the same token expires.
         expiry_unanswered: until a console is asked again that gave no answer to that.
@@ -58,6 +60,8 @@ class Timings:
     token_refused: float = 300.0
     token_look: float = 1.0
     token_probe: float = 30.0
+    expiry_apart: float = 10.0
+    expiry_round: float = 3600.0
     expiry_look: float = 30.0
     expiry_question: float = 86_400.0
     expiry_unanswered: float = 900.0

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doubles import faults
 from doubles.console import Console
 from support.tenancy import TOKEN
+from support.waiting import LONG
 
 if TYPE_CHECKING:
+    from sentinelone_source.demo.transport import Answer, Call
     from support.tenancy import Tenancy
 
 
@@ -45,3 +50,60 @@ def test_one_console_delays_no_other(tenancy: Tenancy) -> None:
             running.wait_for("swept", count=25, console="acme")
             assert running.stop() == 0
     assert {line["console"] for line in running.events("refused")} == {"refuses"}
+
+
+class Together:
+    """Lets requests go on when so many are under way at once; counts the most that ever were."""
+
+    def __init__(self, enough: int) -> None:
+        self.enough = enough
+        self.most = self.now = 0
+        self._met = threading.Condition()
+
+    def __enter__(self) -> None:
+        with self._met:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            self._met.notify_all()
+            assert self._met.wait_for(lambda: self.most >= self.enough, LONG)
+
+    def __exit__(self, *_: object) -> None:
+        with self._met:
+            self.now -= 1
+
+
+class Held(Console):
+    """A console that answers when enough requests are under way."""
+
+    together: Together
+
+    def handle(self, call: Call) -> Answer:
+        """The answer, later."""
+        with self.together:
+            return super().handle(call)
+
+
+def test_threads_and_connections(tenancy: Tenancy) -> None:
+    """Of 40 consoles, as many requests are under way as are allowed, and no more.
+
+    Threads and connections stay below twice that number.
+    """
+    tenancy.populate(2)
+    together = Together(16)
+    with ExitStack() as stack:
+        others = [stack.enter_context(Held(tenancy.world, {TOKEN})) for _ in range(40)]
+        for one in others:
+            one.together = together
+            (tenancy.folder / f"c{one.port}.token").write_text(TOKEN)
+        consoles = "".join(more(f"c{one.port}", one.url) for one in others)
+        tenancy.configure(f"{consoles}[requests]\nconcurrency = 16\n")
+        with tenancy.start() as running:
+            running.wait_for("swept", count=5 * 41)
+            process = Path(f"/proc/{running.process.pid}")
+            threads = len(list((process / "task").iterdir()))
+            sockets = [str(one.readlink()) for one in (process / "fd").iterdir()]
+            assert running.stop() == 0
+    assert together.most == 16
+    assert threads < 32
+    assert len([one for one in sockets if one.startswith("socket:")]) < 32
+    assert not running.events("sweep_failed")

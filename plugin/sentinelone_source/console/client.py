@@ -11,6 +11,7 @@ from sentinelone_source.console.token import ApiToken
 from sentinelone_source.errors import Unavailable
 from sentinelone_source.http.bodies import BrokenBody, decoded
 from sentinelone_source.http.client import HttpClient
+from sentinelone_source.http.connections import Connections
 from sentinelone_source.http.proxies import proxies_for
 from sentinelone_source.times import SECOND
 from sentinelone_source.timings import DEFAULTS, Timings
@@ -24,11 +25,21 @@ _LONGEST_ERROR = 65_536
 class ConsoleClient:
     """Asks one console. Threads may share it.
 
+    Args:
+        console: its address, token and certificates.
+        timings: how long to wait.
+        connections: to share with other consoles.
+
     Raises:
         ConfigError: the certificates to trust, or the environment's proxy, cannot be used.
     """
 
-    def __init__(self, console: ConsoleTable, timings: Timings = DEFAULTS) -> None:
+    def __init__(
+        self,
+        console: ConsoleTable,
+        timings: Timings = DEFAULTS,
+        connections: Connections | None = None,
+    ) -> None:
         self.name = console.name
         self.token = ApiToken(console)
         self._base = f"{console.url}/web/api/v2.1/"
@@ -46,6 +57,7 @@ class ConsoleClient:
             ca_file=console.ca_file,
             ca_key=f"consoles.{console.name}: ca_file",
             proxies=proxies_for(console.url, console.proxy),
+            connections=connections,
         )
         self._http.headers["Accept"] = "application/json"
         self._http.headers["Accept-Encoding"] = "gzip, deflate"

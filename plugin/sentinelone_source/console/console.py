@@ -25,6 +25,7 @@ from sentinelone_source.errors import (
     Throttled,
 )
 from sentinelone_source.http.retry import LONGEST_OBEYED
+from sentinelone_source.http.slots import Bound
 from sentinelone_source.timings import DEFAULTS, Timings
 from sentinelone_source.worker_threads import in_thread
 
@@ -59,7 +60,7 @@ class Console:
         self.requests: dict[tuple[str, str], int] = {}
         self.answered = False
         self.expiry = Expiry(settings, self.post, timings)
-        self._client = ConsoleClient(settings, timings)
+        self._client = ConsoleClient(settings, timings, limits.connections)
         self._access = Access(settings.name, self._client.token, endpoints, timings)
         self._limits = limits
         self._share = limits.slots.share()
@@ -132,7 +133,10 @@ class Console:
     ) -> Response:
         """One request, when there is a slot and the limits allow it."""
         limit = self._limits.of(endpoint)
-        bounds = [limit, self._share, *([self._limits.slots.slow] if self._is_slow else [])]
+        slots = self._limits.slots
+        bounds: list[Bound] = [limit, self._share]
+        if self._is_slow:
+            bounds.append(slots.slow)
         stamp: object = None
 
         def work() -> Response:
@@ -148,7 +152,7 @@ class Console:
             return await self._access.track(endpoint, in_thread(work))
 
         try:
-            answer = await self._limits.slots.run(request, *bounds, urgent=urgent)
+            answer = await slots.run(request, *bounds, urgent=urgent)
         except ConfigError as error:  # the token was there when we started
             raise Refused(str(error), stamp) from None
         except SourceError as error:

@@ -57,8 +57,13 @@ class Expiry:
         self._value = ""
         self._due = 0.0
 
-    async def watch(self) -> None:
-        """Ask at once, daily, and whenever the token changes, until cancelled."""
+    async def watch(self, later: float = 0.0) -> None:
+        """Ask once, daily, and whenever the token changes, until cancelled.
+
+        Args:
+            later: seconds before the first question, so that many consoles are asked in turn.
+        """
+        await asyncio.sleep(later)
         while True:
             try:
                 value = self._token.value()

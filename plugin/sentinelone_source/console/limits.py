@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 
+from sentinelone_source.http.connections import Connections
 from sentinelone_source.http.slots import Bound, Slots
 
 _PUBLISHED = {"activities": (10.0, 30), "agents": (25.0, 1), "threats": (10.0, 50)}
@@ -48,10 +49,12 @@ class Limits:
 
     Args:
         slots: for the requests with all tokens; room for 32 if none are given.
+        connections: of these requests; each console has its own if none are given.
     """
 
-    def __init__(self, slots: Slots | None = None) -> None:
+    def __init__(self, slots: Slots | None = None, connections: Connections | None = None) -> None:
         self.slots = slots or Slots(32)
+        self.connections = connections
         self._limits: dict[str, Limit] = {}
 
     def of(self, endpoint: str) -> Limit:

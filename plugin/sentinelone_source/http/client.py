@@ -7,15 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import requests
-from requests.adapters import HTTPAdapter
+from requests.adapters import BaseAdapter
 
 from sentinelone_source import __version__
+from sentinelone_source.http.connections import Connections
 from sentinelone_source.http.proxies import proxies_for
 from sentinelone_source.http.reasons import FAILURES, no_answer
 from sentinelone_source.http.trust import trusted
-
-_CONNECTIONS = 64
-"""Kept open to one host at most; more than that are closed after their answer."""
 
 
 class HttpClient(requests.Session):
@@ -28,6 +26,7 @@ class HttpClient(requests.Session):
         ca_file: certificates to trust; else the environment's, else the usual.
         ca_key: the configuration key that names the file, for errors.
         proxies: as requests takes them; None for the environment's, by address.
+        connections: to share with other clients.
 
     Raises:
         ConfigError: the certificates cannot be used.
@@ -40,21 +39,29 @@ class HttpClient(requests.Session):
         ca_file: str = "",
         ca_key: str = "",
         proxies: dict[str, str] | None = None,
+        connections: Connections | None = None,
     ) -> None:
         super().__init__()
         self.trust_env = False
         self.timeout = timeout
-        self._verify = trusted(ca_file, ca_key)
+        self._trusted = trusted(ca_file, ca_key)
+        self._connections = connections or Connections()
         self._proxies = proxies
         self.headers["User-Agent"] = f"sentinelone-source/{__version__}"
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
 
     def request(self, method: Any, url: Any, *args: Any, **how: Any) -> requests.Response:
         """`requests.Session.request` with our certificates, proxies and time-outs."""
         proxies = proxies_for(str(url)) if self._proxies is None else self._proxies
-        chosen = {"timeout": self.timeout, "verify": self._verify, "proxies": proxies}
+        chosen: dict[str, Any] = {"timeout": self.timeout, "verify": True, "proxies": proxies}
         return super().request(method, url, *args, **(chosen | how))
+
+    def get_adapter(self, url: str | bytes) -> BaseAdapter:
+        """What sends requests to a URL."""
+        return self._connections.adapter(str(url), self._trusted)
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        self._connections.close()
 
     @contextmanager
     def answer(self, about: str, method: str, url: str, **what: Any) -> Iterator[requests.Response]:
