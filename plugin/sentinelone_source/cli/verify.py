@@ -105,8 +105,7 @@ def _checks(
     from sentinelone_source.history.verify import FeedCheck
     from sentinelone_source.history.verify_workspace import TableQuery
     from sentinelone_source.mapping.mapper import Mapper
-    from sentinelone_source.service import build_consoles, plan, select_mappings
-    from sentinelone_source.times import SECOND
+    from sentinelone_source.service import build_consoles, select_mappings
     from sentinelone_source.timings import DEFAULTS
 
     mappings = select_mappings(settings, tables)
@@ -114,9 +113,9 @@ def _checks(
     with KeySnapshot(settings.state_path) as keys, _workspace(settings, wanted=workspace) as ask:
         checks = []
         for mapping in mappings:
-            mapper, lookback = Mapper(mapping), plan(settings, mapping).lookback / SECOND
+            mapper, remember = Mapper(mapping), settings.feed(mapping.name).remember
             asked = None if ask is None else (TableQuery.of(mapping), ask)
-            checks += [FeedCheck(one, mapper, keys, lookback, asked) for one in consoles]
+            checks += [FeedCheck(one, mapper, keys, remember, asked) for one in consoles]
         yield checks
 
 
@@ -185,6 +184,8 @@ def _notes(result: Comparison) -> Iterator[str]:
         yield f"{result.pending} have changed since the last sweep, and are not due yet"
     if result.dead_letters:
         yield f"{result.dead_letters} cannot become rows, and are among the dead letters"
+    if result.due:
+        yield f"{result.due} of the missing became visible late, and a recheck hands them over"
     for id_ in result.missing_ids[:_SHOWN]:
         yield f"missing {id_}"
     if result.missing > _SHOWN:

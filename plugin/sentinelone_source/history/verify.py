@@ -6,30 +6,20 @@ A feed is read for its keys, and once more for the rows of what is missing, if t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Container, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from sentinelone_source.console.console import Console
-from sentinelone_source.errors import (
-    CursorLost,
-    Fatal,
-    FeedRefused,
-    Refused,
-    SourceError,
-    Unavailable,
-)
-from sentinelone_source.feed.reader import query_of
+from sentinelone_source.errors import CursorLost, Fatal, FeedRefused, Refused, SourceError
 from sentinelone_source.feed.reading import Window
 from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.feed.state.snapshot import KeySnapshot, RememberedFeed
+from sentinelone_source.history.verify_reading import SpanReader
 from sentinelone_source.history.verify_workspace import Ask, TableQuery, comparable
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.page import Known
-from sentinelone_source.mapping.page_reader import NotAPage
 from sentinelone_source.mapping.rows.convert import DoesNotFit, to_micros
-from sentinelone_source.mapping.spec.model import ConsoleId
 from sentinelone_source.times import SECOND, to_iso
 from sentinelone_source.worker_threads import in_thread
 
@@ -59,6 +49,7 @@ class Comparison(msgspec.Struct):
         in_workspace: of these, those with a row in the workspace; None if it was not asked.
         missing: neither handed over nor, if it was asked, in the workspace.
         missing_ids: which these are.
+        due: of these, those that the poller hands over itself when it reads their positions again.
         not_remembered: too old for the state to say whether they were handed over.
         pending: changed after the last sweep that could have seen it.
         dead_letters: records that cannot become rows.
@@ -75,6 +66,7 @@ class Comparison(msgspec.Struct):
     in_workspace: int | None = None
     missing: int = 0
     missing_ids: list[str] = []
+    due: int = 0
     not_remembered: int = 0
     pending: int = 0
     dead_letters: int = 0
@@ -108,8 +100,9 @@ class FeedCheck:
         self.result = Comparison(console.name, mapping.name, mapping.table)
         self.missing: dict[str, int] = {}
         self.refused = False
-        self._console, self._mapper, self._keys = console, mapper, keys
-        self._console_id = ConsoleId(console.name, console.url)
+        self._feed = keys.feeds.get((console.name, mapping.name))
+        self._ordering, self._keys = mapping.ordering, keys
+        self._reader = SpanReader(console, mapper)
         self._remember = round(remember * SECOND)
         self._workspace = workspace
         self._chunk: dict[str, int] = {}
@@ -130,11 +123,11 @@ class FeedCheck:
             self.result.error = str(error)
 
     async def _compare(self, span: Span) -> None:
-        feed = self._keys.feeds.get((self._console.name, self._mapper.mapping.name))
-        if feed is None or feed.watermark is None:
+        feed = self._feed
+        if feed is None or (watermark := feed.progress.watermark) is None:
             self.result.error = "not swept yet, so there is nothing to compare"
             return
-        since, until = self._bounds(span, feed, feed.watermark)
+        since, until = self._bounds(span, feed.progress, watermark)
         self.result.since, self.result.until = to_iso(since), to_iso(until)
         empty = self.result
         for tries_left in reversed(range(_TRIES)):
@@ -148,15 +141,16 @@ class FeedCheck:
                     raise
             else:
                 break
+        self.result.dead_letters = self._reader.dead
         self.result.missing = len(self.missing)
         self.result.missing_ids = [self._id(key) for key in self.missing]
 
-    def _bounds(self, span: Span, feed: RememberedFeed, watermark: int) -> tuple[int, int]:
+    def _bounds(self, span: Span, progress: Progress, watermark: int) -> tuple[int, int]:
         """The span of this feed: never beyond its watermark, and by default what is remembered."""
         until = watermark if span.until is None else min(span.until, watermark)
         since = span.since
         if since is None:
-            since = max(until - self._remember, _remembered_from(feed))
+            since = max(until - self._remember, _remembered_from(progress))
         return min(since, until), until
 
     async def _read_keys(self, window: Window, feed: RememberedFeed) -> None:
@@ -166,7 +160,7 @@ class FeedCheck:
             self._chunk.update((key, at) for key, at in pairs if key and start <= at < end)
             return frozenset(keys)  # no row is wanted
 
-        async for _ in self._pages(window, known):
+        async for _ in self._reader.pages(window, known):
             if len(self._chunk) >= _CHUNK:
                 await self._compare_chunk(feed)
         await self._compare_chunk(feed)
@@ -174,6 +168,8 @@ class FeedCheck:
     async def _compare_chunk(self, feed: RememberedFeed) -> None:
         """Compare the records that have been read since the last time."""
         chunk, self._chunk, result = self._chunk, {}, self.result
+        progress = feed.progress
+        rechecked = min((at for _, at in progress.rechecked), default=None)
         handed = {key for key, at in chunk.items() if self._keys.holds(feed.number, key, at)}
         found = handed
         if self._workspace is not None and chunk:
@@ -184,12 +180,14 @@ class FeedCheck:
         for key, at in chunk.items():
             if key in found:
                 continue
-            if key not in handed and self._is_pending(key, feed):
+            if key not in handed and self._is_pending(key, progress):
                 result.pending += 1
-            elif self._workspace is None and at < _remembered_from(feed):
+            elif self._workspace is None and at < _remembered_from(progress):
                 result.not_remembered += 1
             else:
                 self.missing[key] = at
+                is_late = rechecked is not None and at >= rechecked
+                result.due += key not in handed and is_late
 
     def _in_workspace(self, query: TableQuery, ask: Ask, chunk: dict[str, int]) -> set[str]:
         """Those that have a row in the workspace."""
@@ -198,20 +196,17 @@ class FeedCheck:
         there = query.keys(ask, min(chunk.values()), max(chunk.values()) + 1)
         return {wanted[key] for key in there if key in wanted}
 
-    def _is_pending(self, key: str, feed: RememberedFeed) -> bool:
-        """Whether a record has changed since the last sweep that could have seen it."""
-        ordering = self._mapper.mapping.ordering
-        if not ordering.version:
+    def _is_pending(self, key: str, progress: Progress) -> bool:
+        """Whether a record has changed since the last re-scan, where changes need one."""
+        if not self._ordering.rescan:
             return False
-        seen = feed.rescanned_at if ordering.rescan else feed.watermark
         try:
-            return to_micros(key.rpartition("@")[2]) >= (seen or 0)
+            return to_micros(key.rpartition("@")[2]) >= (progress.rescanned_at or 0)
         except DoesNotFit:
             return False
 
     def _id(self, key: str) -> str:
-        versioned = self._mapper.mapping.ordering.version is not None
-        return key.rpartition("@")[0] or key if versioned else key
+        return (key.rpartition("@")[0] or key) if self._ordering.version else key
 
     async def write_rows(self, write: Callable[[bytes], object]) -> int:
         """Write the rows of what is missing.
@@ -230,43 +225,14 @@ class FeedCheck:
         if left:
             positions = left.values()
             window = Window(min(positions), max(positions) + 1, Progress())
-            async for lines in self._pages(window, known):
+            async for lines in self._reader.pages(window, known):
                 write(lines)
         return len(left)
 
-    async def _pages(self, window: Window, known: Known) -> AsyncIterator[bytes]:
-        """The rows of each page that are not known, as lines."""
-        mapper, path = self._mapper, self._mapper.mapping.request.path
-        async with self._console.pages(path, query_of(mapper.mapping, window)) as pages:
-            async for response in pages:
-                try:
-                    page = mapper.open(await in_thread(response.decoded), self._console_id)
-                except (NotAPage, Unavailable) as error:
-                    await pages.retry(Unavailable(f"{path}: not a page of the API: {error}"))
-                    continue
-                walked: list[int] = []
-                lines = b"".join(piece.data for piece in mapper.lines(page, _noting(known, walked)))
-                window.passed(walked)
-                self.result.dead_letters += len(page.dead)
-                pages.follow(page.cursor, ahead=not window.nearly_beyond)
-                yield lines
-                if window.beyond:
-                    return
 
-
-def _noting(known: Known, walked: list[int]) -> Known:
-    """The same, and the positions of all records are noted."""
-
-    def noting(keys: list[str], positions: list[int]) -> Container[str]:
-        walked.extend(at for key, at in zip(keys, positions, strict=True) if key)
-        return known(keys, positions)
-
-    return noting
-
-
-def _remembered_from(feed: RememberedFeed) -> int:
+def _remembered_from(progress: Progress) -> int:
     """The first position of which the state says whether it was handed over."""
-    return max(feed.forgotten or 0, feed.origin or 0)
+    return max(progress.forgotten or 0, progress.origin or 0)
 
 
 async def compare_all(checks: Sequence[FeedCheck], span: Span) -> None:

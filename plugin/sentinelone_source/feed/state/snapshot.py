@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 from sentinelone_source.errors import StateError
+from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.feed.state.schema import (
     SCHEMA_VERSION,
     STATE_FILE,
@@ -47,21 +48,10 @@ def read_snapshot(folder: Path) -> StateSnapshot:
 
 
 class RememberedFeed(NamedTuple):
-    """What a state remembers of a feed. Moments are microseconds since 1970.
-
-    Attributes:
-        number: of the feed in the state.
-        watermark: every earlier position was handed over; None before the first page.
-        origin: where the first sweep began; None when it took everything there was.
-        rescanned_at: when the last complete re-scan began, by our clock.
-        forgotten: keys of earlier positions have been forgotten; None when none has.
-    """
+    """A feed in a state: its number there, and how far it had come."""
 
     number: int
-    watermark: int | None
-    origin: int | None
-    rescanned_at: int | None
-    forgotten: int | None
+    progress: Progress
 
 
 class KeySnapshot:
@@ -82,12 +72,15 @@ class KeySnapshot:
     def __init__(self, folder: Path) -> None:
         self._path = folder / STATE_FILE
         with explained(self._path):
-            self._db = _opened(self._path, oldest=2)
+            self._db = _opened(self._path, oldest=3)
             self._db.execute("BEGIN")  # the first look fixes what all others see
             rows = self._db.execute(
-                "SELECT console, mapping, id, watermark, origin, rescanned_at, forgotten FROM feeds"
+                "SELECT console, mapping, id, watermark, origin, signpost, swept_at, rescanned_at, "
+                "forgotten, rechecked FROM feeds"
             ).fetchall()
-        self.feeds = {(row[0], row[1]): RememberedFeed(*row[2:]) for row in rows}
+        self.feeds = {
+            (row[0], row[1]): RememberedFeed(row[2], Progress.from_row(row[3:])) for row in rows
+        }
 
     def holds(self, feed: int, key: str, position: int) -> bool:
         """Whether a row was handed over."""

@@ -1,0 +1,69 @@
+"""The records of a span, read from a console once more."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Container
+
+from sentinelone_source.console.console import Console
+from sentinelone_source.errors import Unavailable
+from sentinelone_source.feed.reader import query_of
+from sentinelone_source.feed.reading import Window
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.page import Known
+from sentinelone_source.mapping.page_reader import NotAPage
+from sentinelone_source.mapping.spec.model import ConsoleId
+from sentinelone_source.worker_threads import in_thread
+
+
+class SpanReader:
+    """Reads one mapping on one console, and makes rows of what is wanted.
+
+    Attributes:
+        dead: records that cannot become rows, of the last reading.
+    """
+
+    def __init__(self, console: Console, mapper: Mapper) -> None:
+        self.dead = 0
+        self._console, self._mapper = console, mapper
+        self._console_id = ConsoleId(console.name, console.url)
+
+    async def pages(self, window: Window, known: Known) -> AsyncIterator[bytes]:
+        """The rows of each page, as lines.
+
+        Args:
+            window: the span.
+            known: gets keys and positions, and says of which no row is wanted.
+
+        Raises:
+            CursorLost, FeedRefused, BadRequest, Refused, Retriable: from the console.
+        """
+        self.dead = 0
+        mapper, path = self._mapper, self._mapper.mapping.request.path
+        async with self._console.pages(path, query_of(mapper.mapping, window)) as pages:
+            async for response in pages:
+                try:
+                    page = mapper.open(await in_thread(response.decoded), self._console_id)
+                except NotAPage as error:
+                    await pages.retry(Unavailable(f"{path}: not a page of the API: {error}"))
+                    continue
+                except Unavailable as error:
+                    await pages.retry(error)
+                    continue
+                walked: list[int] = []
+                lines = b"".join(piece.data for piece in mapper.lines(page, _noting(known, walked)))
+                window.passed(walked)
+                self.dead += len(page.dead)
+                pages.follow(page.cursor, ahead=not window.nearly_beyond)
+                yield lines
+                if window.beyond:
+                    return
+
+
+def _noting(known: Known, walked: list[int]) -> Known:
+    """The same, and the positions of all records are noted."""
+
+    def noting(keys: list[str], positions: list[int]) -> Container[str]:
+        walked.extend(at for key, at in zip(keys, positions, strict=True) if key)
+        return known(keys, positions)
+
+    return noting
