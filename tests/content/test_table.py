@@ -59,7 +59,7 @@ def test_columns_of_our_parser() -> None:
 
     known = set().union(*FILLED.values(), *(wanted for _, wanted in SPELLINGS))
     known |= {"FirewallEnabled", "LocationEnabled", "OperationalState"}
-    documented = [cells[0] for cells in table("Our parser")]
+    documented = [cells[0] for cells in table("The improved parser")]
     head = OUR_PARSER.read_text().partition("\n\n")[0].partition("A table that does not exist")[0]
     for text in (" ".join(documented), head):
         assert known - {"DataNewValue"} <= set(re.findall(r"\w+", text))
