@@ -19,7 +19,7 @@ from sentinelone_source.console.limits import Limits
 from sentinelone_source.errors import ConfigError, Fatal
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.plan import SHORTEST_OVERLAP, Plan
-from sentinelone_source.feed.runner import Outcome, exit_status, run_feed
+from sentinelone_source.feed.runner import Outcome, exit_status, run_feed, sweep_once
 from sentinelone_source.feed.settlement import FeedContext, Settlement
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
@@ -46,6 +46,7 @@ class Service:
 
     Attributes:
         once: one sweep of every feed.
+        readers: that have read, or read now.
     """
 
     settings: Settings
@@ -54,6 +55,9 @@ class Service:
     once: bool
     timings: Timings
     background: Sequence[BackgroundTask] = ()
+
+    def __post_init__(self) -> None:
+        self.readers = [feed.reader for feed in self.feeds]
 
     async def run(self) -> int:
         """Run until done, or stopped by SIGTERM or SIGINT; gives the exit status."""
@@ -104,21 +108,22 @@ class Service:
 
     async def _finish(self) -> None:
         """Stop in good order: what was written to its end is settled."""
-        under_way = [feed.handing_over for feed in self.feeds if feed.handing_over is not None]
+        under_way = [one.handing_over for one in self.readers if one.handing_over is not None]
         if under_way:
             done, _ = await asyncio.wait(under_way, timeout=self.timings.stop)
             for page in done:
                 if not page.cancelled() and isinstance(error := page.exception(), Fatal):
                     raise error
         await self.context.settlement.settle_all()
-        _log.info("stopped", rows=sum(feed.counts.rows for feed in self.feeds))
+        _log.info("stopped", rows=sum(reader.counts.rows for reader in self.readers))
 
     async def _run_feed(self, feed: Feed, late: float) -> Outcome:
         structlog.contextvars.bind_contextvars(console=feed.console.name, feed=feed.name)
         interval = self.settings.feed(feed.name).interval
-        if not self.once:
-            await asyncio.sleep(late * interval)
-        return await run_feed(feed, interval, self.timings, once=self.once)
+        if self.once:
+            return await sweep_once(feed, interval, self.timings)
+        await asyncio.sleep(late * interval)
+        return await run_feed(feed, interval, self.timings)
 
 
 async def _end(*tasks: asyncio.Future[Any]) -> None:

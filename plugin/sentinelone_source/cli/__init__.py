@@ -11,6 +11,7 @@ from sentinelone_source import __version__
 _COMMANDS = {
     "run": "poll the consoles and hand rows over to the shipper",
     "verify": "compare what the console shows with what was handed over",
+    "backfill": "read a span of the past, beside a running poller",
     "map": "turn API records into rows, offline",
     "doctor": "check everything between the consoles and the workspace",
     "replay": "send rows or dead letters directly to the Data Collection Rule",

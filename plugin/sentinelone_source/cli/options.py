@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import msgspec
 
+from sentinelone_source.config import Settings, check_destination
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.times import SECOND, SYSTEM_CLOCK, parse_duration, parse_moment
 
@@ -28,6 +30,22 @@ config_option = click.option(
 table_option = click.option(
     "--table", "tables", multiple=True, metavar="T", help="Only this table or mapping. Repeatable."
 )
+to_option = click.option(
+    "--to", metavar="stdout|URL", help="Where rows go. Overrides `[handover] to`."
+)
+
+
+def with_destination(settings: Settings, to: str | None) -> Settings:
+    """The settings with the value of `--to`, if there is one.
+
+    Raises:
+        ConfigError: it is no destination.
+    """
+    if to is None:
+        return settings
+    check_destination(to, "--to")
+    handover = msgspec.structs.replace(settings.handover, to=to)
+    return msgspec.structs.replace(settings, handover=handover)
 
 
 def read_moment(text: str, option: str) -> int:

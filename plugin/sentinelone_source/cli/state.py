@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import click
 import msgspec
 
-from sentinelone_source.cli.options import config_option, table_option
+from sentinelone_source.cli.options import config_option, read_moment, table_option
 from sentinelone_source.config import load_settings
 from sentinelone_source.errors import ConfigError, StateError
 from sentinelone_source.feed.state.progress import FeedState
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.mapping.spec.files import load_mappings
-from sentinelone_source.times import SECOND, parse_duration, parse_moment, to_iso
+from sentinelone_source.times import SYSTEM_CLOCK, to_iso
 
 console_option = click.option("--console", help="Only the feeds of this console.")
 
@@ -63,7 +62,9 @@ def show(config: Path | None, as_json: bool) -> None:
 )
 def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, moment: str) -> None:
     """Move watermarks back to T, so that newer rows are handed over again."""
-    to = _moment(moment)
+    to = read_moment(moment, "--to")
+    if to > SYSTEM_CLOCK.now():
+        raise StateError(f"--to: {moment!r} is in the future; a watermark can only be moved back")
     names = _names(config, tables)
     state = _existing(config)
     try:
@@ -94,24 +95,6 @@ def reset(config: Path | None, tables: tuple[str, ...], console: str | None, yes
         click.echo(f"forgotten: {forgotten}")
     finally:
         state.close()
-
-
-def _moment(text: str) -> int:
-    """A moment of the past, given as a timestamp or as a duration back."""
-    now = time.time_ns() // 1000
-    try:
-        return now - round(parse_duration(text) * SECOND)
-    except ValueError:
-        pass
-    try:
-        moment = parse_moment(text)
-    except ValueError:
-        raise ConfigError(
-            f"--to: {text!r} is no timestamp; as 2026-01-31T08:00:00Z, or 6h for six hours back"
-        ) from None
-    if moment > now:
-        raise StateError(f"--to: {text!r} is in the future; a watermark can only be moved back")
-    return moment
 
 
 def _existing(config: Path | None) -> State:

@@ -53,7 +53,7 @@ class FeedReader:
         self.handing_over: asyncio.Task[None] | None = None
         self._console = console
         self._console_id = ConsoleId(console.name, console.url)
-        self._mapper = mapper
+        self.mapper = mapper
         self._mapping = mapper.mapping
         self._endpoint = mapper.mapping.request.path
         self._context = context
@@ -137,7 +137,7 @@ class FeedReader:
                 pages.expect(peek_cursor(body))
             slot = await self._context.memory_slot()
         try:
-            return self._mapper.open(body, self._console_id), slot
+            return self.mapper.open(body, self._console_id), slot
         except NotAPage as error:
             slot.release()
             raise Unavailable(f"{self._endpoint}: not a page of the API: {error}") from None
@@ -149,7 +149,7 @@ class FeedReader:
         """Make the page's new rows, bring them to the shipper, and settle what became of them."""
         run = PageRun(page, reading, partial(self._context.state.known, self._number))
         sending = await self._context.sink.write(
-            self._console.name, self._mapping.name, run.batches(self._mapper)
+            self._console.name, self._mapping.name, run.batches(self.mapper)
         )
         slot.release()
         refused, postponed = await sending

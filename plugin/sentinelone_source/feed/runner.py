@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
+from sentinelone_source.console.console import Console
 from sentinelone_source.console.permissions import permission
 from sentinelone_source.errors import (
     EXIT_FAILED,
@@ -31,7 +32,7 @@ from sentinelone_source.timings import Timings
 RESTARTS = 5
 """How often one sweep begins again because the console lost its cursor."""
 
-Read = Callable[[], Coroutine[Any, Any, None]]
+Read = Callable[[], Coroutine[Any, Any, object]]
 """A sweep of a feed, or a recheck."""
 
 _log = structlog.get_logger()
@@ -58,25 +59,55 @@ def exit_status(outcomes: Sequence[Outcome]) -> int:
     return EXIT_FAILED if failed else EXIT_OK
 
 
-async def run_feed(feed: Feed, interval: float, timings: Timings, *, once: bool) -> Outcome:
-    """Sweep a feed for ever, or once.
+class Swept(Protocol):
+    """What is swept: a feed, or a window of its past.
+
+    Attributes:
+        console: that is asked.
+        name: of the mapping.
+        endpoint: what it asks for, below `/web/api/v2.1/`.
+    """
+
+    console: Console
+    name: str
+    endpoint: str
+
+    def sweep(self) -> Coroutine[Any, Any, object]:
+        """Read what there is. Raises what `FeedReader.read` raises."""
+
+
+async def sweep_once(feed: Swept, pause: float, timings: Timings) -> Outcome:
+    """Sweep once; again where the shipper refuses rows, for as long as the patience for that goes.
+
+    Args:
+        feed: to sweep.
+        pause: seconds before it is swept again.
+        timings: how long to be patient.
+
+    Raises:
+        Fatal: nothing goes on.
+    """
+    end = time.monotonic() + timings.once_patience
+    while True:
+        outcome = await _attempt(feed, feed.sweep, timings)
+        if outcome is not Outcome.POSTPONED or time.monotonic() >= end:
+            return outcome
+        await asyncio.sleep(min(pause, timings.feed_postponed))
+
+
+async def run_feed(feed: Feed, interval: float, timings: Timings) -> Outcome:
+    """Sweep a feed for ever.
 
     Args:
         feed: to sweep.
         interval: seconds from the end of a sweep to the next.
         timings: how long to wait after a sweep that failed.
-        once: sweep once; a feed whose rows the shipper refuses is swept again for as long as the
-            patience of `--once` goes.
 
     Raises:
         Fatal: nothing goes on.
     """
-    began = time.monotonic()
     while True:
         outcome = await _attempt(feed, feed.sweep, timings)
-        patient = time.monotonic() - began < timings.once_patience
-        if once and not (outcome is Outcome.POSTPONED and patient):
-            return outcome
         if outcome is Outcome.DONE:
             outcome = await _rest(feed, interval, timings)
         if outcome is Outcome.FORBIDDEN:
@@ -101,7 +132,7 @@ async def _rest(feed: Feed, interval: float, timings: Timings) -> Outcome:
     return outcome
 
 
-async def _attempt(feed: Feed, read: Read, timings: Timings) -> Outcome:
+async def _attempt(feed: Swept, read: Read, timings: Timings) -> Outcome:
     """One reading, begun again where the console loses its cursor; an error is told."""
     about = {"console": feed.console.name, "feed": feed.name}
     try:
@@ -125,7 +156,7 @@ async def _attempt(feed: Feed, read: Read, timings: Timings) -> Outcome:
     return Outcome.DONE
 
 
-async def _read_to_the_end(feed: Feed, read: Read, pause: float) -> None:
+async def _read_to_the_end(feed: Swept, read: Read, pause: float) -> None:
     for left in reversed(range(RESTARTS)):
         try:
             await read()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -99,13 +100,24 @@ class DeadLetters:
         Raises:
             StateError: they cannot be written.
         """
-        with self._lock:
+        with self._lock, self._alone():
             try:
                 if self.path.exists() and self.path.stat().st_size >= self._rotate_at:
                     self._rotate()
             except OSError as error:
                 raise StateError(f"{self.path}: cannot be rotated: {error.strerror}") from None
             append(self.path, letters)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Other processes wait: `backfill` writes beside `run`."""
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            with contextlib.suppress(OSError):  # a file system without locks
+                fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def _rotate(self) -> None:
         number = max((number for number, _ in self._rotated()), default=0) + 1

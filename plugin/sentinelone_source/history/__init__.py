@@ -1,1 +1,5 @@
-"""The past: `verify` compares it with what was handed over and with the workspace."""
+"""The past: `backfill` reads a span of it, `verify` compares it with what was handed over.
+
+For `backfill`: `span` says what is read, `plan` keeps the windows over a crash, `schedule` gives
+them out, `window` reads one, `backfill` runs them all.
+"""

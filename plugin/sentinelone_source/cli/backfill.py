@@ -1,0 +1,67 @@
+"""`backfill`: a span of the past."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from sentinelone_source.cli.options import (
+    config_option,
+    read_moment,
+    table_option,
+    to_option,
+    with_destination,
+)
+from sentinelone_source.config import load_settings
+
+
+@click.command("backfill")
+@config_option
+@table_option
+@click.option("--since", required=True, metavar="T", help="Begin here: as 30d, or ISO 8601.")
+@click.option("--until", metavar="T", help="End before this; else where `run` began.")
+@click.option(
+    "--parallel",
+    type=click.IntRange(1, 64),
+    default=8,
+    show_default=True,
+    help="Windows read at a time.",
+)
+@click.option("--restart", is_flag=True, help="Forget how far an earlier backfill came.")
+@to_option
+def command(  # noqa: PLR0913 - its options
+    config: Path | None,
+    tables: tuple[str, ...],
+    since: str,
+    until: str | None,
+    to: str | None,
+    *,
+    parallel: int,
+    restart: bool,
+) -> None:
+    """Read a span of the past and hand its rows over, beside a running poller.
+
+    A backfill that was stopped or killed goes on when the same command is given again.
+    """
+    from sentinelone_source.cli.progress import Progress
+    from sentinelone_source.history.backfill import Options, build_backfill
+    from sentinelone_source.history.plan import Arguments
+    from sentinelone_source.history.span import Span
+    from sentinelone_source.telemetry.logs import configure_logs
+
+    configure_logs()
+    settings = with_destination(load_settings(config), to)
+    end = None if until is None else read_moment(until, "--until")
+    span = Span.of(read_moment(since, "--since"), end)
+    arguments = Arguments(since, until, sorted(set(tables)))
+    with (
+        Progress("backfill") as progress,
+        build_backfill(
+            settings, arguments, Options(span, parallel, restart, progress.show)
+        ) as backfill,
+    ):
+        status = asyncio.run(backfill.run())
+    sys.exit(status)

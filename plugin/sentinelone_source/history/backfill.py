@@ -1,0 +1,237 @@
+"""`backfill`: all windows of a plan read, several at a time, with a state of their own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import msgspec
+import structlog
+
+from sentinelone_source.config import Settings
+from sentinelone_source.errors import EXIT_OK, ConfigError, SourceError
+from sentinelone_source.feed.page_run import Counts
+from sentinelone_source.feed.runner import Outcome, sweep_once
+from sentinelone_source.feed.state.state import State
+from sentinelone_source.handover.dead_letters import DeadLetters
+from sentinelone_source.history.plan import Arguments, BackfillPlan, PlanFile
+from sentinelone_source.history.schedule import Part, Schedule
+from sentinelone_source.history.span import Span, windows_of
+from sentinelone_source.history.window import OLD, WindowReader, window_name
+from sentinelone_source.service import Service, build_service
+from sentinelone_source.times import SECOND, to_iso
+from sentinelone_source.timings import DEFAULTS, Timings
+
+FOLDER = "backfill"
+"""The state of backfills, below that of `run`."""
+_AZURE_KEEPS = 2 * 86_400 * SECOND
+"""How far back Azure leaves a `TimeGenerated` as it is."""
+_ADVICE = (
+    "TimeGenerated is more than 2 days old: Azure puts the time of arrival in its place; "
+    "the other columns keep their times"
+)
+
+_log = structlog.get_logger()
+
+
+class Options(NamedTuple):
+    """How to backfill.
+
+    Attributes:
+        span: what the arguments stand for now; a backfill that was begun keeps its own.
+        parallel: how many windows are read at a time.
+        restart: forget what was read before.
+        show: told the part that is done, and the rows of this process.
+    """
+
+    span: Span
+    parallel: int
+    restart: bool
+    show: Callable[[float, int], None]
+
+
+class Backfill(Service):
+    """Everything that runs, put together by `build_backfill`.
+
+    Args:
+        service: with one feed for each mapping and console.
+        plans: where the plan is kept.
+        plan: what is to be read.
+        options: how.
+    """
+
+    def __init__(
+        self, service: Service, plans: PlanFile, plan: BackfillPlan, options: Options
+    ) -> None:
+        super().__init__(service.settings, service.feeds, service.context, True, service.timings)
+        self._feeds = {f"{feed.console.name}/{feed.name}": feed for feed in service.feeds}
+        self._plans, self._plan = plans, plan
+        self._parallel, self._show = options.parallel, options.show
+        self._parts = parts_of(plan, service.context.state)
+        self._outcomes: dict[str, Outcome] = {}
+        self._counts: dict[str, list[Counts]] = {one.feed_name: [] for one in plan.windows}
+        self._old_before = service.context.clock.now() - _AZURE_KEEPS
+        self._ended = False
+
+    async def run_until(self, stop: asyncio.Event) -> int:
+        """Read what is left. Raises SourceError, too, when it is stopped before the end."""
+        if not any(part.left for part in self._parts):
+            if self._parts:
+                _log.info("backfill_complete", arguments=str(self._plan.arguments))
+            return EXIT_OK
+        self._tell_begin()
+        try:
+            status = await super().run_until(stop)
+        finally:
+            self._tell_end()
+        if not self._ended:
+            raise SourceError(
+                f"backfill: stopped with {self._done:.0%} read; the same command goes on from there"
+            )
+        return status
+
+    async def read(self) -> Sequence[Outcome]:
+        """Read all windows; gives how that went, by feed."""
+        self._schedule = Schedule([part for part in self._parts if part.left], self._divide)
+        await asyncio.gather(*(self._read_windows() for _ in range(self._parallel)))
+        self._ended = True
+        return [self._outcomes.get(name, Outcome.DONE) for name in self._counts]
+
+    async def _read_windows(self) -> None:
+        """One window after another, as long as there are any."""
+        while (part := await self._schedule.next()) is not None:
+            try:
+                await self._read_window(part)
+            finally:
+                self._schedule.done(part)
+
+    async def _read_window(self, part: Part) -> None:
+        name = part.window.feed_name
+        if name in self._outcomes:  # the console refuses this feed, or it failed
+            return
+        window = WindowReader(self._feeds[name], part, self.context, self._passed, self._old_before)
+        structlog.contextvars.bind_contextvars(console=window.console.name, feed=window.name)
+        self.readers.append(window.reader)
+        self._counts[name].append(window.reader.counts)
+        outcome = await sweep_once(window, self.timings.feed_postponed, self.timings)
+        if outcome is not Outcome.DONE:
+            self._outcomes.setdefault(name, outcome)
+            for one in self._parts:
+                one.may_divide = one.may_divide and one.window.feed_name != name
+
+    def _divide(self, part: Part, at: int) -> Part:
+        """Make what lies behind a position a window of its own; on disk when this returns."""
+        rest = msgspec.structs.replace(part.window, start=at)
+        part.window.end = at
+        self._plan.windows.append(rest)
+        self._plans.write(self._plan)
+        self._parts.append(Part(rest, len(self._parts), at))
+        return self._parts[-1]
+
+    def _passed(self, part: Part) -> None:
+        """A page of a window has been handed over."""
+        self._schedule.passed(part)
+        self._show(self._done, sum(reader.counts.rows for reader in self.readers))
+
+    @property
+    def _done(self) -> float:
+        total = sum(part.window.end - part.window.start for part in self._parts)
+        return 1 - sum(part.left for part in self._parts) / max(1, total)
+
+    def _tell_begin(self) -> None:
+        windows = self._plan.windows
+        _log.info(
+            "backfill",
+            since=to_iso(min(window.start for window in windows)),
+            until=to_iso(max(window.end for window in windows)),
+            done=round(self._done, 4),
+            parallel=self._parallel,
+        )
+        old = {part.window.feed_name for part in self._parts if part.reached < self._old_before}
+        if old:
+            _log.warning(
+                "old_rows", before=to_iso(self._old_before), feeds=sorted(old), advice=_ADVICE
+            )
+
+    def _tell_end(self) -> None:
+        old = {}
+        for name, windows in self._counts.items():
+            counts = Counts()
+            for window in windows:
+                counts.add(window)
+            console, _, feed = name.rpartition("/")
+            if counts.late[OLD]:
+                old[name] = counts.late.pop(OLD)
+            _log.info("backfilled", console=console, feed=feed, **counts.summary())
+        if old:
+            _log.warning("old_rows", rows=old, advice=_ADVICE)
+
+
+def parts_of(plan: BackfillPlan, state: State) -> list[Part]:
+    """The windows of a plan, as far as they were read."""
+    watermarks = {(one.console, one.mapping): one.progress.watermark for one in state.show()}
+    found = []
+    for number, window in enumerate(plan.windows):
+        reached = watermarks.get((window.console, window_name(window.feed, number)))
+        found.append(Part(window, number, window.start if reached is None else reached))
+    return found
+
+
+@contextlib.contextmanager
+def build_backfill(
+    settings: Settings, arguments: Arguments, options: Options, timings: Timings = DEFAULTS
+) -> Iterator[Backfill]:
+    """Put a backfill together; its state is held until the end of the `with`.
+
+    Args:
+        settings: the configuration; the backfill's state is below its state.
+        arguments: as they were typed; an unfinished backfill goes on with the same only.
+        options: how to backfill.
+        timings: how long to wait for what.
+
+    Raises:
+        ConfigError: also when an unfinished backfill had other arguments.
+        StateLocked, StateError: from the state.
+    """
+    folder = settings.state_path / FOLDER
+    own = msgspec.structs.replace(settings, state_path=folder, listen=None)
+    with build_service(own, arguments.tables, once=True, timings=timings) as service:
+        plans, state = PlanFile(folder), service.context.state
+        names = sorted(f"{feed.console.name}/{feed.name}" for feed in service.feeds)
+        plan = None if options.restart else plans.read()
+        if plan is not None and (plan.arguments, plan.feeds) != (arguments, names):
+            _check_finished(plan, names, state)
+            plan = None
+        if plan is None:
+            _forget(plans, state)
+            windows = windows_of(service.feeds, options.span, settings.state_path)
+            plan = BackfillPlan(arguments, names, windows)
+            if windows:
+                plans.write(plan)
+        letters = DeadLetters(settings.state_path)
+        service.context = replace(service.context, dead_letters=letters)
+        yield Backfill(service, plans, plan, options)
+
+
+def _forget(plans: PlanFile, state: State) -> None:
+    """Forget an earlier backfill; its plan first, so that none is ever without its state."""
+    plans.remove()
+    for one in state.show():
+        state.reset(state.feed(one.console, one.mapping))
+
+
+def _check_finished(plan: BackfillPlan, names: list[str], state: State) -> None:
+    """Raise ConfigError if a backfill that had other arguments is not at its end."""
+    if not any(part.left for part in parts_of(plan, state)):
+        return
+    what = f"was begun with {plan.arguments}"
+    if plan.feeds != names:
+        changed = sorted({*plan.feeds} ^ {*names})
+        what += f" and other feeds ({', '.join(changed)})"
+    raise ConfigError(
+        f"backfill: an unfinished one {what}; "
+        "give the same arguments to go on, or --restart to forget it"
+    )
