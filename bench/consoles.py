@@ -77,8 +77,7 @@ def run() -> list[Row]:
 def _rows(bench: Bench, number: int, memory: Goal, threads: Goal) -> list[Row]:
     watched, swept, failed = _poll(bench, number)
     within = Goal(2 * INTERVAL, " s")
-    never = number * FEEDS - len(swept)
-    last = max(swept.values(), default=0.0) if not never else float("inf")
+    never, last = number * FEEDS - len(swept), max(swept.values())
     what = f"{number} consoles, {LATENCY} s an answer"
 
     def row(measured: str, ours: str, goal: Goal | None = None, value: float = 0.0) -> Row:
@@ -89,6 +88,7 @@ def _rows(bench: Bench, number: int, memory: Goal, threads: Goal) -> list[Row]:
         row("peak memory", f"{watched.memory:.0f} MiB", memory, watched.memory),
         row("threads", f"{watched.threads}", threads, watched.threads),
         row("descriptors", f"{watched.descriptors} of {DESCRIPTORS}"),
+        row("feeds never swept", f"{never} of {number * FEEDS}", Goal(0, ""), never),
         row("every feed swept within", f"{last:.0f} s", within, last),
         row("failed sweeps", f"{failed}", Goal(0, ""), failed),
         row("CPU of two intervals", f"{watched.cpu:.1f} s"),

@@ -27,10 +27,10 @@ from sentinelone_source.handover.sink import Sink
 from sentinelone_source.handover.stdout import StdoutSink
 from sentinelone_source.http.connections import Connections
 from sentinelone_source.http.slots import Slots
-from sentinelone_source.malloc import give_back_large_buffers
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.spec.files import find_mapping, load_mappings
 from sentinelone_source.mapping.spec.model import Mapping
+from sentinelone_source.resources import ensure_descriptors, give_back_large_buffers
 from sentinelone_source.times import SECOND
 from sentinelone_source.timings import DEFAULTS, Timings
 
@@ -151,8 +151,11 @@ def build_service(
     Raises:
         ConfigError: the configuration does not hold what running needs.
         StateLocked, StateError: from the state.
+        Fatal: there are too few file descriptors.
     """
     mappings = select_mappings(settings, tables)
+    requests = min(settings.concurrency, 2 * len(mappings) * len(settings.consoles))
+    ensure_descriptors(3 * requests, f"{settings.source}: requests.concurrency")
     patience = timings.once_patience if once else None
     consoles = build_consoles(settings, mappings, patience, timings)
     state = State(settings.state_path)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import resource
 import subprocess
+import sys
 from typing import TYPE_CHECKING
+
+import pytest
 
 from support.processes import COMMAND, logs_of, surroundings
 from support.waiting import until
@@ -32,11 +35,15 @@ def test_no_descriptor_is_left(tenancy: Tenancy) -> None:
         assert "internal error" not in running.errors
 
 
-def test_too_few_to_start(tenancy: Tenancy) -> None:
-    """A start that needs more of them than there are ends with one sentence."""
+@pytest.mark.parametrize(
+    ("limits", "says"),
+    [((8, 8), "file descriptor"), ((20, 90), "concurrency: needs 94 file descriptors, and")],
+)
+def test_too_few_to_start(tenancy: Tenancy, limits: tuple[int, int], says: str) -> None:
+    """A start that needs more of them than there can be ends with one sentence."""
     ended = subprocess.run(
         [*COMMAND, "run", "--once", "--config", str(tenancy.config)],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (8, 8)),
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits),
         env=surroundings(),
         capture_output=True,
         text=True,
@@ -45,3 +52,15 @@ def test_too_few_to_start(tenancy: Tenancy) -> None:
     assert ended.returncode == 1
     (failed,) = logs_of(ended.stderr)
     assert failed["event"] == "failed"
+    assert says in failed["error"]
+
+
+def test_a_limit_that_can_be_raised() -> None:
+    """A process that may have more of them than it has takes as many as it needs."""
+    program = (
+        "import resource; from sentinelone_source.resources import ensure_descriptors;"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (20, 200)); ensure_descriptors(30, '');"
+        "print(resource.getrlimit(resource.RLIMIT_NOFILE))"
+    )
+    shown = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert shown.stdout == b"(94, 200)\n"
