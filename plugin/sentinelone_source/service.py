@@ -277,6 +277,7 @@ def plan(settings: Settings, mapping: Mapping) -> Plan:
         inventory=mapping.ordering.inventory,
         rescan=_micros(feed.rescan) if mapping.ordering.rescan else 0,
         rescan_interval=_micros(feed.rescan_interval),
+        heartbeat=_micros(feed.heartbeat) if mapping.ordering.volatile else 0,
     )
 
 

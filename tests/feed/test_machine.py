@@ -21,6 +21,7 @@ from sentinelone_source.feed.plan import Plan
 from sentinelone_source.feed.recheck import Recheck
 from sentinelone_source.feed.sweep import Sweep
 from support.clocks import (
+    HEARTBEAT,
     INDEX,
     JUMPS,
     LATENESS,
@@ -356,7 +357,48 @@ class Rescans(Sweeps):
         return self.before is not None and sweep.rescan and version.position >= bound
 
 
+class Heartbeats(Sweeps):
+    """A feed with a heartbeat: what is not handed over repeats the last row of its id.
+
+    Whatever was handed over may have arrived, also by a process that crashed before it settled.
+    """
+
+    plan: ClassVar = replace(Sweeps.plan, heartbeat=HEARTBEAT)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.delivered: list[Version] = []
+
+    @rule(index=INDEX, times=st.integers(1, 6), by=st.integers(1, HEARTBEAT // 3), late=LATENESS)
+    def one_changes_often(self, index: int, times: int, by: int, late: int) -> None:
+        for _ in range(times):
+            self.console.time += by
+            self.console.update(index, late if times == 1 else 0)
+            self._sweep(3)
+
+    def _handed_over(self) -> None:
+        poller = self.poller
+        kept: list[Version] = []
+        for version in poller.held_back:
+            repeats = version not in self.handed and self._repeats_the_last(version)
+            (self.handed.add if repeats else kept.append)(version)
+        poller.held_back = kept
+        self.delivered += poller.fresh
+        super()._handed_over()
+
+    def _repeats_the_last(self, version: Version) -> bool:
+        rows = [one for one in self.delivered if one.id == version.id]
+        last = max(reversed(rows), key=lambda one: one.position, default=None)
+        return (
+            last is not None
+            and last.says == version.says
+            and 0 <= version.position - last.position < HEARTBEAT
+        )
+
+
 TestSweeps: Any = Sweeps.TestCase
 TestSweeps.settings = settings(stateful_step_count=40)
+TestHeartbeats: Any = Heartbeats.TestCase
+TestHeartbeats.settings = settings(stateful_step_count=40)
 TestRescans: Any = Rescans.TestCase
 TestRescans.settings = settings(stateful_step_count=40)

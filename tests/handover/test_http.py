@@ -168,8 +168,9 @@ def test_a_refused_line_is_at_fault_when_another_of_its_table_passes(
         for n, line in enumerate(lines(0, 9))
     ]
     refused, postponed = bounded(hand_over(sink_to(shipper, postpone=postpone), "threats", made))
-    assert sorted(line for line, _ in refused) == [made[number] for number in bad]
-    assert all("HTTP 400" in reason for _, reason in refused)
+    assert sorted(line for line, *_ in refused) == [made[number] for number in bad]
+    assert all("HTTP 400" in reason for _, reason, _ in refused)
+    assert sorted(place for *_, place in refused) == bad
     assert postponed == []
     assert numbers(shipper) == [n for n in range(9) if n not in bad]
 
@@ -186,7 +187,7 @@ def test_the_only_line_of_a_page_is_judged_when_it_comes_again(shipper: InHttp) 
     first, second, other, third = bounded(work())
     assert first == second == Receipt([], [0])
     assert other == TAKEN
-    assert [line for line, _ in third.refused] == [REFUSED]
+    assert [line for line, *_ in third.refused] == [REFUSED]
 
 
 def test_one_table_is_refused_beside_others(shipper: InHttp) -> None:
@@ -234,7 +235,7 @@ def test_another_console_shows_that_the_table_is_taken(
         return await sending
 
     refused, postponed = bounded(work())
-    assert [line for line, _ in refused] == [REFUSED] * is_witness
+    assert [line for line, *_ in refused] == [REFUSED] * is_witness
     assert postponed == [0] * (not is_witness)
     assert numbers(shipper) == [0]
 

@@ -9,6 +9,7 @@ import pytest
 from mapping.helpers import CONSOLE, mapper, page_of, record
 from sentinelone_source.mapping.explain import ColumnUse, Explanation, Field, explain
 from sentinelone_source.mapping.page_reader import NotAPage
+from sentinelone_source.mapping.versions import Savings
 
 if TYPE_CHECKING:
     from mapping.helpers import Columns
@@ -121,3 +122,30 @@ def test_text_when_nothing_is_left() -> None:
     """An empty table would look like a failure."""
     text = str(explained({"All": {"path": "$", "type": "json"}}, record()))
     assert text.endswith("\n\nEvery field of the API is taken by a column.")
+
+
+def test_what_changes_and_what_a_heartbeat_saves() -> None:
+    """Two downloads of the same agents show what changed, and the bytes that a heartbeat saves.
+
+    The older one comes last in the file; a version that is in both counts once.
+    """
+    hours = {"a": (12, 12), "b": (12, 11), "c": (12, 11)}
+    downloads = [
+        [
+            record(id=one, at=f"2026-03-1{3 + n}T{hour[n]}:00:00Z", name=f"x{n * (one == 'c')}")
+            for one, hour in hours.items()
+        ]
+        for n in (1, 0)
+    ]
+    walk = {"id": "$.id", "version": "$.at", "position": "$.at", "filter": "a", "sort_by": "a"}
+    columns = {"Id": "$.id", "Name": "$.name"}
+    maps = mapper(columns, walk={**walk, "volatile": ["TimeGenerated"]})
+    pages = [page_of(*records, downloads[0][0]) for records in downloads]
+    found = explain(maps, pages, CONSOLE)
+    size = found.savings.bytes // 6 if found.savings else 0
+    assert found.savings == Savings(6, 6 * size, 1, size)
+    assert {one.name: one.changed for one in found.columns} == {
+        "TimeGenerated": 3,
+        "Id": 0,
+        "Name": 1,
+    }

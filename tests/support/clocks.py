@@ -8,6 +8,7 @@ OVERLAP = 40
 LOOKBACK = 2000
 START_BACK = 3000
 RESCAN = 600
+HEARTBEAT = 400
 LIMITS = st.integers(1, 3)
 LATENESS = st.one_of(
     st.just(0), st.just(OVERLAP), st.just(LOOKBACK), st.integers(0, 900), st.integers(0, 2500)

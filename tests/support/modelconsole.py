@@ -27,6 +27,11 @@ class Version:
     promised: bool = False
 
     @property
+    def says(self) -> str:
+        """What it says: a later version may say it again."""
+        return "ab"[self.number // 3 % 2]
+
+    @property
     def key(self) -> str:
         return f"{self.id}@{self.number}"
 

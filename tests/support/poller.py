@@ -45,11 +45,13 @@ MAPPER = Mapper(
                 "until": "at__lt",
                 "sort_by": "at",
                 "rescan": True,
+                "volatile": ["TimeGenerated", "Version"],
             },
             "columns": {
                 "TimeGenerated": {"path": "$.at", "type": "datetime"},
                 "Id": "$.id",
                 "Version": "$.version",
+                "Says": "$.says",
             },
         },
         "model",
@@ -269,6 +271,7 @@ class _Pages:
                 "id": f"{one.id}",
                 "version": f"{one.number}",
                 "at": to_iso(one.position),
+                "says": one.says,
                 "key": one.key,
             }
             for one in found.versions

@@ -28,6 +28,7 @@ class FeedSettings(msgspec.Struct, frozen=True):
     remember: float
     rescan: float
     rescan_interval: float
+    heartbeat: float
 
 
 def read_feed(feeds: dict[str, Any], name: str, where: str) -> FeedSettings:
@@ -43,7 +44,7 @@ def read_feed(feeds: dict[str, Any], name: str, where: str) -> FeedSettings:
     feed = convert(defaults | own, FeedTable, place)
     durations = {
         key: read_duration(getattr(feed, key), f"{place}.{key}")
-        for key in ("interval", "remember", "rescan", "rescan_interval")
+        for key in ("interval", "remember", "rescan", "rescan_interval", "heartbeat")
     }
     lookback = read_duration(feed.lookback, f"{place}.lookback") if feed.lookback else None
     back, at = _start(feed.start, f"{place}.start")

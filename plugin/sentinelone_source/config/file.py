@@ -43,6 +43,7 @@ class FeedTable(msgspec.Struct, frozen=True):
     remember: str = "24h"
     rescan: str = "7d"
     rescan_interval: str = "15m"
+    heartbeat: str = "0s"
 
 
 class HandoverTable(msgspec.Struct, frozen=True):

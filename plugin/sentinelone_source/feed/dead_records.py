@@ -60,7 +60,7 @@ class DeadRecords:
         for one in dead:
             record = record_json(self._redactor.redact(one.raw))
             yield replace(self._letter, reason=one.reason, record=record)
-        for line, reason in refused:
+        for line, reason, _ in refused:
             yield replace(self._letter, reason=reason, row=Raw(line.strip()))
 
 

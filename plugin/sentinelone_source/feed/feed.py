@@ -45,8 +45,13 @@ class Feed:
         self.table = mapper.mapping.table
         self.endpoint = mapper.mapping.request.path
         self._plan = plan
-        number = context.state.feed(console.name, self.name)
+        self._state = context.state
+        self._number = number = context.state.feed(console.name, self.name)
         self.reader = FeedReader(console, mapper, context, number, plan.reach)
+        self.reader.heartbeat = plan.heartbeat
+        if not plan.heartbeat:
+            context.state.forget_last_rows(number)
+        self._pruned = -math.inf
         self._progress = context.state.progress(number)
         self._reading: Reading | None = None
         self._clock = context.clock
@@ -95,7 +100,7 @@ class Feed:
             before = self.counts.copy()
             over = lambda: self._clock.monotonic() >= began + within  # noqa: E731
             await self._read(Recheck(self._plan, self._progress, age, clock, over))
-            if (counts := self.counts.since(before)).rows:
+            if (counts := self.counts.since(before)).rows or counts.unchanged:
                 self._tell("recheck", began, clock, counts, age=age // SECOND)
 
     def until_recheck(self) -> float:
@@ -115,8 +120,16 @@ class Feed:
         self._began["sweep"] = began
         if sweep.rescan:
             self._began["rescan"] = began
+        self._prune_last_rows(began)
         signpost = sweep.now if sweep.signpost is None else sweep.signpost
         self._tell(sweep.kind, began, signpost, self.counts.since(before))
+
+    def _prune_last_rows(self, now: float) -> None:
+        """Forget once in a heartbeat the last rows that nothing can repeat any more."""
+        heartbeat, watermark = self._plan.heartbeat, self._progress.watermark
+        if heartbeat and watermark is not None and now - self._pruned >= heartbeat / SECOND:
+            self._pruned = now
+            self._state.prune_last_rows(self._number, watermark - heartbeat)
 
     @property
     def _console_clock(self) -> int | None:

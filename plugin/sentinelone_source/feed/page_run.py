@@ -7,6 +7,7 @@ from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field, fields
 
 from sentinelone_source.feed.reading import Reading
+from sentinelone_source.feed.repeats import Repeats
 from sentinelone_source.feed.state.progress import RowKeys
 from sentinelone_source.handover.batches import pack
 from sentinelone_source.mapping.mapper import Mapper
@@ -23,6 +24,7 @@ class Counts:
         fetched: records that were read.
         rows: handed over.
         suppressed: known, because they had been handed over before.
+        unchanged: repeat the last row of their id but for volatile columns.
         dead: put among the dead letters.
         dropped: taken out by a `[[drop]]`.
         baseline: older than the feed's start, or than what is remembered of it; remembered from now
@@ -31,6 +33,7 @@ class Counts:
         postponed: refused by the shipper, for now; they are read again.
         pages: pages read.
         bytes: of the rows, as lines.
+        unchanged_bytes: of the rows that were not handed over because nothing changed.
         late: by the age in seconds at which they were found, those of the rows that became visible
             after their position had been passed.
         misfits: by column, values that did not fit.
@@ -40,6 +43,7 @@ class Counts:
     fetched: int = 0
     rows: int = 0
     suppressed: int = 0
+    unchanged: int = 0
     dead: int = 0
     dropped: int = 0
     baseline: int = 0
@@ -47,6 +51,7 @@ class Counts:
     postponed: int = 0
     pages: int = 0
     bytes: int = 0
+    unchanged_bytes: int = 0
     late: Counter[str] = field(default_factory=Counter)
     misfits: Counter[str] = field(default_factory=Counter)
     cut: Counter[str] = field(default_factory=Counter)
@@ -92,26 +97,37 @@ class PageRun:
         page: as the mapper opened it.
         reading: which it belongs to.
         known: from keys and their positions, those whose rows were handed over before.
+        repeats: tells rows that repeat the last one of their id; None hands over all of them.
 
     Attributes:
         walked: positions of its records.
     """
 
     def __init__(
-        self, page: Page, reading: Reading, known: Callable[[list[str], list[int]], set[str]]
+        self,
+        page: Page,
+        reading: Reading,
+        known: Callable[[list[str], list[int]], set[str]],
+        repeats: Repeats | None = None,
     ) -> None:
         self.walked: list[int] = []
         self._page = page
         self._reading = reading
         self._handed_over = known
+        self._repeats = repeats
         self._baseline: dict[str, int] = {}
-        self._postponed = 0
+        self._postponed: set[int] = set()
+        self._orphans: set[int] = set()
+        self._failed: set[int] = set()
         self._unasked: set[str] = set()
         self._counts = Counts(fetched=len(page.records), pages=1)
 
     def batches(self, mapper: Mapper) -> Iterator[list[bytes]]:
         """Make the lines of new rows; when they are made, the page's records are let go."""
-        for batch in pack(mapper.lines(self._page, self._known)):
+        changed = self._repeats.changed if self._repeats else None
+        for batch in pack(mapper.lines(self._page, self._known, changed)):
+            if self._repeats:
+                self._repeats.begin_hand_over()
             self._counts.rows += batch.rows
             self._counts.bytes += batch.size
             yield batch.pieces
@@ -133,17 +149,23 @@ class PageRun:
         self._unasked |= outside.keys() - baseline.keys()
         return found | outside.keys()
 
-    def postpone(self, lines: list[int]) -> None:
-        """Take back rows, by the places of their lines: they are to be read again."""
+    def postpone(self, postponed: list[int], refused: list[int]) -> None:
+        """Take rows back that are to be read again, by the places of their lines.
+
+        Args:
+            postponed: may be taken later.
+            refused: dead letters by now: what repeats them in this page has not been handed over.
+        """
         page = self._page
-        if not lines:
-            return
-        places = [n for n in range(len(page.keys)) if n not in page.without_line]
-        back = {places[line] for line in lines}
-        self._reading.hold(min(page.positions[n] for n in back))
-        page.keys = [key for n, key in enumerate(page.keys) if n not in back]
-        page.positions = [at for n, at in enumerate(page.positions) if n not in back]
-        self._postponed = len(back)
+        without_line = set(page.without_line)
+        places = [n for n in range(len(page.keys)) if n not in without_line]
+        self._postponed = {places[line] for line in postponed}
+        self._failed = self._postponed.union(places[line] for line in refused)
+        self._orphans = self._repeats.orphans(self._failed) if self._repeats else set()
+        if back := self._postponed | self._orphans:
+            self._reading.hold(min(page.positions[n] for n in back))
+            page.keys = [key for n, key in enumerate(page.keys) if n not in back]
+            page.positions = [at for n, at in enumerate(page.positions) if n not in back]
 
     def counts(self, buried: int, refused: int) -> Counts:
         """What became of the page's records.
@@ -154,15 +176,18 @@ class PageRun:
         """
         page = self._page
         held_back = len(self._baseline) + len(self._unasked)
+        unchanged, saved = self._repeats.total(self._orphans) if self._repeats else (0, 0)
         self._counts.add(
             Counts(
-                rows=-refused - self._postponed,
+                rows=-refused - len(self._postponed),
+                unchanged=unchanged,
+                unchanged_bytes=saved,
                 suppressed=page.suppressed - held_back + len(page.dead) - buried,
                 dead=buried + refused,
                 dropped=page.dropped,
                 baseline=len(self._baseline),
                 unasked=len(self._unasked),
-                postponed=self._postponed,
+                postponed=len(self._postponed | self._orphans),
                 late=Counter(filter(None, map(self._reading.late, page.positions))),
                 misfits=page.misfits,
                 cut=page.cut,
@@ -173,5 +198,7 @@ class PageRun:
     def rows(self) -> RowKeys:
         """What is to be remembered: rows, and the baseline."""
         return RowKeys(
-            [*self._page.keys, *self._baseline], [*self._page.positions, *self._baseline.values()]
+            [*self._page.keys, *self._baseline],
+            [*self._page.positions, *self._baseline.values()],
+            self._repeats.to_remember(self._failed) if self._repeats else {},
         )

@@ -30,6 +30,8 @@ class Plan:
         rescan_interval: between two such sweeps.
         present: the console's present lies at most so long after the signpost: a `Date` has whole
             seconds, and the time that the request took is taken off it.
+        heartbeat: a row that repeats the last one of its id is handed over only if that is so much
+            older; 0 hands over every row.
     """
 
     lookback: int
@@ -41,6 +43,7 @@ class Plan:
     rescan: int = 0
     rescan_interval: int = 0
     present: int = 2 * SECOND
+    heartbeat: int = 0
 
     @property
     def ages(self) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from sentinelone_source.errors import Declined, Unavailable
 from sentinelone_source.feed.dead_records import DeadRecords
 from sentinelone_source.feed.page_run import Counts, PageRun
 from sentinelone_source.feed.reading import Reading
+from sentinelone_source.feed.repeats import Repeats
 from sentinelone_source.feed.settlement import FeedContext, MemorySlot
 from sentinelone_source.feed.state.progress import Progress, RowKeys
 from sentinelone_source.mapping.mapper import Mapper
@@ -37,6 +38,7 @@ class FeedReader:
         remember: microseconds that a record may be read again after it was seen last.
 
     Attributes:
+        heartbeat: as of the feed's plan; 0 hands over every row.
         counts: of all readings.
         handing_over: the page at work; it goes on when the reading is cancelled.
     """
@@ -49,6 +51,7 @@ class FeedReader:
         number: int,
         remember: int = 0,
     ) -> None:
+        self.heartbeat = 0
         self.counts = Counts()
         self.handing_over: asyncio.Task[None] | None = None
         self._console = console
@@ -147,18 +150,27 @@ class FeedReader:
 
     async def _hand_over(self, reading: Reading, page: Page, slot: MemorySlot) -> None:
         """Make the page's new rows, bring them to the shipper, and settle what became of them."""
-        run = PageRun(page, reading, partial(self._context.state.known, self._number))
+        known = partial(self._context.state.known, self._number)
+        run = PageRun(page, reading, known, self._repeats())
         sending = await self._context.sink.write(
             self._console.name, self._mapping.name, run.batches(self.mapper)
         )
         slot.release()
         refused, postponed = await sending
-        run.postpone(postponed)
+        run.postpone(postponed, [one.place for one in refused])
         buried = await self._dead.write(page.dead, refused, self._context.clock.now())
         self.counts.add(run.counts(buried, len(refused)))
         if min(run.walked, default=reading.asked_from) < reading.asked_from - SECOND:
             self._warn_once("filter_ignored")
         await self._settle(reading, run.rows(), reading.passed(run.walked))
+
+    def _repeats(self) -> Repeats | None:
+        """For the next page, where the feed has a heartbeat."""
+        if not self.heartbeat:
+            return None
+        state, number = self._context.state, self._number
+        last_rows, doubt = partial(state.last_rows, number), partial(state.doubt_last_rows, number)
+        return Repeats(last_rows, doubt, self.heartbeat)
 
     async def _settle(self, reading: Reading, rows: RowKeys, progress: Progress) -> None:
         await self._context.settlement.add(self._number, rows, progress, reading.prune_before())

@@ -114,7 +114,7 @@ class HttpSink:
                     continue
                 verdict, reason = await self._judge(table, batch, reason, queue)
                 if verdict is Verdict.AT_FAULT:
-                    refused.append(Refusal(batch.lines()[0], reason))
+                    refused.append(Refusal(batch.lines()[0], reason, batch.first))
                 elif verdict is Verdict.OPEN:
                     postponed.append(batch)
             if not queue:  # what came after a postponed line may be its witness

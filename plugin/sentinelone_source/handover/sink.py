@@ -9,10 +9,15 @@ from sentinelone_source.handover.backpressure import Backpressure
 
 
 class Refusal(NamedTuple):
-    """A line that the shipper refuses for good, and its reason."""
+    """A line that the shipper refuses for good.
+
+    Attributes:
+        place: counted from 0 over the whole page.
+    """
 
     line: bytes
     reason: str
+    place: int
 
 
 class Receipt(NamedTuple):

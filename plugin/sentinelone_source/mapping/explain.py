@@ -7,10 +7,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.interpreter import decode_record
+from sentinelone_source.mapping.versions import Savings, Versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,18 +23,22 @@ Place = tuple[str, ...]
 
 _ITEM = "[*]"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 @dataclass(frozen=True)
 class ColumnUse:
-    """How one column fared: rows that have it, and values that its type does not take."""
+    """How one column fared: rows that have it, and values that its type does not take.
+
+    Attributes:
+        changed: rows in which it differs from the row before of the same id.
+    """
 
     name: str
     type: str
     sources: tuple[str, ...]
     filled: int
     misfits: int
+    changed: int = 0
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,12 @@ class Field:
 
 @dataclass(frozen=True)
 class Explanation:
-    """What became of some records. As text: two tables for a person to read."""
+    """What became of some records. As text: two tables for a person to read.
+
+    Attributes:
+        savings: of a heartbeat of 24 hours; None where no id has more than one version, or the
+            mapping no volatile columns.
+    """
 
     table: str
     records: int
@@ -57,6 +65,7 @@ class Explanation:
     dead: int
     columns: tuple[ColumnUse, ...]
     unmapped: tuple[Field, ...]
+    savings: Savings | None = None
 
     @property
     def never_filled(self) -> tuple[ColumnUse, ...]:
@@ -80,13 +89,11 @@ def explain(mapper: Mapper, pages: Iterable[bytes], console: ConsoleId) -> Expla
     """
     counts, filled, misfits = Counter[str](), Counter[str](), Counter[str]()
     fields: Counter[Place] = Counter()
-    taken = _Taken(mapper.mapping)
+    taken, versions = _Taken(mapper.mapping), Versions()
     for body in pages:
         page = mapper.open(body, console)
-        for piece in mapper.lines(page):
-            for line in piece.data.splitlines():
-                filled.update(_members(line).keys())
-            counts["rows"] += piece.rows
+        for members in versions.look(mapper, page):
+            filled.update(members)
         counts.update(records=len(page.records), dropped=page.dropped, dead=len(page.dead))
         misfits += page.misfits
         for record in _readable(mapper.raws(page)):
@@ -95,7 +102,8 @@ def explain(mapper: Mapper, pages: Iterable[bytes], console: ConsoleId) -> Expla
             taken.look(record)
     return Explanation(
         mapper.mapping.table,
-        **{key: counts[key] for key in ("records", "rows", "dropped", "dead")},
+        rows=versions.rows,
+        **{key: counts[key] for key in ("records", "dropped", "dead")},
         columns=tuple(
             ColumnUse(
                 column.name,
@@ -103,6 +111,7 @@ def explain(mapper: Mapper, pages: Iterable[bytes], console: ConsoleId) -> Expla
                 column.sources,
                 filled[column.name],
                 misfits[column.name],
+                versions.changed[column.name],
             )
             for column in mapper.mapping.columns
         ),
@@ -111,6 +120,7 @@ def explain(mapper: Mapper, pages: Iterable[bytes], console: ConsoleId) -> Expla
             for place, number in sorted(fields.items())
             if place not in taken
         ),
+        savings=versions.savings() if mapper.mapping.ordering.volatile else None,
     )
 
 
@@ -188,19 +198,27 @@ def _text(explanation: Explanation) -> Iterator[str]:
         f"{explanation.dropped} dropped, {explanation.dead} dead letters"
     )
     yield ""
+    compared = any(column.changed for column in explanation.columns)
     yield from _table(
-        ("column", "type", "filled", "did not fit", "from"),
+        ("column", "type", "filled", "did not fit", *(["changed"] * compared), "from"),
         [
             (
                 column.name,
                 column.type,
                 f"{column.filled} of {explanation.rows}" if column.filled else "never",
                 str(column.misfits or ""),
+                *([str(column.changed or "")] * compared),
                 ", ".join(column.sources),
             )
             for column in explanation.columns
         ],
     )
+    if saved := explanation.savings:
+        yield ""
+        yield (
+            f'heartbeat = "24h" saves {saved.saved_rows} of {saved.rows} rows, '
+            f"{saved.saved_bytes} of {saved.bytes} bytes ({saved.saved_bytes / saved.bytes:.1%})"
+        )
     yield ""
     if not explanation.unmapped:
         yield "Every field of the API is taken by a column."

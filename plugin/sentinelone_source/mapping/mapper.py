@@ -13,6 +13,7 @@ import msgspec
 from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.compile.compiled_mapping import CompiledMapping
 from sentinelone_source.mapping.compile.runtime import NEEDS_INTERPRETER
+from sentinelone_source.mapping.heartbeat import Changed, ContentReader
 from sentinelone_source.mapping.interpreter import Interpreted, Interpreter
 from sentinelone_source.mapping.numbers import UNREADABLE, mend_surrogates
 from sentinelone_source.mapping.page import Dead, Known, Page
@@ -68,6 +69,7 @@ class Mapper:
         self._texts_only = not self._strict.wants_raw
         self._interpreter = Interpreter(mapping, self._row)
         self._split = PageReader(mapping.request.records.members, CURSOR, msgspec.Raw)
+        self._contents = ContentReader(mapping)
         self._expects_known = False
 
     @property
@@ -115,7 +117,9 @@ class Mapper:
         if not self._strict.wants_raw:
             yield self._tolerant
 
-    def lines(self, page: Page, known: Known | None = None) -> Iterator[Piece]:
+    def lines(
+        self, page: Page, known: Known | None = None, changed: Changed | None = None
+    ) -> Iterator[Piece]:
         """Make the page's rows, in pieces of whole lines; the page keeps account.
 
         It goes through the page in strides, so that rows are encoded while they are warm. After a
@@ -124,6 +128,7 @@ class Mapper:
         Args:
             page: as it was opened.
             known: tells duplicates; None makes a row of every record, however often it is there.
+            changed: of the other rows those that become lines; None makes a line of each.
         """
         total = len(page.records)
         tell = known
@@ -131,22 +136,33 @@ class Mapper:
             self._leave_out(page, known)
             tell = known and _nothing
         seen: set[str] = set()
+        at_once = _SLICE * total // len(page.body)
         for start in range(0, len(page.records), _STRIDE):
             made = self._rows(page, start, start + _STRIDE)
             places = _fresh(page, made, tell, seen)
             page.suppressed += len(made.rows) - made.gaps - len(places)
             if len(places) < len(made.rows):
                 made = made.only(places)
-            before = len(page.keys)
+            first = len(page.keys)
             page.keys += made.keys
             page.positions += made.positions
+            taken = self._taken(page, made, first, changed)
             too_long: list[int] = []
-            yield from encode(made.rows, _SLICE * total // len(page.body), page.cut, too_long)
-            page.without_line += [before + number for number in too_long]
-            for number in too_long:
-                self._bury(page, start + places[number], "the row is too long for a line")
+            yield from encode([made.rows[n] for n in taken], at_once, page.cut, too_long)
+            page.without_line += [first + taken[n] for n in too_long]
+            for n in too_long:
+                self._bury(page, start + places[taken[n]], "the row is too long for a line")
         if total and known is not None:
             self._expects_known = page.suppressed > total * _MANY
+
+    def _taken(self, page: Page, made: _Made, first: int, changed: Changed | None) -> Sequence[int]:
+        """The places of rows that become lines; `first` is that of their first in the page."""
+        if changed is None:
+            return range(len(made.rows))
+        taken = changed([*map(self._contents.read, made.rows, made.keys, made.positions)])
+        left = set(range(len(made.rows))).difference(taken)
+        page.without_line += [first + place for place in left]
+        return taken
 
     def _leave_out(self, page: Page, known: Known | None) -> None:
         """Leave the records of a page that are known, and decode the others."""

@@ -37,7 +37,8 @@ class Page:
         raws: the same records as JSON, once somebody needed them.
         keys: of the rows made, what makes each unique: id, and version where there is one.
         positions: of the same rows, microseconds since 1970.
-        without_line: places among these of rows that are too long for a line.
+        without_line: places among these of rows that are too long for a line, or that repeat the
+            last one of their id.
         suppressed: rows not made, because they were handed over before, or come twice in the page.
         dropped: records that a `[[drop]]` took out.
         dead: records that cannot become rows.

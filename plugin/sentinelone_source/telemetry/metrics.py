@@ -178,6 +178,13 @@ METRICS = (
         FEED,
         _count("postponed"),
     ),
+    _counter(
+        "unchanged",
+        "Rows not handed over: they repeat the last one of their id but for volatile columns.",
+        FEED,
+        _count("unchanged"),
+    ),
+    _counter("unchanged_bytes", "Bytes of these rows, as lines.", FEED, _count("unchanged_bytes")),
     _counter("dropped", "Records taken out by the mapping's [[drop]].", FEED, _count("dropped")),
     _counter("dead_letters", "Records that could not become rows.", FEED, _count("dead")),
     _counter("pages", "Pages read and handed over.", FEED, _count("pages")),

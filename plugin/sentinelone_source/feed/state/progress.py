@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 from typing import Any, NamedTuple
+
+from sentinelone_source.mapping.heartbeat import LastRow
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,15 @@ class FeedState:
 
 
 class RowKeys(NamedTuple):
-    """What is remembered of rows."""
+    """What is remembered of rows.
+
+    Attributes:
+        last_rows: the last of them by id, where the feed has a heartbeat.
+    """
 
     keys: list[str]
     positions: list[int]
+    last_rows: Mapping[str, LastRow] = {}
 
 
 class SettledPage(NamedTuple):

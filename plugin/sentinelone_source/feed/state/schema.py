@@ -32,6 +32,15 @@ CREATE TABLE IF NOT EXISTS dead (
     PRIMARY KEY (feed, key)
 ) WITHOUT ROWID;
 """
+_LAST_ROWS = """
+CREATE TABLE last_rows (
+    feed INTEGER NOT NULL REFERENCES feeds (id) ON DELETE CASCADE,
+    id INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    PRIMARY KEY (feed, id)
+) WITHOUT ROWID;
+"""
 _SCHEMA = f"""
 CREATE TABLE feeds (
     id INTEGER PRIMARY KEY,
@@ -47,6 +56,7 @@ CREATE TABLE feeds (
     UNIQUE (console, mapping)
 );
 {_KEYS}
+{_LAST_ROWS}
 PRAGMA user_version = {SCHEMA_VERSION};
 """
 _FROM_1 = """
@@ -66,9 +76,10 @@ COMMIT;
 """.replace("{keys}", _KEYS)
 """Version 1 had keys as text, and did not say how far they had been forgotten: it kept twice the
 look-back, by default 20 minutes, or more."""
-_FROM_2 = """
+_FROM_2 = f"""
 BEGIN IMMEDIATE;
 ALTER TABLE feeds ADD COLUMN rechecked TEXT NOT NULL DEFAULT '[]';
+{_LAST_ROWS}
 PRAGMA user_version = 3;
 COMMIT;
 """
@@ -85,6 +96,15 @@ CREATE TABLE scratch.unsettled (
     PRIMARY KEY (feed, position, hash)
 ) WITHOUT ROWID;
 CREATE INDEX scratch.unsettled_page ON unsettled (page);
+CREATE TABLE scratch.unsettled_rows (
+    feed INTEGER NOT NULL,
+    id INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    digest BLOB NOT NULL,
+    page INTEGER NOT NULL,
+    PRIMARY KEY (feed, id, page)
+) WITHOUT ROWID;
+CREATE INDEX scratch.unsettled_rows_page ON unsettled_rows (page);
 """
 
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 
 from sentinelone_source.errors import StateError
+from sentinelone_source.feed.state import last_rows
 from sentinelone_source.feed.state.progress import (
     FeedState,
     Progress,
@@ -28,7 +29,9 @@ from sentinelone_source.feed.state.schema import (
     open_database,
     open_writer,
 )
+from sentinelone_source.mapping.heartbeat import LastRow
 
+_NONE: Mapping[str, LastRow] = {}
 _NOWHERE = -(1 << 63)
 _AT_ONCE = 32
 """Keys that are looked up by one statement."""
@@ -122,8 +125,40 @@ class State:
             found.update(by_hash[hashed] for (hashed,) in known)
         return found
 
-    def record_unsettled(self, feed: int, keys: list[str], positions: list[int]) -> int:
+    def last_rows(self, feed: int, ids: list[str]) -> dict[str, LastRow]:
+        """The last row of each of these ids, as far as rows were handed over."""
+        with explained(self._path):
+            return last_rows.known(self._db, feed, ids)
+
+    def doubt_last_rows(self, feed: int, ids: list[str]) -> None:
+        """Remember of these ids, for good, that it is not known what their last rows say."""
+        with explained(self._path), self._db as db:
+            last_rows.doubt(db, feed, ids)
+
+    def prune_last_rows(self, feed: int, before: int) -> None:
+        """Forget last rows of earlier positions."""
+        with explained(self._path), self._db as db:
+            last_rows.prune(db, feed, before)
+
+    def forget_last_rows(self, feed: int) -> None:
+        """Forget all of them: rows are handed over that are not compared with any."""
+        with explained(self._path), self._db as db:
+            last_rows.forget(db, feed)
+
+    def record_unsettled(
+        self,
+        feed: int,
+        keys: list[str],
+        positions: list[int],
+        last: Mapping[str, LastRow] = _NONE,
+    ) -> int:
         """Remember rows as handed over, until they are settled or this process ends.
+
+        Args:
+            feed: the feed's number.
+            keys: of the rows.
+            positions: of the rows.
+            last: the last of these rows by id, where the feed has a heartbeat.
 
         Returns:
             The page's number, for `settle`.
@@ -131,8 +166,9 @@ class State:
         self._page += 1
         self.raise_newest(feed, positions)
         rows = zip(repeat(feed), positions, map(key_hash, keys), repeat(self._page))
-        with explained(self._path), self._db:
-            self._db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?, ?, ?, ?)", rows)
+        with explained(self._path), self._db as db:
+            db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?, ?, ?, ?)", rows)
+            last_rows.record_unsettled(db, feed, self._page, last)
         return self._page
 
     def settle(self, pages: Iterable[UnsettledPage]) -> None:
@@ -145,6 +181,7 @@ class State:
                     (page.number,),
                 )
                 self._db.execute("DELETE FROM unsettled WHERE page = ?", (page.number,))
+                last_rows.settle(db, page.number)
                 _advance(db, page)
 
     def settle_at_once(self, pages: Iterable[SettledPage]) -> None:
@@ -153,6 +190,7 @@ class State:
             for page in pages:
                 rows = zip(repeat(page.feed), page.rows.positions, map(key_hash, page.rows.keys))
                 db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", rows)
+                last_rows.settle_at_once(db, page.feed, page.rows.last_rows)
                 _advance(db, page)
 
     def dead(self, feed: int, keys: Iterable[str]) -> set[str]:
@@ -220,6 +258,8 @@ class State:
         numbers = [(moment, self.feed(feed.console, feed.mapping)) for feed in feeds]
         with explained(self._path), self._db:
             self._db.executemany("DELETE FROM keys WHERE position >= ? AND feed = ?", numbers)
+            for _, number in numbers:
+                last_rows.forget(self._db, number, moment)
             self._db.executemany(
                 "UPDATE feeds SET watermark = ?1, origin = ?1, signpost = NULL, swept_at = NULL, "
                 "rescanned_at = NULL, rechecked = '[]', forgotten = min(forgotten, ?1) "
@@ -233,6 +273,7 @@ class State:
         with explained(self._path), self._db:
             self._db.execute("DELETE FROM keys WHERE feed = ?", (feed,))
             self._db.execute("DELETE FROM dead WHERE feed = ?", (feed,))
+            last_rows.forget(self._db, feed)
             self._db.execute("DELETE FROM feeds WHERE id = ?", (feed,))
 
     def _release(self) -> None:

@@ -1,0 +1,86 @@
+"""The last row of every id that was handed over, where a feed has a heartbeat.
+
+Queries of the state; whoever asks begins and ends the transactions.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+from sentinelone_source.feed.state.schema import key_hash
+from sentinelone_source.mapping.heartbeat import LastRow
+
+_NOWHERE = -(1 << 63)
+_AT_ONCE = 32
+"""Ids that are looked up by one statement."""
+_KNOWN = " UNION ALL ".join(
+    f"SELECT id, position, digest FROM {table} WHERE feed = ? AND id IN ({ids})"  # noqa: S608
+    for ids in [", ".join("?" * _AT_ONCE)]
+    for table in ("last_rows", "unsettled_rows")
+)
+_UPSERT = """
+INSERT INTO last_rows {rows} ON CONFLICT (feed, id)
+DO UPDATE SET position = excluded.position, digest = excluded.digest
+WHERE excluded.position >= position
+"""
+_SETTLE_AT_ONCE = _UPSERT.format(rows="VALUES (?, ?, ?, ?)")
+_SETTLE = _UPSERT.format(
+    rows="SELECT feed, id, position, digest FROM unsettled_rows WHERE page = ?"
+)
+
+
+def known(db: sqlite3.Connection, feed: int, ids: Iterable[str]) -> dict[str, LastRow]:
+    """The last row of each of these ids, settled or not."""
+    hashes = {key_hash(one): one for one in ids}
+    wanted = list(hashes)
+    found: dict[str, LastRow] = {}
+    for start in range(0, len(wanted), _AT_ONCE):
+        some: list[int | None] = [*wanted[start : start + _AT_ONCE]]
+        some += [None] * (_AT_ONCE - len(some))
+        for hashed, position, digest in db.execute(_KNOWN, (feed, *some, feed, *some)):
+            last = found.get(hashes[hashed])
+            if last is None or last.position <= position:
+                found[hashes[hashed]] = LastRow(position, digest)
+    return found
+
+
+def doubt(db: sqlite3.Connection, feed: int, ids: Iterable[str]) -> None:
+    """Forget what the last rows of these ids say, but not when they were."""
+    rows = [(feed, key_hash(one)) for one in ids]
+    for table in ("last_rows", "unsettled_rows"):
+        forget = f"UPDATE {table} SET digest = x'' WHERE feed = ? AND id = ?"  # noqa: S608
+        db.executemany(forget, rows)
+
+
+def record_unsettled(
+    db: sqlite3.Connection, feed: int, page: int, rows: Mapping[str, LastRow]
+) -> None:
+    """Remember last rows until their page is settled, or this process ends."""
+    insert = "INSERT INTO unsettled_rows VALUES (?, ?, ?, ?, ?)"
+    db.executemany(insert, ((*row, page) for row in _rows(feed, rows)))
+
+
+def settle(db: sqlite3.Connection, page: int) -> None:
+    """Make those of a page permanent."""
+    db.execute(_SETTLE, (page,))
+    db.execute("DELETE FROM unsettled_rows WHERE page = ?", (page,))
+
+
+def settle_at_once(db: sqlite3.Connection, feed: int, rows: Mapping[str, LastRow]) -> None:
+    """Remember last rows for good."""
+    db.executemany(_SETTLE_AT_ONCE, _rows(feed, rows))
+
+
+def prune(db: sqlite3.Connection, feed: int, before: int) -> None:
+    """Forget those of earlier positions."""
+    db.execute("DELETE FROM last_rows WHERE feed = ? AND position < ?", (feed, before))
+
+
+def forget(db: sqlite3.Connection, feed: int, since: int = _NOWHERE) -> None:
+    """Forget those from a position on."""
+    db.execute("DELETE FROM last_rows WHERE feed = ? AND position >= ?", (feed, since))
+
+
+def _rows(feed: int, rows: Mapping[str, LastRow]) -> Iterable[tuple[int, int, int, bytes]]:
+    return ((feed, key_hash(one), *last) for one, last in rows.items())

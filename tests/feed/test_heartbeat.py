@@ -1,0 +1,165 @@
+"""A heartbeat, in the real program: what is not handed over says nothing new, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from mapping.helpers import CONSOLE, mapper, page_of, record
+from sentinelone_source.demo.timestamps import text
+from sentinelone_source.feed.page_run import PageRun
+from sentinelone_source.feed.plan import Plan
+from sentinelone_source.feed.repeats import Repeats
+from sentinelone_source.feed.state.progress import Progress, RowKeys, SettledPage
+from sentinelone_source.feed.state.state import State
+from sentinelone_source.feed.sweep import Sweep
+from sentinelone_source.mapping.heartbeat import LastRow
+from sentinelone_source.times import SECOND
+from support.tenancy import lines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from support.processes import Running
+    from support.tenancy import Tenancy
+
+HEARTBEAT = '[feeds.agents]\nheartbeat = "24h"\n'
+AGENTS = 6
+
+
+@pytest.fixture
+def agents(tenancy: Tenancy) -> list[str]:
+    """The ids of agents whose rows were handed over with a heartbeat."""
+    tenancy.world.populate(over=timedelta(minutes=30), agents=AGENTS)
+    tenancy.configure(HEARTBEAT)
+    assert len(sweep(tenancy).lines) == AGENTS
+    return tenancy.world.ids("agents")
+
+
+def sweep(tenancy: Tenancy) -> Running:
+    return tenancy.once("--table", "agents")
+
+
+def report(tenancy: Tenancy, *ids: str, **news: object) -> list[bytes]:
+    """Agents report again, and what else is new of them; gives their lines."""
+    for one in ids:
+        now = text(tenancy.world.now())
+        news |= {"updatedAt": now, "lastActiveDate": now}
+        tenancy.world.replace("agents", tenancy.world.get("agents", one) | news)
+    return lines("agents", [tenancy.world.get("agents", one) for one in ids])
+
+
+def test_what_repeats_the_last_row_is_counted_instead(tenancy: Tenancy, agents: list[str]) -> None:
+    """Reports without news are counted, rows and bytes; a change is handed over, in a restart too.
+
+    What was counted once is known: it is not counted again.
+    """
+    repeated = report(tenancy, *agents)
+    swept = sweep(tenancy)
+    assert swept.lines == []
+    [told] = swept.events("swept")
+    assert (told["unchanged"], told["rows"]) == (AGENTS, 0)
+    assert told["unchanged_bytes"] == sum(len(line) + 1 for line in repeated)
+    assert "unchanged" not in sweep(tenancy).events("swept")[0]
+    report(tenancy, *agents)
+    changed = report(tenancy, agents[2], computerName="renamed")
+    assert sweep(tenancy).lines == changed
+    assert sweep(tenancy).lines == []
+
+
+def test_an_old_row_is_repeated(tenancy: Tenancy, agents: list[str]) -> None:
+    """A row is repeated once it is older than the heartbeat, by the console's clock."""
+    tenancy.world.jump(timedelta(hours=23))
+    report(tenancy, *agents)
+    assert sweep(tenancy).lines == []
+    tenancy.world.jump(timedelta(hours=2))
+    again = report(tenancy, *agents)
+    assert sorted(sweep(tenancy).lines) == sorted(again)
+    report(tenancy, *agents)
+    assert sweep(tenancy).lines == []
+
+
+def test_a_crash_loses_no_change_back(tenancy: Tenancy, agents: list[str]) -> None:
+    """A change that a crash left unsettled may have arrived: so the change back is handed over."""
+    one, *others = agents
+    name = tenancy.world.get("agents", one)["computerName"]
+    tenancy.configure(HEARTBEAT, settle="1h")
+    report(tenancy, one, computerName="renamed")
+    with tenancy.start("--table", "agents") as running:
+        running.wait_for("swept")
+        running.process.kill()
+        running.wait()
+    assert len(running.lines) == 1
+    tenancy.configure(HEARTBEAT)
+    report(tenancy, *others)
+    back = report(tenancy, one, computerName=name)
+    assert sweep(tenancy).lines == back
+
+
+@pytest.mark.parametrize("how", ["rewind", "switched off meanwhile"])
+def test_rows_that_are_forgotten_are_repeated_by_nothing(
+    tenancy: Tenancy, agents: list[str], how: str
+) -> None:
+    """After a rewind, or with rows that were not compared, the next row of an id is handed over."""
+    one, before = agents[0], tenancy.world.get("agents", agents[0])["computerName"]
+    if how == "rewind":
+        state = State(tenancy.state)
+        state.rewind(state.show(), 0)
+        state.close()
+    else:
+        tenancy.configure()
+        report(tenancy, one, computerName="renamed")
+        assert len(sweep(tenancy).lines) == 1
+        tenancy.configure(HEARTBEAT)
+    row = report(tenancy, one, computerName=before)[0]
+    assert row in sweep(tenancy).lines
+
+
+def test_an_agent_takes_at_most_64_bytes_in_the_state(tmp_path: Path) -> None:
+    """Digest and time of the last row of each id, in the file; ids that vanish are pruned."""
+    state = State(tmp_path)
+    feed = state.feed("acme", "agents")
+    before = pages(state)
+    for start in range(0, 20_000, 1000):
+        rows = {f"{n * 7919}": LastRow(n * SECOND, bytes(12)) for n in range(start, start + 1000)}
+        state.settle_at_once([SettledPage(feed, RowKeys([], [], rows), Progress(), None)])
+    assert (pages(state) - before) / 20_000 <= 64
+    state.prune_last_rows(feed, 19_990 * SECOND)
+    assert len(state.last_rows(feed, [f"{n * 7919}" for n in range(20_000)])) == 10
+    state.close()
+
+
+def pages(state: State) -> int:
+    """Bytes of the state's file, once everything is in it."""
+    db = state._db
+    pages, size = (
+        db.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "page_size")
+    )
+    return int(pages * size)
+
+
+@pytest.mark.parametrize("postponed", [True, False])
+def test_what_repeats_a_refused_row_of_its_page_is_read_again(postponed: bool) -> None:
+    """A row that was not delivered stands for no other, in its page and afterwards."""
+    walk = {"id": "$.id", "version": "$.at", "position": "$.at", "filter": "a", "sort_by": "a"}
+    maps = mapper({"Name": "$.name"}, walk={**walk, "volatile": ["TimeGenerated"]})
+    at = [f"2026-03-14T12:00:0{n}Z" for n in range(3)]
+    body = page_of(*(record(id=one, at=at[n], name="x") for n, one in enumerate("aab")))
+    reading = Sweep(Plan(lookback=0), Progress(), 0)
+    run = PageRun(
+        maps.open(body, CONSOLE),
+        reading,
+        lambda *_: set(),
+        Repeats(lambda _: {}, lambda _: None, SECOND * 9),
+    )
+    made = b"".join(piece for batch in run.batches(maps) for piece in batch)
+    assert made.count(b"\n") == 2
+    run.postpone([0] * postponed, [0] * (not postponed))
+    counts = run.counts(0, int(not postponed))
+    assert (counts.rows, counts.unchanged, counts.postponed) == (1, 0, 1 + postponed)
+    remembered = run.rows()
+    assert [key[0] for key in remembered.keys] == ["a", "b"][postponed:]
+    assert [row.digest != b"" for row in remembered.last_rows.values()] == [False, True]
+    assert reading.held is not None
