@@ -17,6 +17,7 @@ PARTS = {
     "hot": "bench.hot",
     "peers": "bench.peers",
     "end-to-end": "bench.endtoend",
+    "backfill": "bench.backfill",
     "keys": "bench.keys",
     "memory": "bench.memory",
     "consoles": "bench.consoles",

@@ -8,6 +8,7 @@ line on stdin is answered with an account of the requests since the last one.
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import socket
 import sys
@@ -19,7 +20,8 @@ from email.utils import formatdate
 from typing import BinaryIO
 from urllib.parse import parse_qs, quote, urlsplit
 
-from bench.pages import TABLES, mappings, template
+from bench.pages import RECORDS, TABLES, first_from, mappings, template
+from sentinelone_source.times import parse_time
 
 READY = 20
 """So many pages a table are made beforehand; more would fill the memory."""
@@ -61,9 +63,9 @@ class Console:
         self._account = Account()
         self._cpu = 0.0
         self._ready = {
-            (name, number): self._page(name, number)
+            (name, begin, pages * RECORDS): self._page(name, begin, pages * RECORDS)
             for name in TABLES
-            for number in range(min(pages, READY))
+            for begin in range(0, min(pages, READY) * RECORDS, RECORDS)
         }
         self._listener = socket.create_server(
             ("", 0), backlog=512
@@ -86,12 +88,13 @@ class Console:
         return account
 
     def _connection(self, connection: socket.socket) -> None:
-        with connection, connection.makefile("rb") as stream:
+        reset = contextlib.suppress(ConnectionError)  # by a client that needs no further page
+        with reset, connection, connection.makefile("rb") as stream:
             while target := _target(stream):
                 arrived = time.monotonic()
                 url = urlsplit(target)
                 name = self._tables.get(url.path, "")
-                head, body = self._answer(name, parse_qs(url.query).get("cursor"))
+                head, body = self._answer(name, parse_qs(url.query))
                 time.sleep(max(0.0, arrived + self._latency - time.monotonic()))
                 connection.sendall(head)
                 connection.sendall(body)
@@ -107,11 +110,18 @@ class Console:
             account.last = max(account.last, arrived)
             account.served = max(account.served, served)
 
-    def _answer(self, name: str, cursor: list[str] | None) -> tuple[bytes, bytes]:
+    def _answer(self, name: str, query: dict[str, list[str]]) -> tuple[bytes, bytes]:
         if not name:  # when the token expires
             return b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", b""
-        number = json.loads(base64.b64decode(cursor[0]))["page"] if cursor else 0
-        body = self._ready.get((name, number)) or self._page(name, number)
+        begin, end = 0, self._pages * RECORDS
+        for parameter, [value, *_] in query.items():
+            if parameter.endswith("__lt"):
+                end = min(end, first_from(parse_time(value)))
+            elif parameter.endswith("__gte"):
+                begin = first_from(parse_time(value))
+        if "cursor" in query:
+            begin = json.loads(base64.b64decode(query["cursor"][0]))["record"]
+        body = self._ready.get((name, begin, end)) or self._page(name, begin, end)
         lines = (
             "HTTP/1.1 200 OK",
             f"Date: {formatdate(usegmt=True)}",
@@ -121,18 +131,17 @@ class Console:
         )
         return "\r\n".join([*lines, "\r\n"]).encode(), body
 
-    def _page(self, name: str, number: int) -> bytes:
-        """A page as it goes over the wire; without any pages, the empty one that ends a walk."""
-        if self._pages == 0:
-            return _gzip(b'{"data":[],"pagination":{"nextCursor":null,"totalItems":0}}')
-        following = number + 1 if number + 1 < self._pages else None
-        cursor = None if following is None else _cursor(name, following)
-        return _gzip(template(name).page(number, cursor, self._order))
+    def _page(self, name: str, begin: int, end: int) -> bytes:
+        """A page from a record on as it goes over the wire; an empty one where there are none."""
+        following = begin + RECORDS
+        cursor = _cursor(name, following) if following < end else None
+        numbers = range(begin, min(end, following))
+        return _gzip(template(name).part(numbers, cursor, self._order))
 
 
-def _cursor(name: str, number: int) -> str:
+def _cursor(name: str, record: int) -> str:
     """Percent-encoded base64 of JSON, as the console has it."""
-    text = json.dumps({"id_column": f"{name}.id", "page": number})
+    text = json.dumps({"id_column": f"{name}.id", "record": record})
     return quote(base64.b64encode(text.encode()).decode(), safe="")
 
 

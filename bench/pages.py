@@ -48,15 +48,25 @@ class Template:
 
     def page(self, number: int = 0, cursor: str | None = None, order: str = "in order") -> bytes:
         """The page of that number as the console writes it: no white space, the cursor last."""
-        first = number * len(self.records)
+        first = number * RECORDS
+        return self.part(range(first, first + RECORDS), cursor, order)
+
+    def part(self, numbers: range, cursor: str | None, order: str = "in order") -> bytes:
+        """A page of the records with these numbers."""
         place = ORDERS[order]
         filled = []
-        for n, record in enumerate(self.records, first):
+        for n in numbers:
             at = text(_BEGIN + place(n) * _STEP).encode()
+            record = self.records[n % RECORDS]
             filled.append(record % {b"id": b"%d" % (_FIRST_ID + n), b"at": at})
         following = b"null" if cursor is None else b'"%b"' % cursor.encode()
         parts = (b",".join(filled), following)
         return b'{"data":[%b],"pagination":{"nextCursor":%b,"totalItems":0}}' % parts
+
+
+def first_from(moment: datetime) -> int:
+    """The number of the first record that is not before a moment, of records in order."""
+    return max(0, -((_BEGIN - moment) // _STEP))
 
 
 @cache

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,12 +58,18 @@ class Bench:
         self._process = process
         self.port = int(self._readline())
 
-    def run(self, tables: Iterable[str] = (), settle: str | None = "0s") -> Polled:
+    def run(
+        self,
+        tables: Iterable[str] = (),
+        settle: str | None = "0s",
+        command: Sequence[str] = ("run", "--once"),
+    ) -> Polled:
         """One sweep from nothing, with a new state.
 
         Args:
             tables: only these.
             settle: of the configuration; None for the default.
+            command: that hands over rows, with its arguments.
         """
         self.account()
         with tempfile.TemporaryDirectory() as folder:
@@ -72,7 +78,7 @@ class Bench:
             config.write_text(_CONFIG.format(port=self.port, settle=line))
             Path(folder, "token").write_text("bench")
             only = [word for name in tables for word in ("--table", name)]
-            used = child([COMMAND, "run", "--once", "--config", config, *only])
+            used = child([COMMAND, *command, "--config", config, *only])
         return Polled(used, self.account(), _rows(used.errors))
 
     def account(self) -> Account:
@@ -102,8 +108,11 @@ def console(pages: int, latency: float = 0.0, order: str = "in order") -> Iterat
 
 
 def _rows(log: str) -> int:
-    """The rows of all sweeps, by the log; any trouble in it is raised."""
+    """The rows that were handed over, by the log; any trouble in it is raised."""
     lines: list[dict[str, Any]] = [json.loads(line) for line in log.splitlines()]
-    if trouble := [line for line in lines if line["level"] not in ("info", "debug")]:
+    usual = ("info", "debug")
+    if trouble := [
+        one for one in lines if one["level"] not in usual and one["event"] != "old_rows"
+    ]:
         raise BenchError(f"the poller had trouble: {trouble[0]}")
-    return sum(line["rows"] for line in lines if line["event"] == "swept")
+    return sum(line["rows"] for line in lines if line["event"] in ("swept", "backfilled"))

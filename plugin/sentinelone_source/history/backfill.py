@@ -120,7 +120,8 @@ class Backfill(Service):
         if outcome is not Outcome.DONE:
             self._outcomes.setdefault(name, outcome)
             for one in self._parts:
-                one.may_divide = one.may_divide and one.window.feed_name != name
+                if one.window.feed_name == name:
+                    one.page = 0
 
     def _divide(self, part: Part, at: int) -> Part:
         """Make what lies behind a position a window of its own; on disk when this returns."""

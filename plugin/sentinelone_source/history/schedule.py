@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sentinelone_source.history.plan import PlannedWindow
 from sentinelone_source.times import SECOND
 
-SMALLEST = SECOND
+_SMALLEST = SECOND
 """No part of a window that is divided is shorter than this."""
 
 
@@ -23,14 +23,15 @@ class Part:
         number: its place in the plan.
         reached: every record before this position has been handed over.
         in_hand: a page of it is being handed over.
-        may_divide: a full page was the last, so that more are expected, in order.
+        page: how much of the window its last page took; 0 if no more than a page is expected, or
+            records do not come in order.
     """
 
     window: PlannedWindow
     number: int
     reached: int
     in_hand: bool = False
-    may_divide: bool = False
+    page: int = 0
 
     @property
     def left(self) -> int:
@@ -39,8 +40,8 @@ class Part:
 
     @property
     def can_give(self) -> int:
-        """Into how many parts it can be divided now."""
-        return self.left // SMALLEST if self.may_divide and not self.in_hand else 1
+        """Into how many parts of a page or more it can be divided now."""
+        return self.left // max(self.page, _SMALLEST) if self.page and not self.in_hand else 1
 
 
 class Schedule:

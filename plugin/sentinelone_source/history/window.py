@@ -64,7 +64,8 @@ class BackfillWindow(Window):
     def passed(self, positions: list[int]) -> Progress:
         """How far the window is complete after a page with these positions."""
         super().passed(positions)
-        self._part.may_divide = self._ordered and len(positions) >= self._watch.full
+        more = self._ordered and len(positions) >= self._watch.full
+        self._part.page = max(1, positions[-1] - positions[0]) if more else 0
         self.beyond = self.nearly_beyond  # they come in order, so all that follows is beyond
         self._watch.passed(self._part)
         return self.progress
