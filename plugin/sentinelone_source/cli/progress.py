@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from typing import Self, TextIO
 
@@ -34,54 +35,58 @@ class Progress:
     ) -> None:
         self._command, self._what, self._clock = command, what, clock
         self._stream = sys.stderr if stream is None else stream
-        self._bar = self._stream.isatty()
-        self._every = 0.1 if self._bar else seconds
-        self._began = self._shown_at = clock.monotonic()
+        self.is_bar = self._stream.isatty()
+        self._every = 0.1 if self.is_bar else seconds
+        self._began = clock.monotonic()
+        self._next = self._began + (0 if self.is_bar else seconds)
         self._first: float | None = None
 
-    def show(self, done: float, count: int) -> None:
+    def show(self, done: float | None, count: int) -> None:
         """Tell how far it is.
 
         Args:
-            done: the part of the whole that is done, at most 1.
+            done: the part of the whole that is done, at most 1; None if the whole is not known.
             count: of this process.
         """
         now = self._clock.monotonic()
         if self._first is None:
             self._first = done
-        if now - self._shown_at < self._every:
+        if now < self._next:
             return
-        self._shown_at = now
-        passed = now - self._began
-        rate = count / passed
-        here = done - self._first
-        left = round(passed / here * (1 - done)) if here > 0 else None
-        if self._bar:
-            self._draw(done, count, rate, left)
+        self._next = now + self._every
+        passed = max(0.001, now - self._began)
+        left = None
+        if done is not None and self._first is not None and done > self._first:
+            left = round(passed / (done - self._first) * (1 - done))
+        if self.is_bar:
+            self._draw(done, f"{count:,} {self._what}, {count / passed:,.0f} a second", left)
         else:
             _log.info(
                 "progress",
                 command=self._command,
-                done=round(done, 4),
+                done=None if done is None else round(done, 4),
                 count=count,
                 what=self._what,
-                per_second=round(rate, 1),
+                per_second=round(count / passed, 1),
                 seconds_left=left,
             )
 
-    def _draw(self, done: float, count: int, rate: float, left: int | None) -> None:
-        full = int(done * _WIDTH)
-        bar = "#" * full + "-" * (_WIDTH - full)
-        words = f"[{bar}] {done:4.0%}  {count:,} {self._what}, {rate:,.0f} a second"
+    def _draw(self, done: float | None, words: str, left: int | None) -> None:
+        if done is not None:
+            full = int(done * _WIDTH)
+            words = f"[{'#' * full}{'-' * (_WIDTH - full)}] {done:4.0%}  {words}"
         if left is not None:
             words += f", {left // 3600}:{left // 60 % 60:02}:{left % 60:02} left"
-        self._stream.write(f"\r{words}\x1b[K")
-        self._stream.flush()
+        self._write(words)
+
+    def _write(self, words: str) -> None:
+        with contextlib.suppress(OSError):
+            self._stream.write(f"\r{words}\x1b[K")
+            self._stream.flush()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._bar and self._first is not None:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+        if self.is_bar:
+            self._write("")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,12 +66,12 @@ def command(
 
 
 def _run(job: ReplayJob) -> int:
-    """Replay a file, with a progress bar where somebody looks."""
+    """Replay a file, and show how far it is."""
+    from sentinelone_source.cli.progress import Progress
+
     try:
-        if job.size is None or not sys.stderr.isatty():
-            return job.run()
-        with click.progressbar(length=job.size, label=job.name, file=sys.stderr) as bar:
-            return job.run(bar.update)
+        with Progress("replay") as progress:
+            return job.run(progress.show)
     finally:
         job.log_summary()
 

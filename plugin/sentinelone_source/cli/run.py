@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sentinelone_source.cli.broker import serving
 from sentinelone_source.cli.options import config_option, table_option, to_option, with_destination
 from sentinelone_source.config import load_settings
+
+if TYPE_CHECKING:
+    from sentinelone_source.service import Service
 
 
 @click.command("run")
@@ -29,5 +34,17 @@ def command(
     configure_logs()
     settings = with_destination(load_settings(config), to)
     with serving(settings, wanted=broker), build_service(settings, tables, once=once) as service:
+        if sys.stderr.isatty():
+            service.background = [*service.background, partial(_show_first_sweeps, service)]
         status = asyncio.run(service.run())
     sys.exit(status)
+
+
+async def _show_first_sweeps(service: Service) -> None:
+    """Show people the rows, until every feed has been swept: a first inventory takes its time."""
+    from sentinelone_source.cli.progress import Progress
+
+    with Progress("run") as progress:
+        while any(feed.last_success is None for feed in service.feeds):
+            progress.show(None, sum(feed.counts.rows for feed in service.feeds))
+            await asyncio.sleep(0.5)

@@ -50,7 +50,7 @@ class Options(NamedTuple):
     span: Span
     parallel: int
     restart: bool
-    show: Callable[[float, int], None]
+    show: Callable[[float | None, int], None]
 
 
 class Backfill(Service):
@@ -95,6 +95,7 @@ class Backfill(Service):
 
     async def read(self) -> Sequence[Outcome]:
         """Read all windows; gives how that went, by feed."""
+        self._show(self._done, 0)
         self._schedule = Schedule([part for part in self._parts if part.left], self._divide)
         await asyncio.gather(*(self._read_windows() for _ in range(self._parallel)))
         self._ended = True

@@ -81,11 +81,11 @@ class ReplayJob:
         self._warned = False
         self._began = time.monotonic()
 
-    def run(self, advance: Callable[[int], None] = lambda _: None) -> int:
+    def run(self, show: Callable[[float | None, int], None] = lambda *_: None) -> int:
         """Deliver the file.
 
         Args:
-            advance: told of every step, with its bytes.
+            show: told the part of the file that is delivered, if its size is known, and the rows.
 
         Returns:
             How many lines cannot be delivered.
@@ -97,7 +97,7 @@ class ReplayJob:
             checkpoint = self._checkpoint(file)
             chunks = read_chunks(file, self.name, checkpoint.position.offset)
             try:
-                asyncio.run(self._until_stopped(self._deliver(chunks, checkpoint, advance)))
+                asyncio.run(self._until_stopped(self._deliver(chunks, checkpoint, show)))
             except Interrupted as error:
                 raise Interrupted(f"{self.name}: {error}. {checkpoint.remark}") from None
         return self._refused
@@ -126,9 +126,11 @@ class ReplayJob:
             raise Interrupted("stopped") from None
 
     async def _deliver(
-        self, chunks: Iterator[Chunk], checkpoint: CheckpointFile, advance: Callable[[int], None]
+        self,
+        chunks: Iterator[Chunk],
+        checkpoint: CheckpointFile,
+        show: Callable[[float | None, int], None],
     ) -> None:
-        offset = 0
         while chunk := await in_thread(next, chunks, None):
             checkpoint.chunk_read(chunk.end)
             by_table: dict[str, list[ParsedLine]] = {}
@@ -142,8 +144,8 @@ class ReplayJob:
                     if self._sender.stopping:
                         raise Interrupted("stopped")
             checkpoint.chunk_done(chunk.end)
-            advance(chunk.end - offset)
-            offset = chunk.end
+            done = min(1.0, chunk.end / self.size) if self.size else None  # the file may grow
+            show(done, sum(self._sender.rows.values()))
 
     async def _deliver_batch(self, table: str, lines: list[ParsedLine]) -> None:
         refused = await self._sender.send(table, [line for line in lines if line.row is not None])

@@ -32,17 +32,26 @@ def configure_logs(*, quiet: bool = False) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger("warning" if quiet else "info"),
-        logger_factory=structlog.WriteLoggerFactory(cast("TextIO", _Stderr())),
+        logger_factory=structlog.WriteLoggerFactory(
+            cast("TextIO", _Stderr("\r\x1b[K" if terminal else ""))
+        ),
         cache_logger_on_first_use=False,
     )
 
 
 class _Stderr:
-    """stderr, if anybody reads it: a log that cannot be written does not stop the rows."""
+    """stderr, if anybody reads it: a log that cannot be written does not stop the rows.
+
+    Args:
+        before: written before every line: on a terminal, what removes a progress bar.
+    """
+
+    def __init__(self, before: str) -> None:
+        self._before = before
 
     def write(self, text: str) -> None:
         with contextlib.suppress(OSError):
-            sys.stderr.write(text)
+            sys.stderr.write(self._before + text)
 
     def flush(self) -> None:
         with contextlib.suppress(OSError):
