@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 import structlog
 
-from sentinelone_source.cli.progress import Progress
+from sentinelone_source.cli.progress import ProgressDisplay
 from sentinelone_source.times import Clock
 from support.processes import COMMAND, surroundings
 from support.waiting import LONG
@@ -38,7 +38,7 @@ def test_figures() -> None:
     """Rate and time left are of this process; what was done before it counts for neither."""
     seconds = iter([0.0, 0.0, 60.0, 61.0, 100.0])
     clock = Clock(lambda: 0, lambda: next(seconds))
-    progress = Progress("backfill", stream=Screen(False), clock=clock)
+    progress = ProgressDisplay("backfill", stream=Screen(False), clock=clock)
     with structlog.testing.capture_logs() as logs:
         for done, count in ((0.5, 0), (0.6, 1200), (0.61, 1300), (0.75, 5000)):
             progress.show(done, count)
@@ -58,7 +58,9 @@ def test_bar(done: float | None, shown: str) -> None:
     """A bar says what is done, rows, rate and time left; it is removed at the end."""
     seconds = iter([0.0, 0.0, 10.0])
     screen = Screen(True)
-    with Progress("run", stream=screen, clock=Clock(lambda: 0, lambda: next(seconds))) as progress:
+    with ProgressDisplay(
+        "run", stream=screen, clock=Clock(lambda: 0, lambda: next(seconds))
+    ) as progress:
         progress.show(None if done is None else 0.0, 0)
         progress.show(done, 5000)
     assert screen.getvalue().endswith(f"\r{shown}\x1b[K\r\x1b[K")

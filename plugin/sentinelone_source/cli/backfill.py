@@ -46,21 +46,21 @@ def command(  # noqa: PLR0913 - its options
 
     A backfill that was stopped or killed goes on when the same command is given again.
     """
-    from sentinelone_source.cli.progress import Progress
-    from sentinelone_source.history.backfill import Options, build_backfill
+    from sentinelone_source.cli.progress import ProgressDisplay
+    from sentinelone_source.history.backfill import BackfillOptions, build_backfill
     from sentinelone_source.history.plan import Arguments
-    from sentinelone_source.history.span import Span
+    from sentinelone_source.history.span import BackfillSpan
     from sentinelone_source.telemetry.logs import configure_logs
 
     configure_logs()
     settings = with_destination(load_settings(config), to)
     end = None if until is None else read_moment(until, "--until")
-    span = Span.of(read_moment(since, "--since"), end)
+    span = BackfillSpan.of(read_moment(since, "--since"), end)
     arguments = Arguments(since, until, sorted(set(tables)))
     with (
-        Progress("backfill") as progress,
+        ProgressDisplay("backfill") as progress,
         build_backfill(
-            settings, arguments, Options(span, parallel, restart, progress.show)
+            settings, arguments, BackfillOptions(span, parallel, restart, progress.show)
         ) as backfill,
     ):
         status = asyncio.run(backfill.run())

@@ -14,7 +14,7 @@ _WIDTH = 30
 _log = structlog.get_logger()
 
 
-class Progress:
+class ProgressDisplay:
     """Shows how far a command is, as often as it is told.
 
     Args:

@@ -67,10 +67,10 @@ def command(
 
 def _run(job: ReplayJob) -> int:
     """Replay a file, and show how far it is."""
-    from sentinelone_source.cli.progress import Progress
+    from sentinelone_source.cli.progress import ProgressDisplay
 
     try:
-        with Progress("replay") as progress:
+        with ProgressDisplay("replay") as progress:
             return job.run(progress.show)
     finally:
         job.log_summary()

@@ -42,9 +42,9 @@ def command(
 
 async def _show_first_sweeps(service: Service) -> None:
     """Show people the rows, until every feed has been swept: a first inventory takes its time."""
-    from sentinelone_source.cli.progress import Progress
+    from sentinelone_source.cli.progress import ProgressDisplay
 
-    with Progress("run") as progress:
+    with ProgressDisplay("run") as progress:
         while any(feed.last_success is None for feed in service.feeds):
             progress.show(None, sum(feed.counts.rows for feed in service.feeds))
             await asyncio.sleep(0.5)

@@ -18,8 +18,8 @@ from sentinelone_source.feed.runner import Outcome, sweep_once
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.history.plan import Arguments, BackfillPlan, PlanFile
-from sentinelone_source.history.schedule import Part, Schedule
-from sentinelone_source.history.span import Span, windows_of
+from sentinelone_source.history.schedule import Schedule, WindowPart
+from sentinelone_source.history.span import BackfillSpan, windows_of
 from sentinelone_source.history.window import OLD, WindowReader, window_name
 from sentinelone_source.service import Service, build_service
 from sentinelone_source.times import SECOND, to_iso
@@ -37,7 +37,7 @@ _ADVICE = (
 _log = structlog.get_logger()
 
 
-class Options(NamedTuple):
+class BackfillOptions(NamedTuple):
     """How to backfill.
 
     Attributes:
@@ -47,7 +47,7 @@ class Options(NamedTuple):
         show: told the part that is done, and the rows of this process.
     """
 
-    span: Span
+    span: BackfillSpan
     parallel: int
     restart: bool
     show: Callable[[float | None, int], None]
@@ -64,7 +64,7 @@ class Backfill(Service):
     """
 
     def __init__(
-        self, service: Service, plans: PlanFile, plan: BackfillPlan, options: Options
+        self, service: Service, plans: PlanFile, plan: BackfillPlan, options: BackfillOptions
     ) -> None:
         super().__init__(service.settings, service.feeds, service.context, True, service.timings)
         self._feeds = {f"{feed.console.name}/{feed.name}": feed for feed in service.feeds}
@@ -109,7 +109,7 @@ class Backfill(Service):
             finally:
                 self._schedule.done(part)
 
-    async def _read_window(self, part: Part) -> None:
+    async def _read_window(self, part: WindowPart) -> None:
         name = part.window.feed_name
         if name in self._outcomes:  # the console refuses this feed, or it failed
             return
@@ -124,16 +124,16 @@ class Backfill(Service):
                 if one.window.feed_name == name:
                     one.page = 0
 
-    def _divide(self, part: Part, at: int) -> Part:
+    def _divide(self, part: WindowPart, at: int) -> WindowPart:
         """Make what lies behind a position a window of its own; on disk when this returns."""
         rest = msgspec.structs.replace(part.window, start=at)
         part.window.end = at
         self._plan.windows.append(rest)
         self._plans.write(self._plan)
-        self._parts.append(Part(rest, len(self._parts), at))
+        self._parts.append(WindowPart(rest, len(self._parts), at))
         return self._parts[-1]
 
-    def _passed(self, part: Part) -> None:
+    def _passed(self, part: WindowPart) -> None:
         """A page of a window has been handed over."""
         self._schedule.passed(part)
         self._show(self._done, sum(reader.counts.rows for reader in self.readers))
@@ -172,19 +172,19 @@ class Backfill(Service):
             _log.warning("old_rows", rows=old, advice=_ADVICE)
 
 
-def parts_of(plan: BackfillPlan, state: State) -> list[Part]:
+def parts_of(plan: BackfillPlan, state: State) -> list[WindowPart]:
     """The windows of a plan, as far as they were read."""
     watermarks = {(one.console, one.mapping): one.progress.watermark for one in state.show()}
     found = []
     for number, window in enumerate(plan.windows):
         reached = watermarks.get((window.console, window_name(window.feed, number)))
-        found.append(Part(window, number, window.start if reached is None else reached))
+        found.append(WindowPart(window, number, window.start if reached is None else reached))
     return found
 
 
 @contextlib.contextmanager
 def build_backfill(
-    settings: Settings, arguments: Arguments, options: Options, timings: Timings = DEFAULTS
+    settings: Settings, arguments: Arguments, options: BackfillOptions, timings: Timings = DEFAULTS
 ) -> Iterator[Backfill]:
     """Put a backfill together; its state is held until the end of the `with`.
 

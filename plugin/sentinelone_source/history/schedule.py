@@ -15,7 +15,7 @@ _SMALLEST = SECOND
 
 
 @dataclass(eq=False)
-class Part:
+class WindowPart:
     """A window on its way.
 
     Attributes:
@@ -52,14 +52,16 @@ class Schedule:
         divide: makes what lies behind a position of a window a window of its own.
     """
 
-    def __init__(self, waiting: Iterable[Part], divide: Callable[[Part, int], Part]) -> None:
+    def __init__(
+        self, waiting: Iterable[WindowPart], divide: Callable[[WindowPart, int], WindowPart]
+    ) -> None:
         self._waiting = deque(waiting)
         self._divide = divide
-        self._under_way: list[Part] = []
+        self._under_way: list[WindowPart] = []
         self._idle = 0
         self._changed = asyncio.Event()
 
-    async def next(self) -> Part | None:
+    async def next(self) -> WindowPart | None:
         """A window for an idle reader; None when everything has been read."""
         while not self._waiting:
             if not self._under_way:
@@ -73,18 +75,18 @@ class Schedule:
         self._under_way.append(part)
         return part
 
-    def passed(self, part: Part) -> None:
+    def passed(self, part: WindowPart) -> None:
         """A page of a window has been handed over: idle readers get a share of what is left."""
         part.in_hand = False
         if 2 * part.left >= max((one.left for one in self._under_way), default=0):
             self._share(part)
 
-    def done(self, part: Part) -> None:
+    def done(self, part: WindowPart) -> None:
         """A window has been read to its end, or was given up."""
         self._under_way.remove(part)
         self._wake()
 
-    def _share(self, part: Part) -> None:
+    def _share(self, part: WindowPart) -> None:
         """Divide a window into equal parts: one for each reader that has none, and its own."""
         parts = min(self._idle - len(self._waiting) + 1, part.can_give)
         step = part.left // max(1, parts)

@@ -18,7 +18,7 @@ from sentinelone_source.times import SYSTEM_CLOCK, to_iso
 _log = structlog.get_logger()
 
 
-class Span(NamedTuple):
+class BackfillSpan(NamedTuple):
     """Moments in microseconds: from `since`, and before `until`; None ends where `run` began."""
 
     since: int
@@ -40,7 +40,7 @@ class Span(NamedTuple):
         return cls(since, until)
 
 
-def windows_of(feeds: Sequence[Feed], span: Span, folder: Path) -> list[PlannedWindow]:
+def windows_of(feeds: Sequence[Feed], span: BackfillSpan, folder: Path) -> list[PlannedWindow]:
     """One window a feed, as far as there is anything to read for it.
 
     Args:

@@ -11,7 +11,7 @@ from sentinelone_source.feed.reader import FeedReader
 from sentinelone_source.feed.reading import Window
 from sentinelone_source.feed.settlement import FeedContext
 from sentinelone_source.feed.state.progress import Progress
-from sentinelone_source.history.schedule import Part
+from sentinelone_source.history.schedule import WindowPart
 
 OLD = "old"
 """Where rows are counted that Azure gives another `TimeGenerated`."""
@@ -32,7 +32,7 @@ class Watch:
         full: a page with fewer records is probably the last.
     """
 
-    passed: Callable[[Part], None]
+    passed: Callable[[WindowPart], None]
     old_before: int
     full: int
 
@@ -46,7 +46,7 @@ class BackfillWindow(Window):
         watch: how it is read.
     """
 
-    def __init__(self, part: Part, progress: Progress, watch: Watch) -> None:
+    def __init__(self, part: WindowPart, progress: Progress, watch: Watch) -> None:
         super().__init__(part.reached, part.window.end, progress)
         self._part, self._watch = part, watch
 
@@ -98,9 +98,9 @@ class WindowReader:
     def __init__(
         self,
         feed: Feed,
-        part: Part,
+        part: WindowPart,
         context: FeedContext,
-        passed: Callable[[Part], None],
+        passed: Callable[[WindowPart], None],
         old_before: int,
     ) -> None:
         self.console, self.name, self.endpoint = feed.console, feed.name, feed.endpoint
