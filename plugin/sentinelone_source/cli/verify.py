@@ -19,7 +19,7 @@ from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError
 if TYPE_CHECKING:
     from sentinelone_source.azure.workspace import QueryAnswer
     from sentinelone_source.config import Settings
-    from sentinelone_source.history.verify import Comparison, FeedCheck, Span
+    from sentinelone_source.history.verify import Comparison, FeedCheck
 
 _SHOWN = 100
 """Ids of a feed that the table names; `--json` names all."""
@@ -61,19 +61,16 @@ def command(  # noqa: PLR0913 - its options
 
     Only reads, and takes no lock. Exit status 1 if anything is missing.
     """
-    from sentinelone_source.history.verify import Span
+    from sentinelone_source.history.span import BackfillSpan
     from sentinelone_source.telemetry.logs import configure_logs
 
     configure_logs()
     settings = load_settings(config)
-    span = Span(
-        None if since is None else read_moment(since, "--since"),
-        None if until is None else read_moment(until, "--until"),
-    )
-    if span.since is not None and span.until is not None and span.until <= span.since:
-        raise ConfigError(f"--until: {until!r} is not after --since")
+    begin = None if since is None else read_moment(since, "--since")
+    end = None if until is None else read_moment(until, "--until")
+    BackfillSpan.of(begin or 0, end)
     with _checks(settings, tables, workspace=workspace) as checks, _opened(rows) as file:
-        asyncio.run(_verify(checks, span, file))
+        asyncio.run(_verify(checks, begin, end, file))
     results = [check.result for check in checks]
     if as_json:
         for result in results:
@@ -83,10 +80,12 @@ def command(  # noqa: PLR0913 - its options
     sys.exit(EXIT_FAILED if any(one.missing or one.error for one in results) else EXIT_OK)
 
 
-async def _verify(checks: Sequence[FeedCheck], span: Span, file: BinaryIO | None) -> None:
+async def _verify(
+    checks: Sequence[FeedCheck], since: int | None, until: int | None, file: BinaryIO | None
+) -> None:
     from sentinelone_source.history.verify import compare_all
 
-    await compare_all(checks, span)
+    await compare_all(checks, since, until)
     if file is not None:
         for check in checks:
             if changed := await check.write_rows(file.write):

@@ -2,4 +2,7 @@
 
 For `backfill`: `span` says what is read, `plan` keeps the windows over a crash, `schedule` gives
 them out, `window` reads one, `backfill` runs them all.
+
+For `verify`: `verify_reading` reads a span once more, `verify_workspace` asks for what is in a
+table, `verify` compares.
 """

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -29,13 +28,6 @@ _AT_ONCE = 4
 """Feeds that are compared at once; a workspace answers five queries of one identity at a time."""
 _TRIES = 3
 """Of a feed whose cursor the console loses."""
-
-
-class Span(NamedTuple):
-    """The positions to compare, from `since` on and before `until`; None for the default."""
-
-    since: int | None
-    until: int | None
 
 
 class Comparison(msgspec.Struct):
@@ -107,14 +99,18 @@ class FeedCheck:
         self._workspace = workspace
         self._chunk: dict[str, int] = {}
 
-    async def compare(self, span: Span) -> None:
+    async def compare(self, since: int | None, until: int | None) -> None:
         """Compare; what prevents it goes into the result.
+
+        Args:
+            since: the first position; None begins where the state's memory does.
+            until: the end, exclusive; None ends at the watermark.
 
         Raises:
             Fatal: it prevents every other comparison as well.
         """
         try:
-            await self._compare(span)
+            await self._compare(since, until)
         except (FeedRefused, Refused) as error:
             self.refused, self.result.error = True, str(error)
         except Fatal:
@@ -122,12 +118,15 @@ class FeedCheck:
         except SourceError as error:
             self.result.error = str(error)
 
-    async def _compare(self, span: Span) -> None:
+    async def _compare(self, since: int | None, until: int | None) -> None:
         feed = self._feed
         if feed is None or (watermark := feed.progress.watermark) is None:
             self.result.error = "not swept yet, so there is nothing to compare"
             return
-        since, until = self._bounds(span, feed.progress, watermark)
+        until = watermark if until is None else min(until, watermark)
+        if since is None:
+            since = max(until - self._remember, _remembered_from(feed.progress))
+        since = min(since, until)
         self.result.since, self.result.until = to_iso(since), to_iso(until)
         empty = self.result
         for tries_left in reversed(range(_TRIES)):
@@ -144,14 +143,6 @@ class FeedCheck:
         self.result.dead_letters = self._reader.dead
         self.result.missing = len(self.missing)
         self.result.missing_ids = [self._id(key) for key in self.missing]
-
-    def _bounds(self, span: Span, progress: Progress, watermark: int) -> tuple[int, int]:
-        """The span of this feed: never beyond its watermark, and by default what is remembered."""
-        until = watermark if span.until is None else min(span.until, watermark)
-        since = span.since
-        if since is None:
-            since = max(until - self._remember, _remembered_from(progress))
-        return min(since, until), until
 
     async def _read_keys(self, window: Window, feed: RememberedFeed) -> None:
         def known(keys: list[str], positions: list[int]) -> frozenset[str]:
@@ -235,7 +226,7 @@ def _remembered_from(progress: Progress) -> int:
     return max(progress.forgotten or 0, progress.origin or 0)
 
 
-async def compare_all(checks: Sequence[FeedCheck], span: Span) -> None:
+async def compare_all(checks: Sequence[FeedCheck], since: int | None, until: int | None) -> None:
     """Compare feeds, some at a time.
 
     Raises:
@@ -246,7 +237,7 @@ async def compare_all(checks: Sequence[FeedCheck], span: Span) -> None:
 
     async def compare(check: FeedCheck) -> None:
         async with slots:
-            await check.compare(span)
+            await check.compare(since, until)
 
     await asyncio.gather(*map(compare, checks))
     if checks and all(check.refused for check in checks):
