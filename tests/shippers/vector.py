@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "vector"
 WAYS = ("http", "exec")
-Way = Literal["http", "exec"]
+Way = Literal["http", "exec", "two-workspaces"]
 Document = dict[str, Any]
 
 AZURE_LIMIT = 1_048_576

@@ -63,7 +63,8 @@ def adapted(way: Way, folder: Path, azure: Azure, source_config: Path) -> Docume
     data, secrets = folder / "vector-data", folder / "secrets"
     data.mkdir()
     secrets.mkdir()
-    (secrets / "client_secret").write_text("unused\n")
+    for name in ("client_secret", "acme", "globex"):
+        (secrets / name).write_text("unused\n")
     (secrets / "listener").write_text(PASSWORD + "\n")
     document["data_dir"] = str(data)
     document["secret"]["azure"]["path"] = str(secrets)
@@ -76,10 +77,10 @@ def adapted(way: Way, folder: Path, azure: Azure, source_config: Path) -> Docume
         sink["dcr_immutable_id"] = azure.behaviour.dcr_id
         sink["auth"] = {"azure_credential_kind": "managed_identity"}
         sink["request"] |= {"retry_initial_backoff_secs": 1, "retry_max_duration_secs": 2}
-        if way == "http":
+        if way != "exec":
             sink["request"]["retry_attempts"] = 1  # so that Vector gives up within the test
     source = document["sources"]["sentinelone"]
-    if way == "http":
+    if way != "exec":
         source["address"] = f"127.0.0.1:{free_port()}"
     else:
         source["command"] = [*COMMAND, "run", "--config", str(source_config), "--to", "stdout"]

@@ -45,6 +45,7 @@ class HttpServer(ThreadingHTTPServer):
         host, _, port = config["address"].rpartition(":")
         self.route = route
         self.strict = config.get("strict_path", True)
+        self.path_key = config.get("path_key", "path")
         self.credentials = _credentials(config.get("auth"))
         super().__init__((host, int(port)), Handler)
 
@@ -107,7 +108,11 @@ class Handler(BaseHTTPRequestHandler):
             plain = zlib.decompress(body, _GZIP) if encoding == "gzip" else body
         except zlib.error:
             raise Refused(422, "Failed decompressing payload with gzip decoder.") from None
-        return [row for line in plain.split(b"\n") if line.strip() for row in decoded(line)]
+        rows = [row for line in plain.split(b"\n") if line.strip() for row in decoded(line)]
+        if key := self.server.path_key:
+            for row in rows:
+                row.setdefault(key, self.path)
+        return rows
 
     def _send(self, status: int, message: str = "") -> None:
         body = json.dumps({"code": status, "message": message}).encode() if message else b""

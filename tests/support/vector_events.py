@@ -20,6 +20,7 @@ _TOO_LONG: Final = 2**63
 """Vector has no integers beyond: they become floats."""
 _SECRET: Final = re.compile(r"SECRET\[([\w-]+)\.([\w./-]+)\]")
 _EQUALS: Final = re.compile(r'\.(\w+) == "([^"]*)"')
+_BEGINS: Final = re.compile(r'starts_with!\(\.(\w+), "([^"]*)"\)')
 
 
 class Batch:
@@ -97,7 +98,7 @@ def _number(text: str) -> int | float:
 
 
 class Router:
-    """The one route transform of our configurations; conditions compare fields with texts."""
+    """The one route transform of our configurations; its conditions look at whole fields."""
 
     def __init__(self, name: str, transform: dict[str, Any], sinks: dict[str, Any]) -> None:
         self._routes = [
@@ -116,14 +117,17 @@ class Router:
         """Hand an event to the sinks of its route."""
         row = item[0]
         for condition, sink in self._routes:
-            if all(row.get(field) == value for field, value in condition):
+            if all(holds(row) for holds in condition):
                 sink(item)  # a row matches one route at most, and one sink reads it
                 return
         self._rest(item)
 
 
-def _compared(part: str) -> tuple[str, str]:
-    found = _EQUALS.fullmatch(part)
-    if not found:
-        raise ValueError(f"{part!r}: the stand-in only knows how to compare a field with a text")
-    return found[1], found[2]
+def _compared(part: str) -> Callable[[Row], bool]:
+    if found := _EQUALS.fullmatch(part):
+        field, text = found.groups()
+        return lambda row: row.get(field) == text
+    if found := _BEGINS.fullmatch(part):
+        field, text = found.groups()
+        return lambda row: str(row.get(field)).startswith(text)
+    raise ValueError(f"{part!r}: the stand-in only knows how to compare a field with a text")
