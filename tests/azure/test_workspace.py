@@ -10,6 +10,9 @@ from doubles.azure_faults import refuse
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.ingestion import Ingestion
 from sentinelone_source.azure.workspace import Workspace
+from sentinelone_source.demo.dce.azure import LOOPBACK
+from sentinelone_source.demo.http_server import HttpServer
+from sentinelone_source.demo.transport import Answer
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
 
 if TYPE_CHECKING:
@@ -64,6 +67,18 @@ def test_errors_say_what_to_do(cloud: Cloud, ask: Callable[[str], Any]) -> None:
     cloud.azure.faults.add(refuse("query", 503, 0, times=None))
     with pytest.raises(Unavailable, match="HTTP 503"):
         ask(GROUPS)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"tables":[{}]}'])
+def test_a_foreign_answer(cloud: Cloud, body: bytes) -> None:
+    """An answer that is not the query API's is an error, and not an empty table."""
+    server = HttpServer(LOOPBACK, lambda _: Answer(200, body))
+    server.open()
+    cloud.configure(workspace_id=cloud.azure.behaviour.workspace_id, endpoint=server.url)
+    azure = cloud.settings()
+    with pytest.raises(SourceError, match=r"http://127\.0\.0\.1"):
+        Workspace(azure, Credential(azure)).ask("print 1")
+    server.close()
 
 
 def test_the_workspace_is_named_by_its_customer_id(cloud: Cloud) -> None:

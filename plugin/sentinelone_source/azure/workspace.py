@@ -18,6 +18,7 @@ MOST_ROWS = 500_000
 """Rows that an answer holds at most; there is a limit of 64 MB as well."""
 READER = "Log Analytics Reader"
 _RETRIES = 3
+_UNEXPECTED = "the answer is not one of the query API"
 
 
 class QueryAnswer(NamedTuple):
@@ -95,11 +96,14 @@ class Workspace:
         except exceptions.AzureError as error:
             why = client_reason(error, DEFAULTS.query_answer)
             raise Unavailable(f"{self._azure.query_url}: {why}") from None
-        if isinstance(answer, LogsQueryPartialResult):
-            left_out: Any = answer.partial_error
-            why = " ".join(str(left_out.message or left_out.code).split())
-            return QueryAnswer(answer.partial_data[0].rows, why)
-        return QueryAnswer(answer.tables[0].rows, "")
+        except (AttributeError, KeyError, TypeError, ValueError):  # the client expects its own JSON
+            raise Unavailable(f"{self._azure.query_url}: {_UNEXPECTED}") from None
+        is_part = isinstance(answer, LogsQueryPartialResult)
+        tables = answer.partial_data if is_part else answer.tables
+        if not tables:
+            raise Unavailable(f"{self._azure.query_url}: {_UNEXPECTED}")
+        why = answer.partial_error.message or answer.partial_error.code if is_part else ""
+        return QueryAnswer(tables[0].rows, " ".join(str(why).split()))
 
     def close(self) -> None:
         """Close the connection."""
