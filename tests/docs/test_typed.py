@@ -104,3 +104,21 @@ def test_prove_that_nothing_is_missing(tmp_path: Path) -> None:
     first, _, second = shown.partition("status 1")
     assert "default/activities: missing " in first
     assert "missing" not in second.replace("  missing", "")
+
+
+def test_backfill(tmp_path: Path) -> None:
+    """The past is read beside a poller, without a row that both have."""
+    shown = type_in(
+        tmp_path,
+        commands("how-to/backfill.md", "Try it", "In production"),
+        {
+            "sleep 3": CONSOLE_READY,
+            "sleep 5": "until [ $(grep -c swept run.log) -ge 5 ]; do sleep 0.1; done",
+            "demo console": FREE_PORTS["demo console"],
+        },
+    )
+    past = len((tmp_path / "past.ndjson").read_bytes().splitlines())
+    assert past
+    found = re.match(rf" *{past} past.ndjson\n.* run.ndjson\n.* total\n(\d+)\n$", shown)
+    assert found, shown
+    assert 0 < int(found[1]) <= past  # threats may have changed since

@@ -72,10 +72,14 @@ def test_whole_span_once_and_resumable_by_name(tenancy: Tenancy) -> None:
     assert Counter(read(tenancy, "--since", "4h", "--restart").lines) == Counter(tenancy.shown())
 
 
-def test_ends_where_run_began(tenancy: Tenancy) -> None:
-    """Beside a `run` that holds its lock, backfill hands over what is older, and nothing twice."""
+@pytest.mark.parametrize("settle", ["0s", "3s"])
+def test_ends_where_run_began(tenancy: Tenancy, settle: str) -> None:
+    """Beside a `run` that holds its lock, backfill hands over what is older, and nothing twice.
+
+    It waits for a `run` that has not settled its first pages.
+    """
     tenancy.populate(20, over=4 * HOUR)
-    tenancy.configure(start="2h")
+    tenancy.configure(start="2h", settle=settle)
     with tenancy.start() as run:
         run.wait_for("swept", count=len(NAMES))
         past = read(tenancy, "--since", "5h")

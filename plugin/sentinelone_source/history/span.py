@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -10,11 +11,15 @@ import structlog
 
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.feed.feed import Feed
+from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.feed.state.schema import STATE_FILE
+from sentinelone_source.feed.state.snapshot import read_snapshot
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.history.plan import PlannedWindow
 from sentinelone_source.times import SYSTEM_CLOCK, to_iso
 
+_FIRST_PAGE = 30.0
+"""Seconds that a `run` which has just started gets for the first page of each feed."""
 _log = structlog.get_logger()
 
 
@@ -40,15 +45,20 @@ class BackfillSpan(NamedTuple):
         return cls(since, until)
 
 
-def windows_of(feeds: Sequence[Feed], span: BackfillSpan, folder: Path) -> list[PlannedWindow]:
+def windows_of(
+    feeds: Sequence[Feed], span: BackfillSpan, folder: Path, settle: float
+) -> list[PlannedWindow]:
     """One window a feed, as far as there is anything to read for it.
 
     Args:
+        feeds: that are to be read.
+        span: that was asked for.
         folder: the state of `run`, which is read without its lock. Where it has not begun with a
             feed, the window ends now.
+        settle: seconds until a page of `run` is settled.
     """
     now = SYSTEM_CLOCK.now()
-    began = _began(folder) if span.until is None else {}
+    began = {} if span.until is not None else _began(folder, settle + _FIRST_PAGE)
     windows = []
     for feed in feeds:
         console, end = feed.console.name, began.get((feed.console.name, feed.name), now)
@@ -60,17 +70,30 @@ def windows_of(feeds: Sequence[Feed], span: BackfillSpan, folder: Path) -> list[
     return windows
 
 
-def _began(folder: Path) -> dict[tuple[str, str], int | None]:
-    """By console and mapping, where the feeds of `run` began; None for one that took everything."""
+def _began(folder: Path, patience: float) -> dict[tuple[str, str], int | None]:
+    """By console and mapping, where the feeds of `run` began; None for one that took everything.
+
+    A `run` that has just started is given time to settle the first page of each feed.
+    """
     if not (folder / STATE_FILE).exists():
         return {}
+    told = False
+    while True:
+        feeds = _read(folder)
+        begun = {name: one.origin for name, one in feeds.items() if one != Progress()}
+        left = read_snapshot(folder).started + patience - time.time()
+        if begun.keys() == feeds.keys() or left <= 0:
+            return begun
+        if not told:
+            waiting = sorted("/".join(name) for name in feeds.keys() - begun.keys())
+            _log.info("backfill_waits", feeds=waiting, seconds=round(left))
+            told = True
+        time.sleep(min(1.0, left))
+
+
+def _read(folder: Path) -> dict[tuple[str, str], Progress]:
     state = State(folder, read_only=True)
     try:
-        feeds = state.show()
+        return {(one.console, one.mapping): one.progress for one in state.show()}
     finally:
         state.close()
-    return {
-        (one.console, one.mapping): one.progress.origin
-        for one in feeds
-        if one.progress.watermark is not None or one.progress.origin is not None
-    }
