@@ -20,6 +20,7 @@ PARTS = {
     "backfill": "bench.backfill",
     "keys": "bench.keys",
     "memory": "bench.memory",
+    "volume": "bench.volume",
     "consoles": "bench.consoles",
     "start": "bench.start",
 }

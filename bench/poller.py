@@ -26,6 +26,7 @@ url = "http://127.0.0.1:{port}"
 token_file = "token"
 [feeds]
 start = "all"
+{feeds}
 [handover]
 {settle}
 """
@@ -63,6 +64,7 @@ class Bench:
         tables: Iterable[str] = (),
         settle: str | None = "0s",
         command: Sequence[str] = ("run", "--once"),
+        feeds: str = "",
     ) -> Polled:
         """One sweep from nothing, with a new state.
 
@@ -70,12 +72,13 @@ class Bench:
             tables: only these.
             settle: of the configuration; None for the default.
             command: that hands over rows, with its arguments.
+            feeds: more of `[feeds]`.
         """
         self.account()
         with tempfile.TemporaryDirectory() as folder:
             config = Path(folder, "config.toml")
             line = "" if settle is None else f'settle = "{settle}"'
-            config.write_text(_CONFIG.format(port=self.port, settle=line))
+            config.write_text(_CONFIG.format(port=self.port, settle=line, feeds=feeds))
             Path(folder, "token").write_text("bench")
             only = [word for name in tables for word in ("--table", name)]
             used = child([COMMAND, *command, "--config", config, *only])
