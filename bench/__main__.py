@@ -19,6 +19,7 @@ PARTS = {
     "end-to-end": "bench.endtoend",
     "backfill": "bench.backfill",
     "keys": "bench.keys",
+    "rechecks": "bench.rechecks",
     "memory": "bench.memory",
     "volume": "bench.volume",
     "consoles": "bench.consoles",

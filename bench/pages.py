@@ -54,14 +54,16 @@ class Template:
     def part(self, numbers: range, cursor: str | None, order: str = "in order") -> bytes:
         """A page of the records with these numbers."""
         place = ORDERS[order]
-        filled = []
-        for n in numbers:
-            at = text(_BEGIN + place(n) * _STEP).encode()
-            record = self.records[n % RECORDS]
-            filled.append(record % {b"id": b"%d" % (_FIRST_ID + n), b"at": at})
+        filled = self.filled(numbers, lambda n: text(_BEGIN + place(n) * _STEP))
         following = b"null" if cursor is None else b'"%b"' % cursor.encode()
-        parts = (b",".join(filled), following)
-        return b'{"data":[%b],"pagination":{"nextCursor":%b,"totalItems":0}}' % parts
+        return b'{"data":[%b],"pagination":{"nextCursor":%b,"totalItems":0}}' % (filled, following)
+
+    def filled(self, numbers: range, at: Callable[[int], str]) -> bytes:
+        """The records with these numbers, each at its position, as members of a list."""
+        return b",".join(
+            self.records[n % RECORDS] % {b"id": b"%d" % (_FIRST_ID + n), b"at": at(n).encode()}
+            for n in numbers
+        )
 
 
 def first_from(moment: datetime) -> int:

@@ -10,11 +10,12 @@ import pytest
 
 from sentinelone_source.errors import StateError, StateLocked
 from sentinelone_source.feed.plan import Plan
-from sentinelone_source.feed.state.progress import Progress, UnsettledPage
+from sentinelone_source.feed.state.progress import Progress, RowKeys, SettledPage, UnsettledPage
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.feed.sweep import Sweep
 from support.states import KEYS, POSITIONS, filled
 
+NOW = 1_795_000_000_000_000
 DONE = Progress(watermark=30, origin=5, signpost=30, swept_at=31, rescanned_at=7)
 HOLD = """
 import sys, time
@@ -80,7 +81,21 @@ def test_every_key_is_looked_up_by_itself(tmp_path: Path, spread: int) -> None:
     positions = [1000 + spread * n for n in range(200)]
     state.record_unsettled(feed, keys[::2], positions[::2])
     assert state.known(feed, keys, positions) == set(keys[::2])
+    few = slice(90, 95)
+    assert state.known(feed, keys[few], positions[few]) == {"90@1", "92@1", "94@1"}
     state.close()
+
+
+def test_a_remembered_row_takes_40_bytes_at_most(tmp_path: Path) -> None:
+    """The state grows by 40 bytes at most for each row that it remembers."""
+    state = State(tmp_path)
+    feed = state.feed("acme", "threats")
+    for page in range(20):
+        keys = [f"17{page:03}{n:014}@2026-11-29T00:00:00.{n:06}Z" for n in range(1000)]
+        positions = [NOW + (page * 1000 + n) * 997_001 for n in range(1000)]
+        state.settle_at_once([SettledPage(feed, RowKeys(keys, positions), DONE, None)])
+    state.close()
+    assert (tmp_path / "state.sqlite").stat().st_size <= 40 * 20_000
 
 
 def test_gaps_are_not_asked_for(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from sentinelone_source.mapping.spec.schema import build
 from sentinelone_source.times import SECOND, Clock, parse_moment, to_iso
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
     from pathlib import Path
 
     from sentinelone_source.feed.plan import Plan
@@ -136,9 +136,9 @@ class Poller:
         """The decisions of the reading under way."""
         return cast("Sweep", self.feed._reading)
 
-    def begin(self) -> None:
-        """Begin a sweep; returns when its first page has been read."""
-        self._sweep = self._loop.create_task(self.feed.sweep())
+    def begin(self, reading: Coroutine[Any, Any, None] | None = None) -> None:
+        """Begin a sweep, or another reading; returns when its first page has been read."""
+        self._sweep = self._loop.create_task(reading or self.feed.sweep())
         self._run()
         while self.at == "page":
             self.go_on()

@@ -140,7 +140,7 @@ class FeedReader:
                 pages.expect(peek_cursor(body))
             slot = await self._context.memory_slot()
         try:
-            return self.mapper.open(body, self._console_id), slot
+            return self.mapper.open(body, self._console_id, keys_first=reading.mostly_known), slot
         except NotAPage as error:
             slot.release()
             raise Unavailable(f"{self._endpoint}: not a page of the API: {error}") from None

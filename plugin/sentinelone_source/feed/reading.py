@@ -41,6 +41,10 @@ class Reading(Protocol):
         """The first position that was asked for."""
 
     @property
+    def mostly_known(self) -> bool:
+        """Whether most records of the next page have probably been handed over."""
+
+    @property
     def wanted_from(self) -> int:
         """A row from this position on is handed over if it is not known."""
 
@@ -74,6 +78,8 @@ class Window:
     Attributes:
         reached: every position before this one has been read.
     """
+
+    mostly_known = False
 
     def __init__(self, start: int | None, until: int, progress: Progress) -> None:
         self.start = start

@@ -46,6 +46,8 @@ class Recheck(Window):
         over: whether the next sweep is due: the reading is then cut short.
     """
 
+    mostly_known = True
+
     def __init__(
         self, plan: Plan, progress: Progress, age: int, clock: int, over: Callable[[], bool]
     ) -> None:
@@ -53,7 +55,7 @@ class Recheck(Window):
         self._plan = plan
         self._age = age
         self._over = over
-        self._cut_short = False
+        self._overtaken = self._cut_short = False
 
     @property
     def progress(self) -> Progress:
@@ -75,10 +77,10 @@ class Recheck(Window):
     def passed(self, positions: list[int]) -> Progress:
         """Move on, and end early if a sweep is due and there is something to keep."""
         super().passed(positions)
-        if self._over():
-            self._cut_short = self.nearly_beyond and self.reached > self.asked_from
-            self.beyond |= self._cut_short
-            self.nearly_beyond = True
+        self._cut_short = self._overtaken and self.reached > self.asked_from
+        self._overtaken = self._overtaken or self._over()
+        self.nearly_beyond |= self._overtaken
+        self.beyond |= self._cut_short
         return self.progress
 
     def ended(self) -> Progress:

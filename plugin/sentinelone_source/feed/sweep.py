@@ -111,6 +111,11 @@ class Sweep:
         return not begins_again
 
     @property
+    def mostly_known(self) -> bool:
+        """Whether the walk is still at positions that were read before."""
+        return self._highest < (self._before.watermark or LOWEST)
+
+    @property
     def wanted_from(self) -> int:
         """A row from this position on is handed over if it is new to us.
 

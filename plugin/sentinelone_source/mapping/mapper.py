@@ -30,8 +30,6 @@ _SPACE = re.compile(rb"\s")
 _SNIFFED = 512
 _STRIDE = 32
 """Records built at once: enough to spread what a stride costs, few enough for the cache."""
-_MANY = 0.2
-"""The part of a page's records from which on it pays to read keys first."""
 _SLICE = 32_768
 """Bytes of a page whose rows are encoded at once: below that, no column can be too long."""
 
@@ -70,7 +68,6 @@ class Mapper:
         self._interpreter = Interpreter(mapping, self._row)
         self._split = PageReader(mapping.request.records.members, CURSOR, msgspec.Raw)
         self._contents = ContentReader(mapping)
-        self._expects_known = False
 
     @property
     def code(self) -> str:
@@ -86,18 +83,19 @@ class Mapper:
         """Reads what makes a row unique, and nothing else of a record."""
         return CompiledMapping(replace(self.mapping, columns=()), None, strict=False)
 
-    def open(self, body: bytes, console: ConsoleId) -> Page:
+    def open(self, body: bytes, console: ConsoleId, *, keys_first: bool = False) -> Page:
         """Decode a page as far as the mapping needs it.
 
         Args:
             body: the page as JSON.
             console: that it comes from.
+            keys_first: many of the records are known: read their keys, and then only what is new.
 
         Raises:
             NotAPage: the body is not JSON, or holds no list of records.
         """
         body = _compact(body)
-        for compiled in self._ways():
+        for compiled in self._ways(keys_first):
             try:
                 records, cursor = compiled.open(body)
             except (*UNREADABLE, RecursionError):
@@ -105,12 +103,12 @@ class Mapper:
             self._texts_only &= compiled.strict or compiled.keys_only  # or each is decoded twice
             return Page(body, records, cursor, compiled, console)
         raws, cursor = self._open_raw(body)
-        compiled = self._keys if self._expects_known else self._tolerant
+        compiled = self._keys if keys_first else self._tolerant
         records = [compiled.decode(raw) for raw in raws]
         return Page(body, records, cursor, compiled, console, raws)
 
-    def _ways(self) -> Iterator[CompiledMapping]:
-        if self._expects_known and not self._keys.wants_raw:
+    def _ways(self, keys_first: bool) -> Iterator[CompiledMapping]:
+        if keys_first and not self._keys.wants_raw:
             yield self._keys
         if self._texts_only:
             yield self._strict
@@ -122,8 +120,7 @@ class Mapper:
     ) -> Iterator[Piece]:
         """Make the page's rows, in pieces of whole lines; the page keeps account.
 
-        It goes through the page in strides, so that rows are encoded while they are warm. After a
-        page with many known records, keys are read first, and the rest only of what is new.
+        It goes through the page in strides, so that rows are encoded while they are warm.
 
         Args:
             page: as it was opened.
@@ -152,8 +149,6 @@ class Mapper:
             page.without_line += [first + taken[n] for n in too_long]
             for n in too_long:
                 self._bury(page, start + places[taken[n]], "the row is too long for a line")
-        if total and known is not None:
-            self._expects_known = page.suppressed > total * _MANY
 
     def _taken(self, page: Page, made: _Made, first: int, changed: Changed | None) -> Sequence[int]:
         """The places of rows that become lines; `first` is that of their first in the page."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+import struct
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
 
 from sentinelone_source.errors import StateError, StateLocked
@@ -110,8 +111,17 @@ CREATE INDEX scratch.unsettled_rows_page ON unsettled_rows (page);
 
 def key_hash(key: str) -> int:
     """What the state keeps of a key: 64 bits, the same in every process."""
-    digest = hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest()
-    return int.from_bytes(digest, "little", signed=True)
+    return key_hashes([key])[0]
+
+
+def key_hashes(keys: Collection[str]) -> tuple[int, ...]:
+    """What the state keeps of each of many keys."""
+    try:
+        digests = [blake2b(key.encode(), digest_size=8).digest() for key in keys]
+    except UnicodeEncodeError:
+        texts = [key.encode("utf-8", "surrogatepass") for key in keys]
+        digests = [blake2b(text, digest_size=8).digest() for text in texts]
+    return struct.unpack(f"<{len(keys)}q", b"".join(digests))
 
 
 def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:

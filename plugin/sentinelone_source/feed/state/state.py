@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sentinelone_source.errors import StateError
 from sentinelone_source.feed.state import last_rows
+from sentinelone_source.feed.state.lookup import find_known
 from sentinelone_source.feed.state.progress import (
     FeedState,
     Progress,
@@ -25,7 +26,7 @@ from sentinelone_source.feed.state.schema import (
     STATE_FILE,
     Lock,
     explained,
-    key_hash,
+    key_hashes,
     open_database,
     open_writer,
 )
@@ -33,13 +34,6 @@ from sentinelone_source.mapping.heartbeat import LastRow
 
 _NONE: Mapping[str, LastRow] = {}
 _NOWHERE = -(1 << 63)
-_AT_ONCE = 32
-"""Keys that are looked up by one statement."""
-_KNOWN = """
-WITH wanted (position, hash) AS (VALUES {rows})
-SELECT hash FROM wanted CROSS JOIN keys USING (position, hash) WHERE feed = ? UNION ALL
-SELECT hash FROM wanted CROSS JOIN unsettled USING (position, hash) WHERE feed = ?
-""".replace("{rows}", ", ".join(["(?, ?)"] * _AT_ONCE))
 
 
 class State:
@@ -106,24 +100,11 @@ class State:
     def known(self, feed: int, keys: list[str], positions: list[int]) -> set[str]:
         """Those of these rows that were handed over before; "" stands for no row."""
         highest = self._newest_known(feed)
-        rows = [
-            (key, position)
-            for key, position in zip(keys, positions, strict=True)
-            if position <= highest and key
-        ]
-        found: set[str] = set()
-        for start in range(0, len(rows), _AT_ONCE):
-            by_hash: dict[int, str] = {}
-            values: list[int | None] = []
-            for key, position in rows[start : start + _AT_ONCE]:
-                hashed = key_hash(key)
-                by_hash[hashed] = key
-                values += (position, hashed)
-            values += [None] * (2 * _AT_ONCE - len(values))
-            with explained(self._path):
-                known = self._db.execute(_KNOWN, (*values, feed, feed)).fetchall()
-            found.update(by_hash[hashed] for (hashed,) in known)
-        return found
+        rows = [(at, key) for key, at in zip(keys, positions, strict=True) if key and at <= highest]
+        if not rows:
+            return set()
+        with explained(self._path):
+            return find_known(self._db, feed, rows)
 
     def last_rows(self, feed: int, ids: list[str]) -> dict[str, LastRow]:
         """The last row of each of these ids, as far as rows were handed over."""
@@ -165,7 +146,7 @@ class State:
         """
         self._page += 1
         self.raise_newest(feed, positions)
-        rows = zip(repeat(feed), positions, map(key_hash, keys), repeat(self._page))
+        rows = zip(repeat(feed), positions, key_hashes(keys), repeat(self._page))
         with explained(self._path), self._db as db:
             db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?, ?, ?, ?)", rows)
             last_rows.record_unsettled(db, feed, self._page, last)
@@ -188,7 +169,8 @@ class State:
         """Make pages permanent in one transaction that were never unsettled; in any thread."""
         with self._writing, explained(self._path), self._writer as db:
             for page in pages:
-                rows = zip(repeat(page.feed), page.rows.positions, map(key_hash, page.rows.keys))
+                hashes = key_hashes(page.rows.keys)
+                rows = zip(repeat(page.feed), page.rows.positions, hashes)
                 db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", rows)
                 last_rows.settle_at_once(db, page.feed, page.rows.last_rows)
                 _advance(db, page)

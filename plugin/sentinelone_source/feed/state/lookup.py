@@ -1,0 +1,45 @@
+"""Which rows are known: the look-up that each page costs."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from sentinelone_source.feed.state.schema import key_hashes
+
+_ROOM = 4
+"""Keys are looked up by one range if there are fewer than so many times as many in it."""
+_AT_ONCE = 32
+"""Keys that are looked up by one statement otherwise."""
+_NEAR = """
+SELECT position, hash FROM keys WHERE feed = ?1 AND position BETWEEN ?2 AND ?3 UNION ALL
+SELECT position, hash FROM unsettled WHERE feed = ?1 AND position BETWEEN ?2 AND ?3 LIMIT ?4
+"""
+_ONE_BY_ONE = """
+WITH wanted (position, hash) AS (VALUES {rows})
+SELECT position, hash FROM wanted CROSS JOIN keys USING (position, hash) WHERE feed = ? UNION ALL
+SELECT position, hash FROM wanted CROSS JOIN unsettled USING (position, hash) WHERE feed = ?
+""".replace("{rows}", ", ".join(["(?, ?)"] * _AT_ONCE))
+
+
+def find_known(db: sqlite3.Connection, feed: int, rows: list[tuple[int, str]]) -> set[str]:
+    """Keys of those of these rows, each a position and a key, that were handed over before."""
+    hashes = key_hashes([key for _, key in rows])
+    wanted = {(at, hashed): key for (at, key), hashed in zip(rows, hashes, strict=True)}
+    enough = _ROOM * len(wanted)
+    span = min(wanted)[0], max(wanted)[0]
+    near = db.execute(_NEAR, (feed, *span, enough)).fetchall()
+    if len(near) == enough:  # many others lie between them
+        near = _one_by_one(db, feed, list(wanted))
+    return {wanted[one] for one in wanted.keys() & near}
+
+
+def _one_by_one(
+    db: sqlite3.Connection, feed: int, rows: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """Those of these rows, by position and hash, that were handed over before."""
+    found = []
+    for start in range(0, len(rows), _AT_ONCE):
+        values: list[int | None] = [part for row in rows[start : start + _AT_ONCE] for part in row]
+        values += [None] * (2 * _AT_ONCE - len(values))
+        found += db.execute(_ONE_BY_ONE, (*values, feed, feed)).fetchall()
+    return found

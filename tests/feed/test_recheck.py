@@ -1,0 +1,106 @@
+"""Rechecks: at which ages, at what cost, and how they make way."""
+
+from __future__ import annotations
+
+from math import ceil
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from sentinelone_source.feed.plan import Plan
+from sentinelone_source.feed.recheck import Recheck, rechecked
+from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.times import SECOND
+from support.modelconsole import ModelConsole
+from support.poller import Poller
+
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+    from pathlib import Path
+
+DAY = 86_400
+EVERY = 100
+"""From one record to the next."""
+
+
+@pytest.mark.parametrize(
+    ("overlap", "lookback", "ages"),
+    [
+        (60, 600, (600,)),
+        (60, DAY, (1200, 24_000, DAY)),
+        (30, 600, (600,)),
+        (30, DAY, (600, 12_000, DAY)),
+        (600, 600, ()),
+        (3600, 600, ()),
+        (300, DAY, (6000, DAY)),
+    ],
+)
+def test_ages(overlap: int, lookback: int, ages: tuple[int, ...]) -> None:
+    """Each age is at most 20 times the one before, from the overlap to the look-back."""
+    assert Plan(lookback=lookback, overlap=overlap).ages == ages
+
+
+def read(poller: Poller, reading: Coroutine[Any, Any, None]) -> None:
+    poller.begin(reading)
+    while poller.at:
+        poller.go_on()
+
+
+def until_recheck(poller: Poller) -> int:
+    return ceil(min(poller.feed.until_recheck(), 1) * SECOND)
+
+
+@pytest.mark.parametrize(
+    ("overlap", "lookback", "outage", "most"),
+    [(30, 600, 0, 3.2), (30, DAY, 0, 5.3), (300, DAY, 0, 5.3), (60, DAY, 3600, 5.3)],
+)
+def test_what_is_fetched_for_each_new_record(
+    tmp_path: Path, overlap: int, lookback: int, outage: int, most: float
+) -> None:
+    """Each record is read 3.2 or 5.3 times at most, at any interval and after an outage."""
+    console = ModelConsole(moves=True)
+    for age in range(DAY, 0, -EVERY):
+        console.create(age)
+    plan = Plan(lookback=lookback, overlap=overlap, start_back=lookback, present=0)
+    poller = Poller(tmp_path, plan, console, lambda: 0, at_once=True)
+    poller.limit = 1000
+    read(poller, poller.feed.sweep())
+    before, begun = poller.feed.counts.copy(), console.time
+    newest = begun
+    while console.time < begun + 24_000:
+        following = console.time + overlap
+        while console.time + (wait := until_recheck(poller)) < following:
+            console.time += wait
+            read(poller, poller.feed.recheck((following - console.time) / SECOND))
+        console.time = following
+        if outage and following > begun + 12_000:
+            console.time, outage = following + outage, 0
+        while newest + EVERY < console.time:
+            newest += EVERY
+            console.create(console.time - newest)
+        read(poller, poller.feed.sweep())
+    new = poller.feed.counts.since(before)
+    poller.close()
+    assert new.rows > 100
+    assert 2 * new.rows < new.fetched <= most * new.rows
+
+
+def test_an_age_that_is_new_begins_where_a_greater_one_is() -> None:
+    """What was read at a greater age counts for a smaller one, and nothing is before the origin."""
+    progress = Progress(origin=50, rechecked=((600, 9000), (12_000, 2000)))
+    ages = rechecked(progress, (20, 1200, 12_000, 48_000), 20_000)
+    assert ages == ((20, 9000), (1200, 2000), (12_000, 2000), (48_000, 50))
+    assert rechecked(progress, (600,), 9100) == ((600, 8500),)
+
+
+def test_a_recheck_makes_way_for_a_sweep() -> None:
+    """A recheck that is overtaken by a sweep ends with what it has read, but not without any."""
+    over = False
+    plan, progress = Plan(lookback=600, present=0), Progress(rechecked=((600, 100),))
+    recheck = Recheck(plan, progress, 600, 10_000, lambda: over)
+    recheck.passed([100, 100])
+    over = True
+    for page, beyond in (([100, 100], False), ([100, 120], True)):
+        recheck.passed(page)
+        assert recheck.beyond is beyond
+    assert dict(recheck.ended().rechecked) == {600: 120}
