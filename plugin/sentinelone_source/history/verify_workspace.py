@@ -39,7 +39,7 @@ class TableQuery:
         table: its name.
         id: KQL for a row's id.
         version: KQL for its version; empty to compare ids only.
-        position: KQL for its position; empty if only `TimeGenerated` has it.
+        position: KQL for its position, a datetime; empty if only `TimeGenerated` has it.
         most: rows that one answer may hold.
     """
 
@@ -61,14 +61,17 @@ class TableQuery:
             ConfigError: no column holds the id.
         """
         ordering = mapping.ordering
-        if not (id_ := _text_of(mapping, ordering.id)):
+        if not (id_ := _value(mapping, ordering.id)):
             raise ConfigError(
                 f"mapping {mapping.name}: no column of {mapping.table} holds the id "
                 f"({ordering.id.text}), so the workspace cannot be compared; add one to [columns]"
             )
-        version = ordering.version and versions and _text_of(mapping, ordering.version)
-        position = _text_of(mapping, ordering.position)
-        return cls(mapping.table, id_, version or "", position)
+        version = _value(mapping, ordering.version) if ordering.version and versions else ""
+        position = _value(mapping, ordering.position)
+        times = {column.name for column in mapping.columns if column.type == "datetime"}
+        if position and position not in times:  # a column of that type is searched by its index
+            position = f"todatetime(tostring({position}))"
+        return cls(mapping.table, f"tostring({id_})", version and f"tostring({version})", position)
 
     def keys(self, ask: Ask, start: int, end: int) -> Iterator[str]:
         """The keys of rows with positions from `start` on and before `end`, comparable.
@@ -101,14 +104,13 @@ class TableQuery:
 
     def text(self, start: int, end: int) -> str:
         """The query for one slice, in KQL."""
-        position = f"todatetime({self.position})" if self.position else _TIME
+        position = self.position or _TIME
         return "\n".join(
             (
                 self.table,
                 f"| where {_TIME} >= datetime({to_iso(start - _DISPLACED)})",
-                f"| extend _position = {position}",
-                f"| where _position >= datetime({to_iso(start)})",
-                f"    and _position < datetime({to_iso(end)})",
+                f"| where {position} >= datetime({to_iso(start)})",
+                f"| where {position} < datetime({to_iso(end)})",
                 f"| project Id = {self.id}, Version = {self.version or repr('')}",
                 "| distinct Id, Version",
                 f"| take {self.most}",
@@ -125,20 +127,19 @@ def comparable(key: str) -> str:
         return key
 
 
-def _text_of(mapping: Mapping, path: Path) -> str:
-    """KQL for what a path of a record is in its row, as text; empty if no column holds it.
+def _value(mapping: Mapping, path: Path) -> str:
+    """KQL for what a path of a record is in its row; empty if no column holds it.
 
     A column of its own is best; else a column with an object around it.
     """
     columns = [c for c in mapping.columns if c.name != _TIME and not c.redact and len(c.paths) == 1]
     for column in columns:
         if column.paths[0].text == path.text:
-            return f"tostring({column.name})"
+            return column.name
     for column in columns:
         if _holds(column, path):
             members = path.members[len(column.paths[0].members) :]
-            steps = "".join(f'["{name}"]' for name in members)
-            return f"tostring(parse_json({column.name}){steps})"
+            return f"parse_json({column.name})" + "".join(f'["{name}"]' for name in members)
     return ""
 
 
