@@ -78,7 +78,7 @@ class Schedule:
     def passed(self, part: WindowPart) -> None:
         """A page of a window has been handed over: idle readers get a share of what is left."""
         part.in_hand = False
-        if 2 * part.left >= max((one.left for one in self._under_way), default=0):
+        if 2 * part.left >= max((one.left for one in self._under_way if one.page), default=0):
             self._share(part)
 
     def done(self, part: WindowPart) -> None:
