@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import sys
+from collections.abc import Callable
 from typing import Self, TextIO
 
 import structlog
@@ -70,6 +72,12 @@ class ProgressDisplay:
                 per_second=round(count / passed, 1),
                 seconds_left=left,
             )
+
+    async def follow(self, count: Callable[[], int], goes_on: Callable[[], bool]) -> None:
+        """Tell how much there is by now, as long as it goes on."""
+        while goes_on():
+            self.show(None, count())
+            await asyncio.sleep(0.2)
 
     def _draw(self, done: float | None, words: str, left: int | None) -> None:
         if done is not None:

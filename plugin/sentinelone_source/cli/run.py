@@ -45,6 +45,7 @@ async def _show_first_sweeps(service: Service) -> None:
     from sentinelone_source.cli.progress import ProgressDisplay
 
     with ProgressDisplay("run") as progress:
-        while any(feed.last_success is None for feed in service.feeds):
-            progress.show(None, sum(feed.counts.rows for feed in service.feeds))
-            await asyncio.sleep(0.5)
+        await progress.follow(
+            lambda: sum(feed.counts.rows for feed in service.feeds),
+            lambda: any(feed.last_success is None for feed in service.feeds),
+        )

@@ -83,9 +83,17 @@ def command(  # noqa: PLR0913 - its options
 async def _verify(
     checks: Sequence[FeedCheck], since: int | None, until: int | None, file: BinaryIO | None
 ) -> None:
+    from sentinelone_source.cli.progress import ProgressDisplay
     from sentinelone_source.history.verify import compare_all
 
-    await compare_all(checks, since, until)
+    with ProgressDisplay("verify", "records compared") as progress:
+        compared = asyncio.create_task(compare_all(checks, since, until))
+        await asyncio.gather(
+            compared,
+            progress.follow(
+                lambda: sum(check.result.records for check in checks), lambda: not compared.done()
+            ),
+        )
     if file is not None:
         for check in checks:
             if changed := await check.write_rows(file.write):
