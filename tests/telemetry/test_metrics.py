@@ -263,6 +263,22 @@ def test_formats(tenancy: Tenancy) -> None:
         assert "process_resident_memory_bytes" in plain.text
 
 
+def test_names_with_any_characters(tenancy: Tenancy) -> None:
+    """A console's name is read as it was written, in both formats."""
+    name = 'a"b\\c\nd{e},ü'
+    listening(tenancy)
+    text = tenancy.config.read_text().replace('"acme"', msgspec.json.encode(name).decode())
+    tenancy.config.write_text(text)
+    with tenancy.start() as running:
+        running.wait_for("swept", count=5)
+        scraper = Scraper(running)
+        accept = "application/openmetrics-text;version=1.0.0"
+        found = text_string_to_metric_families(scraper.get("/metrics", Accept=accept).text)
+        labels = [sample.labels for family in found for sample in family.samples]
+        assert {one["console"] for one in labels if "console" in one} == {name}
+        assert scraper.scrape().of("pages_total", "console").keys() == {name}
+
+
 def test_no_secret_is_told(tenancy: Tenancy) -> None:
     """Whoever may scrape may also use the token."""
     tenancy.populate(3)

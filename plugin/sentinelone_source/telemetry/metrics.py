@@ -6,24 +6,17 @@ dictionaries by a copy, which no other thread can come between.
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
-from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
-from prometheus_client.exposition import choose_encoder
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 
-from sentinelone_source import __version__
 from sentinelone_source.console.console import Console
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Sink
-from sentinelone_source.http.server import Reply
 from sentinelone_source.telemetry.row_history import RowHistory
 from sentinelone_source.telemetry.troubles import Troubles
 
@@ -35,7 +28,7 @@ Samples = Iterable[tuple[Sequence[str], float]]
 """Values, each with its labels."""
 
 
-class Source(Collector):
+class Source:
     """Everything there is to know about a running source.
 
     Args:
@@ -66,16 +59,6 @@ class Source(Collector):
         self.troubles = Troubles()
         self.history = RowHistory(feeds)
         self._waited: dict[str, float] = {}
-
-    def collect(self) -> Iterable[Metric]:
-        """The metrics as they are now."""
-        about = {"version": __version__, "python": platform.python_version()}
-        yield InfoMetricFamily(f"{PREFIX}build", "What is running.", about)
-        for kind, name, text, labels, samples in METRICS:
-            family = kind(f"{PREFIX}{name}", text, labels=labels)
-            for values, value in samples(self):
-                family.add_metric(values, value)
-            yield family
 
     def waiting(self) -> dict[str, float]:
         """By mapping, how long the hand-over under way has been waiting."""
@@ -241,20 +224,3 @@ METRICS = (
     _gauge("token_expiry_timestamp_seconds", "When the API token expires.", ("console",), _expiry),
 )
 """Every metric of ours but `build_info`, in the order of the page."""
-
-
-class Exposition:
-    """The page `/metrics`: the source's metrics, and the process's."""
-
-    def __init__(self, source: Source) -> None:
-        self._registry = CollectorRegistry()
-        self._registry.register(source)
-        ProcessCollector(registry=self._registry)
-
-    def page(self, accept: str) -> Reply:
-        """Prometheus text, or OpenMetrics if that is asked for."""
-        try:
-            encode, content_type = choose_encoder(accept)
-        except (TypeError, ValueError):  # a version that is none
-            encode, content_type = choose_encoder("")
-        return Reply(200, encode(self._registry), content_type)

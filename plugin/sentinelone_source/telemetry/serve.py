@@ -9,8 +9,9 @@ import structlog
 
 from sentinelone_source.config.listen import Address
 from sentinelone_source.http.server import Application, Reply, Request, Server
+from sentinelone_source.telemetry.exposition import Exposition
 from sentinelone_source.telemetry.health import Health, Heartbeat
-from sentinelone_source.telemetry.metrics import Exposition, Source
+from sentinelone_source.telemetry.metrics import Source
 from sentinelone_source.telemetry.status_page import StatusPage
 
 Pages = Mapping[str, Callable[[str], Reply]]
