@@ -8,10 +8,12 @@ from collections import Counter
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from doubles import faults
 from sentinelone_source.demo.timestamps import text
+from support.in_http import InHttp, status
 from support.processes import Running
 from support.tenancy import NAMES, TABLES, table_of
 from support.waiting import until
@@ -70,6 +72,16 @@ def test_whole_span_once_and_resumable_by_name(tenancy: Tenancy) -> None:
     again = read(tenancy, "--since", "4h")
     assert (again.lines, [one["event"] for one in again.logs]) == ([], ["backfill_complete"])
     assert Counter(read(tenancy, "--since", "4h", "--restart").lines) == Counter(tenancy.shown())
+
+
+def test_to_a_shipper(tenancy: Tenancy) -> None:
+    """Over HTTP, too, each row arrives once, however many windows send rows of one table."""
+    tenancy.populate(60, over=3 * HOUR)
+    tenancy.configure(page_size=10)
+    with InHttp(faults=[status("sentinelone.activities", 503, times=2)]) as shipper:
+        assert not read(tenancy, "--since", "4h", "--to", shipper.url).out
+        rows = Counter(msgspec.json.encode(row) for row in shipper.stored())
+    assert rows == Counter(msgspec.json.encode(json.loads(line)) for line in tenancy.shown())
 
 
 @pytest.mark.parametrize("settle", ["0s", "3s"])
@@ -187,7 +199,8 @@ PAGE = 50
 def test_kills(tenancy: Tenancy, records: int, kills: int, seed: int) -> None:
     """SIGKILL at any moment: nothing is lost, and at most one page a window comes twice."""
     rng, parallel = random.Random(seed), 4
-    tenancy.world.populate(over=5 * HOUR, activities=records)
+    for over in (5 * HOUR, HOUR / 60):  # half of them are of the last minute
+        tenancy.world.populate(over=over, activities=records // 2)
     tenancy.configure(page_size=PAGE)
     arguments = ("--since", "6h", "--table", "activities", "--parallel", parallel)
     seen: Counter[bytes] = Counter()
