@@ -12,8 +12,12 @@ from typing import Any, NamedTuple
 import pytest
 
 from content.facts import HERE, ITEMS, OUR_PARSER, PARSER, ROOT, TABLES, microsofts_parser
+from sentinelone_source.history.verify_workspace import TableQuery
+from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.times import SECOND
 
 Answers = dict[str, dict[str, Any]]
+PAGES = ("content", "prove-nothing-is-missing")
 PACKAGE = "@kusto/language-service-next"
 COLUMNS = {
     table: {name: kind.replace("boolean", "bool") for name, kind in columns.items()}
@@ -57,10 +61,14 @@ def told() -> Told:
 
 
 def _questions() -> list[dict[str, Any]]:
-    body, page = OUR_PARSER.read_text(), (ROOT / "docs/how-to/content.md").read_text()
-    blocks = re.findall(r"^```kusto\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    body = OUR_PARSER.read_text()
+    pages = [(ROOT / f"docs/how-to/{name}.md").read_text() for name in PAGES]
+    blocks = re.findall(r"^```kusto\n(.*?)^```", "".join(pages), re.MULTILINE | re.DOTALL)
     queries = {item: (HERE / "queries" / f"{item}.kql").read_text() for item in ITEMS}
     queries |= {f"docs {number}": block for number, block in enumerate(blocks)}
+    for name, mapping in load_mappings().items():
+        if mapping.table in TABLES:
+            queries[f"verify {name}"] = TableQuery.of(mapping).text(0, SECOND)
     wrong_name = body.replace("UserIdentity = UserId", "UserIdentity = UserID")
     queries |= {**MISTAKES, "wrong name": wrong_name, "parser": body, "call": "SentinelOne"}
     activities = {**COLUMNS["SentinelOneActivities_CL"], "ActivityType": "string"}
@@ -88,9 +96,17 @@ def test_our_parser(told: Told) -> None:
 def test_queries(told: Told) -> None:
     """The queries behind the verdicts, and those of the documentation, are valid."""
     documented = [name for name in told.ours if name.startswith("docs")]
-    assert len(documented) == 2
+    assert len(documented) == 3
     errors = {name: told.ours[name]["errors"] for name in (*ITEMS, *documented)}
     assert {name: found for name, found in errors.items() if found} == {}
+
+
+def test_queries_of_verify(told: Told) -> None:
+    """What `verify --workspace` asks for each table is valid, and gives ids and versions."""
+    answers = [answer for name, answer in told.ours.items() if name.startswith("verify")]
+    assert len(answers) == len(TABLES)
+    for answer in answers:
+        assert answer == {"errors": [], "columns": {"Id": "string", "Version": "string"}}
 
 
 @pytest.mark.parametrize("mistake", [*MISTAKES, "wrong name"])
