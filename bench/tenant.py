@@ -20,6 +20,7 @@ from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Receipt, all_taken
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.request import PageRequest
 from sentinelone_source.mapping.spec.model import Ordering
 from sentinelone_source.times import SECOND, Clock, parse_moment, to_iso
 
@@ -56,7 +57,7 @@ class Tenant:
         self._step = round(SECOND / rate)
         self._compressed = compressed
 
-    def pages(self, _endpoint: str, query: dict[str, str]) -> _Pages:
+    def pages(self, _endpoint: str, query: PageRequest) -> _Pages:
         return _Pages(self, query)
 
     def page(self, first: int, end: int, until: int) -> bytes:
@@ -80,7 +81,7 @@ class Tenant:
 class _Pages:
     """The pages of one query."""
 
-    def __init__(self, tenant: Tenant, query: dict[str, str]) -> None:
+    def __init__(self, tenant: Tenant, query: PageRequest) -> None:
         self._tenant = tenant
         self._next: int | None = None
         self._until = 0
@@ -108,10 +109,10 @@ class _Pages:
         response.clock = asked // SECOND * SECOND
         return response
 
-    def restart(self, query: dict[str, str]) -> None:
+    def restart(self, query: PageRequest) -> None:
         ordering = self._tenant.ordering
-        self._next = self._tenant.number(parse_moment(query[ordering.filter]))
-        ends = query.get(ordering.until or "")
+        self._next = self._tenant.number(parse_moment(query.params[ordering.filter or ""]))
+        ends = query.params.get(ordering.until or "")
         self._until = parse_moment(ends) if ends else 1 << 62
 
     def follow(self, cursor: str | None, **_: object) -> None:

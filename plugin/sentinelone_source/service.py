@@ -28,6 +28,7 @@ from sentinelone_source.handover.stdout import StdoutSink
 from sentinelone_source.http.connections import Connections
 from sentinelone_source.http.slots import Slots
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.request import page_requests
 from sentinelone_source.mapping.spec.files import find_mapping, load_mappings
 from sentinelone_source.mapping.spec.model import Mapping
 from sentinelone_source.resources import ensure_descriptors, give_back_large_buffers
@@ -246,7 +247,7 @@ def build_consoles(
             "or set SENTINELONE_URL and SENTINELONE_TOKEN"
         )
     settings.refuse_placeholders()
-    endpoints = [mapping.request.path for mapping in mappings]
+    endpoints = {one.request.path: page_requests(one, None, None)[0] for one in mappings}
     slots = Slots(settings.concurrency, shared=len(settings.consoles) > 1)
     connections = Connections(settings.concurrency, len({one.url for one in settings.consoles}))
     limits: dict[tuple[str, str], Limits] = {}

@@ -14,6 +14,7 @@ from sentinelone_source.config import load_settings
 from sentinelone_source.console.client import ConsoleClient
 from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import ConfigError, Unavailable
+from sentinelone_source.mapping.request import PageRequest
 from support.certificates import Authority
 from support.proxy import Proxy
 from support.tenancy import TOKEN, Tenancy
@@ -56,7 +57,7 @@ def asked(folder: Path, url: str, more: str = "") -> Response:
     config = folder / "config.toml"
     config.write_text(CONFIG.format(url=url, more=more))
     (console,) = load_settings(config, {}).consoles
-    return ConsoleClient(console).get("groups", {"limit": "5"})
+    return ConsoleClient(console).page("groups", PageRequest(5))
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from sentinelone_source.console.console import Console
 from sentinelone_source.console.limits import Limit, Limits
 from sentinelone_source.errors import Throttled
 from sentinelone_source.http.slots import Slots
+from sentinelone_source.mapping.request import PageRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,10 +61,10 @@ def test_retry_after_is_for_all_feeds_of_a_token(tenancy: Tenancy) -> None:
 
     async def ask() -> None:
         limits = Limits()
-        one, other = (Console(settings, limits, patience=None) for _ in range(2))
+        one, other = (Console(settings, limits, {}, patience=None) for _ in range(2))
         with pytest.raises(Throttled):
-            await one.fetch("groups", {})
-        await asyncio.gather(*(who.fetch("groups", {}) for who in (one, other)))
+            await one.fetch("groups", PageRequest(5))
+        await asyncio.gather(*(who.fetch("groups", PageRequest(5)) for who in (one, other)))
 
     asyncio.run(ask())
     throttled, *later = [request.time for request in tenancy.console.requests]

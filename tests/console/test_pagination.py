@@ -7,13 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.console.pagination import Paginator, Query
+from sentinelone_source.console.pagination import Paginator
 from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import CursorLost, Refused, Unavailable
+from sentinelone_source.mapping.request import PageRequest
 from sentinelone_source.timings import Timings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    from sentinelone_source.console.client import PageQuery
 
 
 class Asked:
@@ -30,8 +33,8 @@ class Asked:
         self.release.set()
         self.fails: set[str] = set()
 
-    async def fetch(self, endpoint: str, query: Query) -> Response:
-        cursor = query.get("cursor")
+    async def fetch(self, endpoint: str, query: PageQuery) -> Response:
+        cursor = query.params.get("cursor")
         self.cursors.append(cursor)
         try:
             await self.release.wait()
@@ -51,7 +54,7 @@ def read(work: Callable[[Asked, Paginator], Awaitable[None]]) -> Asked:
 
     async def main() -> Asked:
         asked = Asked()
-        async with Paginator(asked, "agents", {"limit": "9"}) as pages:
+        async with Paginator(asked, "agents", PageRequest(9)) as pages:
             await work(asked, pages)
         return asked
 
@@ -130,7 +133,7 @@ def test_a_page_that_cannot_be_read_is_asked_for_again() -> None:
         pages.expect("two")
         await pages.retry(Unavailable("no page"))
         await anext(pages)
-        pages.restart({"limit": "8"})
+        pages.restart(PageRequest(5, {"limit": "8"}))
         await anext(pages)
         with pytest.raises(StopAsyncIteration):
             await anext(pages)

@@ -25,7 +25,7 @@ from sentinelone_source.demo.dce.show import surroundings
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import StdoutSink
 from sentinelone_source.mapping.rows.types import TYPES
-from sentinelone_source.mapping.spec import columns, conditions, schema
+from sentinelone_source.mapping.spec import columns, conditions, request, schema
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.telemetry.exposition import Exposition
 from sentinelone_source.telemetry.metrics import Source
@@ -206,7 +206,7 @@ def test_mapping_keys_and_types() -> None:
     """A key or type of mapping files that is accepted and not explained, or the other way round."""
     text = text_of("mappings.md")
     assert set(TYPES) <= set(re.findall(r"`(\w+)`", section("mappings.md", "The format")))
-    for struct in (schema._Document, schema._Request, schema._Ordering):
+    for struct in (schema._Document, request.RequestTable, schema._Ordering):
         for field in msgspec.structs.fields(struct):
             assert re.search(rf"^\[*(request\.)?{field.encode_name}\b", text, flags=re.MULTILINE), (
                 field.name
@@ -227,7 +227,7 @@ def test_mapping_examples(page: str, tmp_path: Path) -> None:
     for number, block in enumerate(blocks):
         folder = tmp_path / str(number)
         folder.mkdir()
-        (folder / "threats.toml").write_text(block)
+        (folder / "mine.toml").write_text(block)
         load_mappings(folder)
 
 

@@ -90,7 +90,7 @@ def test_a_good_file_alone(tmp_path: Path) -> None:
             ["request.page_size: expected `int`, got `str`"],
         ),
         (
-            ('"things"', '"things"\nrecords = "$.data[*]"'),
+            ('"things"', '"things"\nrecords = "$.data[0]"'),
             ["request.records: takes a path of member"],
         ),
         (
@@ -119,6 +119,34 @@ def test_mistakes(tmp_path: Path, change: tuple[str, str], wanted: list[str]) ->
     assert message.startswith(str(tmp_path / "things.toml"))
     assert all(part in message for part in wanted), message
     assert "\n" not in message
+
+
+BODY = """body = {after = "{cursor}", first = "{page_size}", from = "{from}"}
+cursor = "$.next"
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "says"),
+    [
+        ("{cursor}", "{curser}", "request.body: unknown place 'curser' (did you mean 'cursor'?)"),
+        ("{cursor}", "cursor", "request.body: needs a place '{cursor}'"),
+        ("{from}", "x", "request.body: needs a place '{from}' or '{from_ms}'"),
+        ('from = "{from}"', 'from = "{from}", at = 2026-01-01', "request.body.at: takes text,"),
+        ('from = "{from}"', 'from = "{from}", at = nan', "request.body.at: takes text, numbers,"),
+        ("cursor =", 'passes = [{a = "b"}]\ncursor =', "request.passes: 'a' needs a place of its"),
+        (BODY, 'passes = [{a = "b"}]\n', "request.passes: needs a body with places"),
+        ("$.next", "$.data.next", "request.cursor: $.data.next and records, $.data, overlap"),
+        ("cursor =", 'more = "$.more[*]"\ncursor =', "request.more: takes a path of member names"),
+        ("[walk]", "[walk]\nfilter = 'x'", "walk.filter: has no use beside request.body"),
+    ],
+)
+def test_mistakes_in_bodies(tmp_path: Path, before: str, after: str, says: str) -> None:
+    """A document without a place for the cursor would be asked for its first page for ever."""
+    text = GOOD.replace('"things"\n', f'"things"\n{BODY}').replace('sort_by = "at"\n', "")
+    text = text.replace('filter = "at__gte"\n', "")
+    load_mappings(write(tmp_path, text))
+    assert says in refusal(write(tmp_path, text.replace(before, after, 1)))
 
 
 @pytest.mark.parametrize(

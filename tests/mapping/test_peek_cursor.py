@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapping.helpers import CONSOLE, mapper
-from sentinelone_source.mapping.page_reader import peek_cursor
 
+MAPPER = mapper()
 LURES = [
     ',"pagination":{"nextCursor":"lure"}}',
     '{"pagination":{"nextCursor":"lure"}}',
@@ -42,8 +42,8 @@ def test_it_is_the_cursor_or_nothing(page: dict[str, Any], order: list[str], spa
     """A text within a record is followed as if it were the next page."""
     page = {name: page[name] for name in order if name in page}
     body = json.dumps(page, indent=1 if spaced else None, ensure_ascii=False)
-    seen = peek_cursor(body.encode("utf-8", "replace"))
-    assert not seen or seen == mapper().open(body.encode("utf-8", "replace"), CONSOLE).cursor
+    seen = MAPPER.peek_cursor(body.encode("utf-8", "replace"))
+    assert not seen or seen == MAPPER.open(body.encode("utf-8", "replace"), CONSOLE).cursor
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_it_is_the_cursor_or_nothing(page: dict[str, Any], order: list[str], spa
 )
 def test_where_it_is_seen(body: bytes, cursor: str | None) -> None:
     """The page is waited for, though its cursor comes last; or what is no page stops the feed."""
-    assert peek_cursor(body) == cursor
+    assert MAPPER.peek_cursor(body) == cursor

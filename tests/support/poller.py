@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sentinelone_source.feed.plan import Plan
     from sentinelone_source.feed.recheck import Recheck
     from sentinelone_source.feed.sweep import Sweep
+    from sentinelone_source.mapping.request import PageRequest
     from support.modelconsole import ModelConsole, Version
 
 MAPPER = Mapper(
@@ -235,7 +236,7 @@ class _Console:
     def __init__(self, poller: Poller) -> None:
         self._poller = poller
 
-    def pages(self, _endpoint: str, query: dict[str, str]) -> _Pages:
+    def pages(self, _endpoint: str, query: PageRequest) -> _Pages:
         return _Pages(self._poller, query)
 
 
@@ -244,7 +245,7 @@ class _Pages:
 
     _ended = False
 
-    def __init__(self, poller: Poller, query: dict[str, str]) -> None:
+    def __init__(self, poller: Poller, query: PageRequest) -> None:
         self._poller = poller
         self.restart(query)
 
@@ -280,8 +281,8 @@ class _Pages:
         body = {"data": records, "pagination": {"nextCursor": following}}
         return Response("things", json.dumps(body).encode(), "", poller.console.tells)
 
-    def restart(self, query: dict[str, str]) -> None:
-        start, until = query.get("at__gte"), query.get("at__lt")
+    def restart(self, query: PageRequest) -> None:
+        start, until = query.params.get("at__gte"), query.params.get("at__lt")
         self._start = None if start is None else parse_moment(start)
         self._until = None if until is None else parse_moment(until)
         self._cursor: tuple[int, int] | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from sentinelone_source.config import ConsoleTable
 from sentinelone_source.console.responses import Response, console_clock, failure
@@ -17,9 +17,35 @@ from sentinelone_source.times import SECOND
 from sentinelone_source.timings import DEFAULTS, Timings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping as Dict
+    from collections.abc import Sequence
+
     import requests
 
 _LONGEST_ERROR = 65_536
+_SCOPE = {"site_ids": "siteIds", "account_ids": "accountIds", "group_ids": "groupIds"}
+"""Scope filters of a console, and their query parameters."""
+
+
+class PageQuery(Protocol):
+    """What is asked for: a page of a list by GET, or a document by POST."""
+
+    @property
+    def size(self) -> int:
+        """Records wanted."""
+
+    @property
+    def params(self) -> dict[str, str]:
+        """PageQuery parameters."""
+
+    def following(self, cursor: str) -> Self:
+        """The page that a cursor leads to."""
+
+    def sized(self, size: int) -> Self:
+        """The same page with so many records."""
+
+    def document(self, scope: Dict[str, Sequence[str]]) -> Any:
+        """What to send, within a scope of a console; None for a list."""
 
 
 class ConsoleClient:
@@ -43,15 +69,7 @@ class ConsoleClient:
         self.name = console.name
         self.token = ApiToken(console)
         self._base = f"{console.url}/web/api/v2.1/"
-        self._scope = {
-            key: ",".join(ids)
-            for key, ids in (
-                ("siteIds", console.site_ids),
-                ("accountIds", console.account_ids),
-                ("groupIds", console.group_ids),
-            )
-            if ids
-        }
+        self._scope = {name: getattr(console, name) for name in _SCOPE if getattr(console, name)}
         self._http = HttpClient(
             (timings.console_connect, timings.console_answer),
             ca_file=console.ca_file,
@@ -62,22 +80,26 @@ class ConsoleClient:
         self._http.headers["Accept"] = "application/json"
         self._http.headers["Accept-Encoding"] = "gzip, deflate"
 
-    def get(self, endpoint: str, params: dict[str, str]) -> Response:
+    def page(self, endpoint: str, query: PageQuery) -> Response:
         """Ask an endpoint for a page.
 
         Args:
             endpoint: path below `/web/api/v2.1/`.
-            params: query parameters; the console's scope filter is added.
+            query: what is asked for, within the console's scope.
 
         Raises:
             Refused, FeedRefused, BadRequest, Throttled, CursorLost: as the console answers.
             Unavailable: no answer, a broken one, or one that is not the API's.
             ConfigError: the token cannot be read.
         """
-        return self._ask("GET", endpoint, params=self._scope | params)
+        document = query.document(self._scope)
+        if document is not None:
+            return self._ask("POST", endpoint, params=query.params, json=document)
+        scope = {_SCOPE[name]: ",".join(ids) for name, ids in self._scope.items()}
+        return self._ask("GET", endpoint, params=scope | query.params)
 
     def post(self, endpoint: str, document: Any) -> Response:
-        """Send an endpoint a JSON document. Raises what `get` raises."""
+        """Send an endpoint a JSON document. Raises what `page` raises."""
         return self._ask("POST", endpoint, json=document)
 
     def _ask(self, method: str, endpoint: str, **what: Any) -> Response:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from collections.abc import Mapping as Dict
 from typing import Any
 
 from sentinelone_source.config import ConsoleTable
 from sentinelone_source.console.access import Access
-from sentinelone_source.console.client import ConsoleClient
+from sentinelone_source.console.client import ConsoleClient, PageQuery
 from sentinelone_source.console.expiry import Expiry
 from sentinelone_source.console.limits import Limits
-from sentinelone_source.console.page_size import SMALLEST, PageSize
-from sentinelone_source.console.pagination import Paginator, Query
+from sentinelone_source.console.page_size import PageSize
+from sentinelone_source.console.pagination import Paginator
 from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import (
     BadRequest,
@@ -44,14 +45,14 @@ class Console:
     Args:
         settings: address, token, filters.
         limits: of the token; shared with other consoles that use the same.
-        endpoints: those that its feeds ask.
+        endpoints: those that its feeds ask, and what each is asked for.
     """
 
     def __init__(
         self,
         settings: ConsoleTable,
         limits: Limits,
-        endpoints: Iterable[str] = (),
+        endpoints: Dict[str, PageQuery],
         *,
         patience: float | None,
         timings: Timings = DEFAULTS,
@@ -61,6 +62,7 @@ class Console:
         self.answered = False
         self.expiry = Expiry(settings, self.post, timings)
         self._client = ConsoleClient(settings, timings, limits.connections)
+        self._endpoints = endpoints
         self._access = Access(settings.name, self._client.token, endpoints, timings)
         self._limits = limits
         self._share = limits.slots.share()
@@ -77,17 +79,16 @@ class Console:
         """Wait before an endpoint is asked again; after a 401, a changed token ends the wait."""
         await self._access.wait_before_retry(endpoint, seconds)
 
-    async def fetch(self, endpoint: str, params: dict[str, str]) -> Response:
+    async def fetch(self, endpoint: str, query: PageQuery) -> Response:
         """One page, with fewer records than wanted while the console fails at so many.
 
-        Raises what `ConsoleClient.get` raises.
+        Raises what `ConsoleClient.page` raises.
         """
-        wanted = int(params.get("limit", SMALLEST))
+        wanted = query.size
         size = self._page_size(endpoint)
         asked = size.of(wanted)
         try:
-            params = params | {"limit": str(asked)}
-            answer = await self._request(endpoint, self._client.get, params)
+            answer = await self._request(endpoint, self._client.page, query.sized(asked))
         except Overloaded:
             size.failed(asked, wanted)
             raise
@@ -95,7 +96,7 @@ class Console:
         return answer
 
     async def post(self, endpoint: str, document: Any) -> Response:
-        """One document sent, when the limits allow it. Raises what `ConsoleClient.get` raises."""
+        """One document sent, when the limits allow it. Raises what `ConsoleClient.post` raises."""
         return await self._request(endpoint, self._client.post, document)
 
     async def _request(self, endpoint: str, call: Callable[..., Response], what: Any) -> Response:
@@ -124,7 +125,9 @@ class Console:
     async def _probe(self, endpoint: str) -> None:
         """Ask an endpoint for one record, to learn whether it accepts the token."""
         try:
-            await self._send(endpoint, self._client.get, {"limit": "1"}, urgent=True)
+            await self._send(
+                endpoint, self._client.page, self._endpoints[endpoint].sized(1), urgent=True
+            )
         except SourceError:
             return
 
@@ -176,7 +179,7 @@ class Console:
             self._access.record(endpoint, stamp, accepted=True)
             self.answered = True
 
-    def pages(self, endpoint: str, query: Query) -> Paginator:
+    def pages(self, endpoint: str, query: PageQuery) -> Paginator:
         """The pages of a query, in an event loop; `async with` lets go of what is under way.
 
         Args:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine
 from typing import Any, Protocol, Self
-from urllib.parse import unquote
 
 import structlog
 
+from sentinelone_source.console.client import PageQuery
 from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import CursorLost, Refused, Retriable, Unavailable
 from sentinelone_source.http.retry import Backoff
 from sentinelone_source.timings import Timings
-
-Query = dict[str, str]
 
 _log = structlog.get_logger()
 
@@ -32,7 +30,7 @@ class Asked(Protocol):
     patience: float | None
     timings: Timings
 
-    def fetch(self, endpoint: str, query: Query) -> Coroutine[Any, Any, Response]:
+    def fetch(self, endpoint: str, query: PageQuery) -> Coroutine[Any, Any, Response]:
         """Make one request."""
 
     async def regain(self, refused: Refused) -> None:
@@ -60,13 +58,13 @@ class Paginator:
         FeedRefused, BadRequest: at once.
     """
 
-    def __init__(self, console: Asked, endpoint: str, query: Query) -> None:
+    def __init__(self, console: Asked, endpoint: str, query: PageQuery) -> None:
         self._console = console
         self._endpoint = endpoint
-        self._next: Query | None
+        self._next: PageQuery | None
         self._lost: CursorLost | None
         self._failed: Retriable | None
-        self._prefetched: tuple[Query, asyncio.Task[Response]] | None = None
+        self._prefetched: tuple[PageQuery, asyncio.Task[Response]] | None = None
         self.restart(query)
 
     async def __aenter__(self) -> Self:
@@ -99,7 +97,7 @@ class Paginator:
             except Retriable as error:
                 await self._wait(error)
 
-    def restart(self, query: Query) -> None:
+    def restart(self, query: PageQuery) -> None:
         """The next page is the first one of this query."""
         self._drop()
         self._first = self._query = query
@@ -125,7 +123,7 @@ class Paginator:
             self._drop()
             self._lost = CursorLost(f"{self._endpoint}: the same cursor came twice")
             return
-        self._seen.add(hash(query["cursor"]))
+        self._seen.add(hash(cursor))
         self._next, self._is_new = query, True
         if ahead:
             self._ask_ahead(query)
@@ -148,7 +146,7 @@ class Paginator:
         self._next, self._is_new = self._query, False
         await self._wait(error)
 
-    async def _get(self, query: Query) -> Response:
+    async def _get(self, query: PageQuery) -> Response:
         """The page's answer, asked for before or now, within the patience for it."""
         ahead, self._prefetched = self._prefetched, None
         pending = ahead[1] if ahead is not None else self._console.fetch(self._endpoint, query)
@@ -174,15 +172,11 @@ class Paginator:
         now = asyncio.get_running_loop().time()
         self._deadline = None if patience is None else now + patience
 
-    def _following(self, cursor: str) -> Query | None:
-        """The query that a cursor leads to; None where it would lead in a circle.
+    def _following(self, cursor: str) -> PageQuery | None:
+        """The query that a cursor leads to; None where it would lead in a circle."""
+        return None if hash(cursor) in self._seen else self._first.following(cursor)
 
-        Cursors arrive percent-encoded and are sent as they were meant.
-        """
-        cursor = unquote(cursor)
-        return None if hash(cursor) in self._seen else self._first | {"cursor": cursor}
-
-    def _ask_ahead(self, query: Query) -> None:
+    def _ask_ahead(self, query: PageQuery) -> None:
         """Make this request, unless it is under way; let go of any other."""
         if self._prefetched is not None and self._prefetched[0] == query:
             return

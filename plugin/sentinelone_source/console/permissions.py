@@ -11,6 +11,7 @@ _PERMISSIONS = {
     "cloud-detection/alerts": "Custom Alerts > View",
     "groups": "Groups > View",
     "threats": "Threats > View",
+    "unifiedalerts/graphql": "Unified Alerts > View",
 }
 
 

@@ -6,6 +6,7 @@ JSON body with `errors[0].code`, whose first three digits are the HTTP status.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -29,6 +30,14 @@ from sentinelone_source.http.retry import retry_after
 
 INSUFFICIENT_PERMISSIONS = 4030010
 INVALID_VALUE = 4000010
+# How GraphQL servers word errors: the reference implementation, and graphql-java.
+_QUERY = r"cannot query|is undefined|validation.?error|syntax|unknown (type|argument)|variable"
+_PERMISSION = r"permission|forbidden|access.denied|not.(authori[sz]ed|allowed)|unauthori[sz]ed"
+_MEANINGS: tuple[tuple[re.Pattern[str], type[SourceError], int], ...] = (
+    (re.compile(_QUERY, re.IGNORECASE), BadRequest, 400),
+    (re.compile(_PERMISSION, re.IGNORECASE), FeedRefused, 403),
+    (re.compile(r"\bcursor\b", re.IGNORECASE), CursorLost, 400),
+)
 
 
 @dataclass
@@ -93,6 +102,21 @@ def _meaning(endpoint: str, status: int, headers: Dict[str, str], body: bytes) -
         is_cursor = code == INVALID_VALUE and "cursor" in words.lower()
         return CursorLost(said) if is_cursor else BadRequest(said)
     return _passing(status, said, headers)
+
+
+def answer_error(endpoint: str, messages: list[str]) -> SourceError:
+    """What an answer with HTTP 200 stands for that holds no records, but says why.
+
+    Such answers have no code, so the words tell which error it is.
+    """
+    text = "; ".join(messages)
+    said = f"{endpoint}: HTTP 200, error: {text}"
+    for words, kind, status in _MEANINGS:
+        if words.search(text):
+            error = kind(said)
+            error.http_status = status
+            return error
+    return Unavailable(said)
 
 
 def _passing(status: int, said: str, headers: Dict[str, str]) -> Retriable:

@@ -17,7 +17,11 @@ from sentinelone_source.errors import (
     SourceError,
     Throttled,
 )
-from sentinelone_source.times import SECOND, to_iso
+from sentinelone_source.feed.opening import open_page
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.request import page_requests
+from sentinelone_source.mapping.spec.model import ConsoleId
+from sentinelone_source.times import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,7 +53,7 @@ def check_console(settings: ConsoleTable, mappings: Iterable[Mapping]) -> Iterat
         return
     reached = False
     for mapping in mappings:
-        clock, trouble = _asked(session, mapping)
+        clock, trouble = _asked(session, Mapper(mapping), ConsoleId(settings.name, settings.url))
         if trouble and not reached and not isinstance(trouble, _ABOUT_THE_FEED):
             yield failed(name, trouble, _RENEW if isinstance(trouble, Refused) else _CONNECTION)
             yield skipped(f"{name} feeds", "not checked: the console is not usable")
@@ -61,25 +65,24 @@ def check_console(settings: ConsoleTable, mappings: Iterable[Mapping]) -> Iterat
         yield _feed(f"feed {settings.name}/{mapping.name}", mapping, trouble)
 
 
-def _asked(session: ConsoleClient, mapping: Mapping) -> tuple[int | None, SourceError | None]:
-    """The clock of the console's answer, and the error that it answered with."""
+def _asked(
+    session: ConsoleClient, mapper: Mapper, console: ConsoleId
+) -> tuple[int | None, SourceError | None]:
+    """The clock of the console's answer, and the error that it answered with.
+
+    It is asked what a sweep asks, for one record: that shows an unknown parameter as well.
+    """
+    endpoint = mapper.mapping.request.path
+    query = page_requests(mapper.mapping, round((time.time() - 60) * SECOND), None)[0].sized(1)
     try:
-        return session.get(mapping.request.path, _query(mapping)).clock, None
+        answer = session.page(endpoint, query)
     except SourceError as error:
         return None, error
-
-
-def _query(mapping: Mapping) -> dict[str, str]:
-    """The query of a sweep, for one record: it shows an unknown parameter as well."""
-    walk = mapping.ordering
-    return {
-        **mapping.request.params,
-        "limit": "1",
-        "sortBy": walk.sort_by,
-        "sortOrder": "asc",
-        "skipCount": "true",
-        walk.filter: to_iso(round((time.time() - 60) * SECOND)),
-    }
+    try:
+        open_page(mapper, answer.decoded(), console)
+    except SourceError as error:
+        return answer.clock, error
+    return answer.clock, None
 
 
 def _feed(feed: str, mapping: Mapping, error: SourceError | None) -> Check:

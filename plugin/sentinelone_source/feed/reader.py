@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from functools import partial
+from typing import cast
 
 import structlog
 
@@ -12,16 +14,18 @@ from sentinelone_source.console.pagination import Paginator
 from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import Declined, Unavailable
 from sentinelone_source.feed.dead_records import DeadRecords
+from sentinelone_source.feed.opening import open_page
 from sentinelone_source.feed.page_run import Counts, PageRun
+from sentinelone_source.feed.passes import EarlierPass
 from sentinelone_source.feed.reading import Reading
 from sentinelone_source.feed.repeats import Repeats
 from sentinelone_source.feed.settlement import FeedContext, MemorySlot
 from sentinelone_source.feed.state.progress import Progress, RowKeys
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
-from sentinelone_source.mapping.page_reader import NotAPage, peek_cursor
-from sentinelone_source.mapping.spec.model import ConsoleId, Mapping
-from sentinelone_source.times import SECOND, to_iso
+from sentinelone_source.mapping.request import PageRequest, page_requests
+from sentinelone_source.mapping.spec.model import ConsoleId
+from sentinelone_source.times import SECOND
 from sentinelone_source.worker_threads import in_thread
 
 _log = structlog.get_logger()
@@ -84,8 +88,10 @@ class FeedReader:
             ReaderGone, StateError: nothing goes on.
         """
         postponed = self.counts.postponed
-        async with self._console.pages(self._endpoint, query_of(self._mapping, reading)) as pages:
-            await self._read_pages(reading, pages)
+        passes = len(self._mapping.request.passes) or 1
+        for number in range(passes - 1):
+            await self._read_pass(number, cast("Reading", EarlierPass(reading)))
+        await self._read_pass(passes - 1, reading)
         if reading.held is not None:
             raise Declined(
                 f"{self._mapping.table}: the shipper refuses "
@@ -93,20 +99,31 @@ class FeedReader:
             )
         await self._settle(reading, RowKeys([], []), reading.ended())
 
-    async def _read_pages(self, reading: Reading, pages: Paginator) -> None:
+    async def _read_pass(self, number: int, reading: Reading) -> None:
+        def query() -> PageRequest:
+            return page_requests(self._mapping, reading.start, reading.until)[number]
+
+        async with self._console.pages(self._endpoint, query()) as pages:
+            await self._read_pages(reading, pages, query)
+
+    async def _read_pages(
+        self, reading: Reading, pages: Paginator, query: Callable[[], PageRequest]
+    ) -> None:
         """From page to page; one that has been begun is brought to its end.
 
         The next page is asked for meanwhile, unless this one may be the last.
         """
         async for response in pages:
             if not self._began_well(reading, response):
-                pages.restart(query_of(self._mapping, reading))
+                pages.restart(query())
                 continue
             try:
                 page, slot = await self._open(reading, response, pages)
             except Unavailable as error:
                 await pages.retry(error)
                 continue
+            if page.errors:
+                self._warn_once("partial_answer", error="; ".join(page.errors))
             with slot:
                 pages.follow(page.cursor, ahead=not reading.nearly_beyond)
                 self.handing_over = asyncio.create_task(self._hand_over(reading, page, slot))
@@ -133,17 +150,16 @@ class FeedReader:
 
         Raises:
             Unavailable: it cannot be unpacked, or is not a page of the API.
+            FeedRefused, BadRequest, CursorLost: it says that it is an error.
         """
         async with self._context.unpacking:
             body = await in_thread(response.decoded)
             if not reading.nearly_beyond:
-                pages.expect(peek_cursor(body))
+                pages.expect(self.mapper.peek_cursor(body))
             slot = await self._context.memory_slot()
         try:
-            return self.mapper.open(body, self._console_id, keys_first=reading.mostly_known), slot
-        except NotAPage as error:
-            slot.release()
-            raise Unavailable(f"{self._endpoint}: not a page of the API: {error}") from None
+            keys_first = reading.mostly_known
+            return open_page(self.mapper, body, self._console_id, keys_first=keys_first), slot
         except BaseException:
             slot.release()
             raise
@@ -175,24 +191,7 @@ class FeedReader:
     async def _settle(self, reading: Reading, rows: RowKeys, progress: Progress) -> None:
         await self._context.settlement.add(self._number, rows, progress, reading.prune_before())
 
-    def _warn_once(self, trouble: str) -> None:
+    def _warn_once(self, trouble: str, **more: str) -> None:
         if trouble not in self._told:
             self._told.add(trouble)
-            _log.warning(trouble, console=self._console.name, feed=self._mapping.name)
-
-
-def query_of(mapping: Mapping, reading: Reading) -> dict[str, str]:
-    """What a reading asks the console for."""
-    request, ordering = mapping.request, mapping.ordering
-    params = {
-        **request.params,
-        "limit": str(request.page_size),
-        "sortBy": ordering.sort_by,
-        "sortOrder": "asc",
-        "skipCount": "true",
-    }
-    if reading.start is not None:
-        params[ordering.filter] = to_iso(max(0, reading.start))
-    if reading.until is not None and ordering.until is not None:
-        params[ordering.until] = to_iso(reading.until)
-    return params
+            _log.warning(trouble, console=self._console.name, feed=self._mapping.name, **more)

@@ -48,6 +48,10 @@ class Reading(Protocol):
     def wanted_from(self) -> int:
         """A row from this position on is handed over if it is not known."""
 
+    @property
+    def end(self) -> int:
+        """A page that lies wholly behind this position is not needed."""
+
     def began(self, console_clock: int | None) -> bool:
         """Take the console's clock at each answer; False when `start` is now earlier."""
 
@@ -105,6 +109,12 @@ class Window:
     def wanted_from(self) -> int:
         """Rows from here on are handed over if they are not known."""
         return self.asked_from
+
+    @property
+    def end(self) -> int:
+        """The last position."""
+        assert self.until is not None
+        return self.until - 1
 
     def began(self, console_clock: int | None) -> bool:  # noqa: ARG002 - the past stays as it is
         """The window is the same whatever the console's clock says."""

@@ -150,8 +150,8 @@ class Sweep:
             self._last = position
         if positions:
             self._highest = max(self._highest, *positions)
-            self.nearly_beyond = self.ordered and self._highest > self._end
-            self.beyond = self.ordered and positions[0] > self._end
+            self.nearly_beyond = self.ordered and self._highest > self.end
+            self.beyond = self.ordered and positions[0] > self.end
         if self.ordered and self._last is not None:
             self._advance(self._last)
         self._forget()
@@ -197,7 +197,7 @@ class Sweep:
         return min(reached - self._plan.reach, self.start, *rechecked)
 
     @property
-    def _end(self) -> int:
+    def end(self) -> int:
         """A page beyond it is not read for this sweep; our clock stands in where there is none.
 
         What has been forgotten is read to its end, if the sweep began before that: from then on

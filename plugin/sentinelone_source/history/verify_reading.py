@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Container
 
 from sentinelone_source.console.console import Console
 from sentinelone_source.errors import Unavailable
-from sentinelone_source.feed.reader import query_of
+from sentinelone_source.feed.opening import open_page
 from sentinelone_source.feed.reading import Window
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Known
-from sentinelone_source.mapping.page_reader import NotAPage
+from sentinelone_source.mapping.request import PageRequest, page_requests
 from sentinelone_source.mapping.spec.model import ConsoleId
 from sentinelone_source.worker_threads import in_thread
 
@@ -38,14 +38,17 @@ class SpanReader:
             CursorLost, FeedRefused, BadRequest, Refused, Retriable: from the console.
         """
         self.dead = 0
-        mapper, path = self._mapper, self._mapper.mapping.request.path
-        async with self._console.pages(path, query_of(mapper.mapping, window)) as pages:
+        for query in page_requests(self._mapper.mapping, window.start, window.until):
+            one_pass = Window(window.start, window.until, window.progress)
+            async for lines in self._pass(query, one_pass, known):
+                yield lines
+
+    async def _pass(self, query: PageRequest, window: Window, known: Known) -> AsyncIterator[bytes]:
+        mapper = self._mapper
+        async with self._console.pages(mapper.mapping.request.path, query) as pages:
             async for response in pages:
                 try:
-                    page = mapper.open(await in_thread(response.decoded), self._console_id)
-                except NotAPage as error:
-                    await pages.retry(Unavailable(f"{path}: not a page of the API: {error}"))
-                    continue
+                    page = open_page(mapper, await in_thread(response.decoded), self._console_id)
                 except Unavailable as error:
                     await pages.retry(error)
                     continue

@@ -17,7 +17,7 @@ from sentinelone_source.mapping.heartbeat import Changed, ContentReader
 from sentinelone_source.mapping.interpreter import Interpreted, Interpreter
 from sentinelone_source.mapping.numbers import UNREADABLE, mend_surrogates
 from sentinelone_source.mapping.page import Dead, Known, Page
-from sentinelone_source.mapping.page_reader import CURSOR, NotAPage, PageReader
+from sentinelone_source.mapping.page_reader import NotAPage, Opened, PageReader
 from sentinelone_source.mapping.rows.lines import Piece, encode, row_type
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ class Mapper:
 
     Attributes:
         mapping: what is carried out.
+        peek_cursor: finds the next cursor without decoding the page.
     """
 
     def __init__(self, mapping: Mapping) -> None:
@@ -66,7 +67,8 @@ class Mapper:
         self._strict = CompiledMapping(mapping, self._row, strict=True)
         self._texts_only = not self._strict.wants_raw
         self._interpreter = Interpreter(mapping, self._row)
-        self._split = PageReader(mapping.request.records.members, CURSOR, msgspec.Raw)
+        self._split = PageReader(mapping.request, msgspec.Raw)
+        self.peek_cursor = self._split.peek_cursor
         self._contents = ContentReader(mapping)
 
     @property
@@ -93,19 +95,20 @@ class Mapper:
 
         Raises:
             NotAPage: the body is not JSON, or holds no list of records.
+            AnswerHasErrors: it says why.
         """
         body = _compact(body)
         for compiled in self._ways(keys_first):
             try:
-                records, cursor = compiled.open(body)
+                opened = compiled.open(body)
             except (*UNREADABLE, RecursionError):
                 continue  # something is not text, or one record is not as expected
             self._texts_only &= compiled.strict or compiled.keys_only  # or each is decoded twice
-            return Page(body, records, cursor, compiled, console)
-        raws, cursor = self._open_raw(body)
+            return Page(body, *opened, compiled, console)
+        raws, cursor, errors = self._open_raw(body)
         compiled = self._keys if keys_first else self._tolerant
         records = [compiled.decode(raw) for raw in raws]
-        return Page(body, records, cursor, compiled, console, raws)
+        return Page(body, records, cursor, errors, compiled, console, raws)
 
     def _ways(self, keys_first: bool) -> Iterator[CompiledMapping]:
         if keys_first and not self._keys.wants_raw:
@@ -205,10 +208,10 @@ class Mapper:
     def raws(self, page: Page) -> list[Any]:
         """The records of an opened page as JSON."""
         if page.raws is None:
-            page.raws = self._open_raw(page.body)[0]
+            page.raws = self._open_raw(page.body).records
         return page.raws
 
-    def _open_raw(self, body: bytes) -> tuple[list[Any], str | None]:
+    def _open_raw(self, body: bytes) -> Opened:
         try:
             return self._split.open(body)
         except msgspec.ValidationError as error:
@@ -217,8 +220,8 @@ class Mapper:
             mended = mend_surrogates(body)
             if mended != body:
                 return self._open_raw(mended)
-            raws, cursor = self._split.open_broken(body)
-            return [_compact(raw) for raw in raws], cursor
+            opened = self._split.open_broken(body)
+            return opened._replace(records=[_compact(raw) for raw in opened.records])
 
 
 def _nothing(_keys: list[str], _positions: list[int]) -> Container[str]:

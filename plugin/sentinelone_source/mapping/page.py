@@ -32,6 +32,7 @@ class Page:
         records: typed records, None where one is not as expected; new ones only, once it is known
             which these are.
         cursor: where the next page begins; None after the last one.
+        errors: what the console says went wrong with it.
         compiled: what the records are for.
         console: that they come from.
         raws: the same records as JSON, once somebody needed them.
@@ -49,6 +50,7 @@ class Page:
     body: bytes
     records: list[Any]
     cursor: str | None
+    errors: list[str]
     compiled: CompiledMapping
     console: ConsoleId
     raws: list[Any] | None = None

@@ -1,73 +1,162 @@
-"""The page around the records: where the list is, and where the next cursor."""
+"""The page around the records: where the list is, where the next cursor, and what went wrong."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from sentinelone_source.mapping.broken_page import split_broken
 from sentinelone_source.mapping.numbers import UNREADABLE
+from sentinelone_source.mapping.rows.convert import to_string
 
-CURSOR = ("pagination", "nextCursor")
+if TYPE_CHECKING:
+    from sentinelone_source.mapping.spec.model import RequestSpec
 
-_LAST = re.compile(rb'[{,]\s*"%b"\s*:\s*(\{[^{}]*\})\s*\}\s*\Z' % CURSOR[0].encode())
 _TAIL = 2048
 """Bytes of a page in which its cursor is looked for; the API's have some 200."""
+_LONGEST = 500
+"""Characters of a message."""
 
 
 class NotAPage(Exception):
     """The body is not a page: not JSON, or without the list of records."""
 
 
+class AnswerHasErrors(NotAPage):
+    """The body says why it is not a page."""
+
+    def __init__(self, messages: list[str]) -> None:
+        super().__init__("; ".join(messages))
+        self.messages = messages
+
+
+class Opened(NamedTuple):
+    """What a page holds.
+
+    Attributes:
+        cursor: where the next page begins; None on the last one.
+        errors: what went wrong with a page that has records all the same.
+    """
+
+    records: list[Any]
+    cursor: str | None
+    errors: list[str]
+
+
 class PageReader:
-    """Splits a page into records and cursor.
+    """Takes a page apart.
+
+    Attributes:
+        spec: where a page has what.
 
     Args:
-        records: member names that lead to the list of records.
-        cursor: member names that lead to the next cursor.
+        spec: the same.
         item: the type that each record is decoded as.
     """
 
-    def __init__(self, records: tuple[str, ...], cursor: tuple[str, ...], item: Any) -> None:
-        self._records = records
-        self._cursor = cursor
+    def __init__(self, spec: RequestSpec, item: Any) -> None:
+        self.spec = spec
+        self._nothing = msgspec.Raw(b"null") if item is msgspec.Raw else None
+        for name in reversed(spec.records.each or ()):
+            value = [("value", item, None)]
+            item = msgspec.defstruct("item", value, rename={"value": name}, gc=False) | None
+        self._decode_item = msgspec.json.Decoder(item).decode
         tree: dict[str, Any] = {}
-        _plant(tree, records, list[item])
-        _plant(tree, cursor, str | None)
+        _plant(tree, spec.records.members, list[item])
+        _plant(tree, spec.cursor.members, str | None)
+        if spec.more:
+            _plant(tree, spec.more.members, bool | None)
+        if spec.errors:
+            _plant(tree, spec.errors.members, msgspec.Raw)
         self._decode = msgspec.json.Decoder(_struct(tree)).decode
+        *around, _ = (re.escape(name.encode()) for name in spec.cursor.members)
+        end = rb'[{,]\s*"%b"\s*:\s*(\{[^{}]*\})(?:\s*\}){%d}\s*\Z'
+        self._end = re.compile(end % (around[-1], len(around))).search if around else None
 
-    def open(self, body: bytes) -> tuple[list[Any], str | None]:
-        """The records and the next cursor, None on the last page.
+    def open(self, body: bytes) -> Opened:
+        """The records and the next cursor.
 
         Raises:
             msgspec.ValidationError: a record is of another type than expected.
             msgspec.DecodeError, UnicodeDecodeError: the body is not JSON.
             RecursionError: the body is nested too deep.
             NotAPage: there is no list of records.
+            AnswerHasErrors: there is none, or an empty one, and the body says why.
         """
-        page = self._decode(body)
-        records = _reach(page, self._records)
-        if not isinstance(records, list):
-            raise NotAPage(f"no list at $.{'.'.join(self._records)}")
-        cursor = _reach(page, self._cursor)
-        return records, cursor or None
+        page = self._open(body)
+        if page.errors and not page.records:
+            raise AnswerHasErrors(page.errors)
+        return page
 
-    def open_broken(self, body: bytes) -> tuple[list[bytes], str | None]:
+    def _open(self, body: bytes) -> Opened:
+        spec = self.spec
+        page = self._decode(body)
+        records = _reach(page, spec.records.members)
+        errors = self._errors(page)
+        if not isinstance(records, list):
+            if errors:
+                raise AnswerHasErrors(errors)
+            raise NotAPage(f"no list at $.{'.'.join(spec.records.members)}")
+        cursor = _reach(page, spec.cursor.members)
+        if spec.more and not _reach(page, spec.more.members):
+            cursor = None
+        if spec.records.each:
+            records = list(map(self._inside, records))
+        return Opened(records, cursor or None, errors)
+
+    def _inside(self, item: Any) -> Any:
+        for _ in self.spec.records.each or ():
+            item = None if item is None else item.value
+        return self._nothing if item is None else item
+
+    def _errors(self, page: Any) -> list[str]:
+        path = self.spec.errors
+        found = _reach(page, path.members) if path else None
+        if path is None or not found:
+            return []
+        matches = path.find_below(msgspec.json.decode(found))
+        return [to_string(match)[:_LONGEST] for match in matches if match]
+
+    def open_broken(self, body: bytes) -> Opened:
         """`open` for a body with a record that is not valid JSON, or too deep for any decoder.
 
         Raises:
             NotAPage: the body is not a page, or only a part of one.
         """
-        found = split_broken(body, self._records, self._cursor[0])
+        found = split_broken(body, self.spec.records.members, self.spec.beside)
         if found is None:
             raise NotAPage(self._reason(body))
         try:
-            _, cursor = self.open(body[: found.start] + b"[" + body[found.end :])
+            page = self._open(body[: found.start] + b"[" + body[found.end :])
         except (*UNREADABLE, RecursionError) as error:
             raise NotAPage(str(error)) from None
-        return found.records, cursor
+        return page._replace(records=list(map(self.record_of, found.records)))
+
+    def record_of(self, text: bytes) -> bytes:
+        """The record in an item of the list; an item that cannot be read stands for it."""
+        try:
+            return bytes(self._inside(self._decode_item(text)))
+        except (*UNREADABLE, RecursionError):
+            return text
+
+    def peek_cursor(self, body: bytes) -> str | None:
+        """The next cursor of a page that ends with it, as the API's do; None where it does not.
+
+        Nothing is decoded but that end. No text within the page looks like it: there, the quotes
+        are escaped, and what follows a record is a bracket.
+        """
+        found = self._end(body[-_TAIL:]) if self._end else None
+        more, cursor = self.spec.more, self.spec.cursor
+        try:
+            end = msgspec.json.decode(found[1]) if found else {}
+        except UNREADABLE:
+            return None
+        if more and (more.members[:-1] != cursor.members[:-1] or not end.get(more.members[-1])):
+            return None
+        seen = end.get(cursor.members[-1])
+        return seen if isinstance(seen, str) else None
 
     def _reason(self, body: bytes) -> str:
         try:
@@ -77,20 +166,6 @@ class PageReader:
         except UNREADABLE as error:
             return str(error)
         return ""
-
-
-def peek_cursor(body: bytes) -> str | None:
-    """The next cursor of a page that ends with it, as the API's do; None where it does not.
-
-    Nothing is decoded but that end. No text within the page looks like it: there, the quotes are
-    escaped, and what follows a record is more than two braces.
-    """
-    found = _LAST.search(body[-_TAIL:])
-    try:
-        cursor = msgspec.json.decode(found[1])[CURSOR[1]] if found else None
-    except (*UNREADABLE, KeyError):
-        return None
-    return cursor if isinstance(cursor, str) else None
 
 
 def _plant(tree: dict[str, Any], members: tuple[str, ...], leaf: Any) -> None:

@@ -9,7 +9,7 @@ import msgspec
 from sentinelone_source.errors import SourceError
 from sentinelone_source.mapping.broken_page import split_broken
 from sentinelone_source.mapping.numbers import UNREADABLE
-from sentinelone_source.mapping.page_reader import CURSOR
+from sentinelone_source.mapping.page_reader import PageReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import Mapping
 
 _PAGE = 1000
-_ENVELOPE = {CURSOR[0], "errors"}
+_ENVELOPE = {"pagination", "errors", "extensions"}
 """Members of an API page beside its records."""
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
@@ -38,51 +38,57 @@ def pages(mapping: Mapping, data: bytes, name: str) -> Iterator[bytes]:
     Raises:
         SourceError: the data is not JSON; names the line.
     """
-    records = list(_records(mapping.request.records.members, data, name))
+    records = list(_records(PageReader(mapping.request, msgspec.Raw), data, name))
     for start in range(0, len(records), _PAGE):
         yield page_of(mapping, records[start : start + _PAGE])
 
 
 def page_of(mapping: Mapping, records: Iterable[bytes]) -> bytes:
     """The page that the API would send of some records."""
-    body = b"[" + b",".join(records) + b"]"
-    for member in reversed(mapping.request.records.members):
-        body = b"{" + msgspec.json.encode(member) + b":" + body + b"}"
+    path = mapping.request.records
+    items = records if not path.each else (_wrapped(path.each, record) for record in records)
+    return _wrapped(path.members, b"[" + b",".join(items) + b"]")
+
+
+def _wrapped(names: Sequence[str], body: bytes) -> bytes:
+    for name in reversed(names):
+        body = b"{" + msgspec.json.encode(name) + b":" + body + b"}"
     return body
 
 
-def _records(names: Sequence[str], data: bytes, name: str) -> Iterator[bytes]:
+def _records(reader: PageReader, data: bytes, name: str) -> Iterator[bytes]:
     data = data.removeprefix(b"\xef\xbb\xbf").strip()
     try:
-        yield from list(_of_document(names, msgspec.json.format(data, indent=-1)))
+        yield from list(_of_document(reader, msgspec.json.format(data, indent=-1)))
     except (*UNREADABLE, RecursionError):
-        yield from _of_lines(names, data.split(b"\n"), name)
+        yield from _of_lines(reader, data.split(b"\n"), name)
 
 
-def _of_lines(names: Sequence[str], lines: list[bytes], name: str) -> Iterator[bytes]:
+def _of_lines(reader: PageReader, lines: list[bytes], name: str) -> Iterator[bytes]:
     for number, line in enumerate(map(bytes.strip, lines), 1):
         try:
             if line:
-                yield from _of_document(names, msgspec.json.format(line, indent=-1))
+                yield from _of_document(reader, msgspec.json.format(line, indent=-1))
         except RecursionError:
-            yield from _of_broken_line(names, line) or [line]
+            yield from _of_broken_line(reader, line) or [line]
         except UNREADABLE as error:
-            records = _of_broken_line(names, line)
+            records = _of_broken_line(reader, line)
             if records is None:
                 raise SourceError(f"{name}: line {number}: is not JSON: {error}") from None
             yield from records
 
 
-def _of_document(names: Sequence[str], data: bytes) -> Iterator[bytes]:
+def _of_document(reader: PageReader, data: bytes) -> Iterator[bytes]:
     documents = _items(data) if data.startswith(b"[") else [data]
     for document in documents:
-        records = _of_page(names, bytes(document))
-        yield from [bytes(document)] if records is None else map(bytes, records)
+        records = _of_page(reader, bytes(document))
+        yield from [bytes(document)] if records is None else records
 
 
-def _of_page(names: Sequence[str], data: bytes) -> list[msgspec.Raw] | None:
+def _of_page(reader: PageReader, data: bytes) -> list[bytes] | None:
     """The records of a page; None if the data is something else."""
     page = msgspec.Raw(data)
+    names = reader.spec.records.members
     for name in names:
         if not bytes(page).startswith(b"{"):
             return None
@@ -90,17 +96,20 @@ def _of_page(names: Sequence[str], data: bytes) -> list[msgspec.Raw] | None:
         if name == names[0] and not members.keys() <= {name, *_ENVELOPE}:
             return None
         page = members.get(name, msgspec.Raw())
-    return _items(page) if bytes(page).startswith(b"[") else None
+    items = _items(page) if bytes(page).startswith(b"[") else None
+    return None if items is None else [reader.record_of(bytes(item)) for item in items]
 
 
-def _of_broken_line(names: Sequence[str], line: bytes) -> list[bytes] | None:
+def _of_broken_line(reader: PageReader, line: bytes) -> list[bytes] | None:
     """The records of a page or a list with a broken record; None if the line is something else."""
-    members = () if line.startswith(b"[") else tuple(names)
-    split = split_broken(line, members, CURSOR[0])
+    members = () if line.startswith(b"[") else reader.spec.records.members
+    split = split_broken(line, members, reader.spec.beside)
     if split is None:
         return None
     shell = line[: split.start] + b"[" + line[split.end :]
     try:
-        return None if members and _of_page(members, shell) is None else split.records
+        if members and _of_page(reader, shell) is None:
+            return None
+        return list(map(reader.record_of, split.records)) if members else split.records
     except (*UNREADABLE, RecursionError):
         return None

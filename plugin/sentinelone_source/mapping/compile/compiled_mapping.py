@@ -10,7 +10,7 @@ from sentinelone_source.mapping.compile.codegen import write_code
 from sentinelone_source.mapping.compile.decoders import build_decoders
 from sentinelone_source.mapping.compile.path_tree import build_path_tree
 from sentinelone_source.mapping.numbers import UNREADABLE
-from sentinelone_source.mapping.page_reader import CURSOR, PageReader
+from sentinelone_source.mapping.page_reader import PageReader
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import Mapping
@@ -25,7 +25,7 @@ class CompiledMapping:
     Attributes:
         code: the generated row function; as text, Python that one can read.
         build: the function itself.
-        open: gives a page's typed records and its cursor.
+        open: takes a page apart, into typed records.
         strict: it takes text only.
         keys_only: it reads what makes a row unique, and builds no row.
         wants_raw: some path needs the record as JSON, so a page is taken apart first.
@@ -37,7 +37,7 @@ class CompiledMapping:
         decoders = build_decoders(root, strict)
         self.code = write_code(mapping, root, decoders, row, strict)
         self.build = self.code.compile()
-        self.open = PageReader(mapping.request.records.members, CURSOR, decoders.record).open
+        self.open = PageReader(mapping.request, decoders.record).open
         self.wants_raw = bool(root.uses)
         self._decode = msgspec.json.Decoder(decoders.record).decode
 

@@ -51,12 +51,33 @@ class Column:
 
 @dataclass(frozen=True)
 class RequestSpec:
-    """What to ask the console for; `path` is below `/web/api/v2.1/`."""
+    """What to ask the console for, and where its answer has what.
+
+    Attributes:
+        path: below `/web/api/v2.1/`.
+        records: the list of records; with `[*]`, a member of each of its items.
+        cursor: where the next page begins.
+        body: a document with places, sent by POST; None for a list by GET.
+        passes: values for further places; each is a pass over the same positions.
+        more: whether there is a next page; None where the cursor says it.
+        errors: messages of an answer that is an error.
+    """
 
     path: str
     records: Path
+    cursor: Path
     page_size: int = 1000
     params: Dict[str, str] = field(default_factory=dict)
+    body: Dict[str, Any] | None = None
+    passes: tuple[Dict[str, Any], ...] = ()
+    more: Path | None = None
+    errors: Path | None = None
+
+    @property
+    def beside(self) -> str:
+        """The member that a page has beside the one that leads to its records."""
+        pairs = zip(self.cursor.members, self.records.members, strict=False)
+        return next(name for name, other in pairs if name != other)
 
 
 @dataclass(frozen=True)
@@ -67,9 +88,9 @@ class Ordering:
         id: what names a record.
         version: what changes with the record; None where records never change.
         position: the value of the ordering field, ISO 8601 text.
-        filter: query parameter for the first position wanted, inclusive.
+        filter: query parameter for the first position wanted, inclusive; None for a POST.
         until: query parameter for the end of the positions wanted, exclusive; None without one.
-        sort_by: query parameter value of the ordering field.
+        sort_by: query parameter value of the ordering field; None for a POST.
         inventory: the first sweep takes everything there is.
         rescan: recent records are read again for changed versions.
         lookback: default of the feed's look-back, in seconds.
@@ -79,8 +100,8 @@ class Ordering:
     id: Path
     version: Path | None
     position: Path
-    filter: str
-    sort_by: str
+    filter: str | None
+    sort_by: str | None
     until: str | None = None
     inventory: bool = False
     rescan: bool = False

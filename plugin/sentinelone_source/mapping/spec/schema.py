@@ -12,7 +12,8 @@ from sentinelone_source.mapping.paths import read_path
 from sentinelone_source.mapping.rows.types import TYPES, ColumnType
 from sentinelone_source.mapping.spec.columns import build_columns
 from sentinelone_source.mapping.spec.conditions import DropTable, build_drop
-from sentinelone_source.mapping.spec.model import Document, Mapping, Ordering, RequestSpec
+from sentinelone_source.mapping.spec.model import Document, Mapping, Ordering
+from sentinelone_source.mapping.spec.request import RequestTable, build_request, check_query_name
 from sentinelone_source.times import parse_duration
 from sentinelone_source.toml import convert, unknown
 
@@ -20,24 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
 
 _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}_CL", re.ASCII)
-# What stands in a URL: a path below the API, names of query parameters, values of `sortBy`.
-_URL_PATH = re.compile(r"/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
-_QUERY_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _STREAM = re.compile(r"(Custom|Microsoft)-[A-Za-z0-9_-]{1,100}")
-
-
-class _Request(msgspec.Struct):
-    path: str
-    records: str = "$.data"
-    page_size: int = 1000
-    params: dict[str, str | int | bool | list[str | int]] = {}
 
 
 class _Ordering(msgspec.Struct):
     id: str
     position: str
-    filter: str
-    sort_by: str
+    filter: str | None = None
+    sort_by: str | None = None
     version: str | None = None
     until: str | None = None
     inventory: bool = False
@@ -48,7 +39,7 @@ class _Ordering(msgspec.Struct):
 
 class _Document(msgspec.Struct):
     table: str
-    request: _Request
+    request: RequestTable
     walk: _Ordering
     columns: dict[str, Any]
     stream: str | None = None
@@ -85,7 +76,7 @@ def build(
         name=name,
         table=checked.table,
         stream=stream,
-        request=_request(checked.request, where),
+        request=build_request(checked.request, where),
         ordering=_ordering(checked, where),
         columns=columns,
         drops=tuple(
@@ -93,33 +84,6 @@ def build(
         ),
         enabled=checked.enabled,
     )
-
-
-def _request(request: _Request, where: str) -> RequestSpec:
-    records = read_path(request.records, f"{where}: request.records")
-    if not (records.plain and records.members):
-        raise ConfigError(f"{where}: request.records: takes a path of member names, as '$.data'")
-    if not _URL_PATH.fullmatch(request.path):
-        raise ConfigError(
-            f"{where}: request.path: {request.path!r}: takes letters, digits, / - _ and ."
-        )
-    if not 1 <= request.page_size <= 1000:
-        raise ConfigError(f"{where}: request.page_size: {request.page_size} is not 1 to 1000")
-    for name in request.params:
-        _check_query_name(name, f"{where}: request.params")
-    params = {key: _query_value(value) for key, value in request.params.items()}
-    return RequestSpec(request.path.strip("/"), records, request.page_size, params)
-
-
-def _check_query_name(name: str, place: str) -> None:
-    if not _QUERY_NAME.fullmatch(name):
-        raise ConfigError(f"{place}: {name!r}: takes letters, digits, _ . and -")
-
-
-def _query_value(value: str | int | bool | list[str | int]) -> str:
-    if isinstance(value, list):
-        return ",".join(str(item) for item in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _ordering(document: _Document, where: str) -> Ordering:
@@ -132,9 +96,7 @@ def _ordering(document: _Document, where: str) -> Ordering:
     for key, path in paths.items():
         if path.many:
             raise ConfigError(f"{where}: walk.{key}: {path.text!r} can match more than once")
-    for key in ("filter", "until", "sort_by"):
-        if (name := getattr(walk, key)) is not None:
-            _check_query_name(name, f"{where}: walk.{key}")
+    _check_query(walk, document.request.body is None, where)
     for name in walk.volatile:
         if name not in document.columns:
             known = unknown("column", name, document.columns)
@@ -155,3 +117,15 @@ def _ordering(document: _Document, where: str) -> Ordering:
         lookback=lookback,
         volatile=tuple(name for name in walk.volatile if document.columns[name] is not False),
     )
+
+
+def _check_query(walk: _Ordering, is_list: bool, where: str) -> None:
+    """Check the query of a list; a document has places instead."""
+    for key in ("filter", "until", "sort_by"):
+        name = getattr(walk, key)
+        if name is not None and not is_list:
+            raise ConfigError(f"{where}: walk.{key}: has no use beside request.body")
+        if name is not None:
+            check_query_name(name, f"{where}: walk.{key}")
+        elif is_list and key != "until":
+            raise ConfigError(f"{where}: walk: missing key `{key}`")
