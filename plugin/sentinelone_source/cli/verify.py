@@ -188,7 +188,7 @@ def _notes(result: Comparison) -> Iterator[str]:
             "or use --workspace"
         )
     if result.pending:
-        yield f"{result.pending} have changed since the last sweep, and are not due yet"
+        yield f"{result.pending} have changed since the last re-scan; the next one hands them over"
     if result.dead_letters:
         yield f"{result.dead_letters} cannot become rows, and are among the dead letters"
     if result.due:
