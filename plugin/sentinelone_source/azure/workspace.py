@@ -79,15 +79,22 @@ class Workspace:
             Unavailable: it gives no answer, also when asked again.
             SourceError: it refuses the identity, or the query.
         """
-        from azure.core import exceptions
-        from azure.monitor.query import LogsQueryPartialResult
+        answer = self._answer(query)
+        is_part = hasattr(answer, "partial_data")
+        tables = answer.partial_data if is_part else answer.tables
+        if not tables:
+            raise Unavailable(f"{self._azure.query_url}: {_UNEXPECTED}")
+        why = answer.partial_error.message or answer.partial_error.code if is_part else ""
+        return QueryAnswer(tables[0].rows, " ".join(str(why).split()))
 
-        plain: dict[str, Any] = (
-            {} if self._azure.query_url.startswith("https") else {"enforce_https": False}
-        )
+    def _answer(self, query: str) -> Any:
+        from azure.core import exceptions
+
+        azure = self._azure
+        is_safe = azure.query_url.startswith("https")
         try:
-            answer: Any = self._client.query_workspace(
-                self._azure.workspace_id, query, timespan=None, **plain
+            return self._client.query_workspace(
+                azure.workspace_id, query, timespan=None, enforce_https=is_safe
             )
         except SourceError:
             raise  # the credential's own
@@ -95,15 +102,9 @@ class Workspace:
             raise self._failure(error) from None
         except exceptions.AzureError as error:
             why = client_reason(error, DEFAULTS.query_answer)
-            raise Unavailable(f"{self._azure.query_url}: {why}") from None
+            raise Unavailable(f"{azure.query_url}: {why}") from None
         except (AttributeError, KeyError, TypeError, ValueError):  # the client expects its own JSON
-            raise Unavailable(f"{self._azure.query_url}: {_UNEXPECTED}") from None
-        is_part = isinstance(answer, LogsQueryPartialResult)
-        tables = answer.partial_data if is_part else answer.tables
-        if not tables:
-            raise Unavailable(f"{self._azure.query_url}: {_UNEXPECTED}")
-        why = answer.partial_error.message or answer.partial_error.code if is_part else ""
-        return QueryAnswer(tables[0].rows, " ".join(str(why).split()))
+            raise Unavailable(f"{azure.query_url}: {_UNEXPECTED}") from None
 
     def close(self) -> None:
         """Close the connection."""
