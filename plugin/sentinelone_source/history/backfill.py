@@ -17,23 +17,17 @@ from sentinelone_source.feed.page_run import Counts
 from sentinelone_source.feed.runner import Outcome, sweep_once
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
+from sentinelone_source.history.old_rows import KEPT, announce_old_rows, tell_old_rows
 from sentinelone_source.history.plan import Arguments, BackfillPlan, PlanFile
 from sentinelone_source.history.schedule import Schedule, WindowPart
 from sentinelone_source.history.span import BackfillSpan, windows_of
 from sentinelone_source.history.window import OLD, WindowReader, window_name
 from sentinelone_source.service import Service, build_service
-from sentinelone_source.times import SECOND, to_iso
+from sentinelone_source.times import to_iso
 from sentinelone_source.timings import DEFAULTS, Timings
 
 FOLDER = "backfill"
 """The state of backfills, below that of `run`."""
-_AZURE_KEEPS = 2 * 86_400 * SECOND
-"""How far back Azure leaves a `TimeGenerated` as it is."""
-_ADVICE = (
-    "TimeGenerated is more than 2 days old: Azure puts the time of arrival in its place; "
-    "the other columns keep their times"
-)
-
 _log = structlog.get_logger()
 
 
@@ -73,7 +67,7 @@ class Backfill(Service):
         self._parts = parts_of(plan, service.context.state)
         self._outcomes: dict[str, Outcome] = {}
         self._counts: dict[str, list[Counts]] = {one.feed_name: [] for one in plan.windows}
-        self._old_before = service.context.clock.now() - _AZURE_KEEPS
+        self._old_before = service.context.clock.now() - KEPT
         self._ended = False
 
     async def run_until(self, stop: asyncio.Event) -> int:
@@ -97,9 +91,25 @@ class Backfill(Service):
         """Read all windows; gives how that went, by feed."""
         self._show(self._done, 0)
         self._schedule = Schedule([part for part in self._parts if part.left], self._divide)
-        await asyncio.gather(*(self._read_windows() for _ in range(self._parallel)))
+        readers = (self._read_windows() for _ in range(self._parallel))
+        await asyncio.gather(self._announce_old_rows(), *readers)
         self._ended = True
         return [self._outcomes.get(name, Outcome.DONE) for name in self._counts]
+
+    async def _announce_old_rows(self) -> None:
+        spans: dict[str, tuple[int, int]] = {}
+        for part in self._parts:
+            if part.left:
+                name, begin, end = part.window.feed_name, part.reached, part.window.end
+                before = spans.get(name, (begin, end))
+                spans[name] = min(begin, before[0]), max(end, before[1])
+        await asyncio.gather(
+            *(
+                announce_old_rows(self._feeds[name], begin, min(end, self._old_before))
+                for name, (begin, end) in spans.items()
+                if begin < self._old_before
+            )
+        )
 
     async def _read_windows(self) -> None:
         """One window after another, as long as there are any."""
@@ -152,24 +162,17 @@ class Backfill(Service):
             done=round(self._done, 4),
             parallel=self._parallel,
         )
-        old = {part.window.feed_name for part in self._parts if part.reached < self._old_before}
-        if old:
-            _log.warning(
-                "old_rows", before=to_iso(self._old_before), feeds=sorted(old), advice=_ADVICE
-            )
 
     def _tell_end(self) -> None:
-        old = {}
         for name, windows in self._counts.items():
             counts = Counts()
             for window in windows:
                 counts.add(window)
             console, _, feed = name.rpartition("/")
-            if counts.late[OLD]:
-                old[name] = counts.late.pop(OLD)
+            old = counts.late.pop(OLD, 0)
             _log.info("backfilled", console=console, feed=feed, **counts.summary())
-        if old:
-            _log.warning("old_rows", rows=old, advice=_ADVICE)
+            if old:
+                tell_old_rows(console, feed, old)
 
 
 def parts_of(plan: BackfillPlan, state: State) -> list[WindowPart]:

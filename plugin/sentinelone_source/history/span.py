@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -20,6 +21,8 @@ from sentinelone_source.times import SYSTEM_CLOCK, to_iso
 
 _FIRST_PAGE = 30.0
 """Seconds that a `run` which has just started gets for the first page of each feed."""
+_PARTS = 32
+"""Windows of a feed that is read in several passes."""
 _log = structlog.get_logger()
 
 
@@ -64,7 +67,10 @@ def windows_of(
         console, end = feed.console.name, began.get((feed.console.name, feed.name), now)
         end = span.until or end or span.since
         if end > span.since:
-            windows.append(PlannedWindow(console, feed.name, span.since, end))
+            # several passes over one window cannot be divided later
+            parts = _PARTS if len(feed.reader.mapper.mapping.request.passes) > 1 else 1
+            ends = [span.since + (end - span.since) * n // parts for n in range(parts + 1)]
+            windows += [PlannedWindow(console, feed.name, *one) for one in pairwise(ends)]
         else:
             _log.info("backfill_not_needed", console=console, feed=feed.name)
     return windows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -108,7 +109,10 @@ class WindowReader:
         mapper = feed.reader.mapper
         self.reader = FeedReader(feed.console, mapper, context, number)
         self._part, self._progress = part, context.state.progress(number)
-        self._watch = Watch(passed, old_before, mapper.mapping.request.page_size // 2)
+        request = mapper.mapping.request
+        # what an earlier one of several passes has read is not another window's any more
+        full = sys.maxsize if len(request.passes) > 1 else request.page_size // 2
+        self._watch = Watch(passed, old_before, full)
 
     async def sweep(self) -> Counts:
         """Read the window. Raises what `FeedReader.read` raises."""

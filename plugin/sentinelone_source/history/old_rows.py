@@ -1,0 +1,56 @@
+"""Rows that are too old for Azure to keep their `TimeGenerated`: announced, and counted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import structlog
+
+from sentinelone_source.errors import SourceError
+from sentinelone_source.feed.feed import Feed
+from sentinelone_source.mapping.request import page_requests
+from sentinelone_source.times import SECOND, to_iso
+from sentinelone_source.worker_threads import in_thread
+
+KEPT = 2 * 86_400 * SECOND
+"""How far back Azure leaves a `TimeGenerated` as it is."""
+_ADVICE = (
+    "TimeGenerated is more than 2 days old: Azure puts the time of arrival in its place; "
+    "the other columns keep their times"
+)
+_log = structlog.get_logger()
+
+
+class _Pagination(msgspec.Struct):
+    totalItems: int  # noqa: N815 - as the API has it
+
+
+class _Counted(msgspec.Struct):
+    pagination: _Pagination
+
+
+async def announce_old_rows(feed: Feed, since: int, before: int) -> None:
+    """Say that a feed has such records, and how many there are by the console's own count."""
+    records = await _count(feed, since, before)
+    about = {"console": feed.console.name, "feed": feed.name}
+    _log.warning("old_rows", **about, before=to_iso(before), records=records, advice=_ADVICE)
+
+
+def tell_old_rows(console: str, feed: str, rows: int) -> None:
+    """Say how many were handed over."""
+    _log.warning("old_rows", console=console, feed=feed, rows=rows, advice=_ADVICE)
+
+
+async def _count(feed: Feed, since: int, before: int) -> int | None:
+    """What the console counts; None where it does not."""
+    [request, *_] = page_requests(feed.reader.mapper.mapping, since, before)
+    if request.body is not None:
+        return None
+    query = {name: value for name, value in request.query.items() if name != "skipCount"}
+    try:
+        response = await feed.console.fetch(feed.endpoint, replace(request, size=1, query=query))
+        body = await in_thread(response.decoded)
+        return msgspec.json.decode(body, type=_Counted).pagination.totalItems
+    except (SourceError, msgspec.DecodeError):
+        return None  # what is wrong is told by the reading itself
