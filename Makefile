@@ -3,8 +3,8 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-# `make helm`, `make nfpm`, `make kusto`, `make test-shippers` and `make test-long` use more if it is there.
-.PHONY: run test docs test-long test-shippers helm nfpm kusto check unit smoke coverage format bench clean
+# `make helm`, `make nfpm`, `make prometheus`, `make kusto`, `make test-shippers` and `make test-long` use more if it is there.
+.PHONY: run test docs test-long test-shippers helm nfpm prometheus kusto check unit smoke coverage format bench clean
 SUITE  := -n auto -m "not slow and not shippers"
 
 run: $(VENV)/.ready  ## the poller against the built-in demo console, rows on stdout
@@ -46,6 +46,11 @@ helm: $(VENV)/.ready  ## Helm, which the tests of deploy/helm use; needs Go
 
 nfpm: $(VENV)/.ready  ## nfpm, which the tests of deploy/packages use; needs Go
 	GOBIN=$(CURDIR)/$(BIN) go install github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.41.0
+
+prometheus: $(VENV)/.ready  ## Prometheus and promtool, which the tests of deploy/monitoring use; needs apt-get
+	mkdir -p $(VENV)/prometheus && cd $(VENV)/prometheus && apt-get --quiet download prometheus \
+		&& dpkg-deb --extract prometheus_*.deb . && rm prometheus_*.deb
+	ln -sf ../prometheus/usr/bin/prometheus ../prometheus/usr/bin/promtool $(BIN)
 
 kusto: $(VENV)/.ready  ## Microsoft's KQL language service, which some tests of deploy/azure use; needs npm
 	npm install --silent --no-fund --no-audit --prefix $(VENV) @kusto/language-service-next@12

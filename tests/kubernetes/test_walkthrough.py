@@ -132,8 +132,8 @@ def test_namespaces() -> None:
 
 def test_monitor() -> None:
     """The monitor finds the pods of the overlays and the charts, and ports that they have."""
-    [block] = [block for block in blocks("yaml") if "# object: monitor" in block]
-    spec = yaml.safe_load(block)["spec"]
+    monitor = ROOT / "deploy/monitoring/pod-monitor.yaml"
+    spec = yaml.safe_load(monitor.read_text())["spec"]
     wanted = spec["selector"]["matchLabels"].items()
     watched = {one["port"] for one in spec["podMetricsEndpoints"]}
     for overlay in OVERLAYS:
