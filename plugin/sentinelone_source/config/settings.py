@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping as Dict
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,7 +30,7 @@ class MappingsSettings(NamedTuple):
     where: str
 
 
-class Settings(msgspec.Struct, frozen=True):
+class Settings(msgspec.Struct, frozen=True, dict=True):
     """Everything a command needs to know."""
 
     source: str
@@ -58,7 +59,13 @@ class Settings(msgspec.Struct, frozen=True):
 
     def feed(self, name: str) -> FeedSettings:
         """The settings of one feed: its own table over `[feeds]`."""
-        return read_feed(self.feeds, name, self.source)
+        if name not in self._read:  # asked for each feed of each console
+            self._read[name] = read_feed(self.feeds, name, self.source)
+        return self._read[name]
+
+    @cached_property
+    def _read(self) -> dict[str, FeedSettings]:
+        return {}
 
     def is_enabled(self, name: str, by_default: bool) -> bool:
         """Whether a feed is polled.
