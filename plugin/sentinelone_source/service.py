@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -29,11 +29,14 @@ from sentinelone_source.http.connections import Connections
 from sentinelone_source.http.slots import Slots
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.request import page_requests
-from sentinelone_source.mapping.spec.files import find_mapping, load_mappings
+from sentinelone_source.mapping.spec.files import find_mapping, health_table, load_mappings
 from sentinelone_source.mapping.spec.model import Mapping
 from sentinelone_source.resources import ensure_descriptors, give_back_large_buffers
 from sentinelone_source.times import SECOND
 from sentinelone_source.timings import DEFAULTS, Timings
+
+if TYPE_CHECKING:
+    from sentinelone_source.telemetry.health_rows import HealthRows
 
 BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
 """Something that runs as long as the feeds do, and troubles none of them."""
@@ -56,6 +59,7 @@ class Service:
     once: bool
     timings: Timings
     background: Sequence[BackgroundTask] = ()
+    health: Sequence[HealthRows] = ()
 
     def __post_init__(self) -> None:
         self.readers = [feed.reader for feed in self.feeds]
@@ -110,6 +114,7 @@ class Service:
     async def _finish(self) -> None:
         """Stop in good order: what was written to its end is settled."""
         under_way = [one.handing_over for one in self.readers if one.handing_over is not None]
+        under_way += [rows.handing_over for rows in self.health if rows.handing_over is not None]
         if under_way:
             done, _ = await asyncio.wait(under_way, timeout=self.timings.stop)
             for page in done:
@@ -170,8 +175,8 @@ def build_service(
             for mapper in map(Mapper, mappings)
             for console in consoles
         ]
-        with _background(settings, feeds, consoles, context, once) as background:
-            yield Service(settings, feeds, context, once, timings, background)
+        with _background(settings, feeds, consoles, context, once) as (background, health):
+            yield Service(settings, feeds, context, once, timings, background, health)
     finally:
         state.close()
 
@@ -179,8 +184,8 @@ def build_service(
 @contextlib.contextmanager
 def _background(
     settings: Settings, feeds: list[Feed], consoles: list[Console], context: FeedContext, once: bool
-) -> Iterator[list[BackgroundTask]]:
-    """What runs beside the feeds: it watches tokens, and tells those who ask how we are."""
+) -> Iterator[tuple[list[BackgroundTask], list[HealthRows]]]:
+    """What runs beside the feeds: it watches tokens, and tells how we are."""
     timings = consoles[0].timings
     step = min(timings.expiry_apart, timings.expiry_round / len(consoles))
     tasks: list[BackgroundTask] = [
@@ -188,17 +193,27 @@ def _background(
     ]
     if once:
         tasks.clear()
-    if settings.listen is None:
-        yield tasks
+    interval = 0.0 if once else settings.health_interval
+    if settings.listen is None and not interval:
+        yield tasks, []
         return
+    from sentinelone_source.telemetry.health_rows import HealthRows
     from sentinelone_source.telemetry.metrics import Source
     from sentinelone_source.telemetry.serve import serve_telemetry
 
     intervals = {feed.name: settings.feed(feed.name).interval for feed in feeds}
     source = Source(context.dead_letters, feeds, consoles, context.sink, intervals)
-    where = f"{settings.source}: telemetry.listen"
-    with source.troubles.recorded(), serve_telemetry(settings.listen, source, where) as heartbeat:
-        yield [*tasks, heartbeat.run, source.history.run]
+    table = health_table(settings.mappings.columns, settings.mappings.where)
+    by_console = "{console}" in settings.handover.tag
+    health = [HealthRows(source, table, interval, by_console=by_console)] if interval else []
+    tasks += [rows.run for rows in health]
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(source.troubles.recorded())
+        if settings.listen is not None:
+            where = f"{settings.source}: telemetry.listen"
+            heartbeat = stack.enter_context(serve_telemetry(settings.listen, source, where))
+            tasks += [heartbeat.run, source.history.run]
+        yield tasks, health
 
 
 def _sink(settings: Settings, patience: float | None, timings: Timings) -> tuple[Sink, float]:

@@ -95,6 +95,7 @@ def test_commands_and_options(words: str, command: click.Command) -> None:
         ("`[handover]`", config.HandoverTable),
         ("`[mappings]`", config.MappingsTable),
         ("`[telemetry]`", config.TelemetryTable),
+        ("`[health]`", config.HealthTable),
         ("`[azure]`", config.AzureTable),
         ("`[azure.broker]`", config.BrokerTable),
     ],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -61,8 +61,14 @@ def drop_stream(manager: Manager) -> None:
     del manager.rule["streamDeclarations"][f"Custom-{THREATS}"]
 
 
+def flow(manager: Manager) -> dict[str, Any]:
+    """The data flow of threats."""
+    flows: list[dict[str, Any]] = manager.rule["dataFlows"]
+    return next(one for one in flows if one["streams"] == [f"Custom-{THREATS}"])
+
+
 def drop_flow(manager: Manager) -> None:
-    manager.rule["dataFlows"].pop()
+    manager.rule["dataFlows"].remove(flow(manager))
 
 
 def more_columns(manager: Manager) -> None:
@@ -81,11 +87,11 @@ def other_plan(manager: Manager) -> None:
 
 
 def transform(manager: Manager) -> None:
-    manager.rule["dataFlows"][-1]["transformKql"] = "source | where false"
+    flow(manager)["transformKql"] = "source | where false"
 
 
 def elsewhere(manager: Manager) -> None:
-    manager.rule["dataFlows"][-1]["outputStream"] = "Custom-Other_CL"
+    flow(manager)["outputStream"] = "Custom-Other_CL"
 
 
 def other_rule(manager: Manager) -> None:

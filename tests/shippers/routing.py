@@ -92,7 +92,8 @@ def _outputs(changes: dict[str, str] | None = None) -> str:
     text = _shipped()
     azure = text[text.index("  outputs:\n") : text.index("    - name: file")]
     head, *blocks = azure.split("    - name: azure_logs_ingestion\n")
-    for place, (name, table) in enumerate(TABLES.items()):
+    for name, table in TABLES.items():
+        [place] = [n for n, block in enumerate(blocks) if f"alias: {name}\n" in block]
         for old, new in (changes or {}).items():
             old_here = old.format(table=table)
             assert old_here in blocks[place], (name, old_here)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_tables
 from shippers.fluentbit import SHIPPED
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import TableSpec
 
 FILES = ("http.yaml", "exec.yaml")
 EVICTS = ("storage.total_limit_size", "mem_buf_limit", "emitter_mem_buf_limit")
@@ -46,9 +46,9 @@ def to_azure(name: str) -> list[dict[str, Any]]:
     return [output for output in outputs if output["name"] == "azure_logs_ingestion"]
 
 
-def mappings() -> dict[str, Mapping]:
-    """The built-in ones."""
-    return load_mappings()
+def tables() -> dict[str, TableSpec]:
+    """The tables of the built-in mappings, and that of health rows."""
+    return {one.name: one for one in load_tables()}
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -57,14 +57,14 @@ def test_an_output_for_every_mapping(name: str) -> None:
     over_http = name == "http.yaml"
     wanted = [
         (mapping, one.table, f"sentinelone.{mapping}.*" if over_http else "sentinelone")
-        for mapping, one in sorted(mappings().items())
+        for mapping, one in sorted(tables().items())
     ]
     assert [(one["alias"], one["table_name"], one["match"]) for one in to_azure(name)] == wanted
 
 
 def test_streams_are_the_tables() -> None:
     """A mapping's stream is not the one that Fluent Bit makes of the table's name."""
-    assert all(one.stream == f"Custom-{one.table}" for one in mappings().values())
+    assert all(one.stream == f"Custom-{one.table}" for one in tables().values())
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -101,7 +101,7 @@ def test_rows_without_an_output_are_kept() -> None:
     """The file for rows of unknown tables takes those of known ones, or leaves out others."""
     [kept] = [one for one in parsed("http.yaml")["pipeline"]["outputs"] if one["name"] == "file"]
     takes = re.compile(kept["match_regex"])
-    for name in mappings():
+    for name in tables():
         assert not takes.match(f"sentinelone.{name}.a1.2")
     for tag in ("http.0", "sentinelone.other.1", "sentinelone.threatsx.1", "threats", "x"):
         found = takes.match(tag)
@@ -120,7 +120,7 @@ def test_the_poller() -> None:
     [kept] = [one for one in parsed("exec.yaml")["pipeline"]["outputs"] if one["name"] == "file"]
     [step] = kept["processors"]["logs"]
     known = re.compile(step["exclude"].removeprefix("$_table "))
-    assert all(known.match(one.table) for one in mappings().values())
+    assert all(known.match(one.table) for one in tables().values())
     assert not known.match("Other_CL")
 
 

@@ -13,7 +13,7 @@ import yaml
 
 from sentinelone_source.config import load_settings
 from sentinelone_source.demo.dce.behaviour import Behaviour
-from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_tables
 from shippers.test_vector_files import SCHEMA
 from shippers.vector import FOLDER, ROOT, azure_sinks, load, only_source, problems, text
 from shippers.vector_vrl import holds
@@ -60,7 +60,7 @@ def test_what_is_added(block: str) -> None:
 def test_a_table_of_your_own() -> None:
     """The page's example of a further table loses its rows."""
     [block] = [block for block in ADDED if "transforms" in block]
-    mappings = list(load_mappings().values())
+    mappings = load_tables()
     new = dataclasses.replace(
         mappings[0],
         name="risks",

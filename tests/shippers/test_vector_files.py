@@ -12,7 +12,7 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_tables
 from sentinelone_source.timings import DEFAULTS
 from shippers.vector import WAYS, azure_sinks, load, problems, routes, text
 
@@ -34,7 +34,7 @@ SCHEMA = Draft202012Validator(
 def test_nothing_is_wrong(name: str) -> None:
     """A row without a way to its table, a loss, a foreign column, or a secret in a file."""
     way, form = name.split(".")
-    assert problems(load(way, form), load_mappings().values(), text(name)) == []
+    assert problems(load(way, form), load_tables(), text(name)) == []
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -176,20 +176,20 @@ def test_mistakes_are_seen(way: str, spoil: Callable[[Document], None]) -> None:
     """A check of ours that lets everything pass."""
     document = copy.deepcopy(load(way, "toml"))  # where sinks share nothing
     spoil(document)
-    assert problems(document, load_mappings().values())
+    assert problems(document, load_tables())
 
 
 @pytest.mark.parametrize("comment", ["# SECRET[azure.other]", "# ${HOME}"])
 def test_comments_that_vector_reads(comment: str) -> None:
     """A comment that keeps Vector from starting."""
     source = text("http.yaml") + comment
-    assert len(problems(load("http"), load_mappings().values(), source)) == 1
+    assert len(problems(load("http"), load_tables(), source)) == 1
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_new_mapping_needs_a_sink(way: str) -> None:
     """Rows of a new table that go nowhere."""
-    mappings = list(load_mappings().values())
+    mappings = load_tables()
     new = dataclasses.replace(mappings[0], name="risks", table="Risks_CL", stream="Custom-Risks_CL")
     assert problems(load(way), [*mappings, new]) == [
         "Risks_CL: goes to no sink instead of Custom-Risks_CL"

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_tables
 from shippers.vector import WAYS, load, text
 from shippers.vector_vrl import holds, routed, run_test
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import TableSpec
     from shippers.vector import Document
 
 pytest.importorskip("pyvrl", reason="no wheel of pyVRL for this Python")
@@ -55,9 +55,9 @@ def test_every_output_is_tested(way: str) -> None:
         assert spoken | set(test["no_outputs_from"]) == outputs, test["name"]
 
 
-@pytest.mark.parametrize("mapping", load_mappings().values(), ids=lambda m: m.name)
+@pytest.mark.parametrize("mapping", load_tables(), ids=lambda m: m.name)
 @pytest.mark.parametrize("way", WAYS)
-def test_rows_of_every_mapping(way: str, mapping: Mapping) -> None:
+def test_rows_of_every_mapping(way: str, mapping: TableSpec) -> None:
     """Rows of a mapping that leave by no route, by two, or by another's."""
     row = {"_table": mapping.table, "stream": "stdout"}
     assert routed(load(way), row) == [f"tables.{mapping.name}"]

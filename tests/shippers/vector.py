@@ -12,7 +12,7 @@ import yaml
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import TableSpec
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "vector"
@@ -67,7 +67,7 @@ def routes(document: Document) -> dict[str, str]:
     }
 
 
-def problems(document: Document, mappings: Iterable[Mapping], source: str = "") -> list[str]:
+def problems(document: Document, mappings: Iterable[TableSpec], source: str = "") -> list[str]:
     """Everything that is wrong, in sentences.
 
     Args:
@@ -101,7 +101,7 @@ def _wiring(document: Document) -> Iterator[str]:
         yield f"{lost}: nobody reads it"
 
 
-def _tables(document: Document, mappings: list[Mapping]) -> Iterator[str]:
+def _tables(document: Document, mappings: list[TableSpec]) -> Iterator[str]:
     written: dict[str, list[str]] = {}
     for name, sink in azure_sinks(document).items():
         for route in sink["inputs"]:
@@ -117,7 +117,7 @@ def _tables(document: Document, mappings: list[Mapping]) -> Iterator[str]:
         yield f"{table}: no mapping makes its rows"
 
 
-def _columns(document: Document, mappings: list[Mapping]) -> Iterator[str]:
+def _columns(document: Document, mappings: list[TableSpec]) -> Iterator[str]:
     columns = {column.name for mapping in mappings for column in mapping.columns}
     added = METADATA[only_source(document)["type"]] | {"_table"}
     if only_source(document).get("path_key") == "":

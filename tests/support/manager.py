@@ -7,11 +7,11 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
-from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.files import load_tables
 from sentinelone_source.template.tables import TableColumn
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import TableSpec
 
 GROUP = "/subscriptions/s/resourceGroups/g/providers"
 RULE = f"{GROUP}/Microsoft.Insights/dataCollectionRules/dcr"
@@ -27,7 +27,7 @@ class Manager:
     """
 
     def __init__(self, immutable_id: str) -> None:
-        mappings = list(load_mappings().values())
+        mappings = load_tables()
         self.documents: dict[str, tuple[int, Any]] = {
             RULE: (200, rule(immutable_id, mappings)),
             LOG: (200, {"value": [{"name": "errors"}]}),
@@ -83,7 +83,7 @@ def table_path(table: str) -> str:
     return f"{WORKSPACE}/tables/{table}"
 
 
-def rule(immutable_id: str, mappings: list[Mapping]) -> dict[str, Any]:
+def rule(immutable_id: str, mappings: list[TableSpec]) -> dict[str, Any]:
     """A rule as the template deploys it."""
     return {
         "kind": "Direct",
@@ -107,11 +107,11 @@ def rule(immutable_id: str, mappings: list[Mapping]) -> dict[str, Any]:
     }
 
 
-def table(mapping: Mapping) -> dict[str, Any]:
+def table(mapping: TableSpec) -> dict[str, Any]:
     """A table as the template deploys it."""
     columns = [column.in_table for column in _columns(mapping)]
     return {"properties": {"plan": "Analytics", "schema": {"columns": columns}}}
 
 
-def _columns(mapping: Mapping) -> list[TableColumn]:
+def _columns(mapping: TableSpec) -> list[TableColumn]:
     return [TableColumn(column.name, column.type) for column in mapping.columns]

@@ -183,7 +183,7 @@ def many(consoles: int, behind: float, folder: Path) -> StatusPage:
         feed = SimpleNamespace(
             name=f"feed {number % 6}",
             console=found[number // 6],
-            counts=SimpleNamespace(rows=0, dead=0),
+            counts=SimpleNamespace(rows=0, dead=0, unchanged=2, unchanged_bytes=500),
             behind=lambda _, late=number % 6 == 0: behind if late else 0.0,
             last_success=1.0,
         )
@@ -204,6 +204,7 @@ def test_many_consoles(tmp_path: Path) -> None:
     lines = [row for row in seen.rows if "Console" in row]
     assert len(lines) == 500
     assert lines[0]["State"] == "!1 behind, 5 up to date"
+    assert "6,000 rows, 2 MB since the start" in seen.texts["dd"]
     assert len(reply.body) < 400_000
     assert len([row for row in Read(page.all_feeds("").body.decode()).rows if row]) == 3000
     healthy = Read(many(21, 0.0, tmp_path).overview("").body.decode())

@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from sentinelone_source.config import AzureTable
+from sentinelone_source.mapping.spec.health import HEALTH
 from sentinelone_source.template.generate import generate
 from sentinelone_source.template.tables import plan_tables
 from support.templates import DEPLOY, EXPRESSION, Parsed, Template, parse
 
 ROOT = Path(__file__).parents[2]
 TABLES = json.loads((ROOT / "tests/mapping/tables.json").read_text())
+TABLES[HEALTH.table] = {column.name: column.kind.in_stream for column in HEALTH.columns}
 LANGUAGES = ["arm", "bicep", "terraform"]
 PARTS = [None, "tables", "rule"]
 
@@ -40,7 +42,7 @@ def columns_of(table: Parsed) -> dict[str, str]:
 
 
 def test_tables_have_the_columns_of_the_connector() -> None:
-    """Every table has the connector's columns, in its order and with its types."""
+    """Every table has its columns, the connector's first of all, in order and with types."""
     found = {table.name: list(columns_of(table).items()) for table in template("arm").of("tables")}
     assert found == {name: list(columns.items()) for name, columns in TABLES.items()}
 
@@ -84,7 +86,10 @@ def test_generated_files_are_up_to_date(language: str, file: str) -> None:
 def test_tables_one_after_another() -> None:
     """A workspace refuses concurrent changes: each table waits for the one before."""
     resources = json.loads(text("arm", parser=True))["resources"]
-    waits = [[re.findall(r"'(\w+)'", i)[-1] for i in r.get("dependsOn", [])] for r in resources[:7]]
+    waits = [
+        [re.findall(r"'(\w+)'", i)[-1] for i in r.get("dependsOn", [])]
+        for r in resources[: len(TABLES) + 2]
+    ]
     names = list(TABLES)
     assert waits == [[], *([name] for name in names[:-1]), names, names]
     for language, order in (

@@ -43,7 +43,7 @@ def command(
     FILE holds rows as `run` writes them, or dead letters. `-` is standard input. An interrupted
     replay continues where it stopped.
     """
-    from sentinelone_source.mapping.spec.files import load_mappings
+    from sentinelone_source.mapping.spec.files import load_mappings, load_tables
     from sentinelone_source.replay.job import Options, ReplayJob
     from sentinelone_source.replay.parsing import LineParser
     from sentinelone_source.replay.sender import Sender
@@ -52,7 +52,7 @@ def command(
     configure_logs()
     settings = load_settings(config)
     mappings = load_mappings(*settings.mappings)
-    streams = {mapping.table: mapping.stream for mapping in mappings.values()}
+    streams = {one.table: one.stream for one in load_tables(*settings.mappings)}
     urls = {console.name: console.url for console in settings.consoles}
     with _ingestion(settings, dry_run) as (ingestion, target):
         options = Options(target, refused, restart, dry_run)

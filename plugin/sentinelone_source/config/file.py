@@ -65,6 +65,12 @@ class MappingsTable(msgspec.Struct, frozen=True):
     columns: dict[str, Any] = {}
 
 
+class HealthTable(msgspec.Struct, frozen=True):
+    """`[health]`."""
+
+    interval: str = "0s"
+
+
 class TelemetryTable(msgspec.Struct, frozen=True):
     """`[telemetry]`."""
 
@@ -106,4 +112,5 @@ class File(msgspec.Struct, frozen=True):
     handover: HandoverTable = HandoverTable()
     mappings: MappingsTable = MappingsTable()
     telemetry: TelemetryTable = TelemetryTable()
+    health: HealthTable = HealthTable()
     azure: AzureTable = AzureTable()

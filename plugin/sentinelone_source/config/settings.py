@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, dict=True):
     settle: float
     mappings: MappingsSettings
     listen: Address | None
+    health_interval: float
     azure: AzureTable
     feeds: dict[str, Any]
     consoles_in_file: bool
@@ -140,6 +141,7 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
             f"{where}: mappings.columns",
         ),
         listen=read_address(*listen),
+        health_interval=read_duration(file.health.interval, f"{where}: health.interval"),
         azure=file.azure,
         feeds=file.feeds,
         consoles_in_file=bool(file.consoles),

@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from sentinelone_source.config import Settings
     from sentinelone_source.config.azure import AzureSettings
     from sentinelone_source.doctor.checks import Check
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import TableSpec
 
 
 def run_azure_checks(
-    settings: Settings, mappings: Sequence[Mapping], *, send_test: bool, manager: str = ""
+    settings: Settings, mappings: Sequence[TableSpec], *, send_test: bool, manager: str = ""
 ) -> Iterator[Check]:
     """Every check of Azure; a check that needs one that failed is skipped.
 
@@ -88,7 +88,7 @@ def _workspace(context: AzureContext) -> Check:
 
 
 def _sending(
-    context: AzureContext, mappings: Sequence[Mapping], *, send_test: bool
+    context: AzureContext, mappings: Sequence[TableSpec], *, send_test: bool
 ) -> Iterator[Check]:
     azure = context.azure
     missing = [key for key in ("endpoint", "dcr_immutable_id") if not getattr(azure, key)]

@@ -9,7 +9,7 @@ from sentinelone_source.mapping.rows.types import TYPES
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
 
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import TableSpec
 
 _SHOWN = 8
 
@@ -41,7 +41,7 @@ class Drift(NamedTuple):
         return "; ".join(f"{len(some)} {what}: {_listed(some)}" for some, what in parts if some)
 
 
-def compare(mapping: Mapping, there: Dict[str, str]) -> Drift:
+def compare(mapping: TableSpec, there: Dict[str, str]) -> Drift:
     """A mapping against a stream declaration or a table: types of the columns by name."""
     wanted = {column.name: TYPES[column.type].in_stream for column in mapping.columns}
     retyped = [

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sentinelone_source.azure.session import Session
     from sentinelone_source.config.azure import AzureSettings
     from sentinelone_source.doctor.checks import Check
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import TableSpec
 
 MARK = "sentinelone-source doctor"
 
@@ -44,7 +44,7 @@ def endpoint(azure: AzureSettings, web: Session) -> Check:
     return ok(name, f"{azure.endpoint} answers")
 
 
-def streams(ingestion: Ingestion, mappings: Iterable[Mapping]) -> Iterator[Check]:
+def streams(ingestion: Ingestion, mappings: Iterable[TableSpec]) -> Iterator[Check]:
     """Whether each stream accepts rows: a request without rows shows it."""
     last_advice = ""
     for mapping in mappings:
@@ -64,7 +64,7 @@ def streams(ingestion: Ingestion, mappings: Iterable[Mapping]) -> Iterator[Check
             yield ok(name, "accepts rows")
 
 
-def send_test(ingestion: Ingestion, mappings: Iterable[Mapping], *, healthy: bool) -> Check:
+def send_test(ingestion: Ingestion, mappings: Iterable[TableSpec], *, healthy: bool) -> Check:
     """Deliver one marked row, to the first table that has a text column for the mark.
 
     Args:
@@ -89,7 +89,7 @@ def send_test(ingestion: Ingestion, mappings: Iterable[Mapping], *, healthy: boo
     return ok(name, f"Azure accepted it. Within 15 minutes this query finds it: {query}")
 
 
-def _marked(mapping: Mapping) -> tuple[Mapping, str]:
+def _marked(mapping: TableSpec) -> tuple[TableSpec, str]:
     """A text column that a mark does no harm in; empty if there is none."""
     texts = [column.name for column in mapping.columns if column.type == "string"]
     likely = [name for name in texts if name.endswith("Description")]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sentinelone_source.config.azure import AzureSettings
     from sentinelone_source.doctor.checks import Check
     from sentinelone_source.doctor.drift import Drift
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import TableSpec
 
 _RULE, _TABLE, _LOG = "2023-03-11", "2022-10-01", "2021-05-01-preview"
 _DEPLOY = "deploy the template again: sentinelone-source template"
@@ -84,7 +84,7 @@ class _Settings(msgspec.Struct):
     value: list[msgspec.Raw] = []
 
 
-def rule(azure: AzureSettings, manager: Manager, mappings: Iterable[Mapping]) -> Iterator[Check]:
+def rule(azure: AzureSettings, manager: Manager, mappings: Iterable[TableSpec]) -> Iterator[Check]:
     """The rule of `azure.dcr_resource_id`, against the configuration and the mappings."""
     name = "rule"
     if not azure.dcr_resource_id:
@@ -123,7 +123,7 @@ def _identity(name: str, azure: AzureSettings, found: _Properties) -> Check:
     return ok(name, f"{found.immutable_id}, {len(found.stream_declarations)} streams")
 
 
-def _stream(mapping: Mapping, found: _Properties) -> Check:
+def _stream(mapping: TableSpec, found: _Properties) -> Check:
     name = f"declaration {mapping.stream}"
     declaration = found.stream_declarations.get(mapping.stream)
     if declaration is None:
@@ -143,7 +143,7 @@ def _stream(mapping: Mapping, found: _Properties) -> Check:
     return check
 
 
-def _table(mapping: Mapping, found: _Properties, manager: Manager) -> Check:
+def _table(mapping: TableSpec, found: _Properties, manager: Manager) -> Check:
     name = f"table {mapping.table}"
     flow = _flow(mapping, found)
     workspaces = {one.name: one.workspace_resource_id for one in found.destinations.log_analytics}
@@ -173,7 +173,7 @@ def _table(mapping: Mapping, found: _Properties, manager: Manager) -> Check:
     return check
 
 
-def _flow(mapping: Mapping, found: _Properties) -> _Flow | None:
+def _flow(mapping: TableSpec, found: _Properties) -> _Flow | None:
     return next((flow for flow in found.data_flows if mapping.stream in flow.streams), None)
 
 

@@ -9,7 +9,7 @@ from sentinelone_source.doctor import console, local
 from sentinelone_source.doctor.checks import counted, failed, ok, skipped
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.files import health_table, load_mappings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from sentinelone_source.config import Settings
     from sentinelone_source.doctor.checks import Check
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import Mapping, TableSpec
 
 _FIRST = "correct this first: every other check needs it"
 
@@ -52,7 +52,10 @@ def run_checks(config: Path | None, *, send_test: bool) -> Iterator[Check]:
     yield local.check_shipper(settings.handover)
     from sentinelone_source.doctor.azure_checks import run_azure_checks
 
-    yield from run_azure_checks(settings, mappings, send_test=send_test)
+    tables: list[TableSpec] = [*mappings]
+    if settings.health_interval:
+        tables.append(health_table(settings.mappings.columns, settings.mappings.where))
+    yield from run_azure_checks(settings, tables, send_test=send_test)
 
 
 def _mappings(settings: Settings) -> list[Mapping]:

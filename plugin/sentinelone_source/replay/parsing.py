@@ -17,6 +17,7 @@ from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page_reader import NotAPage
 from sentinelone_source.mapping.record_files import page_of
 from sentinelone_source.mapping.rows.convert import DoesNotFit, to_micros
+from sentinelone_source.mapping.spec.health import HEALTH
 from sentinelone_source.mapping.spec.model import ConsoleId
 from sentinelone_source.times import SECOND
 
@@ -86,7 +87,8 @@ class LineParser:
     def _row_of(self, letter: DeadLetter) -> ParsedLine:
         if letter.line:
             return ParsedLine(letter, reason="neither a row (no _table) nor a dead letter")
-        if letter.table not in self._mappings:
+        is_health = letter.table == HEALTH.table and bytes(letter.row)
+        if letter.table not in self._mappings and not is_health:
             return ParsedLine(letter, reason=f"no mapping fills the table {letter.table!r}")
         parsed = ParsedLine(letter, letter.table)
         if bytes(letter.row):

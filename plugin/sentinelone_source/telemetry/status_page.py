@@ -130,6 +130,9 @@ class StatusPage:
             "Dead letters": text(self._dead_letters()),
             "API tokens": token_summary(self._source.consoles),
         }
+        if unchanged := sum(feed.feed.counts.unchanged for feed in feeds):
+            saved = size_in_words(sum(feed.feed.counts.unchanged_bytes for feed in feeds))
+            facts["Saved by heartbeats"] = text(f"{unchanged:,} rows, {saved} since the start")
         return element(
             "dl",
             *(element("div", element("dt", k), element("dd", v)) for k, v in facts.items()),

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sentinelone_source.mapping.rows.types import TYPES
-from sentinelone_source.mapping.spec.files import built_in_folder, load_mappings
+from sentinelone_source.mapping.spec.files import built_in_folder, health_table, load_mappings
 from sentinelone_source.toml import read_toml
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from sentinelone_source.mapping.spec.model import Document, Mapping
+    from sentinelone_source.mapping.spec.model import Document, TableSpec
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Table:
 def plan_tables(
     folder: Path | None = None, columns: Document | None = None, where: str = ""
 ) -> tuple[Table, ...]:
-    """What the built-in mappings and the user's folder need, the built-in tables first.
+    """What the built-in mappings, the health rows and the user's folder need, in this order.
 
     A built-in column that the user's mapping leaves out stays: the parser of Microsoft's solution
     breaks without it, and a table deployed without it would lose what is in it.
@@ -63,10 +63,12 @@ def plan_tables(
     """
     built_in = {mapping.table: mapping for mapping in load_mappings().values()}
     files = _files(folder)
-    return tuple(
+    tables = [
         _table(mapping, built_in.get(mapping.table), files[mapping.table])
         for mapping in load_mappings(folder, columns, where).values()
-    )
+    ]
+    tables.insert(len(built_in), _table(health_table(columns or {}, where), None, "[health]"))
+    return tuple(tables)
 
 
 def _files(folder: Path | None) -> dict[str, str]:
@@ -79,7 +81,7 @@ def _sorted(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.toml"))
 
 
-def _table(mapping: Mapping, built_in: Mapping | None, file: str) -> Table:
+def _table(mapping: TableSpec, built_in: TableSpec | None, file: str) -> Table:
     types = {column.name: column.type for column in mapping.columns}
     standard = {column.name: column.type for column in built_in.columns} if built_in else {}
     columns = [TableColumn(name, types.get(name, kind)) for name, kind in standard.items()]

@@ -33,19 +33,19 @@ class Stream:
 def built_in_streams(
     folder: Path | None = None, columns: dict[str, Any] | None = None, where: str = ""
 ) -> list[Stream]:
-    """One stream for each mapping; takes what `load_mappings` takes, and raises what it raises.
+    """One stream for each table; takes what `load_mappings` takes, and raises what it raises.
 
     A `json` column is text in a string column.
     """
-    from sentinelone_source.mapping.spec.files import load_mappings
+    from sentinelone_source.mapping.spec.files import load_tables
 
     return [
         Stream(
-            mapping.stream,
-            mapping.table,
-            {column.name: column.kind.in_stream for column in mapping.columns},
+            table.stream,
+            table.table,
+            {column.name: column.kind.in_stream for column in table.columns},
         )
-        for mapping in load_mappings(folder, columns, where).values()
+        for table in load_tables(folder, columns, where)
     ]
 
 

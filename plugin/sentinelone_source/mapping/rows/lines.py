@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
 
-    from sentinelone_source.mapping.spec.model import Mapping
+    from sentinelone_source.mapping.spec.model import TableSpec
 
 
 class Piece(NamedTuple):
@@ -23,7 +23,7 @@ class Piece(NamedTuple):
     rows: int
 
 
-def row_type(mapping: Mapping) -> type[msgspec.Struct]:
+def row_type(mapping: TableSpec) -> type[msgspec.Struct]:
     """The struct of a table's rows: its columns in order, what is None left out, and `_table`."""
     fields = [(f"c{number}", Any, None) for number, _ in enumerate(mapping.columns)]
     renames = {f"c{number}": column.name for number, column in enumerate(mapping.columns)}

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.rows.types import TYPES
 from sentinelone_source.mapping.spec.columns import build_columns, normal_column
+from sentinelone_source.mapping.spec.health import HEALTH
 from sentinelone_source.mapping.spec.schema import build
 from sentinelone_source.toml import read_toml, unknown
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.spec.model import Document, Mapping
+    from sentinelone_source.mapping.spec.model import Document, Mapping, TableSpec
 
 
 def built_in_folder() -> Path:
@@ -43,6 +45,11 @@ def load_mappings(
         table = document.get("table")
         if not isinstance(table, str):
             raise ConfigError(f"{path}: table: missing; name the table, as 'SentinelOneThreats_CL'")
+        if HEALTH.table == table or HEALTH.name == path.stem:
+            raise ConfigError(
+                f"{path}: {table}: {HEALTH.table} and the name {HEALTH.name!r} belong to the "
+                "health rows of this program; choose others"
+            )
         documents[table] = merge(documents.get(table), document, f"{path}: {table}")
         names.setdefault(table, path.stem)
         files[table] = str(path)
@@ -57,6 +64,21 @@ def load_mappings(
         whole = merge(document, over, f"{where}: {table}")
         mappings[name] = build(name, whole, files[table])
     return mappings
+
+
+def load_tables(
+    folder: Path | None = None, columns: Document | None = None, where: str = ""
+) -> list[TableSpec]:
+    """Every table that gets rows: those of `load_mappings`, and that of the health rows."""
+    mappings = load_mappings(folder, columns, where).values()
+    return [*mappings, health_table(columns or {}, where)]
+
+
+def health_table(columns: Document, where: str) -> TableSpec:
+    """The table of health rows, with the columns that every table gets."""
+    own = {column.name for column in HEALTH.columns}
+    more = {name: spec for name, spec in columns.items() if name not in own}
+    return replace(HEALTH, columns=(*HEALTH.columns, *build_columns(more, TYPES, where)))
 
 
 def _toml_files(*folders: Path | None) -> list[Path]:

@@ -115,19 +115,29 @@ class Ordering:
 
 
 @dataclass(frozen=True)
-class Mapping:
+class TableSpec:
+    """A table of the workspace: what Azure and the shippers have to know of it.
+
+    Attributes:
+        name: of what makes its rows.
+    """
+
+    name: str
+    table: str
+    stream: str
+    columns: tuple[Column, ...]
+
+
+@dataclass(frozen=True)
+class Mapping(TableSpec):
     """One table, from endpoint to columns. `name` is the file's: `threats` of `threats.toml`.
 
     Attributes:
         enabled: polled unless the configuration says otherwise; if False, only if it says so.
     """
 
-    name: str
-    table: str
-    stream: str
     request: RequestSpec
     ordering: Ordering
-    columns: tuple[Column, ...]
     drops: tuple[Drop, ...] = ()
     enabled: bool = True
 
