@@ -136,6 +136,9 @@ def test_other_arguments(tenancy: Tenancy) -> None:
     assert "was begun with --since 4h --table activities" in other.logs[-1]["error"]
     rest = read(tenancy, "--since", "4h", "--table", "activities")
     assert Counter([*running.lines, *rest.lines]) == Counter(tenancy.shown(["activities"]))
+    (tenancy.state / "backfill" / "plan.json").write_text("{")
+    damaged = read(tenancy, "--since", "4h", "--table", "activities", status=1)
+    assert "plan.json: is damaged" in damaged.logs[-1]["error"]
 
 
 @pytest.mark.parametrize(
