@@ -26,7 +26,6 @@ from sentinelone_source.errors import (
     Throttled,
 )
 from sentinelone_source.http.retry import LONGEST_OBEYED
-from sentinelone_source.http.slots import Bound
 from sentinelone_source.timings import DEFAULTS, Timings
 from sentinelone_source.worker_threads import in_thread
 
@@ -135,11 +134,8 @@ class Console:
         self, endpoint: str, call: Callable[..., Response], what: Any, *, urgent: bool = False
     ) -> Response:
         """One request, when there is a slot and the limits allow it."""
-        limit = self._limits.of(endpoint)
-        slots = self._limits.slots
-        bounds: list[Bound] = [limit, self._share]
-        if self._is_slow:
-            bounds.append(slots.slow)
+        limit, slots = self._limits.of(endpoint), self._limits.slots
+        bounds = [limit, self._share, *([slots.slow] if self._is_slow else [])]
         stamp: object = None
 
         def work() -> Response:
@@ -151,11 +147,10 @@ class Console:
             finally:
                 self._is_slow = time.monotonic() - began > self.timings.console_slow
 
-        async def request() -> Response:
-            return await self._access.track(endpoint, in_thread(work))
-
         try:
-            answer = await slots.run(request, *bounds, urgent=urgent)
+            answer = await slots.run(
+                lambda: self._access.track(endpoint, in_thread(work)), *bounds, urgent=urgent
+            )
         except ConfigError as error:  # the token was there when we started
             raise Refused(str(error), stamp) from None
         except SourceError as error:

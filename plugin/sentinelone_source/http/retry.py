@@ -1,4 +1,4 @@
-"""Trying again, with waits that grow."""
+"""Trying again, with waits that grow. How long each wait is at first is in `timings`."""
 
 from __future__ import annotations
 
