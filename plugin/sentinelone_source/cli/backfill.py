@@ -11,6 +11,7 @@ import click
 from sentinelone_source.cli.options import (
     config_option,
     read_moment,
+    rows_on_terminal,
     table_option,
     to_option,
     with_destination,
@@ -58,7 +59,7 @@ def command(  # noqa: PLR0913 - its options
     span = BackfillSpan.of(read_moment(since, "--since"), end)
     arguments = Arguments(since, until, sorted(set(tables)))
     with (
-        ProgressDisplay("backfill") as progress,
+        ProgressDisplay("backfill", bar=not rows_on_terminal(settings)) as progress,
         build_backfill(
             settings, arguments, BackfillOptions(span, parallel, restart, progress.show)
         ) as backfill,

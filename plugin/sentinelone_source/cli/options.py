@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -46,6 +47,11 @@ def with_destination(settings: Settings, to: str | None) -> Settings:
     check_destination(to, "--to")
     handover = msgspec.structs.replace(settings.handover, to=to)
     return msgspec.structs.replace(settings, handover=handover)
+
+
+def rows_on_terminal(settings: Settings) -> bool:
+    """Whether rows are written where people would look at a bar."""
+    return settings.handover.to == "stdout" and os.isatty(1)
 
 
 def read_moment(text: str, option: str) -> int:

@@ -13,6 +13,7 @@ import structlog
 from sentinelone_source.times import SYSTEM_CLOCK, Clock
 
 _WIDTH = 30
+_LOG_EVERY = 30.0
 _log = structlog.get_logger()
 
 
@@ -22,7 +23,7 @@ class ProgressDisplay:
     Args:
         command: named in the log.
         what: is counted, such as `rows`.
-        seconds: between two lines of the log.
+        bar: a bar on a terminal; without one there are lines of the log there, too.
         stream: where the bar goes, if it is a terminal.
     """
 
@@ -31,16 +32,16 @@ class ProgressDisplay:
         command: str,
         what: str = "rows",
         *,
-        seconds: float = 30.0,
+        bar: bool = True,
         stream: TextIO | None = None,
         clock: Clock = SYSTEM_CLOCK,
     ) -> None:
         self._command, self._what, self._clock = command, what, clock
         self._stream = sys.stderr if stream is None else stream
-        self.is_bar = self._stream.isatty()
-        self._every = 0.1 if self.is_bar else seconds
+        self.is_bar = bar and self._stream.isatty()
+        self._every = 0.1 if self.is_bar else _LOG_EVERY
         self._began = clock.monotonic()
-        self._next = self._began + (0 if self.is_bar else seconds)
+        self._next = self._began + (0 if self.is_bar else _LOG_EVERY)
         self._first: float | None = None
 
     def show(self, done: float | None, count: int) -> None:

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 import click
 
 from sentinelone_source.cli.broker import serving
-from sentinelone_source.cli.options import config_option, table_option, to_option, with_destination
+from sentinelone_source.cli.options import (
+    config_option,
+    rows_on_terminal,
+    table_option,
+    to_option,
+    with_destination,
+)
 from sentinelone_source.config import load_settings
 
 if TYPE_CHECKING:
@@ -34,7 +40,7 @@ def command(
     configure_logs()
     settings = with_destination(load_settings(config), to)
     with serving(settings, wanted=broker), build_service(settings, tables, once=once) as service:
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not rows_on_terminal(settings):
             service.background = [*service.background, partial(_show_first_sweeps, service)]
         status = asyncio.run(service.run())
     sys.exit(status)
