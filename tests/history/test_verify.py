@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from doubles.azure_faults import refuse
+from sentinelone_source.demo.timestamps import text
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.history.verify_workspace import TableQuery
+from sentinelone_source.history.verify_workspace import TableQuery, comparable
 from sentinelone_source.mapping.spec.files import load_mappings
 from support.cloud_fixtures import cloud, plain_environment
 from support.tenancy import NAMES, TABLES
@@ -145,6 +148,22 @@ def test_a_workspace_that_answers_in_parts(site: Site) -> None:
     assert "E_QUERY_RESULT_SET_TOO_LARGE" in found["error"]
 
 
+def test_a_heartbeat_is_not_missing(site: Site) -> None:
+    """A version that only repeats the last row of its id needs no row of its own."""
+    site.configure(more='[feeds.agents]\nheartbeat = "24h"\n')
+    world = site.world
+    world.populate(over=timedelta(hours=1), agents=2)
+    rows = site.poll()
+    [one, _] = world.ids("agents")
+    at = text(world.now() - timedelta(seconds=3))
+    world.replace("agents", world.get("agents", one) | {"updatedAt": at, "lastActiveDate": at})
+    assert site.poll() == b""
+    arguments = "--table", "agents", "--workspace"
+    assert site.verify(*arguments, status=1)["agents"]["missing"] == 2
+    site.deliver(rows)
+    assert site.verify(*arguments)["agents"]["in_workspace"] == 2
+
+
 def test_what_cannot_be_compared(site: Site) -> None:
     """A feed that is refused is no proof; nor is one that was never swept."""
     running = site.cloud.call("verify", status=1)
@@ -162,7 +181,7 @@ def test_what_cannot_be_compared(site: Site) -> None:
     site.verify("--rows", "nowhere/rows.ndjson", status=2)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", load_mappings())
 def test_every_table_has_its_keys(name: str) -> None:
     """The columns of each built-in mapping hold what a comparison needs."""
     mapping = load_mappings()[name]
@@ -172,3 +191,13 @@ def test_every_table_has_its_keys(name: str) -> None:
     assert bool(query.version) is (mapping.ordering.version is not None)
     with pytest.raises(ConfigError, match=r"no column of .* holds the id"):
         TableQuery.of(replace(mapping, columns=()))
+
+
+@given(st.datetimes(), st.integers(0, 6), st.sampled_from(["Z", "+00:00", ""]))
+def test_times_as_azure_writes_them(moment: datetime, digits: int, zone: str) -> None:
+    """A version is the same whether the console wrote its time, or Azure with seven digits."""
+    whole, fraction = f"{moment:%Y-%m-%dT%H:%M:%S}".zfill(19), f"{moment.microsecond:06}"
+    shown = whole + (f".{fraction[:digits]}" if digits else "") + zone
+    stored = f"{whole}.{fraction[:digits]:0<7}Z"
+    assert comparable(f"a@b@{shown}") == comparable(f"a@b@{stored}")
+    assert comparable(f"a@{shown}") != comparable(f"b@{shown}")

@@ -112,7 +112,7 @@ def _checks(
     from sentinelone_source.history.verify import FeedCheck
     from sentinelone_source.history.verify_workspace import TableQuery
     from sentinelone_source.mapping.mapper import Mapper
-    from sentinelone_source.service import build_consoles, select_mappings
+    from sentinelone_source.service import build_consoles, plan, select_mappings
     from sentinelone_source.timings import DEFAULTS
 
     mappings = select_mappings(settings, tables)
@@ -120,9 +120,10 @@ def _checks(
     with KeySnapshot(settings.state_path) as keys, _workspace(settings, wanted=workspace) as ask:
         checks = []
         for mapping in mappings:
-            mapper, remember = Mapper(mapping), settings.feed(mapping.name).remember
-            asked = None if ask is None else (TableQuery.of(mapping), ask)
-            checks += [FeedCheck(one, mapper, keys, remember, asked) for one in consoles]
+            mapper, swept = Mapper(mapping), plan(settings, mapping)
+            query = ask and TableQuery.of(mapping, versions=not swept.heartbeat)
+            asked = (query, ask) if query and ask else None
+            checks += [FeedCheck(one, mapper, keys, swept, asked) for one in consoles]
         yield checks
 
 

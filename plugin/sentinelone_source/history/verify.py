@@ -12,6 +12,7 @@ import msgspec
 
 from sentinelone_source.console.console import Console
 from sentinelone_source.errors import CursorLost, Fatal, FeedRefused, Refused, SourceError
+from sentinelone_source.feed.plan import Plan
 from sentinelone_source.feed.reading import Window
 from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.feed.state.snapshot import KeySnapshot, RememberedFeed
@@ -19,7 +20,7 @@ from sentinelone_source.history.verify_reading import SpanReader
 from sentinelone_source.history.verify_workspace import Ask, TableQuery, comparable
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.rows.convert import DoesNotFit, to_micros
-from sentinelone_source.times import SECOND, to_iso
+from sentinelone_source.times import to_iso
 from sentinelone_source.worker_threads import in_thread
 
 _CHUNK = 20_000
@@ -72,7 +73,7 @@ class FeedCheck:
         console: that is asked.
         mapper: of the feed.
         keys: what the state remembers.
-        remember: how far back the default span begins, in seconds.
+        plan: how the feed is swept.
         workspace: how to ask the workspace for the table's keys; None to leave it out.
 
     Attributes:
@@ -85,7 +86,7 @@ class FeedCheck:
         console: Console,
         mapper: Mapper,
         keys: KeySnapshot,
-        remember: float,
+        plan: Plan,
         workspace: tuple[TableQuery, Ask] | None,
     ) -> None:
         mapping = mapper.mapping
@@ -95,7 +96,7 @@ class FeedCheck:
         self._feed = keys.feeds.get((console.name, mapping.name))
         self._ordering, self._keys = mapping.ordering, keys
         self._reader = SpanReader(console, mapper)
-        self._remember = round(remember * SECOND)
+        self._plan = plan
         self._workspace = workspace
         self._chunk: dict[str, int] = {}
 
@@ -125,7 +126,7 @@ class FeedCheck:
             return
         until = watermark if until is None else min(until, watermark)
         if since is None:
-            since = max(until - self._remember, _remembered_from(feed.progress))
+            since = max(until - self._plan.remember, _remembered_from(feed.progress))
         since = min(since, until)
         self.result.since, self.result.until = to_iso(since), to_iso(until)
         empty = self.result
@@ -181,10 +182,11 @@ class FeedCheck:
                 result.due += key not in handed and is_late
 
     def _in_workspace(self, query: TableQuery, ask: Ask, chunk: dict[str, int]) -> set[str]:
-        """Those that have a row in the workspace."""
+        """Those that have a row in the workspace, or one that is no older than the heartbeat."""
         name = comparable if query.version else self._id
         wanted = {name(key): key for key in chunk}
-        there = query.keys(ask, min(chunk.values()), max(chunk.values()) + 1)
+        first = min(chunk.values()) - self._plan.heartbeat
+        there = query.keys(ask, first, max(chunk.values()) + 1)
         return {wanted[key] for key in there if key in wanted}
 
     def _is_pending(self, key: str, progress: Progress) -> bool:
