@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 
 # `make helm`, `make nfpm`, `make prometheus`, `make kusto`, `make test-shippers` and `make test-long` use more if it is there.
-.PHONY: run test docs test-long test-shippers helm nfpm prometheus kusto check unit smoke coverage format bench clean
+.PHONY: run test docs reference test-long test-shippers helm nfpm prometheus kusto check unit smoke coverage format bench clean
 SUITE  := -n auto -m "not slow and not shippers"
 
 run: $(VENV)/.ready  ## the poller against the built-in demo console, rows on stdout
@@ -40,6 +40,9 @@ coverage: $(VENV)/.ready  ## lines and branches that the suite runs, in its proc
 
 docs: $(VENV)/.docs  ## the site, below .venv/site; a warning or a dead link is an error
 	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --fresh-env docs $(VENV)/site
+
+reference: $(VENV)/.ready  ## the pages of the reference that are made from the code
+	PYTHONPATH=tests $(BIN)/python -m support.reference
 
 helm: $(VENV)/.ready  ## Helm, which the tests of deploy/helm use; needs Go
 	GOBIN=$(CURDIR)/$(BIN) go install helm.sh/helm/v3/cmd/helm@v3.22.0

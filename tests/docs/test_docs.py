@@ -28,6 +28,7 @@ from sentinelone_source.mapping.spec import columns, conditions, request, schema
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.telemetry.exposition import Exposition
 from sentinelone_source.telemetry.metrics import Source
+from support import reference
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -72,7 +73,7 @@ def code_blocks(text: str, language: str) -> list[str]:
 
 @pytest.mark.parametrize(("words", "command"), every_command(), ids=str)
 def test_commands_and_options(words: str, command: click.Command) -> None:
-    """A command or an option that nobody documented, or one documented that is gone."""
+    """The page has every command with its options, and no other."""
     text = section("commands.md", words)
     options = {
         option
@@ -101,7 +102,7 @@ def test_commands_and_options(words: str, command: click.Command) -> None:
     ],
 )
 def test_configuration_keys(title: str, struct: type[msgspec.Struct]) -> None:
-    """A configuration key that is not in its table, or a default that is not the program's."""
+    """The page has every key of a table with its default, and no other."""
     rows = re.findall(
         r"^\| `(\w+)` \|(.*?)\|", section("configuration.md", title), flags=re.MULTILINE
     )
@@ -121,7 +122,7 @@ def _toml(text: str) -> str:
 
 
 def test_environment_variables() -> None:
-    """A variable that the program reads and the documentation does not name."""
+    """The page names every variable that the program reads."""
     source = "".join(path.read_text() for path in (ROOT / "plugin").rglob("*.py"))
     read = set(re.findall(r'environ(?:\.get\(|\[)"([A-Z_]+)"', source))
     read |= set(re.findall(r'"(SENTINELONE_[A-Z_]+)"', source))
@@ -130,7 +131,7 @@ def test_environment_variables() -> None:
 
 
 def test_loopback_azure(tmp_path: Path) -> None:
-    """What `demo dce` prints, or the keys of its faults, are not what the documentation shows."""
+    """The page shows what `demo dce` prints, and the members of a fault."""
     text = section("commands.md", "demo dce")
     ports: dict[str, Any] = {"listen": ("127.0.0.1", 8690), "listen_tls": ("127.0.0.1", 8691)}
     azure = Azure([], **ports, ca_file=tmp_path / "ca.pem")
@@ -175,7 +176,7 @@ def test_exit_statuses() -> None:
 
 
 def test_log_events() -> None:
-    """A log line that its reader cannot look up."""
+    """The page has every event that is logged, and no other."""
     source = "".join(path.read_text() for path in (ROOT / "plugin").rglob("*.py"))
     pattern = r'\.(?:info|warning|error|exception|_warn_once)\(\s*"(\w+)"'
     logged = set(re.findall(pattern, source))
@@ -185,7 +186,7 @@ def test_log_events() -> None:
 
 
 def test_metrics(tmp_path: Path) -> None:
-    """A metric that nobody can look up, or a documented one, an alert on it even, that is gone."""
+    """The page has every metric with its type, and no other."""
     source = Source(DeadLetters(tmp_path), [], [], StdoutSink(), {})
     text = Exposition(source).page("").body.decode()
     exposed = {
@@ -201,7 +202,7 @@ def test_metrics(tmp_path: Path) -> None:
 
 
 def test_mapping_keys_and_types() -> None:
-    """A key or type of mapping files that is accepted and not explained, or the other way round."""
+    """The page explains every key and type of mapping files."""
     text = text_of("mappings.md")
     assert set(TYPES) <= set(re.findall(r"`(\w+)`", section("mappings.md", "The format")))
     for struct in (schema._Document, request.RequestTable, schema._Ordering):
@@ -215,11 +216,22 @@ def test_mapping_keys_and_types() -> None:
         assert f"| `{test}` |" in text
 
 
+def test_tables() -> None:
+    """The page of tables is the one that the mappings give; `make reference` writes it."""
+    assert reference.PAGE.read_text() == reference.tables()
+
+
+def test_index() -> None:
+    """The index leads to every page."""
+    linked = set(re.findall(r"\]\(([\w/-]+\.md)\)", text_of("index.md")))
+    assert linked == {str(path.relative_to(DOCS)) for path in DOCS.glob("*/*.md")}
+
+
 @pytest.mark.parametrize(
     "page", ["README.md", "docs/reference/mappings.md", "docs/how-to/content.md"]
 )
 def test_mapping_examples(page: str, tmp_path: Path) -> None:
-    """An example of a mapping file that does not work when it is copied."""
+    """The mapping files of the pages can be copied."""
     blocks = [b for b in code_blocks((ROOT / page).read_text(), "toml") if "table =" in b]
     assert blocks
     for number, block in enumerate(blocks):
@@ -230,7 +242,7 @@ def test_mapping_examples(page: str, tmp_path: Path) -> None:
 
 
 def test_configuration_example(tmp_path: Path) -> None:
-    """The README's config.toml does not work when it is copied."""
+    """The config.toml of the README can be copied."""
     [block] = [b for b in code_blocks((ROOT / "README.md").read_text(), "toml") if "[state]" in b]
     path = tmp_path / "config.toml"
     path.write_text(block)
@@ -240,11 +252,11 @@ def test_configuration_example(tmp_path: Path) -> None:
 
 
 def test_links() -> None:
-    """A link in the documentation that leads nowhere."""
+    """Every link leads to a file, and to a heading of it."""
     for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
         for target, anchor in re.findall(r"\]\((?!http)([^)#]*)(#[^)]*)?\)", page.read_text()):
             linked = (page.parent / target).resolve() if target else page
-            assert linked.exists(), f"{page.name}: {target}"
+            assert linked.is_file(), f"{page.name}: {target}"
             if anchor:
                 headings = re.findall(r"^#+ (.+)$", linked.read_text(), flags=re.MULTILINE)
                 slugs = {
@@ -254,7 +266,7 @@ def test_links() -> None:
 
 
 def test_version_in_readme() -> None:
-    """The README shows another version than the program's."""
+    """The README shows the version of the program."""
     command = [sys.executable, "-m", "sentinelone_source", "--version"]
     shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     assert shown in (ROOT / "README.md").read_text()

@@ -150,7 +150,7 @@ DOCUMENTED = (SHIPPED.parent / "docs/how-to/fluent-bit.md").read_text()
 
 @pytest.mark.parametrize("name", FILES)
 def test_documented_variables(name: str) -> None:
-    """A variable, or its default, is not what the documentation says."""
+    """The page has every variable with its default."""
     text = re.sub(r"#.*", "", (SHIPPED / name).read_text())
     rows = re.findall(r"^\| (`[A-Z][^|]*) \|([^|]*)\|", DOCUMENTED, flags=re.MULTILINE)
     defaults: dict[str, str] = {}
@@ -164,7 +164,7 @@ def test_documented_variables(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_documented_options(name: str) -> None:
-    """An option is set, and nobody says why."""
+    """The page says why each option is set."""
     document = parsed(name)
     plain = {"name", "alias", "match", "tag", "file", "format", "path", "processors", "port"}
     plain |= {"tenant_id", "client_id", "client_secret", "dce_url", "dcr_id", "auth_url"}

@@ -53,12 +53,12 @@ ADDED = [block for block in blocks("yaml") if re.match(r"sources|transforms", bl
 
 @pytest.mark.parametrize("block", ADDED)
 def test_what_is_added(block: str) -> None:
-    """A block of the page that Vector refuses."""
+    """Vector accepts each block of the page."""
     assert [e.message for e in SCHEMA.iter_errors(merged(block))] == []
 
 
 def test_a_table_of_your_own() -> None:
-    """The page's example of a further table loses its rows."""
+    """The page's example of a further table delivers its rows."""
     [block] = [block for block in ADDED if "transforms" in block]
     mappings = load_tables()
     new = dataclasses.replace(
@@ -71,7 +71,7 @@ def test_a_table_of_your_own() -> None:
 
 
 def test_a_listener_that_wants_a_token() -> None:
-    """The page's condition lets nobody in, or everybody."""
+    """The page's condition lets in who has the token, and nobody else."""
     pytest.importorskip("pyvrl", reason="no wheel of pyVRL for this Python")
     [block] = [block for block in ADDED if "custom" in block]
     condition = only_source(merged(block))["auth"]["source"]
@@ -82,14 +82,14 @@ def test_a_listener_that_wants_a_token() -> None:
 
 
 def test_what_is_to_be_changed() -> None:
-    """The page shows other lines than the file has."""
+    """The lines of the page are in the file."""
     [block] = [block for block in blocks("yaml") if "endpoint:" in block]
     lines = [line.split(" #")[0].rstrip() for line in text("http.yaml").splitlines()]
     assert all(line in lines for line in block.splitlines())
 
 
 def test_configuration(tmp_path: Path) -> None:
-    """The page's config.toml does not work when it is copied."""
+    """The config.toml of the page can be copied."""
     whole, with_password = blocks("toml")
     path = tmp_path / "config.toml"
     path.write_text(whole)
@@ -101,7 +101,7 @@ def test_configuration(tmp_path: Path) -> None:
 
 
 def test_settings_and_their_reasons() -> None:
-    """A setting that the page explains and no file has."""
+    """Every setting that the page explains is in a file."""
     files = text("http.yaml") + text("exec.yaml")
     table = PAGE.partition("## What is in the files, and why")[2].partition("\n\n`Retry-After`")[0]
     rows = re.findall(r"^\| (.*?) \|", table, flags=re.MULTILINE)[2:]
@@ -115,7 +115,7 @@ def test_settings_and_their_reasons() -> None:
 
 
 def test_metrics_are_of_components_that_exist() -> None:
-    """An alert that never fires, since no component is called so."""
+    """The alerts are on components that exist."""
     components = {
         name
         for way in ("http", "exec")
@@ -130,7 +130,7 @@ def test_metrics_are_of_components_that_exist() -> None:
 
 
 def test_a_first_try(tmp_path: Path) -> None:
-    """What the page types makes another file than what is meant, or none at all."""
+    """The commands of the page make the file that is meant."""
     [block] = [block for block in blocks("console") if "$ sed " in block]
     typed = block.partition("$ sed ")[2].partition("\n$ ")[0]
     data = tmp_path / "data"
