@@ -61,9 +61,14 @@ class Template:
     def filled(self, numbers: range, at: Callable[[int], str]) -> bytes:
         """The records with these numbers, each at its position, as members of a list."""
         return b",".join(
-            self.records[n % RECORDS] % {b"id": b"%d" % (_FIRST_ID + n), b"at": at(n).encode()}
+            self.records[n % RECORDS] % {b"id": record_id(n).encode(), b"at": at(n).encode()}
             for n in numbers
         )
+
+
+def record_id(number: int) -> str:
+    """The id of the record with this number."""
+    return f"{_FIRST_ID + number}"
 
 
 def first_from(moment: datetime) -> int:

@@ -11,11 +11,12 @@ from math import ceil
 from pathlib import Path
 from typing import Any, Self, cast
 
-from bench.pages import RECORDS, mappings, template
+from bench.pages import RECORDS, mappings, record_id, template
 from sentinelone_source.console.responses import Response
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.plan import Plan
 from sentinelone_source.feed.settlement import FeedContext, Settlement
+from sentinelone_source.feed.state.progress import Progress, RowKeys, SettledPage
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Receipt, all_taken
@@ -63,7 +64,7 @@ class Tenant:
     def page(self, first: int, end: int, until: int) -> bytes:
         """The records with these numbers, as JSON; `until` is the number after the last page."""
         began = time.process_time()
-        filled = template(self.table).filled(range(first, end), lambda n: to_iso(n * self._step))
+        filled = template(self.table).filled(range(first, end), lambda n: to_iso(self.position(n)))
         cursor = b"null" if end == until else b'"%d"' % end
         body = b'{"data":[%b],"pagination":{"nextCursor":%b}}' % (filled, cursor)
         body = zlib.compress(body, 1, zlib.MAX_WBITS | 16) if self._compressed else body
@@ -73,6 +74,10 @@ class Tenant:
     def number(self, position: int) -> int:
         """Of the first record at or after a position."""
         return ceil(position / self._step)
+
+    def position(self, number: int) -> int:
+        """Of the record with this number."""
+        return number * self._step
 
     def response(self, body: bytes) -> Response:
         return Response(self.table, body, "gzip" if self._compressed else "", self.now)
@@ -129,9 +134,10 @@ class Poller:
         feed: of this life of the process.
     """
 
-    def __init__(self, tenant: Tenant, plan: Plan, folder: Path) -> None:
+    def __init__(self, tenant: Tenant, plan: Plan, interval: float, folder: Path) -> None:
         self._tenant = tenant
         self._plan = plan
+        self._interval = round(interval * SECOND)
         self.state = State(folder)
         clock = Clock(lambda: tenant.now, lambda: tenant.now / SECOND)
         settlement = Settlement(self.state, self, 0)
@@ -144,12 +150,25 @@ class Poller:
         """Begin a new life from what the state has."""
         self.feed = Feed(cast("Any", self._tenant), self._mapper, self._plan, self._context)
 
+    def remember(self, back: int) -> int:
+        """Have handed over what appeared in so many microseconds; gives how many records."""
+        now, number = self._tenant.now, self.state.feed(self._tenant.name, self._tenant.table)
+        ages = tuple((age, now - age) for age in self._plan.ages)
+        progress = Progress(now, now - back, now, now, rechecked=ages)
+        first, end = self._tenant.number(now - back), self._tenant.number(now)
+        for n in range(first, end, 50_000):
+            some = range(n, min(end, n + 50_000))
+            rows = RowKeys([*map(record_id, some)], [*map(self._tenant.position, some)])
+            self.state.settle_at_once([SettledPage(number, rows, progress, None)])
+        self.restart()
+        return end - first
+
     async def live(self, seconds: float) -> None:
         """Sweep every interval, and recheck meanwhile, as the runner does."""
         tenant, end = self._tenant, self._tenant.now + round(seconds * SECOND)
         while tenant.now < end:
             await self.feed.sweep()
-            following = tenant.now + self._plan.overlap
+            following = tenant.now + self._interval
             while (due := self._due()) < following:
                 tenant.now = max(tenant.now, due)
                 await self.feed.recheck((following - due) / SECOND)
@@ -174,11 +193,11 @@ class Poller:
 
 
 @contextmanager
-def poller(tenant: Tenant, plan: Plan) -> Iterator[Poller]:
+def poller(tenant: Tenant, plan: Plan, interval: float) -> Iterator[Poller]:
     """A poller with a new state, in memory where there is room for it."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        one = Poller(tenant, plan, Path(folder))
+        one = Poller(tenant, plan, interval, Path(folder))
         try:
             yield one
         finally:

@@ -95,3 +95,16 @@ def test_a_console_that_ignores_its_filter(tenancy: Tenancy) -> None:
     assert len(run.events("filter_ignored")) == 1
     (swept,) = run.events("swept")
     assert swept["rows"] + swept["unasked"] == 60
+
+
+def test_a_recheck_finds_a_late_record(tenancy: Tenancy) -> None:
+    """A record that becomes visible 19 seconds late is found at the look-back of 20 seconds."""
+    tenancy.configure(interval="1s", lookback="20s")
+    with tenancy.start("--table", "threats") as running:
+        running.wait_for("swept")
+        tenancy.world.new_threat(late=timedelta(seconds=19))
+        running.wait_for("swept", kind="recheck")
+        assert running.stop() == 0
+    (found,) = (line for line in running.events("swept") if line["kind"] == "recheck")
+    assert (found["age"], found["late"], found["rows"]) == (20, {"20": 1}, 1)
+    assert len(running.lines) == 1
