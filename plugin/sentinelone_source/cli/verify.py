@@ -108,11 +108,11 @@ def _checks(
     settings: Settings, tables: Sequence[str], *, workspace: bool
 ) -> Iterator[list[FeedCheck]]:
     """What compares each feed of each console."""
+    from sentinelone_source.builders import build_consoles, build_plan, select_mappings
     from sentinelone_source.feed.state.snapshot import KeySnapshot
     from sentinelone_source.history.verify import FeedCheck
     from sentinelone_source.history.verify_workspace import TableQuery
     from sentinelone_source.mapping.mapper import Mapper
-    from sentinelone_source.service import build_consoles, plan, select_mappings
     from sentinelone_source.timings import DEFAULTS
 
     mappings = select_mappings(settings, tables)
@@ -120,7 +120,7 @@ def _checks(
     with KeySnapshot(settings.state_path) as keys, _workspace(settings, wanted=workspace) as ask:
         checks = []
         for mapping in mappings:
-            mapper, swept = Mapper(mapping), plan(settings, mapping)
+            mapper, swept = Mapper(mapping), build_plan(settings, mapping)
             query = ask and TableQuery.of(mapping, versions=not swept.heartbeat)
             asked = (query, ask) if query and ask else None
             checks += [FeedCheck(one, mapper, keys, swept, asked) for one in consoles]
