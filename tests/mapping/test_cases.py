@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from mapping.helpers import page_of, run
+from mapping.helpers import run
+from sentinelone_source.mapping.record_files import page_of
 from sentinelone_source.mapping.spec.files import load_mappings
 from support.tenancy import mapper_of
 
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("cases/*/*.json"))
 TABLES: dict[str, dict[str, str]] = json.loads((HERE / "tables.json").read_text())
-ENOUGH = {"threats": 12, "activities": 12, "agents": 6, "alerts": 6, "groups": 6}
+ENOUGH = {"threats": 12, "activities": 12, "agents": 6, "alerts": 6, "groups": 6, "alertsv2": 3}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -29,7 +30,8 @@ def test_case(path: Path) -> None:
     """The case's own `why` says what would be lost."""
     case = read(path)
     assert case["why"]
-    page, rows = run(mapper_of(path.parent.name), page_of(case["record"]))
+    mapper = mapper_of(path.parent.name)
+    page, rows = run(mapper, page_of(mapper.mapping, [json.dumps(case["record"]).encode()]))
     assert not page.dead
     assert json.loads(json.dumps(rows, default=float)) == [case["row"]]
     assert page.misfits == Counter(case.get("misfits", {}))

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
 def test_an_empty_folder_changes_nothing(tmp_path: Path) -> None:
     """The built-in mappings would vanish with the first folder."""
     assert load_mappings(tmp_path).keys() == load_mappings().keys()
-    assert set(load_mappings()) == {"activities", "agents", "alerts", "groups", "threats"}
+    names = {"activities", "agents", "alerts", "alertsv2", "groups", "threats"}
+    assert {name: one.enabled for name, one in load_mappings().items()} == {
+        name: name != "alertsv2" for name in names
+    }
 
 
 def test_one_column_more_and_one_less(tmp_path: Path) -> None:
@@ -36,7 +39,7 @@ def test_one_column_more_and_one_less(tmp_path: Path) -> None:
 
 def test_volatile_columns_and_windows() -> None:
     """Every built-in feed can be read in windows; agents and groups change with time alone."""
-    feeds = {name: one.ordering for name, one in load_mappings().items()}
+    feeds = {name: one.ordering for name, one in load_mappings().items() if not one.request.body}
     assert all(str(one.until).replace("__lt", "__gte") == str(one.filter) for one in feeds.values())
     assert {name for name, one in feeds.items() if one.lookback == 600} == {"agents", "groups"}
     assert {name for name, one in feeds.items() if one.volatile} == {"agents", "groups"}

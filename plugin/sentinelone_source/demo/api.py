@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from sentinelone_source.demo import pages, query
+from sentinelone_source.demo import pages, query, unified_alerts
 from sentinelone_source.demo.cursors import InvalidCursorError
 from sentinelone_source.demo.endpoints import BASE, BY_PATH
 from sentinelone_source.demo.timestamps import text
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _TOKEN_LIFE: Final = timedelta(days=365)
 _AGE_OF_TOKENS: Final = timedelta(days=30)
 _DETAILS: Final = ("POST", "users/api-token-details")
+_UNIFIED: Final = ("POST", unified_alerts.PATH)
 
 
 def data(value: object) -> Answer:
@@ -71,14 +72,20 @@ class Api:
             return data({"health": "ok"})
         asked = call.method, path
         is_list = call.method == "GET" and path in BY_PATH
-        if not (is_list or asked in _CHECKS or asked == _DETAILS):
+        if not (is_list or asked in _CHECKS or asked in (_DETAILS, _UNIFIED)):
             return NOT_FOUND
         scheme, _, token = call.headers.get("authorization", "").partition(" ")
-        if scheme != "ApiToken" or token not in self._tokens:
+        schemes = ("ApiToken", "Bearer") if asked == _UNIFIED else ("ApiToken",)
+        if scheme not in schemes or token not in self._tokens:
             return UNAUTHENTICATED
-        if asked == _DETAILS:
-            return self._details(call.body)
-        return self._list(path, call) if is_list else _CHECKS[asked]
+        if is_list:
+            return self._list(path, call)
+        return self._posted(asked, call.body) or _CHECKS[asked]
+
+    def _posted(self, asked: tuple[str, str], body: bytes) -> Answer | None:
+        if asked == _UNIFIED:
+            return unified_alerts.answer(self._world, body)
+        return self._details(body) if asked == _DETAILS else None
 
     def _details(self, body: bytes) -> Answer:
         try:
