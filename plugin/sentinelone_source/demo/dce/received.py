@@ -60,9 +60,9 @@ class Received:
                 self._file.flush()
 
     def counts(self) -> dict[str, int]:
-        """Rows by table."""
+        """Rows by table, of the tables that have any."""
         with self._lock:
-            return {table: len(lines) for table, lines in self.lines.items()}
+            return {table: len(lines) for table, lines in self.lines.items() if lines}
 
 
 def with_table(table: str, line: bytes) -> bytes:
