@@ -126,8 +126,8 @@ def test_an_agent_takes_at_most_64_bytes_in_the_state(tmp_path: Path) -> None:
         rows = {f"{n * 7919}": LastRow(n * SECOND, bytes(12)) for n in range(start, start + 1000)}
         state.settle_at_once([SettledPage(feed, RowKeys([], [], rows), Progress(), None)])
     assert (pages(state) - before) / 20_000 <= 64
-    state.prune_last_rows(feed, 19_990 * SECOND)
-    assert len(state.last_rows(feed, [f"{n * 7919}" for n in range(20_000)])) == 10
+    state.last_rows(feed).prune(19_990 * SECOND)
+    assert len(state.last_rows(feed).known(f"{n * 7919}" for n in range(20_000))) == 10
     state.close()
 
 

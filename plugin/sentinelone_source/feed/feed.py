@@ -50,7 +50,7 @@ class Feed:
         self.reader = FeedReader(console, mapper, context, number, plan.reach)
         self.reader.heartbeat = plan.heartbeat
         if not plan.heartbeat:
-            context.state.forget_last_rows(number)
+            context.state.last_rows(number).forget()
         self._pruned = -math.inf
         self._progress = context.state.progress(number)
         self._reading: Reading | None = None
@@ -129,7 +129,7 @@ class Feed:
         heartbeat, watermark = self._plan.heartbeat, self._progress.watermark
         if heartbeat and watermark is not None and now - self._pruned >= heartbeat / SECOND:
             self._pruned = now
-            self._state.prune_last_rows(self._number, watermark - heartbeat)
+            self._state.last_rows(self._number).prune(watermark - heartbeat)
 
     @property
     def _console_clock(self) -> int | None:

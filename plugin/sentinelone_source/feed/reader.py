@@ -184,9 +184,8 @@ class FeedReader:
         """For the next page, where the feed has a heartbeat."""
         if not self.heartbeat:
             return None
-        state, number = self._context.state, self._number
-        last_rows, doubt = partial(state.last_rows, number), partial(state.doubt_last_rows, number)
-        return Repeats(last_rows, doubt, self.heartbeat)
+        rows = self._context.state.last_rows(self._number)
+        return Repeats(rows.known, rows.doubt, self.heartbeat)
 
     async def _settle(self, reading: Reading, rows: RowKeys, progress: Progress) -> None:
         await self._context.settlement.add(self._number, rows, progress, reading.prune_before())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from dataclasses import replace
 from functools import cached_property
@@ -15,7 +14,7 @@ from sentinelone_source.mapping.compile.compiled_mapping import CompiledMapping
 from sentinelone_source.mapping.compile.runtime import NEEDS_INTERPRETER
 from sentinelone_source.mapping.heartbeat import Changed, ContentReader
 from sentinelone_source.mapping.interpreter import Interpreted, Interpreter
-from sentinelone_source.mapping.numbers import UNREADABLE, mend_surrogates
+from sentinelone_source.mapping.numbers import UNREADABLE, compact, mend_surrogates
 from sentinelone_source.mapping.page import Dead, Known, Page
 from sentinelone_source.mapping.page_reader import NotAPage, Opened, PageReader
 from sentinelone_source.mapping.rows.lines import Piece, encode, row_type
@@ -25,9 +24,6 @@ if TYPE_CHECKING:
 
     from sentinelone_source.mapping.spec.model import ConsoleId, Mapping
 
-_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
-_SPACE = re.compile(rb"\s")
-_SNIFFED = 512
 _STRIDE = 32
 """Records built at once: enough to spread what a stride costs, few enough for the cache."""
 _SLICE = 32_768
@@ -97,7 +93,7 @@ class Mapper:
             NotAPage: the body is not JSON, or holds no list of records.
             AnswerHasErrors: it says why.
         """
-        body = _compact(body)
+        body = compact(body)
         for compiled in self._ways(keys_first):
             try:
                 opened = compiled.open(body)
@@ -221,7 +217,7 @@ class Mapper:
             if mended != body:
                 return self._open_raw(mended)
             opened = self._split.open_broken(body)
-            return opened._replace(records=[_compact(raw) for raw in opened.records])
+            return opened._replace(records=[compact(raw) for raw in opened.records])
 
 
 def _nothing(_keys: list[str], _positions: list[int]) -> Container[str]:
@@ -244,16 +240,3 @@ def _fresh(page: Page, made: _Made, known: Known | None, seen: set[str]) -> Sequ
             taken.add(key)
             places.append(place)
     return places
-
-
-def _compact(body: bytes) -> bytes:
-    """Take white space out of a page that has any; its head tells how it was written.
-
-    A line feed anywhere counts: copied into a row, it would tear the line in two.
-    """
-    if b"\n" not in body and not _SPACE.search(_STRING.sub(b"", body[:_SNIFFED])):
-        return body
-    try:
-        return msgspec.json.format(body, indent=-1)
-    except (msgspec.DecodeError, RecursionError):
-        return body

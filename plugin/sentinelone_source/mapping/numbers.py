@@ -13,6 +13,10 @@ _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
 
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"?')
+_SPACE = re.compile(rb"\s")
+_SNIFFED = 512
+
 
 class Number(float):
     """A number with a fraction or an exponent: a float to reckon with, written out as it came."""
@@ -54,3 +58,16 @@ def mend_surrogates(document: bytes) -> bytes:
     """Replace every surrogate escape that has no partner by U+FFFD, and bytes that are no UTF-8."""
     mended = _ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], document)
     return mended if mended.isascii() else mended.decode("utf-8", "replace").encode()
+
+
+def compact(body: bytes) -> bytes:
+    """Take white space out of a page that has any; its head tells how it was written.
+
+    A line feed anywhere counts: copied into a row, it would tear the line in two.
+    """
+    if b"\n" not in body and not _SPACE.search(_STRING.sub(b"", body[:_SNIFFED])):
+        return body
+    try:
+        return msgspec.json.format(body, indent=-1)
+    except (msgspec.DecodeError, RecursionError):
+        return body

@@ -1,14 +1,15 @@
 """The last row of every id that was handed over, where a feed has a heartbeat.
 
-Queries of the state; whoever asks begins and ends the transactions.
+Whoever calls the functions begins and ends the transactions; a `LastRows` does it itself.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
-from sentinelone_source.feed.state.schema import key_hash
+from sentinelone_source.feed.state.schema import explained, key_hash
 from sentinelone_source.mapping.heartbeat import LastRow
 
 _NOWHERE = -(1 << 63)
@@ -19,6 +20,7 @@ _KNOWN = " UNION ALL ".join(
     for ids in [", ".join("?" * _AT_ONCE)]
     for table in ("last_rows", "unsettled_rows")
 )
+_PRUNE = "DELETE FROM last_rows WHERE feed = ? AND position < ?"
 _UPSERT = """
 INSERT INTO last_rows {rows} ON CONFLICT (feed, id)
 DO UPDATE SET position = excluded.position, digest = excluded.digest
@@ -30,27 +32,51 @@ _SETTLE = _UPSERT.format(
 )
 
 
-def known(db: sqlite3.Connection, feed: int, ids: Iterable[str]) -> dict[str, LastRow]:
-    """The last row of each of these ids, settled or not."""
-    hashes = {key_hash(one): one for one in ids}
-    wanted = list(hashes)
-    found: dict[str, LastRow] = {}
-    for start in range(0, len(wanted), _AT_ONCE):
-        some: list[int | None] = [*wanted[start : start + _AT_ONCE]]
-        some += [None] * (_AT_ONCE - len(some))
-        for hashed, position, digest in db.execute(_KNOWN, (feed, *some, feed, *some)):
-            last = found.get(hashes[hashed])
-            if last is None or last.position <= position:
-                found[hashes[hashed]] = LastRow(position, digest)
-    return found
+class LastRows:
+    """The last rows of one feed, as far as rows were handed over.
 
+    Args:
+        db: the state's.
+        path: of its file.
+        feed: the feed's number.
+    """
 
-def doubt(db: sqlite3.Connection, feed: int, ids: Iterable[str]) -> None:
-    """Forget what the last rows of these ids say, but not when they were."""
-    rows = [(feed, key_hash(one)) for one in ids]
-    for table in ("last_rows", "unsettled_rows"):
-        forget = f"UPDATE {table} SET digest = x'' WHERE feed = ? AND id = ?"  # noqa: S608
-        db.executemany(forget, rows)
+    def __init__(self, db: sqlite3.Connection, path: Path, feed: int) -> None:
+        self._db, self._path, self._feed = db, path, feed
+
+    def known(self, ids: Iterable[str]) -> dict[str, LastRow]:
+        """The last row of each of these ids, settled or not."""
+        hashes = {key_hash(one): one for one in ids}
+        wanted = list(hashes)
+        found: dict[str, LastRow] = {}
+        for start in range(0, len(wanted), _AT_ONCE):
+            some: list[int | None] = [*wanted[start : start + _AT_ONCE]]
+            values = [self._feed, *some, *[None] * (_AT_ONCE - len(some))]
+            with explained(self._path):
+                rows = self._db.execute(_KNOWN, [*values, *values]).fetchall()
+            for hashed, position, digest in rows:
+                last = found.get(hashes[hashed])
+                if last is None or last.position <= position:
+                    found[hashes[hashed]] = LastRow(position, digest)
+        return found
+
+    def doubt(self, ids: Iterable[str]) -> None:
+        """Forget for good what the last rows of these ids say, but not when they were."""
+        rows = [(self._feed, key_hash(one)) for one in ids]
+        with explained(self._path), self._db as db:
+            for table in ("last_rows", "unsettled_rows"):
+                unset = f"UPDATE {table} SET digest = x'' WHERE feed = ? AND id = ?"  # noqa: S608
+                db.executemany(unset, rows)
+
+    def prune(self, before: int) -> None:
+        """Forget those of earlier positions."""
+        with explained(self._path), self._db as db:
+            db.execute(_PRUNE, (self._feed, before))
+
+    def forget(self) -> None:
+        """Forget all of them: rows are handed over that are not compared with any."""
+        with explained(self._path), self._db as db:
+            forget(db, self._feed)
 
 
 def record_unsettled(
@@ -70,11 +96,6 @@ def settle(db: sqlite3.Connection, page: int) -> None:
 def settle_at_once(db: sqlite3.Connection, feed: int, rows: Mapping[str, LastRow]) -> None:
     """Remember last rows for good."""
     db.executemany(_SETTLE_AT_ONCE, _rows(feed, rows))
-
-
-def prune(db: sqlite3.Connection, feed: int, before: int) -> None:
-    """Forget those of earlier positions."""
-    db.execute("DELETE FROM last_rows WHERE feed = ? AND position < ?", (feed, before))
 
 
 def forget(db: sqlite3.Connection, feed: int, since: int = _NOWHERE) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sentinelone_source.errors import StateError
 from sentinelone_source.feed.state import last_rows
+from sentinelone_source.feed.state.lock import Lock
 from sentinelone_source.feed.state.lookup import find_known
 from sentinelone_source.feed.state.progress import (
     FeedState,
@@ -24,7 +25,6 @@ from sentinelone_source.feed.state.progress import (
 from sentinelone_source.feed.state.schema import (
     BEYOND_POSITIONS,
     STATE_FILE,
-    Lock,
     explained,
     key_hashes,
     open_database,
@@ -106,25 +106,9 @@ class State:
         with explained(self._path):
             return find_known(self._db, feed, rows)
 
-    def last_rows(self, feed: int, ids: list[str]) -> dict[str, LastRow]:
-        """The last row of each of these ids, as far as rows were handed over."""
-        with explained(self._path):
-            return last_rows.known(self._db, feed, ids)
-
-    def doubt_last_rows(self, feed: int, ids: list[str]) -> None:
-        """Remember of these ids, for good, that it is not known what their last rows say."""
-        with explained(self._path), self._db as db:
-            last_rows.doubt(db, feed, ids)
-
-    def prune_last_rows(self, feed: int, before: int) -> None:
-        """Forget last rows of earlier positions."""
-        with explained(self._path), self._db as db:
-            last_rows.prune(db, feed, before)
-
-    def forget_last_rows(self, feed: int) -> None:
-        """Forget all of them: rows are handed over that are not compared with any."""
-        with explained(self._path), self._db as db:
-            last_rows.forget(db, feed)
+    def last_rows(self, feed: int) -> last_rows.LastRows:
+        """The last rows of a feed."""
+        return last_rows.LastRows(self._db, self._path, feed)
 
     def record_unsettled(
         self,
