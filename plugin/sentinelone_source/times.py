@@ -31,12 +31,12 @@ def parse_duration(text: str) -> float:
     """`"90s"`, `"10m"`, `"24h"` or `"7d"` as seconds.
 
     Raises:
-        ValueError: the text is no duration.
+        ValueError: the text is not a duration.
     """
     found = _DURATION.fullmatch(text.strip())
     if not found:
         raise ValueError(
-            f"{text!r} is no duration; write a number and one of ms, s, m, h, d: '90s'"
+            f"{text!r} is not a duration; write a number and one of ms, s, m, h, d: '90s'"
         )
     return float(found[1]) * _UNITS[found[2]]
 
@@ -45,7 +45,7 @@ def parse_time(text: str) -> datetime:
     """ISO 8601 text as an aware time in UTC; without an offset it is UTC.
 
     Raises:
-        ValueError: the text is no timestamp.
+        ValueError: the text is not a timestamp.
     """
     time = datetime.fromisoformat(text.strip())
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

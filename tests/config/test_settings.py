@@ -189,8 +189,8 @@ def test_address(tmp_path: Path, url: str, normal: str) -> None:
         ("[handover]\nto='stdoub'", "handover.to: 'stdoub' is neither 'stdout' nor a URL"),
         ("[handover]\nto='http://a.example/'", "handover.to: plain http is for loopback"),
         ("[handover]\nto='http://[/'", "handover.to: 'http://[/' is neither"),
-        ("[handover]\nsettle='soon'", "handover.settle: 'soon' is no duration"),
-        ("[handover]\nsettle='-1s'", "handover.settle: '-1s' is no duration"),
+        ("[handover]\nsettle='soon'", "handover.settle: 'soon' is not a duration"),
+        ("[handover]\nsettle='-1s'", "handover.settle: '-1s' is not a duration"),
         (
             "[handover]\ntag='{maping}'",
             "handover.tag: unknown place 'maping' (did you mean 'mapping'",
@@ -206,7 +206,7 @@ def test_address(tmp_path: Path, url: str, normal: str) -> None:
             "handover.tag: consoles 'a.b' and 'a-b' would both be 'a_b' in the tag; rename one",
         ),
         ("[requests]\nconcurrency=0", "requests.concurrency: expected `int` >= 1"),
-        ("[feeds]\ninterval='1 h'", "feeds.interval: '1 h' is no duration"),
+        ("[feeds]\ninterval='1 h'", "feeds.interval: '1 h' is not a duration"),
         ("[feeds]\nintervall='1h'", "feeds: intervall: unknown key 'intervall'"),
         ("[feeds]\nenabled='yes'", "feeds: enabled: expected `bool`"),
         ("[state]\npaht='x'", "state.paht: unknown key 'paht' (did you mean 'path'?)"),
@@ -236,7 +236,7 @@ def test_mistakes(tmp_path: Path, text: str, says: str) -> None:
     [
         ("[feeds.threats]\ninterval=60", "feeds.threats: interval: expected `str`, got `int`"),
         ("[feeds.threats]\nstart='yesterday'", "feeds.threats.start: 'yesterday'"),
-        ("[feeds.threats]\nrescan='7w'", "feeds.threats.rescan: '7w' is no duration"),
+        ("[feeds.threats]\nrescan='7w'", "feeds.threats.rescan: '7w' is not a duration"),
         ("[feeds.threads]\n", "feeds.threads: unknown feed 'threads' (did you mean 'threats'?)"),
     ],
 )

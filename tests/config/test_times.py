@@ -21,7 +21,7 @@ def test_durations(text: str, seconds: float) -> None:
 @pytest.mark.parametrize("text", ["", "5", "s", "1 h", "-1s", "1h30m", "1w", "1S", "\u0661s\u0661"])
 def test_no_durations(text: str) -> None:
     """A mistake is read as some duration."""
-    with pytest.raises(ValueError, match="is no duration"):
+    with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text)
 
 

@@ -280,7 +280,7 @@ def test_other_feeds_go_on(shipper: InHttp) -> None:
 def test_patience_ends(shipper: InHttp) -> None:
     """`run --once` never ends when the shipper stays away."""
     shipper.stop()
-    with pytest.raises(ReaderGone, match="nobody listens"):
+    with pytest.raises(ReaderGone, match="nothing listens"):
         bounded(hand_over(sink_to(shipper, patience=0.5), "threats", lines(0, 3)))
 
 

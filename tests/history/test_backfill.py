@@ -131,7 +131,7 @@ def test_other_arguments(tenancy: Tenancy) -> None:
     with backfill(tenancy, "--since", "4h", "--table", "activities") as running:
         wait_for_lines(running, 3)
         assert running.stop() == 1
-    assert "the same command goes on from there" in running.logs[-1]["error"]
+    assert "the same command continues from there" in running.logs[-1]["error"]
     other = read(tenancy, "--since", "5h", "--table", "activities", status=2)
     assert "was begun with --since 4h --table activities" in other.logs[-1]["error"]
     rest = read(tenancy, "--since", "4h", "--table", "activities")
@@ -144,7 +144,7 @@ def test_other_arguments(tenancy: Tenancy) -> None:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--since", "soon"], "--since: 'soon' is no timestamp"),
+        (["--since", "soon"], "--since: 'soon' is not a timestamp"),
         (["--since", "2h", "--until", "2999-01-01"], "--until: 2999-01-01"),
         (["--since", "2h", "--until", "3h"], "is not after --since"),
         (["--since", "2h", "--table", "threads"], "did you mean 'threats'"),

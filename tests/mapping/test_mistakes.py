@@ -99,7 +99,7 @@ def test_a_good_file_alone(tmp_path: Path) -> None:
         ),
         (('"things"', '"things"\nparams = { a = 1.5 }'), ["request.params", "got `float`"]),
         (("sort_by", 'until = "at__lt&x"\nsort_by'), ["walk.until: 'at__lt&x': takes letters"]),
-        (("sort_by", 'lookback = "1 day"\nsort_by'), ["walk.lookback: '1 day' is no duration"]),
+        (("sort_by", 'lookback = "1 day"\nsort_by'), ["walk.lookback: '1 day' is not a duration"]),
         (
             ("sort_by", 'volatile = ["name"]\nsort_by'),
             ["walk.volatile: unknown column 'name'", "did you mean 'Name'?"],
@@ -155,7 +155,7 @@ def test_mistakes_in_bodies(tmp_path: Path, before: str, after: str, says: str) 
         ('path = "$.a"', "drop 1: needs one of equals, in, not_in, matches, exists beside `path`"),
         ('equals = "a"', "missing key `path`"),
         ('path = "$.a["\nexists = true', "drop 1: '$.a[' is not a JSONPath"),
-        ('path = "$.a"\nmatches = "("', "drop 1: matches: '(' is no regular expression"),
+        ('path = "$.a"\nmatches = "("', "drop 1: matches: '(' is not a regular expression"),
         ('path = "$.a"\nmatches = 7', "drop 1: matches: takes a str, not 7"),
         ('path = "$.a"\nin = "x"', "drop 1: in: takes a list, not 'x'"),
         ('path = "$.a"\nexists = "yes"', "drop 1: exists: takes a bool, not 'yes'"),

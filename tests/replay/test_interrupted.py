@@ -110,7 +110,7 @@ def test_stopping_while_it_waits(cloud: Cloud, number: int) -> None:
     with cloud.start("replay", "rows.ndjson") as running:
         running.wait_for("retry")
         assert running.stop(number) == 1
-        assert "goes on from here" in running.events("failed")[0]["error"]
+        assert "continues from here" in running.events("failed")[0]["error"]
         assert replayed(running)["rows"][THREATS] == len(cloud.azure.rows[THREATS]) > 0
     cloud.azure.faults.clear()
     cloud.call("replay", "rows.ndjson")

@@ -350,7 +350,7 @@ def test_azure_stays_away(cloud: Cloud) -> None:
     """A replay ends when Azure stays away, and says how to go on."""
     plain(cloud.folder / "rows.ndjson", 3)
     cloud.azure.faults.add(reset("ingestion", times=None))
-    with pytest.raises(Interrupted, match=r"given up\. The same command goes on from here"):
+    with pytest.raises(Interrupted, match=r"given up\. The same command continues from here"):
         replay(cloud, pace=Pace(0.05, patience=0.3))
     assert not (cloud.folder / "rows.ndjson.refused.ndjson").exists()
     assert '"offset":0' in (cloud.folder / "rows.ndjson.replay-state").read_text()

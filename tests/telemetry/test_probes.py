@@ -81,7 +81,7 @@ def test_ready_when_somebody_takes_rows(tenancy: Tenancy) -> None:
         scraper = Scraper(running)
         answer = scraper.get("/readyz")
         assert answer.status_code == 503
-        assert answer.json()["reason"] == f"nobody listens at {shipper.url.rstrip('/')}"
+        assert answer.json()["reason"] == f"nothing listens at {shipper.url.rstrip('/')}"
         shipper.start()
         assert scraper.get("/readyz").status_code == 200
         scraper.until("rows_total", 1)

@@ -157,7 +157,7 @@ def test_shipper_is_away(tenancy: Tenancy) -> None:
         scraper = Scraper(running)
         running.wait_for("handover_retry")
         until(lambda: "groups has been waiting for" in scraper.get("/").text, "it waits")
-        assert "nobody listens there" in Read(scraper.get("/").text).of("groups")["Last error"]
+        assert "nothing listens there" in Read(scraper.get("/").text).of("groups")["Last error"]
 
 
 def test_refused_token(tenancy: Tenancy) -> None:

@@ -84,7 +84,7 @@ def _address(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
     host, _colon, port = value.rpartition(":")
     if not host or not port.isdecimal() or int(port) > 65_535:
         raise click.BadParameter(
-            f"{value!r} is no address; write '127.0.0.1:8690'", None, parameter
+            f"{value!r} is not an address; write '127.0.0.1:8690'", None, parameter
         )
     return host.strip("[]"), int(port)
 

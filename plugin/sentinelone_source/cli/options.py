@@ -68,5 +68,6 @@ def read_moment(text: str, option: str) -> int:
         return parse_moment(text)
     except ValueError:
         raise ConfigError(
-            f"{option}: {text!r} is no timestamp; as 2026-01-31T08:00:00Z, or 6h for six hours back"
+            f"{option}: {text!r} is not a timestamp; write 2026-01-31T08:00:00Z, "
+            "or 6h for six hours back"
         ) from None

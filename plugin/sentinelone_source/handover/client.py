@@ -26,7 +26,7 @@ _SHOWN = 200
 _NOT_ABOUT_ROWS = frozenset({401, 403, 404, 405, 407, 408, 429})
 """Of 4xx: about who asks, where and when. All others may be about what is in the body."""
 _HINTS = {
-    "Connection refused": ": nobody listens there",
+    "Connection refused": ": nothing listens there",
     "TLS": "; see ca_file of [handover]",
 }
 

@@ -75,7 +75,7 @@ class HttpSink:
                 (address.hostname or "", port), self._timings.shipper_probe
             ).close()
         except OSError:
-            return f"nobody listens at {self._client.url}"
+            return f"nothing listens at {self._client.url}"
         return ""
 
     async def write(

@@ -83,7 +83,8 @@ class Backfill(Service):
             self._tell_end()
         if not self._ended:
             raise SourceError(
-                f"backfill: stopped with {self._done:.0%} read; the same command goes on from there"
+                f"backfill: stopped with {self._done:.0%} read; "
+                "the same command continues from there"
             )
         return status
 

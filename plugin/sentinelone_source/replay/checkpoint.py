@@ -68,7 +68,7 @@ class CheckpointFile:
         """What to say to someone whose replay ended early."""
         if self._path is None:
             return "What was read and not sent is lost; nothing is remembered of standard input"
-        return "The same command goes on from here"
+        return "The same command continues from here"
 
     def chunk_read(self, end: int) -> None:
         """Everything up to an offset has been read."""

@@ -21,7 +21,7 @@ _log = structlog.get_logger()
 
 
 class Interrupted(SourceError):
-    """The replay ends before the end of its file; the same command goes on from there."""
+    """The replay ends before the end of its file; the same command continues from there."""
 
 
 class Pace(NamedTuple):

@@ -62,7 +62,7 @@ def judge(seen: StateSnapshot, max_age: float, now: float) -> HealthReport:
     A feed's first sweep may take hours: until it has ended, something has to be settled instead.
     """
     if not seen.swept:
-        return HealthReport(False, "the state knows no feed of this configuration")
+        return HealthReport(False, "the state has no feed of this configuration")
     for (console, mapping), swept in seen.swept.items():
         last = seen.written if swept is None else swept
         age = now - max(last, seen.started)

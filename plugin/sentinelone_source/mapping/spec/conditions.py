@@ -139,5 +139,5 @@ def _test(key: str, value: Any, where: str) -> Test:
         return _TESTS[key](value)
     except (re.error, OverflowError, RecursionError) as error:
         raise ConfigError(
-            f"{where}: matches: {value!r} is no regular expression: {error}"
+            f"{where}: matches: {value!r} is not a regular expression: {error}"
         ) from None
