@@ -89,7 +89,7 @@ def test_progress_on_a_terminal(cloud: Cloud) -> None:
             shown += data
     os.close(ours)
     assert process.wait(60) == 0
-    assert b"rows.ndjson  [###" in shown
+    assert b"[###" in shown
     assert b"100%" in shown
     assert b"replayed" in shown.split(b"100%")[-1].splitlines()[-1]
 
