@@ -123,17 +123,17 @@ def test_outcomes(
 ) -> None:
     """A lasting failure ends the sweep with its reason; the next sweep brings the rest."""
     fault, status, event, says = case
-    tenancy.populate(12, over=timedelta(minutes=5))
+    tenancy.populate(80, over=timedelta(minutes=5))
     tenancy.configure(page_size=10)
     tenancy.console.faults.add(fault)
-    swept = sweep("groups", once_patience=0.5)
+    swept = sweep("groups")
     assert swept.status == status
     (told,) = swept.events(event)
     assert told["level"] == "error"
     assert says in told["error"]
     assert "groups" in told["error"]
     tenancy.console.faults.clear()
-    rest = sweep("groups", once_patience=20.0)
+    rest = sweep("groups")
     assert sorted(swept.lines + rest.lines) == sorted(tenancy.shown(["groups"]))
 
 
@@ -165,7 +165,7 @@ def test_pages(tenancy: Tenancy, sweep: Callable[..., Swept], pages: str, switch
 
 
 def test_restart_begins_at_the_watermark(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
-    """A sweep that lost its cursor begins again a look-back before its watermark."""
+    """A sweep that lost its cursor begins again ten seconds before its watermark."""
     tenancy.populate(40)
     tenancy.configure(page_size=10)
     tenancy.console.faults.add(faults.invalid_cursor("groups", after=2))
@@ -179,7 +179,7 @@ def test_restart_begins_at_the_watermark(tenancy: Tenancy, sweep: Callable[..., 
     assert first is None
     assert second is not None
     positions = sorted(parse_moment(one["updatedAt"]) for one in tenancy.world.all("groups"))
-    assert parse_moment(second[0]) == positions[29] - 600 * SECOND
+    assert parse_moment(second[0]) == positions[29] - 10 * SECOND
 
 
 def test_other_feeds_go_on(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
@@ -278,7 +278,7 @@ def test_patience_is_shorter_than_retry_after(
     """`run --once` ends when its patience does, whatever `Retry-After` says."""
     tenancy.populate(3)
     tenancy.console.faults.add(faults.throttle("groups", retry_after=10**9, times=None))
-    swept = sweep(*feeds, once_patience=0.5)
+    swept = sweep(*feeds, once_patience=3.0)
     assert swept.status == 1
     assert "HTTP 429" in swept.events("sweep_failed")[0]["error"]
     assert set(swept.lines) == (tenancy.shown(["threats"]) if "threats" in feeds else set())

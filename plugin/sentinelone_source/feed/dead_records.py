@@ -51,7 +51,8 @@ class DeadRecords:
         known = state.dead(self._number, by_key)
         new = [one for key, one in by_key.items() if key not in known]
         if new or refused:
-            await in_thread(self._context.dead_letters.write, self._letters(new, refused))
+            async with self._context.writing_dead:
+                await in_thread(self._context.dead_letters.write, self._letters(new, refused))
         if by_key:
             state.remember_dead(self._number, by_key, now, now - self._kept)
         return len(new)

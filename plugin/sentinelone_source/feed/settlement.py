@@ -156,6 +156,7 @@ class FeedContext:
 
     Attributes:
         unpacking: held by the feed whose page is unpacked, until it has a slot.
+        writing_dead: held by the feed whose dead letters are written.
     """
 
     sink: Sink
@@ -164,6 +165,7 @@ class FeedContext:
     dead_letters: DeadLetters
     clock: Clock = SYSTEM_CLOCK
     unpacking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    writing_dead: asyncio.Lock = field(default_factory=asyncio.Lock)
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def memory_slot(self) -> MemorySlot:

@@ -14,6 +14,8 @@ from sentinelone_source.errors import StateError
 SCHEMA_VERSION = 3
 STATE_FILE = "state.sqlite"
 UNSETTLED_FILE = "unsettled.sqlite"
+_PATIENCE = 60.0
+"""Seconds that one connection waits for another's commit: a disk may stall."""
 BEYOND_POSITIONS = 1 << 62
 """Where version 1 kept the keys of dead letters."""
 
@@ -136,7 +138,8 @@ def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:
     elif path.stat().st_size == 0:
         raise StateError(f"{path}: is empty, which a state never is; {_way_out(path)}")
     mode = "ro" if read_only else "rw"
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode={mode}", uri=True)
+    uri = f"{path.resolve().as_uri()}?mode={mode}"
+    db = sqlite3.connect(uri, timeout=_PATIENCE, uri=True)
     try:
         _check(db, path)
         if not read_only:
@@ -149,7 +152,8 @@ def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:
 
 def open_writer(path: Path) -> sqlite3.Connection:
     """A second connection to a state that is open: any thread may commit with it."""
-    db = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, check_same_thread=False)
+    uri = f"{path.resolve().as_uri()}?mode=rw"
+    db = sqlite3.connect(uri, timeout=_PATIENCE, uri=True, check_same_thread=False)
     db.execute("PRAGMA synchronous = FULL")
     return db
 
