@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from content import test_health as health
 from content.facts import HERE, ITEMS, OUR_PARSER, PARSER, ROOT, TABLES, microsofts_parser
 from sentinelone_source.history.verify_workspace import TableQuery
 from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.health import HEALTH
 from sentinelone_source.times import SECOND
 
 Answers = dict[str, dict[str, Any]]
@@ -23,6 +25,7 @@ COLUMNS = {
     table: {name: kind.replace("boolean", "bool") for name, kind in columns.items()}
     for table, columns in TABLES.items()
 }
+COLUMNS[HEALTH.table] = {one.name: one.type for one in HEALTH.columns}
 MISTAKES = {
     "wrong query": "SentinelOne | where NoSuchColumn == 1",
     "wrong type": "SentinelOne | where Infected > 'a'",
@@ -69,6 +72,9 @@ def _questions() -> list[dict[str, Any]]:
     for name, mapping in load_mappings().items():
         if mapping.table in TABLES:
             queries[f"verify {name}"] = TableQuery.of(mapping).text(0, SECOND)
+    queries |= {
+        f"health {name}": query for name, query in (health.TILES | {"": health.RULE}).items()
+    }
     wrong_name = body.replace("UserIdentity = UserId", "UserIdentity = UserID")
     queries |= {**MISTAKES, "wrong name": wrong_name, "parser": body, "call": "SentinelOne"}
     activities = {**COLUMNS["SentinelOneActivities_CL"], "ActivityType": "string"}
@@ -94,10 +100,11 @@ def test_our_parser(told: Told) -> None:
 
 
 def test_queries(told: Told) -> None:
-    """The queries behind the verdicts, and those of the documentation, are valid."""
+    """The queries behind the verdicts, of the documentation and on health rows are valid."""
     documented = [name for name in told.ours if name.startswith("docs")]
     assert len(documented) == 3
-    errors = {name: told.ours[name]["errors"] for name in (*ITEMS, *documented)}
+    own = [name for name in told.ours if name.startswith("health")]
+    errors = {name: told.ours[name]["errors"] for name in (*ITEMS, *documented, *own)}
     assert {name: found for name, found in errors.items() if found} == {}
 
 

@@ -78,7 +78,7 @@ def _marked(value: Any) -> Any:
 def _bicep(text: str) -> Template:
     document: Any = BicepParser().parse(text=text)
     scope: dict[str, Any] = dict.fromkeys(document["parameters"], EXPRESSION)
-    for name, variable in document["variables"].items():
+    for name, variable in document.get("variables", {}).items():
         scope[name] = _value(variable["value"], scope)
     resources = [
         parsed
