@@ -84,6 +84,15 @@ def test_to_a_shipper(tenancy: Tenancy) -> None:
     assert rows == Counter(msgspec.json.encode(json.loads(line)) for line in tenancy.shown())
 
 
+def test_several_passes(tenancy: Tenancy) -> None:
+    """A feed that is read in two passes is read in parallel windows, each record once."""
+    tenancy.populate(20, over=3 * HOUR)
+    tenancy.configure(start="4h")
+    rows = read(tenancy, "--since", "4h", "--table", "alertsv2", "--parallel", 3).lines
+    assert rows
+    assert Counter(rows) == Counter(tenancy.once("--table", "alertsv2").lines)
+
+
 @pytest.mark.parametrize("settle", ["0s", "3s"])
 def test_ends_where_run_began(tenancy: Tenancy, settle: str) -> None:
     """Beside a `run` that holds its lock, backfill hands over what is older, and nothing twice.
