@@ -151,9 +151,11 @@ def test_mapping_the_console_does_not_know(cloud: Cloud, configure: Callable[...
 
 
 def test_feeds_that_are_off(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """A feed that is off is not checked."""
-    configure("[feeds.alerts]\nenabled = false")
-    assert "feed acme/alerts" not in examined(cloud)
+    """A feed that is off is not checked, and one that is off by default only if it is on."""
+    configure("[feeds.alerts]\nenabled = false\n[feeds.alertsv2]\nenabled = true")
+    found = examined(cloud)
+    assert "feed acme/alerts" not in found
+    assert {"feed acme/alertsv2", "stream Custom-SentinelOneAlertsV2_CL"} <= found.keys()
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,8 @@ def run_checks(config: Path | None, *, send_test: bool) -> Iterator[Check]:
     yield local.check_shipper(settings.handover)
     from sentinelone_source.doctor.azure_checks import run_azure_checks
 
-    tables: list[TableSpec] = [*mappings]
+    # A table of a feed that is off by default need not be deployed.
+    tables: list[TableSpec] = [one for one in mappings if one.enabled or one in enabled]
     if settings.health_interval:
         tables.append(health_table(settings.mappings.columns, settings.mappings.where))
     yield from run_azure_checks(settings, tables, send_test=send_test)
