@@ -138,13 +138,20 @@ class Sweeps(RuleBasedStateMachine):
         if settle:
             self.settles(len(self.poller.unsettled))
 
-    @rule(times=st.integers(2, 5), late=LATENESS)
-    def lives_on(self, times: int, late: int) -> None:
+    @rule(times=st.integers(2, 5), late=LATENESS, by=st.sampled_from([OVERLAP, 10 * OVERLAP]))
+    def lives_on(self, times: int, late: int, by: int) -> None:
         for _ in range(times):
             self.console.create(late)
-            self.console.time += OVERLAP
+            self.console.time += by
             self._sweep(3)
             self.settles(len(self.poller.unsettled))
+
+    @rule(steps=st.integers(3, 12))
+    def sweeps_while_records_appear(self, steps: int) -> None:
+        for _ in range(steps):
+            self.console.create(0)
+            self._step(1)
+            self.console.time += 1
 
     @rule(pages=st.integers(1, 5))
     def settles(self, pages: int) -> None:

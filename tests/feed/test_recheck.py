@@ -93,6 +93,13 @@ def test_an_age_that_is_new_begins_where_a_greater_one_is() -> None:
     assert rechecked(progress, (600,), 9100) == ((600, 8500),)
 
 
+def test_a_recheck_does_not_hand_over_what_may_have_been_forgotten() -> None:
+    """What lies before the keys that are kept cannot be told from what was handed over."""
+    progress = Progress(forgotten=300, rechecked=((600, 100),))
+    recheck = Recheck(Plan(lookback=600), progress, 600, 1000, lambda: False)
+    assert (recheck.asked_from, recheck.wanted_from, recheck.until) == (100, 300, 400)
+
+
 def test_a_recheck_makes_way_for_a_sweep() -> None:
     """A recheck that is overtaken by a sweep ends with what it has read, but not without any."""
     over = False

@@ -134,15 +134,16 @@ class PageRun:
         self._page.body, self._page.records, self._page.raws = b"", [], None
 
     def _known(self, keys: list[str], positions: list[int]) -> Container[str]:
-        rows = [(key, at) for key, at in zip(keys, positions, strict=True) if key]
-        walked = [at for _, at in rows]
+        walked = [at for key, at in zip(keys, positions, strict=True) if key]
         self.walked += walked
         found = self._handed_over(keys, positions)
         reading = self._reading
         first, end = reading.wanted_from, reading.until or _ENDLESS
         if not walked or (first <= min(walked) and max(walked) < end):
             return found
-        outside = {key: at for key, at in rows if not first <= at < end and key not in found}
+        rows = zip(keys, positions, strict=True)
+        outside = {key: at for key, at in rows if key and key not in found}
+        outside = {key: at for key, at in outside.items() if not first <= at < end}
         asked = reading.asked_from
         baseline = {key: at for key, at in outside.items() if asked <= at < end}
         self._baseline |= baseline
