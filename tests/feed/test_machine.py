@@ -78,6 +78,7 @@ class Sweeps(RuleBasedStateMachine):
         self.begun: Begun | None = None
         self.recheck: Sweep | Recheck | None = None
         self.recheck_begun = 0
+        self.went_back = False
         self.poller = self._start(self.plan)
 
     @initialize(at_once=st.booleans(), dated=st.booleans(), bounded=st.booleans())
@@ -122,6 +123,7 @@ class Sweeps(RuleBasedStateMachine):
             self.ahead += by
         else:
             self.console.off += by
+        self.went_back = self.went_back or (by < 0 and not ours)
         if by < 0 and (ours or self.settled_before is None or not self.console.dated):
             self.retreats += 1
 
@@ -233,7 +235,8 @@ class Sweeps(RuleBasedStateMachine):
         assert all(version.position < floor for version in held_back), "new, and not handed over"
         self.handed |= fresh | held_back
         if not self.console.dated:
-            self.latest_signpost = max([self.latest_signpost, *(one.position for one in fresh)])
+            seen = [one.position for one in self.poller.page]
+            self.latest_signpost = max([self.latest_signpost, *seen])
 
     def _end(self) -> None:
         sweep, begun = self.poller.reading, self.begun
@@ -266,7 +269,8 @@ class Sweeps(RuleBasedStateMachine):
         """When all has been read that was due, nothing has exceeded its age by a tenth."""
         begun = self.begun
         assert begun is not None
-        if self.poller.at or self.console.time != begun.time:
+        lost = self.went_back and not self.console.dated
+        if self.poller.at or self.console.time != begun.time or lost:
             return
         ages, origin = self.poller.plan.ages, self.poller.progress.origin
         for version in self.console.shown.values():
@@ -394,7 +398,11 @@ class Heartbeats(Sweeps):
         super()._handed_over()
 
     def _repeats_the_last(self, version: Version) -> bool:
-        rows = [one for one in self.delivered if one.id == version.id]
+        rows = [
+            one
+            for one in self.delivered
+            if one.id == version.id and one.position <= version.position
+        ]
         last = max(reversed(rows), key=lambda one: one.position, default=None)
         return (
             last is not None

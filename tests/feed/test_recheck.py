@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sentinelone_source.feed.plan import Plan
-from sentinelone_source.feed.recheck import Recheck, rechecked
+from sentinelone_source.feed.recheck import Recheck, next_due, rechecked
 from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.times import SECOND
 from support.modelconsole import ModelConsole
@@ -98,6 +98,13 @@ def test_a_recheck_does_not_hand_over_what_may_have_been_forgotten() -> None:
     progress = Progress(forgotten=300, rechecked=((600, 100),))
     recheck = Recheck(Plan(lookback=600), progress, 600, 1000, lambda: False)
     assert (recheck.asked_from, recheck.wanted_from, recheck.until) == (100, 300, 400)
+
+
+@pytest.mark.parametrize("age", [600, 86_400])
+def test_a_recheck_is_due_before_a_position_exceeds_its_age_by_a_tenth(age: int) -> None:
+    """A recheck begins early enough to end before the oldest position is too old."""
+    due = next_due(Progress(rechecked=((age, 1000),)))[age]
+    assert 1000 + age < due <= 1000 + age + age * 0.075
 
 
 def test_a_recheck_makes_way_for_a_sweep() -> None:
