@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mapping.helpers import document
+from mapping.test_hostile import HOSTILE
 from sentinelone_source.mapping.request import page_requests
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.mapping.spec.schema import build
@@ -52,6 +53,13 @@ def test_a_place_without_a_value(value: Any, left: Any) -> None:
         left = [{"x": 2, "y": START // 1000}, 3]
     assert sent.pop("value", None) == left
     assert sent == {"b": 1000, "c": "2025-11-29T00:00:00.123456Z"}
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_texts_of_a_body_are_data(text: str) -> None:
+    """Whatever a text of a body is, it is sent as it is, and no part of it is replaced."""
+    for body in ({"value": text}, {"value": [text]}, {"value": {text: text}}):
+        assert of(body, START).document({})["value"] == body["value"]
 
 
 @given(st.integers(0, 1 << 52), st.integers(1, 1 << 40))

@@ -135,6 +135,15 @@ def test_a_lost_cursor(alerts: Tenancy) -> None:
     assert "cursor" in running.errors
 
 
+def test_the_second_pass_fails(alerts: Tenancy) -> None:
+    """What a first pass has read moves nothing on, so the next sweep misses nothing."""
+    own(alerts, "[request]\npage_size = 1000\n")
+    alerts.console.faults.add(faults.say(PATH, messages("Access denied"), after=1))
+    first = versions(once(alerts, status=3))
+    assert 0 < len(first) < len(shown(alerts))
+    assert sorted(first + versions(once(alerts))) == shown(alerts)
+
+
 def test_any_other_error_is_tried_again(alerts: Tenancy) -> None:
     """An error that may pass costs time, and no row."""
     alerts.console.faults.add(faults.say(PATH, messages("Internal error", "again"), after=2))

@@ -63,7 +63,7 @@ def test_every_value_of_every_table(fluent_bit: str, tenancy: Tenancy) -> None:
         delivery.check_requests()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "alertsv2"])
 def test_records_of_the_mappings_own_cases(
     fluent_bit: str, tenancy: Tenancy, name: str, tmp_path: Path
 ) -> None:

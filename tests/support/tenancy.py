@@ -12,6 +12,7 @@ import msgspec
 from doubles.console import Console
 from doubles.world import World
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.record_files import page_of
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.mapping.spec.model import ConsoleId
 from support.processes import Running
@@ -119,7 +120,7 @@ def mapper_of(name: str) -> Mapper:
 def lines(name: str, records: list[dict[str, Any]]) -> list[bytes]:
     """The lines that records make."""
     mapper = mapper_of(name)
-    body = msgspec.json.encode({"data": records, "pagination": {"nextCursor": None}})
+    body = page_of(mapper.mapping, map(msgspec.json.encode, records))
     page = mapper.open(body, ConsoleId("demo", None))
     pieces = b"".join(piece.data for piece in mapper.lines(page))
     return pieces.split(b"\n")[:-1]
