@@ -21,15 +21,18 @@ SELECT position, hash FROM wanted CROSS JOIN unsettled USING (position, hash) WH
 """.replace("{rows}", ", ".join(["(?, ?)"] * _AT_ONCE))
 
 
-def find_known(db: sqlite3.Connection, feed: int, rows: list[tuple[int, str]]) -> set[str]:
-    """Keys of those of these rows, each a position and a key, that were handed over before."""
-    hashes = key_hashes([key for _, key in rows])
-    wanted = {(at, hashed): key for (at, key), hashed in zip(rows, hashes, strict=True)}
-    enough = _ROOM * len(wanted)
-    span = min(wanted)[0], max(wanted)[0]
-    near = db.execute(_NEAR, (feed, *span, enough)).fetchall()
+def find_known(
+    db: sqlite3.Connection, feed: int, keys: list[str], positions: list[int]
+) -> set[str]:
+    """Keys of those of these rows that were handed over before."""
+    rows = list(zip(positions, key_hashes(keys), strict=True))
+    enough = _ROOM * len(rows)
+    near = db.execute(_NEAR, (feed, min(positions), max(positions), enough)).fetchall()
+    if near == rows:  # what most rechecks find
+        return set(keys)
     if len(near) == enough:  # many others lie between them
-        near = _one_by_one(db, feed, list(wanted))
+        near = _one_by_one(db, feed, rows)
+    wanted = dict(zip(rows, keys, strict=True))
     return {wanted[one] for one in wanted.keys() & near}
 
 

@@ -100,11 +100,14 @@ class State:
     def known(self, feed: int, keys: list[str], positions: list[int]) -> set[str]:
         """Those of these rows that were handed over before; "" stands for no row."""
         highest = self._newest_known(feed)
-        rows = [(at, key) for key, at in zip(keys, positions, strict=True) if key and at <= highest]
-        if not rows:
+        if "" in keys or max(positions, default=0) > highest:
+            pairs = zip(keys, positions, strict=True)
+            rows = [(key, at) for key, at in pairs if key and at <= highest]
+            keys, positions = [key for key, _ in rows], [at for _, at in rows]
+        if not keys:
             return set()
         with explained(self._path):
-            return find_known(self._db, feed, rows)
+            return find_known(self._db, feed, keys, positions)
 
     def last_rows(self, feed: int) -> last_rows.LastRows:
         """The last rows of a feed."""
