@@ -12,6 +12,7 @@ import requests
 import yaml
 
 from doubles import azure_faults as faults
+from sentinelone_source.mapping.spec.health import HEALTH
 from shippers.delivery import QUICK, Delivery, rows_of, shown
 from shippers.fluentbit import SHIPPED, changed
 from support.living import living
@@ -131,6 +132,21 @@ def test_refusals(fluent_bit: str, tenancy: Tenancy, status: int) -> None:
         assert delivery.expect().keys() == shown(tenancy)
         counted = [request.status for request in delivery.azure.requests].count(status)
         assert counted == times
+
+
+def test_health_rows(fluent_bit: str, tenancy: Tenancy) -> None:
+    """Health rows reach their table as they were made."""
+    tenancy.configure('[health]\ninterval = "1s"\n')
+    with (
+        Delivery(fluent_bit, tenancy, changes=QUICK) as delivery,
+        tenancy.start("--to", delivery.url),
+    ):
+        received = delivery.azure.received
+        until(lambda: received.counts().get(HEALTH.table, 0) >= 2 * len(NAMES))
+        assert not any(received.losses.values())
+    [row, *_] = map(msgspec.json.decode, received.lines[HEALTH.table])
+    assert row["Console"] == "acme"
+    assert "_table" not in row
 
 
 def test_token_endpoint_refuses(fluent_bit: str, tenancy: Tenancy) -> None:
