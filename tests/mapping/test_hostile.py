@@ -167,8 +167,8 @@ def test_no_text_of_a_mapping_file_is_executed(place: tuple[Place, bool], text: 
         ('"$.name"', "[" * 10_000 + "]" * 10_000, "is not valid TOML"),
         ('"$.name"', "7" * 5_000, "is not valid TOML"),
         ('"$.name"', "0x" + "7" * 5_000, "an integer is longer than 64 bits"),
-        ("[walk]", '[[drop]]\npath="$.a"\nmatches="a{99999999999}"\n[walk]', "no regular expr"),
-        ("[walk]", f'[[drop]]\npath="$.a"\nmatches="{"(" * 5000}"\n[walk]', "no regular expr"),
+        ("[walk]", '[[drop]]\npath="$.a"\nmatches="a{99999999999}"\n[walk]', "not a regular expr"),
+        ("[walk]", f'[[drop]]\npath="$.a"\nmatches="{"(" * 5000}"\n[walk]', "not a regular expr"),
     ],
     ids=lambda value: value[:20],
 )
