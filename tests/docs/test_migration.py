@@ -12,6 +12,7 @@ from docs.test_typed import AZURE_READY, CONSOLE_READY, FREE_PORTS, type_in
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.timeout(900)
 ACTIVITY = b'"_table":"SentinelOneActivities_CL"'
 INVENTORY = (b'"_table":"SentinelOneAgents_CL"', b'"_table":"SentinelOneGroups_CL"')
 SETTINGS = (

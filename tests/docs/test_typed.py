@@ -14,6 +14,7 @@ import pytest
 
 from support.processes import surroundings
 
+pytestmark = pytest.mark.timeout(900)
 DOCS = Path(__file__).parents[2] / "docs"
 FREE_PORTS = {
     "demo dce": "demo dce --listen 127.0.0.1:0 --listen-tls 127.0.0.1:0",
@@ -47,7 +48,7 @@ def type_in(folder: Path, typed: str, replaced: dict[str, str]) -> str:
         start_new_session=True,
     )
     try:
-        shown, errors = process.communicate(timeout=240)
+        shown, errors = process.communicate(timeout=800)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
