@@ -26,7 +26,7 @@ class Content(NamedTuple):
         position: of the record, microseconds since 1970.
         digest: of all columns that are not volatile; `UNKNOWN` if the row may be too long for a
             line.
-        size: bytes of its line.
+        size: bytes of its line, but for characters of volatile columns that JSON escapes.
     """
 
     id: str
@@ -61,15 +61,17 @@ class ContentReader:
 
     def read(self, row: Any, key: str, position: int) -> Content:
         """What a row says, of which the key and the position are known."""
-        volatile = [(field, getattr(row, field), extra) for field, extra in self._volatile]
-        for field, _, _ in volatile:
-            setattr(row, field, None)
-        rest = encode(row)
-        size = len(rest) + 1
-        for field, value, extra in volatile:
+        size, values = 1, []
+        for field, extra in self._volatile:
+            value = getattr(row, field)
             if value is not None:
-                size += extra + len(encode(value))
-                setattr(row, field, value)
+                values.append((field, value))
+                size += extra + (len(value) + 2 if type(value) is str else len(encode(value)))
+                setattr(row, field, None)
+        rest = encode(row)
+        size += len(rest)
+        for field, value in values:
+            setattr(row, field, value)
         id_ = key.rpartition("@")[0] if self._versioned else ""
-        digest = UNKNOWN if size > MAX_LINE else hashlib.blake2b(rest, digest_size=_DIGEST).digest()
+        digest = UNKNOWN if size > MAX_LINE else hashlib.sha256(rest).digest()[:_DIGEST]
         return Content(id_ or key, position, digest, size)
