@@ -157,6 +157,7 @@ def demo() -> Story:
 def cases() -> Story:
     """The records of the mapping's cases."""
     story = Story()
-    for path in sorted(CASES.glob("*/*.json")):
-        story.records[path.parent.name].append(json.loads(path.read_text())["record"])
+    for name, records in story.records.items():
+        paths = sorted((CASES / name).glob("*.json"))
+        records += [json.loads(path.read_text())["record"] for path in paths]
     return story

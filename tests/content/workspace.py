@@ -40,7 +40,7 @@ class Workspace:
         self._now = story.now
         self._connection = duckdb_kql.connect(config={"threads": 1})
         for name, mapping in load_mappings(mappings).items():
-            if mapping.table not in without:
+            if name in story.records and mapping.table not in without:
                 self._fill(mapping, mapper_rows(mapping, story.records[name]))
         self._schema = json.dumps(tables_of(self._connection))
         self._run("SentinelOne()", f"function SentinelOne() {{\n{parser}\n}}").create("Parsed")
