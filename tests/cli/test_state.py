@@ -14,6 +14,7 @@ from sentinelone_source.feed.state.state import State
 from sentinelone_source.mapping.spec.files import built_in_folder
 from support.processes import logs_of
 from support.tenancy import NAMES, lines, mapper_of
+from support.waiting import until
 
 if TYPE_CHECKING:
     from cli.conftest import Call
@@ -27,10 +28,11 @@ def shown(call: Call) -> dict[str, dict[str, object]]:
 
 
 def test_show_while_running(tenancy: Tenancy, call: Call) -> None:
-    """The state can only be looked at when nothing works on it."""
+    """The state can be looked at while a poller works on it."""
     tenancy.populate(4)
     with tenancy.start() as running:
         running.wait_for("swept", count=5)
+        until(lambda: all(feed["last_sweep"] for feed in shown(call).values()), "a commit")
         feeds = shown(call)
         assert running.stop() == 0
     assert sorted(feeds) == ["activities", "agents", "alerts", "groups", "threats"]
@@ -45,14 +47,14 @@ def test_show_while_running(tenancy: Tenancy, call: Call) -> None:
 
 
 def test_show_without_a_state(tenancy: Tenancy, call: Call) -> None:
-    """A look at nothing makes a state, or ends in a traceback."""
+    """A look at nothing makes no state, and says that there is none."""
     done = call("state", "show", status=1)
     assert "no state yet" in logs_of(done.stderr.decode())[0]["error"]
     assert not tenancy.state.exists()
 
 
 def test_a_mistyped_path_makes_no_state(tenancy: Tenancy, call: Call) -> None:
-    """`rewind` and `reset` succeed on a state that is not the one that was meant."""
+    """`rewind` and `reset` of a state that does not exist fail, and make none."""
     for words in (["rewind", "--to", "2026-01-01"], ["reset", "--yes"]):
         done = call("state", *words, status=1)
         assert "no state yet" in logs_of(done.stderr.decode())[0]["error"]
@@ -60,7 +62,7 @@ def test_a_mistyped_path_makes_no_state(tenancy: Tenancy, call: Call) -> None:
 
 
 def test_rewind(tenancy: Tenancy, call: Call) -> None:
-    """Rows cannot be asked for again, or more of them come than were asked for."""
+    """After a rewind the rows from that moment on come again, and no others."""
     tenancy.populate(30)
     tenancy.once()
     moment = datetime.now(UTC) - timedelta(minutes=25)
@@ -141,7 +143,7 @@ def test_mistakes(tenancy: Tenancy, call: Call) -> None:
     tenancy.once()
     before = shown(call)
     for arguments, status, says in (
-        (("rewind", "--to", "yesterday"), 2, "no timestamp"),
+        (("rewind", "--to", "yesterday"), 2, "is not a timestamp"),
         (("rewind", "--to", "2099-01-01T00:00:00Z"), 1, "only be moved back"),
         (("rewind", "--to", "2020-01-01", "--table", "threads"), 2, "known: acme/activities"),
         (("reset", "--yes", "--console", "other"), 2, "no such feed"),
