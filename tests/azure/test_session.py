@@ -31,7 +31,7 @@ STREAM = "Custom-SentinelOneThreats_CL"
     ],
 )
 def test_proxies(monkeypatch: pytest.MonkeyPatch, url: str, proxied: bool) -> None:
-    """A managed identity is asked for through a proxy, or Azure past the only way out."""
+    """The environment's proxy is used for Azure, and not for managed identities or `NO_PROXY`."""
     for name in ("HTTPS_PROXY", "HTTP_PROXY"):
         monkeypatch.setenv(name, "http://proxy.example:3128")
     monkeypatch.setenv("NO_PROXY", "inside.example")
@@ -42,7 +42,7 @@ def test_proxies(monkeypatch: pytest.MonkeyPatch, url: str, proxied: bool) -> No
 def test_certificates_of_the_environment(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
-    """Azure behind a company's own certificates cannot be reached."""
+    """Certificates that the environment names are trusted."""
     monkeypatch.delenv("SSL_CERT_FILE")
     monkeypatch.setenv(variable, str(cloud.azure.ca_file))
     settings = cloud.settings()
@@ -50,14 +50,14 @@ def test_certificates_of_the_environment(
 
 
 def test_certificates_that_are_not_there(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bundle that was not mounted is a stack trace."""
+    """A bundle of certificates that is missing is an error that names it."""
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
     with pytest.raises(ConfigError, match=r"SSL_CERT_FILE: /nowhere\.pem: no such file"):
         Credential(cloud.settings())
 
 
 def test_endpoint_with_a_foreign_certificate(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rows and a token are sent to whoever stands in between."""
+    """Nothing is sent to an endpoint whose certificate is not trusted."""
     settings = cloud.settings()
     credential = Credential(settings)
     credential.token(settings.cloud.scope)
@@ -68,7 +68,7 @@ def test_endpoint_with_a_foreign_certificate(cloud: Cloud, monkeypatch: pytest.M
 
 
 def test_netrc_is_ignored(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The token gives way to a password that somebody keeps for this host."""
+    """A password in `.netrc` does not take the token's place."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine localhost login me password mine\n")
     monkeypatch.setenv("NETRC", str(netrc))

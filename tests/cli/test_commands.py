@@ -59,18 +59,18 @@ def imported(folder: Path, *arguments: object) -> set[str]:
 
 
 def test_version(call: Call) -> None:
-    """Nobody can say which version runs."""
+    """`--version` prints the name and the version."""
     assert call("--version").stdout.decode() == f"sentinelone-source {__version__}\n"
 
 
 def test_version_imports_nothing_heavy(tmp_path: Path) -> None:
-    """`--version` takes as long as a sweep."""
+    """`--version` imports none of the heavy libraries."""
     names = imported(tmp_path, "--version")
     assert not {name.partition(".")[0] for name in names} & HEAVY
 
 
 def test_polling_imports_no_azure_and_no_demo(tenancy: Tenancy) -> None:
-    """The poller's start and memory pay for what only other commands need."""
+    """`run` imports neither Azure, JSONPath's parser nor the demo."""
     tenancy.populate(2)
     names = imported(tenancy.folder, "run", "--once", "--config", tenancy.config)
     assert "sentinelone_source.feed.sweep" in names
@@ -79,7 +79,7 @@ def test_polling_imports_no_azure_and_no_demo(tenancy: Tenancy) -> None:
 
 
 def test_help_names_every_command(call: Call) -> None:
-    """A command cannot be found."""
+    """`--help` and `-h` list every command."""
     text = call("--help").stdout.decode()
     assert all(f"\n  {command} " in text for command in COMMANDS)
     assert call("-h").stdout.decode() == text
@@ -87,7 +87,7 @@ def test_help_names_every_command(call: Call) -> None:
 
 @pytest.mark.parametrize("command", [*((name,) for name in COMMANDS), *SUBCOMMANDS], ids=" ".join)
 def test_help(command: tuple[str, ...]) -> None:
-    """A command has no help, or its help shows no options."""
+    """Each command has a help text that shows its usage and options."""
     text = CliRunner().invoke(commands, [*command, "--help"], prog_name="sentinelone-source").output
     assert f"Usage: sentinelone-source {' '.join(command)}" in text
     assert "--help" in text
@@ -95,14 +95,14 @@ def test_help(command: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("arguments", [("walk",), ("run", "--twice")])
 def test_wrong_usage(call: Call, arguments: tuple[str, ...]) -> None:
-    """A mistyped command does something, or its status is that of another trouble."""
+    """An unknown command or option ends with status 2, the usage, and nothing on stdout."""
     done = call(*arguments, status=2)
     assert done.stdout == b""
     assert b"Usage:" in done.stderr
 
 
 def test_demo(call: Call) -> None:
-    """The first look shows nothing, or less than all five tables, or no summary."""
+    """`demo` prints rows of all five tables, each once, and a summary on stderr."""
     done = call("demo", "--seconds", "3")
     rows = done.stdout.splitlines()
     assert {table_of(row) for row in rows} == set(TABLES.values())
@@ -164,6 +164,6 @@ def test_process_1(words: str, status: int, tmp_path: Path) -> None:
 
 
 def test_status_of_a_refusal(call: Call) -> None:
-    """A script cannot tell a mistake in the configuration from a failure."""
+    """`run` without a configured console ends with status 2 and says so."""
     error: dict[str, Any] = logs_of(call("run", "--once", status=2).stderr.decode())[-1]
     assert "no console" in error["error"]

@@ -80,7 +80,7 @@ def test_rewind(tenancy: Tenancy, call: Call) -> None:
 
 
 def test_rewind_alerts(tenancy: Tenancy, call: Call) -> None:
-    """A rewound feed with re-scans takes what is asked for as older than its start."""
+    """A rewound feed with re-scans hands over rows from before its start, too."""
     tenancy.populate(30)
     tenancy.configure(start="10m")
     first = tenancy.once("--table", "alerts").lines
@@ -120,7 +120,7 @@ def _position(name: str, record: dict[str, Any]) -> datetime:
 
 
 def test_reset(tenancy: Tenancy, call: Call) -> None:
-    """A feed cannot be begun anew, or others are with it."""
+    """`reset` of one feed lets its rows come again, and no others."""
     tenancy.populate(4)
     tenancy.once()
     done = call("state", "reset", "--table", "groups", "--console", "acme", "--yes")
@@ -130,7 +130,7 @@ def test_reset(tenancy: Tenancy, call: Call) -> None:
 
 
 def test_reset_asks(tenancy: Tenancy, call: Call) -> None:
-    """A slip of the hand forgets every feed."""
+    """`reset` without --yes asks: `n` forgets nothing, `y` forgets every feed."""
     tenancy.once()
     call("state", "reset", given=b"n\n", status=1)
     assert len(shown(call)) == 5
@@ -139,7 +139,7 @@ def test_reset_asks(tenancy: Tenancy, call: Call) -> None:
 
 
 def test_mistakes(tenancy: Tenancy, call: Call) -> None:
-    """A mistake moves other feeds, or none and says nothing."""
+    """A wrong argument is an error that says what is wrong, and changes nothing."""
     tenancy.once()
     before = shown(call)
     for arguments, status, says in (
@@ -154,7 +154,7 @@ def test_mistakes(tenancy: Tenancy, call: Call) -> None:
 
 
 def test_while_running(tenancy: Tenancy, call: Call) -> None:
-    """A watermark is moved under a process that works with it."""
+    """`reset` beside a running poller ends with status 4 and names its process id."""
     with tenancy.start() as running:
         running.wait_for("swept", count=5)
         done = call("state", "reset", "--yes", status=4)
@@ -163,7 +163,7 @@ def test_while_running(tenancy: Tenancy, call: Call) -> None:
 
 
 def test_a_table_of_the_users_own(tmp_path: Path) -> None:
-    """A feed can be named by its table only where the table is one of ours."""
+    """A feed of a user's own mapping can be named by its table."""
     mappings = tmp_path / "mappings"
     mappings.mkdir()
     built_in = (built_in_folder() / "groups.toml").read_text()

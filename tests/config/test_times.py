@@ -14,20 +14,20 @@ from sentinelone_source.times import parse_duration, parse_moment, to_iso
     [("0s", 0), ("250ms", 0.25), ("90s", 90), ("1.5m", 90), ("24h", 86_400), (" 7d ", 604_800)],
 )
 def test_durations(text: str, seconds: float) -> None:
-    """A duration means something else than it says."""
+    """A duration is read as the seconds that it says."""
     assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "5", "s", "1 h", "-1s", "1h30m", "1w", "1S", "\u0661s\u0661"])
 def test_no_durations(text: str) -> None:
-    """A mistake is read as some duration."""
+    """Text that is no duration is an error."""
     with pytest.raises(ValueError, match="is not a duration"):
         parse_duration(text)
 
 
 @given(st.integers(0, 253_402_300_799_999_999))
 def test_moments_there_and_back(micros: int) -> None:
-    """The watermark that is asked for is another than the one that was kept."""
+    """A moment that is written as text is read back as the same moment."""
     assert parse_moment(to_iso(micros)) == micros
 
 
@@ -35,5 +35,5 @@ def test_moments_there_and_back(micros: int) -> None:
     "text", ["1970-01-01T00:00:01", "1970-01-01T00:00:01Z", "1970-01-01 01:00:01+01:00"]
 )
 def test_offsets(text: str) -> None:
-    """A moment without an offset depends on where the program runs."""
+    """A moment without an offset is UTC."""
     assert parse_moment(text) == 1_000_000

@@ -34,5 +34,5 @@ def ago(seconds: int) -> int:
     ],
 )
 def test_seconds_behind(plan: Plan, progress: Progress, behind: float) -> None:
-    """A source that has not caught up says that it has, or one on time that it is late."""
+    """Seconds behind count from the last whole sweep, else from how far the first one has come."""
     assert seconds_behind(plan, progress, MADE, NOW) == behind

@@ -28,7 +28,7 @@ time.sleep(600)
 
 
 def test_settled_rows_survive(tmp_path: Path) -> None:
-    """Everything is handed over again after a restart."""
+    """Settled rows and the feed's progress are known after a restart."""
     state = State(filled(tmp_path))
     feed = state.feed("acme", "threats")
     assert state.known(feed, KEYS, POSITIONS) == set(KEYS)
@@ -37,7 +37,7 @@ def test_settled_rows_survive(tmp_path: Path) -> None:
 
 
 def test_unsettled_rows_are_known_and_then_forgotten(tmp_path: Path) -> None:
-    """A row is handed over twice by one process, or never again after a crash of the shipper."""
+    """Unsettled rows are known while their process runs, and not after a restart."""
     state = State(tmp_path)
     feed = state.feed("acme", "threats")
     state.record_unsettled(feed, KEYS, POSITIONS)
@@ -50,7 +50,7 @@ def test_unsettled_rows_are_known_and_then_forgotten(tmp_path: Path) -> None:
 
 
 def test_a_page_settles_alone(tmp_path: Path) -> None:
-    """Settlement one page makes others permanent that may not have arrived."""
+    """Settling a page makes its own rows permanent, and no others."""
     state = State(tmp_path)
     feed = state.feed("acme", "threats")
     first = state.record_unsettled(feed, KEYS[:1], POSITIONS[:1])
@@ -64,7 +64,7 @@ def test_a_page_settles_alone(tmp_path: Path) -> None:
 
 
 def test_feeds_do_not_know_each_others_rows(tmp_path: Path) -> None:
-    """Two consoles with the same ids suppress each other's rows."""
+    """Rows of one console are not known to another one's feed with the same ids."""
     state = State(filled(tmp_path))
     other = state.feed("globex", "threats")
     assert state.known(other, KEYS, POSITIONS) == set()
@@ -99,7 +99,7 @@ def test_a_remembered_row_takes_40_bytes_at_most(tmp_path: Path) -> None:
 
 
 def test_gaps_are_not_asked_for(tmp_path: Path) -> None:
-    """A page with dead records at its ends reads the whole table of keys."""
+    """Records without a key are not known, and change nothing for those with one."""
     state = State(filled(tmp_path))
     feed = state.feed("acme", "threats")
     assert state.known(feed, ["", *KEYS[1:], ""], [0, *POSITIONS[1:], 0]) == set(KEYS[1:])
@@ -108,7 +108,7 @@ def test_gaps_are_not_asked_for(tmp_path: Path) -> None:
 
 
 def test_forgetting(tmp_path: Path) -> None:
-    """The state grows without end, or forgets what is still read."""
+    """Settling forgets the keys before the given position, and keeps the others."""
     state = State(filled(tmp_path))
     feed = state.feed("acme", "threats")
     state.settle([UnsettledPage(state.record_unsettled(feed, [], []), feed, DONE, 20)])
@@ -152,7 +152,7 @@ def test_rewind_moves_all_feeds_or_none(tmp_path: Path) -> None:
 
 
 def test_reset(tmp_path: Path) -> None:
-    """A feed that was reset is not swept from `start`, or takes another feed's rows with it."""
+    """A feed that was reset has neither progress nor rows; another feed keeps its rows."""
     state = State(filled(tmp_path))
     other = state.feed("globex", "threats")
     state.settle([UnsettledPage(state.record_unsettled(other, KEYS, POSITIONS), other, DONE, 0)])
@@ -165,7 +165,7 @@ def test_reset(tmp_path: Path) -> None:
 
 
 def test_second_instance(tmp_path: Path) -> None:
-    """Two processes hand everything over twice, and nobody knows which one is in the way."""
+    """A second process is refused with the first one's id, and may read; a kill frees the state."""
     with subprocess.Popen(
         [sys.executable, "-c", HOLD, str(tmp_path)], stdout=subprocess.PIPE, text=True
     ) as holder:
@@ -179,7 +179,7 @@ def test_second_instance(tmp_path: Path) -> None:
 
 
 def test_looking_changes_nothing(tmp_path: Path) -> None:
-    """`state show` makes a state where there is none, or takes the lock."""
+    """Opening a state to read makes none where there is none, and takes no lock."""
     with pytest.raises(StateError, match="no state yet"):
         State(tmp_path / "none", read_only=True)
     assert not (tmp_path / "none").exists()

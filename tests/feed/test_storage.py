@@ -83,7 +83,7 @@ def damaged(folder: Path, data: bytes | None = None, keep: int | None = None) ->
 def test_damaged(
     tmp_path: Path, data: bytes | None, keep: int | None, says: str, read_only: bool
 ) -> None:
-    """A damaged state is taken for a first start, and everything is handed over again."""
+    """A damaged state is an error that names the file and the way out; the file stays as it is."""
     path = damaged(tmp_path, data, keep) / "state.sqlite"
     before = path.read_bytes()
     for _ in range(2):
@@ -95,7 +95,7 @@ def test_damaged(
 
 
 def test_flipped_page(tmp_path: Path) -> None:
-    """A page that the disk has lost goes unnoticed until its keys are asked for."""
+    """A damaged page inside the file is found when the state is opened."""
     path = damaged(tmp_path) / "state.sqlite"
     data = bytearray(path.read_bytes())
     data[4096 * 3 : 4096 * 3 + 64] = os.urandom(64)
@@ -106,7 +106,7 @@ def test_flipped_page(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("read_only", [False, True])
 def test_newer_version(tmp_path: Path, read_only: bool) -> None:
-    """An older program writes into a newer one's state."""
+    """A state of a newer version is refused, for reading and for writing."""
     with sqlite3.connect(filled(tmp_path) / "state.sqlite") as db:
         db.execute("PRAGMA user_version = 9")
     db.close()
@@ -176,7 +176,7 @@ def test_an_older_state_is_migrated(tmp_path: Path, script: str) -> None:
 
 
 def test_crash_while_a_state_is_made(tmp_path: Path) -> None:
-    """A half-made state is taken for a whole one, or stands in the way of the next start."""
+    """A crash while a state is made leaves none, and the next start makes it."""
     crash = "import os, pathlib\npathlib.Path.rename = lambda *_: os.kill(os.getpid(), 9)\n"
     status, _ = run(tmp_path, crash + FILL)
     assert status == -signal.SIGKILL
@@ -189,7 +189,7 @@ def test_crash_while_a_state_is_made(tmp_path: Path) -> None:
 
 
 def test_left_over_journal(tmp_path: Path) -> None:
-    """The journal of a state that was moved away is read into the new one."""
+    """The journal of a state that was removed is not read into the new one."""
     state = State(tmp_path)
     state.feed("acme", "threats")
     journal = (tmp_path / "state.sqlite-wal").read_bytes()
@@ -205,7 +205,7 @@ def test_left_over_journal(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="drops privileges, so it needs some")
 @pytest.mark.parametrize("make", [True, False], ids=["used", "new"])
 def test_directory_of_another_user(tmp_path: Path, make: bool) -> None:
-    """A directory with the wrong owner ends in a traceback, or in a fresh start elsewhere."""
+    """A state directory without permissions is an error that names it."""
     folder = tmp_path / "state"
     folder.mkdir()
     if make:
@@ -221,7 +221,7 @@ def test_directory_of_another_user(tmp_path: Path, make: bool) -> None:
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_read_only_directory(tmp_path: Path) -> None:
-    """A read-only directory ends in a traceback."""
+    """A read-only state directory is an error that says so."""
     folder = filled(tmp_path / "state")
     folder.chmod(0o500)
     status, last = run(folder)
@@ -231,7 +231,7 @@ def test_read_only_directory(tmp_path: Path) -> None:
 
 
 def test_full_disk(tmp_path: Path) -> None:
-    """A full disk ends in a traceback, or loses what had been settled."""
+    """A full disk is an error that says so, and what had been settled is kept."""
 
     def small() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -251,7 +251,7 @@ def test_full_disk(tmp_path: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
 @pytest.mark.parametrize("size", ["20k", "300k", "2m"])
 def test_full_file_system(tmp_path: Path, size: str) -> None:
-    """A new state on a full disk is left half made, or a used one is lost."""
+    """On a full file system each start ends with an error that says so."""
     mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(tmp_path)]
     if subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("may not mount")

@@ -41,7 +41,7 @@ def after(signpost: int = NOW - 60, **over: Any) -> Progress:
     ids=["duration", "timestamp", "all", "inventory", "inventory-at", "rescan", "short", "both"],
 )
 def test_first_sweep(given: Plan, start: int | None, origin: int | None) -> None:
-    """A first start takes less, or more, than the configuration asks for."""
+    """A first sweep reads and hands over as far back as `start` and `rescan` ask for."""
     sweep = Sweep(given, Progress(), NOW)
     assert sweep.began(NOW)
     assert (sweep.first, sweep.start, sweep.progress.origin) == (True, start, origin)
@@ -49,7 +49,7 @@ def test_first_sweep(given: Plan, start: int | None, origin: int | None) -> None
 
 
 def test_start_is_measured_by_the_consoles_clock() -> None:
-    """With our clock far ahead, the first sweep begins in the console's future."""
+    """With our clock far ahead, the first sweep begins before the console's time, not ours."""
     sweep = Sweep(plan(start_back=3600), Progress(), NOW + 7200)
     assert not sweep.began(NOW)
     assert sweep.start == NOW - 3600
@@ -59,7 +59,7 @@ def test_start_is_measured_by_the_consoles_clock() -> None:
 
 
 def test_small_skew_needs_no_second_walk() -> None:
-    """Every first sweep asks for its first page twice, since `Date` has whole seconds."""
+    """A first sweep does not begin again for a difference of three seconds between the clocks."""
     sweep = Sweep(plan(start_back=0), Progress(), NOW + 3)
     assert sweep.began(NOW)
     following = Sweep(plan(start_back=0), sweep.ended(), NOW + 63)
@@ -131,13 +131,13 @@ def test_regular_sweep_begins_an_overlap_earlier() -> None:
 
 
 def test_never_before_the_origin() -> None:
-    """A second sweep hands over what `start` has left out."""
+    """A sweep never begins before the feed's origin."""
     sweep = Sweep(plan(start_back=10), after(origin=NOW - 100), NOW)
     assert sweep.start == NOW - 100
 
 
 def test_sweep_that_did_not_end() -> None:
-    """What became visible behind a walk that broke off is lost."""
+    """A sweep that broke off begins again at its start, a first one at its watermark."""
     broken = after(watermark=NOW - 10)
     assert Sweep(plan(), broken, NOW).start == NOW - 60 - OVERLAP
     first = Progress(watermark=NOW - 5000, origin=NOW - 9000)
@@ -158,7 +158,7 @@ def test_late_records_are_counted() -> None:
     [(None, True), (NOW - 899, False), (NOW - 900, True), (NOW + 1, True), (NOW, False)],
 )
 def test_rescan_is_due(rescanned_at: int | None, due: bool) -> None:
-    """Changed verdicts are seen too seldom, or never again after our clock was off."""
+    """A re-scan is due after each `rescan_interval`, and if the last one is in the future."""
     given = plan(rescan=5000, rescan_interval=900)
     sweep = Sweep(given, after(rescanned_at=rescanned_at), NOW)
     assert sweep.rescan is due
@@ -167,14 +167,14 @@ def test_rescan_is_due(rescanned_at: int | None, due: bool) -> None:
 
 
 def test_rescan_by_the_consoles_clock() -> None:
-    """With our clock ahead by more than `rescan`, nothing is read again."""
+    """With our clock far ahead, a re-scan begins `rescan` before the console's time."""
     sweep = Sweep(plan(rescan=5000, rescan_interval=900), after(swept_at=NOW + 8940), NOW + 9000)
     assert not sweep.began(NOW)
     assert sweep.start == NOW - 5000
 
 
 def test_rescan_notes_then_wants() -> None:
-    """The first sweep hands over a week of old alerts, or a later change is taken for old."""
+    """The first sweep hands over rows from `start` on; a later re-scan all that it reads anew."""
     given = plan(start_back=100, rescan=5000, rescan_interval=900)
     first = Sweep(given, Progress(), NOW)
     assert first.began(NOW)
@@ -185,7 +185,7 @@ def test_rescan_notes_then_wants() -> None:
 
 
 def test_watermark_follows_the_pages() -> None:
-    """A crash in a long walk begins it again from its start."""
+    """The watermark follows the pages up to the console's time, and never goes back."""
     sweep = Sweep(plan(), after(), NOW)
     sweep.began(NOW)
     assert sweep.passed([NOW - 500, NOW - 400]).watermark == NOW - 60
@@ -199,7 +199,7 @@ def test_watermark_follows_the_pages() -> None:
 
 @pytest.mark.parametrize("pages", [[[30, 10], [40]], [[30], [10], [40]]])
 def test_unordered_pages_hold_the_watermark(pages: list[list[int]]) -> None:
-    """A console that ignores `sortBy` lets a crash lose records."""
+    """Once pages come out of order, the watermark stays until the sweep ends."""
     sweep = Sweep(plan(), Progress(), NOW)
     sweep.began(NOW)
     for page in pages:
@@ -211,7 +211,7 @@ def test_unordered_pages_hold_the_watermark(pages: list[list[int]]) -> None:
 
 @pytest.mark.parametrize("back", [OVERLAP + 1, 5000])
 def test_clock_went_back(back: int) -> None:
-    """Records made after a console's clock was set back are lost."""
+    """After the console's clock was set back, the sweep begins again, earlier by as much."""
     sweep = Sweep(plan(), after(), NOW)
     assert not sweep.began(NOW - back)
     assert sweep.start == NOW - back - 60 - OVERLAP
@@ -224,7 +224,7 @@ def test_clock_went_back(back: int) -> None:
 
 
 def test_clock_went_back_a_little() -> None:
-    """Every correction of a console's clock walks twice."""
+    """A sweep does not begin again when the console's clock goes back by one overlap."""
     sweep = Sweep(plan(), after(), NOW)
     assert sweep.began(NOW - OVERLAP)
     assert sweep.start == NOW - 60 - OVERLAP
@@ -243,7 +243,7 @@ def test_our_clock_leapt_forward() -> None:
 
 
 def test_keys_are_kept_for_as_long_as_they_are_read() -> None:
-    """Rows are handed over twice, or the state grows without end."""
+    """Keys are kept for as long as a re-scan may read their records, and no longer."""
     given = plan(rescan=5000, rescan_interval=900)
     sweep = Sweep(given, after(), NOW)
     sweep.began(NOW)

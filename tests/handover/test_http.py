@@ -78,7 +78,7 @@ def numbers(shipper: InHttp, mapping: str = "") -> list[int]:
 
 
 def test_what_a_batch_looks_like(shipper: InHttp) -> None:
-    """A listener that takes tags from paths, and JSON only, cannot route or read our batches."""
+    """Each batch is gzipped JSON, and its path is its tag."""
     sink = sink_to(shipper)
     assert bounded(hand_over(sink, "threats", lines(0, 5), lines(5, 7))) == TAKEN
     assert numbers(shipper, "threats.") == list(range(7))
@@ -105,7 +105,7 @@ def test_tags(shipper: InHttp, tag: str, console: str, begins: str) -> None:
 
 
 def test_every_attempt_has_a_tag_of_its_own(shipper: InHttp) -> None:
-    """Two attempts share a chunk, which becomes larger than what Azure takes."""
+    """Each attempt to send a batch has a tag of its own."""
     shipper.script = [status("", 503, times=3), lost_answer("", times=2)]
     bounded(hand_over(sink_to(shipper), "threats", lines(0, 3)))
     tags = [post.tag for post in shipper.posts]
@@ -122,14 +122,14 @@ def test_every_attempt_has_a_tag_of_its_own(shipper: InHttp) -> None:
     ids=lambda fault: str(fault.status or "reset"),
 )
 def test_trouble_that_passes(shipper: InHttp, fault: Fault) -> None:
-    """A listener in trouble for a moment loses rows, or gets them in another order."""
+    """After a fault that passes, every line has come once, and in order."""
     shipper.script = [Fault(**vars(fault))]
     assert bounded(hand_over(sink_to(shipper), "threats", lines(0, 4), lines(4, 9))) == TAKEN
     assert numbers(shipper) == list(range(9))
 
 
 def test_nobody_listens(shipper: InHttp) -> None:
-    """Rows are lost while the shipper is restarted."""
+    """Rows wait while nothing listens, and are sent when something does."""
     shipper.stop()
 
     async def work() -> None:
@@ -144,7 +144,7 @@ def test_nobody_listens(shipper: InHttp) -> None:
 
 
 def test_the_answer_is_lost(shipper: InHttp) -> None:
-    """What was stored without our knowing is not sent again, or the rest of the page is lost."""
+    """A batch whose answer was lost is sent again, and the rest of the page follows."""
     shipper.script = [lost_answer("")]
     bounded(hand_over(sink_to(shipper), "threats", lines(0, 3), lines(3, 5)))
     assert numbers(shipper) == [0, 1, 2, 0, 1, 2, 3, 4]
@@ -176,7 +176,7 @@ def test_a_refused_line_is_at_fault_when_another_of_its_table_passes(
 
 
 def test_the_only_line_of_a_page_is_judged_when_it_comes_again(shipper: InHttp) -> None:
-    """A refused line without a witness is postponed; after another page of its table it is dead."""
+    """A refused line alone on its page is postponed; once another page passes, it is dead."""
     shipper.refuses = b"refused"
 
     async def work() -> list[Receipt]:
@@ -241,7 +241,7 @@ def test_another_console_shows_that_the_table_is_taken(
 
 
 def test_full_disk(shipper: InHttp) -> None:
-    """Rows are lost when the listener has no room, or when it stored a part of a batch."""
+    """Batches that a full listener refuses are sent again until it takes them; none is lost."""
     shipper.room = 6
 
     async def work() -> None:
@@ -259,7 +259,7 @@ def test_full_disk(shipper: InHttp) -> None:
 
 
 def test_other_feeds_go_on(shipper: InHttp) -> None:
-    """One feed whose rows are not taken holds up all others."""
+    """A feed whose rows are not taken does not hold up another one."""
     shipper.script = [status("sentinelone.threats", 503, times=None)]
 
     async def work() -> None:
@@ -278,14 +278,14 @@ def test_other_feeds_go_on(shipper: InHttp) -> None:
 
 
 def test_patience_ends(shipper: InHttp) -> None:
-    """`run --once` never ends when the shipper stays away."""
+    """A hand-over with patience ends with an error when nothing listens."""
     shipper.stop()
     with pytest.raises(ReaderGone, match="nothing listens"):
         bounded(hand_over(sink_to(shipper, patience=0.5), "threats", lines(0, 3)))
 
 
 def test_no_answer_within_patience(shipper: InHttp) -> None:
-    """`run --once` never ends when the shipper takes rows and says nothing."""
+    """A hand-over with patience ends with an error when no answer comes."""
     shipper.script = [hang("", times=None)]
     with pytest.raises(ReaderGone, match="no answer"):
         bounded(hand_over(sink_to(shipper, patience=0.5), "threats", lines(0, 3)))
@@ -293,7 +293,7 @@ def test_no_answer_within_patience(shipper: InHttp) -> None:
 
 @pytest.mark.parametrize("kind", ["token", "basic"])
 def test_a_secret_that_changes(shipper: InHttp, kind: str, tmp_path: Path) -> None:
-    """A listener that asks who we are gets no answer, or never the new one; or the log tells it."""
+    """After a 401 the token or password is read again from its file, and the rows are sent."""
     file = tmp_path / "secret"
     file.write_text("not it\n")
     settings: dict[str, Any] = {"token_file": str(file)}
@@ -318,7 +318,7 @@ def test_a_secret_that_changes(shipper: InHttp, kind: str, tmp_path: Path) -> No
 
 
 def test_a_secret_that_is_missing(shipper: InHttp, tmp_path: Path) -> None:
-    """A wrong path is found out at the first row, and not at the start."""
+    """A token file that is missing is an error before any row is sent."""
     with pytest.raises(ConfigError, match=r"token file .*/none: cannot be read"):
         sink_to(shipper, token_file=str(tmp_path / "none"))
 

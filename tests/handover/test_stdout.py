@@ -40,7 +40,7 @@ def pieces(name: str, count: int, rng: random.Random) -> list[bytes]:
 
 
 def test_several_feeds(pipe: tuple[int, int]) -> None:
-    """Lines of two feeds run into each other, or a partial write loses the rest."""
+    """Lines of several feeds stay whole, and those of each feed in order."""
     reading, writing = pipe
     rng = random.Random(5)
     batches = {name: [pieces(name, 300, rng) for _ in range(4)] for name in "abc"}
@@ -71,12 +71,12 @@ def test_several_feeds(pipe: tuple[int, int]) -> None:
 
 
 def test_nothing(pipe: tuple[int, int]) -> None:
-    """A page without a new row is a write that fails."""
+    """A page without rows is no error."""
     asyncio.run(StdoutSink(pipe[1]).give([]))
 
 
 def test_reader_is_there(pipe: tuple[int, int]) -> None:
-    """A reader that is there, with a full pipe or an empty one, counts as gone."""
+    """A reader counts as there while the pipe is empty or full."""
     reading, writing = pipe
     stdout = StdoutSink(writing)
     stdout.check()
@@ -89,7 +89,7 @@ def test_reader_is_there(pipe: tuple[int, int]) -> None:
 
 
 def test_reader_has_gone(pipe: tuple[int, int]) -> None:
-    """Rows are settled that nobody can read any more."""
+    """Once the reader has gone, a check and a write are errors that say so."""
     reading, writing = pipe
     stdout = StdoutSink(writing)
     asyncio.run(stdout.give([b"unread\n"]))
@@ -101,7 +101,7 @@ def test_reader_has_gone(pipe: tuple[int, int]) -> None:
 
 
 def test_reader_goes_in_mid_write(pipe: tuple[int, int]) -> None:
-    """A writer that waits for room in the pipe waits for ever."""
+    """A write that waits for room in the pipe ends when the reader goes."""
     reading, writing = pipe
     threading.Timer(0.2, os.close, [reading]).start()
     with pytest.raises(ReaderGone):
@@ -109,7 +109,7 @@ def test_reader_goes_in_mid_write(pipe: tuple[int, int]) -> None:
 
 
 def test_patience(pipe: tuple[int, int]) -> None:
-    """`run --once` waits for ever for a shipper that does not read."""
+    """A write with patience ends with an error when nobody reads."""
     with pytest.raises(ReaderGone, match="nobody read for 0 seconds"):
         asyncio.run(StdoutSink(pipe[1], patience=0.2).give([b"x" * 1_000_000]))
     os.close(pipe[0])

@@ -95,7 +95,7 @@ def test_a_class_name_has_one_bearer() -> None:
 
 
 def test_tests_say_what_breaks() -> None:
-    """A test without the one line that says what would be broken if it failed."""
+    """Each test has a docstring."""
     silent = [
         f"{path.relative_to(ROOT)}: {node.name}"
         for path in (ROOT / "tests").rglob("test_*.py")
@@ -108,7 +108,7 @@ def test_tests_say_what_breaks() -> None:
 
 
 def test_the_polling_path_imports_only_what_it_uses() -> None:
-    """A start-up that pays for Azure, JSONPath's parser, the demo or metrics unused."""
+    """The polling path imports neither Azure, JSONPath's parser, the demo nor metrics."""
     program = (
         "import sys; from sentinelone_source.cli.run import command;"
         "from sentinelone_source import service;"

@@ -45,18 +45,18 @@ def data_of(data: Any, aliases: dict[str, str] | None = None) -> Any:
     ],
 )
 def test_aliases(data: Any, wanted: Any) -> None:
-    """A reader would find nothing under the name it knows, or what the console never said."""
+    """An alias is filled where it is missing or empty and the other name has a value."""
     assert data_of(data) == wanted
 
 
 def test_aliases_are_of_what_the_console_sent() -> None:
-    """What one alias put there would be copied on by the next, depending on their order."""
+    """An alias copies what the console sent, never what another alias put there."""
     assert data_of({"a": "A"}, {"b": "a", "c": "b"}) == {"a": "A", "b": "A"}
     assert data_of({"a": "A"}, {"b": "a", "a": "b"}) == {"a": "A", "b": "A"}
 
 
 def test_digits_and_text_survive() -> None:
-    """A record's numbers and characters would change because a name was added to it."""
+    """Numbers and characters stay as they came when an alias is added."""
     column = {"path": "$.data", "type": "json", "aliases": ALIASES}
     data = {"username": "Zoë \x00", "n": 2339104998127733001, "big": 10**30}
     [row] = rows_of(mapper({"Data": column}), record(data=data))
@@ -67,14 +67,14 @@ def test_digits_and_text_survive() -> None:
 
 
 def test_without_aliases_nothing_is_decoded() -> None:
-    """Everybody would pay for an option that few use."""
+    """A column without aliases has the same code as if the option did not exist."""
     plain = mapper({"Data": {"path": "$.data", "type": "json"}})
     empty = mapper({"Data": {"path": "$.data", "type": "json", "aliases": {}}})
     assert empty.code == plain.code
 
 
 def test_a_user_adds_them_to_a_built_in_column(tmp_path: Path) -> None:
-    """The option would need the whole column, and go stale with it."""
+    """A user's file adds aliases to a built-in column, whose path and type stay."""
     (tmp_path / "mine.toml").write_text(
         'table = "SentinelOneActivities_CL"\n'
         "[columns]\n"
@@ -105,6 +105,6 @@ def test_a_user_adds_them_to_a_built_in_column(tmp_path: Path) -> None:
     ],
 )
 def test_mistakes(tmp_path: Path, spec: str, wanted: str) -> None:
-    """Aliases that cannot work would be taken for ones that do."""
+    """Aliases that cannot work are an error that names file, table and column."""
     message = refusal(write(tmp_path, GOOD.replace('"$.name"', spec)))
     assert message.startswith(f"{tmp_path / 'things.toml'}: Things_CL: {wanted}")

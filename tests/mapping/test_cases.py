@@ -27,7 +27,7 @@ def read(path: Path) -> dict[str, Any]:
 
 @pytest.mark.parametrize("path", CASES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_case(path: Path) -> None:
-    """The case's own `why` says what would be lost."""
+    """Each case says why it is there, and its record makes its row."""
     case = read(path)
     assert case["why"]
     mapper = mapper_of(path.parent.name)
@@ -38,7 +38,7 @@ def test_case(path: Path) -> None:
 
 
 def test_there_are_enough_cases() -> None:
-    """A table would stand without cases of its own."""
+    """Every table has enough cases of its own."""
     assert ENOUGH.keys() == load_mappings().keys()
     counts = Counter(path.parent.name for path in CASES)
     assert all(counts[name] >= enough for name, enough in ENOUGH.items())
@@ -46,7 +46,7 @@ def test_there_are_enough_cases() -> None:
 
 @pytest.mark.parametrize("name", ENOUGH)
 def test_every_column_is_filled_by_a_case(name: str) -> None:
-    """A column could be dead, as four of Microsoft's are, and nobody would know."""
+    """Every column is filled by a case."""
     filled = {column for path in CASES if path.parent.name == name for column in read(path)["row"]}
     assert [
         column.name for column in load_mappings()[name].columns if column.name not in filled
@@ -55,7 +55,7 @@ def test_every_column_is_filled_by_a_case(name: str) -> None:
 
 @pytest.mark.parametrize("name", ENOUGH)
 def test_columns_are_those_of_the_tables(name: str) -> None:
-    """Rows would have columns that the deployed tables lack, or of another type or order."""
+    """A mapping has the columns of its table, in the same order and of the same types."""
     mapping = load_mappings()[name]
     types = {"json": "string"}
     columns = [(column.name, types.get(column.type, column.type)) for column in mapping.columns]

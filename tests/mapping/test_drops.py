@@ -50,14 +50,14 @@ def hits(**test: Any) -> list[Any]:
     ids=str,
 )
 def test_conditions(test: dict[str, Any], wanted: list[Any]) -> None:
-    """Records would be dropped that should be kept, or the other way round."""
+    """A condition drops the records whose value meets it, and no others."""
     found = hits(**test)
     assert found == wanted
     assert [type(value) for value in found] == [type(value) for value in wanted]
 
 
 def test_missing_members() -> None:
-    """A record without the field would count as one whose value is null, or end in an error."""
+    """A record without the field is treated as one whose value is null."""
     records = [record(), record(v=None), record(v={"w": 1}), record(v=7)]
     assert dropped({"path": "$.v.w", "exists": False}, records=records) == [True, True, False, True]
     assert dropped({"path": "$.v.w", "not_in": [1]}, records=records) == [True, True, False, True]
@@ -65,14 +65,14 @@ def test_missing_members() -> None:
 
 
 def test_any_match_of_a_path_with_many() -> None:
-    """A condition on a list would look at its first item only."""
+    """On a list `equals` holds if it holds for any item, `not_in` if no item is in it."""
     records = [record(v=[1, 2]), record(v=[3]), record(v=[])]
     assert dropped({"path": "$.v[*]", "equals": 2}, records=records) == [True, False, False]
     assert dropped({"path": "$.v[*]", "not_in": [2]}, records=records) == [False, True, True]
 
 
 def test_all_conditions_of_one_drop_and_any_of_several() -> None:
-    """Two conditions would drop what meets only one, or two drops only what meets both."""
+    """A drop needs all of its conditions; of several drops one is enough."""
     records = [record(a=a, b=b) for a in (1, 2) for b in (1, 2)]
     one, two = {"path": "$.a", "equals": 1}, {"path": "$.b", "equals": 1}
     assert dropped({**one, "all": [two]}, records=records) == [True, False, False, False]
@@ -80,7 +80,7 @@ def test_all_conditions_of_one_drop_and_any_of_several() -> None:
 
 
 def test_dropped_before_anything_else() -> None:
-    """A record that nobody wants would become a dead letter, or count as a misfit."""
+    """A dropped record is no dead letter, and its values are no misfits."""
     drop = [{"path": "$.kind", "equals": "noise"}]
     columns = {"Count": {"path": "$.count", "type": "long"}}
     page, rows = run(mapper(columns, drop=drop), page_of({"kind": "noise", "count": "x"}, record()))
@@ -89,20 +89,20 @@ def test_dropped_before_anything_else() -> None:
 
 
 def test_a_condition_that_cannot_be_evaluated_finds_nothing() -> None:
-    """One record on which jsonpath-ng gives up would end the sweep."""
+    """A condition that cannot be evaluated on a record finds nothing there."""
     records = [record(v=[{"n": 1}, {"n": "x"}]), record(v=[{"n": 2}, {"n": 1}])]
     assert dropped({"path": "$.v[/n]", "exists": True}, records=records) == [False, True]
     assert dropped({"path": "$.v[/n]", "exists": False}, records=records) == [True, False]
 
 
 def test_drops_on_the_whole_record() -> None:
-    """A path from the root, or one of several members, could not be used to drop."""
+    """A drop can search the whole record."""
     records = [record(v={"deep": {"flag": "x"}}), record(flag="x"), record(v=1)]
     assert dropped({"path": "$..flag", "exists": True}, records=records) == [True, True, False]
 
 
 def test_drops_beside_columns_on_the_same_part() -> None:
-    """A condition would spoil the column that reads the same field."""
+    """A drop leaves a column that reads the same field as it is."""
     drop = [{"path": "$.info.kind", "equals": "noise"}]
     columns = {"Kind": "$.info.kind", "Info": {"path": "$.info", "type": "json"}}
     infos = [{"kind": "noise"}, {"kind": "news"}, {"kind": 7}, None]

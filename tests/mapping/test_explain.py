@@ -20,7 +20,7 @@ def explained(columns: Columns, *records: Any, **over: Any) -> Explanation:
 
 
 def test_columns_are_counted() -> None:
-    """A dead column would look like one that is filled."""
+    """Filled and unfit values are counted for each column; one that is never filled is named."""
     columns = {"Count": {"path": "$.count", "type": "long"}, "Gone": ["$.gone", "$.away"]}
     records = [record(count=1), record(count="x"), record(count=None), record()]
     assert explained(columns, *records).columns == (
@@ -32,14 +32,14 @@ def test_columns_are_counted() -> None:
 
 
 def test_records_are_accounted_for() -> None:
-    """Dropped records and dead letters would pass for rows without columns."""
+    """Records, rows, dropped records and dead letters are counted apart."""
     drop = [{"path": "$.kind", "equals": "noise"}]
     counts = explained({}, record(), record(kind="noise"), {}, 7, record(), drop=drop)
     assert (counts.records, counts.rows, counts.dropped, counts.dead) == (5, 2, 1, 2)
 
 
 def test_pages_are_added_up() -> None:
-    """Only the last page would count."""
+    """The counts of several pages are added up."""
     pages = [page_of(record(name="a"), record()), page_of(record(name="b", extra=1))]
     counts = explain(mapper({"Name": "$.name"}), pages, CONSOLE)
     assert (counts.records, counts.rows, counts.columns[1].filled) == (3, 3, 2)
@@ -64,7 +64,7 @@ def test_pages_are_added_up() -> None:
     ids=str,
 )
 def test_fields_that_no_column_takes(columns: Columns, wanted: dict[str, int]) -> None:
-    """Somebody would think that a field is mapped which is lost, or map one twice."""
+    """A field that no column takes is listed with its number of records."""
     records = [
         record(a={"b": 1, "c": [{"d": 1, "e": None}, {"d": 2, "e": "x"}]}, n=None),
         record(a={"b": 2, "c": []}, **{"x y": 1}),
@@ -76,14 +76,14 @@ def test_fields_that_no_column_takes(columns: Columns, wanted: dict[str, int]) -
 
 
 def test_walk_and_drop_are_no_columns() -> None:
-    """A field that only orders the records would count as kept."""
+    """A field that only orders or drops records is listed as one that no column takes."""
     drop = [{"path": "$.kind", "equals": "noise"}]
     paths = [field.path for field in explained({}, record(kind="news"), drop=drop).unmapped]
     assert paths == ["$.id", "$.kind"]
 
 
 def test_records_that_cannot_be_read_do_not_count() -> None:
-    """A record nested too deep would end the explanation."""
+    """A record nested too deep is a dead letter, and fields of the others are counted."""
     deep = page_of(record(value="HERE"), record(extra=1)).replace(
         b'"HERE"', b"[" * 100_000 + b"]" * 100_000
     )
@@ -92,13 +92,13 @@ def test_records_that_cannot_be_read_do_not_count() -> None:
 
 
 def test_what_is_no_page() -> None:
-    """An error page would be explained as one without records."""
+    """What is no page is an error."""
     with pytest.raises(NotAPage):
         explain(mapper(), [b"<html>"], CONSOLE)
 
 
 def test_text() -> None:
-    """The table could not be read on a terminal."""
+    """The text is a table of the columns and one of the fields that no column takes."""
     columns = {"Count": {"path": "$.count", "type": "long"}, "Name": ["$.name", "$.title"]}
     records = [record(count=1, extra=1, note=None), record(count="x")]
     assert str(explained(columns, *records)) == (
@@ -119,7 +119,7 @@ def test_text() -> None:
 
 
 def test_text_when_nothing_is_left() -> None:
-    """An empty table would look like a failure."""
+    """When columns take every field, the text says so."""
     text = str(explained({"All": {"path": "$", "type": "json"}}, record()))
     assert text.endswith("\n\nEvery field of the API is taken by a column.")
 

@@ -29,7 +29,7 @@ def deep_page(levels: int, inner: str = "1", indent: bool = False) -> bytes:
 @pytest.mark.parametrize("levels", [1, 31, 32, 33, 34, 100, 500])
 @pytest.mark.parametrize("inner", ["1", '"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[{{{{{{"', r'"\ud800"'])
 def test_deep_values(levels: int, inner: str) -> None:
-    """Azure would refuse a value of more than 32 levels, or one of 32 would become text."""
+    """A dynamic value of more than 32 levels becomes text, one of up to 32 does not."""
     page, rows = run(mapper(ALL), deep_page(levels, inner))
     assert len(rows) == 3
     assert not page.dead
@@ -42,7 +42,7 @@ def test_deep_values(levels: int, inner: str) -> None:
 @pytest.mark.parametrize("inner", ["1", r'"\u00e9"', '"\\ud800"'], ids=["plain", "escape", "lone"])
 @pytest.mark.parametrize("levels", [900, 960, *range(970, 1002, 3), 5_000, 100_000])
 def test_depth_costs_one_record_at_most(levels: int, inner: str, indent: bool) -> None:
-    """A record too deep to be read would stop the feed for ever."""
+    """A record too deep to be read is a dead letter, and its neighbours are rows."""
     page, rows = run(mapper(ALL), deep_page(levels, inner, indent))
     assert len(rows) + len(page.dead) == 3
     assert [row["Json"] for row in (rows[0], rows[-1])] == ['{"é":"é"}'] * 2
@@ -54,7 +54,7 @@ def test_depth_costs_one_record_at_most(levels: int, inner: str, indent: bool) -
 
 
 def test_scalars_beside_a_record_too_deep() -> None:
-    """What is no record would vanish from a page that has to be split by hand."""
+    """Beside a record too deep to be read, what is no record is a dead letter, too."""
     body = page_of(7, record(value="HERE"), None, "x]", record(), [1], cursor="c")
     body = body.replace(b'"HERE"', nest(100_000).encode())
     page, rows = run(mapper(ALL), body)
@@ -64,7 +64,7 @@ def test_scalars_beside_a_record_too_deep() -> None:
 
 
 def test_deep_page_with_misleading_members() -> None:
-    """The list of records would be looked for in another member of the same name."""
+    """Beside a record too deep to be read, the list of records is still found."""
     body = b'{"note":{"data":[1]},"x":["data",[2]],"data":[%b,{"id":"2","at":"2026-03-14"}]}'
     page, rows = run(mapper(ALL), body % nest(100_000).encode())
     assert len(rows) == 1
@@ -73,7 +73,7 @@ def test_deep_page_with_misleading_members() -> None:
 
 @pytest.mark.parametrize("levels", [31, 500])
 def test_deep_values_that_are_too_long(levels: int) -> None:
-    """Cutting a value that is both deep and long would overflow the stack."""
+    """A value that is both deep and long is cut to valid JSON within the limit."""
     page, rows = run(mapper(ALL), deep_page(levels, json.dumps("x" * 100_000)))
     assert len(rows) == 3
     assert page.cut == {"Text": 1, "Json": 1, "Dynamic": 1}
@@ -97,7 +97,7 @@ def test_deep_values_that_are_too_long(levels: int) -> None:
     ids=lambda value: str(value)[:12],
 )
 def test_long_values_are_cut_visibly(value: Any) -> None:
-    """Azure would cut the value without a word, in the middle of a character or of the JSON."""
+    """A value that is too long is cut to whole characters and valid JSON, and counted."""
     page, (row,) = run(mapper(ALL), page_of(record(value=value)))
     assert page.cut == {"Text": 1, "Json": 1, "Dynamic": 1}
     for name in ("Text", "Json"):
@@ -115,7 +115,7 @@ def test_long_values_are_cut_visibly(value: Any) -> None:
 
 
 def test_short_values_survive_the_cut() -> None:
-    """The id at the end of a long object would be cut off with the long text before it."""
+    """Only the long text of an object is cut; short values after it stay."""
     value = {"long": "x" * 200_000, "id": "1234", "list": [1, 2]}
     row = rows_of(mapper(ALL), record(value=value))[0]
     kept = json.loads(row["Json"])
@@ -124,7 +124,7 @@ def test_short_values_survive_the_cut() -> None:
 
 
 def test_values_of_exactly_64_kib_are_kept() -> None:
-    """A value that fits would be cut."""
+    """A value of exactly 64 KiB is kept whole."""
     page, (row,) = run(mapper({"Text": "$.value"}), page_of(record(value="x" * 65_536)))
     assert len(row["Text"]) == 65_536
     assert not page.cut
@@ -133,7 +133,7 @@ def test_values_of_exactly_64_kib_are_kept() -> None:
 @pytest.mark.parametrize("kind", ["dynamic", "json", "string", "real"])
 @pytest.mark.parametrize("digits", ["0." + "1" * 70_000, "1" * 70_000])
 def test_numbers_without_end(kind: str, digits: str) -> None:
-    """One absurd number would hang the mapper, or break the page."""
+    """A number of 70,000 digits costs its own record at most."""
     body = page_of(record(value="HERE"), record(value=2)).replace(b'"HERE"', digits.encode())
     page, rows = run(mapper({"Value": {"path": "$.value", "type": kind}}), body)
     assert len(rows) + len(page.dead) == 2
@@ -141,7 +141,7 @@ def test_numbers_without_end(kind: str, digits: str) -> None:
 
 
 def test_row_too_long_for_a_line() -> None:
-    """A row beyond the line limit would be refused by Azure with all rows beside it."""
+    """A row too long for a line is a dead letter, and its neighbours are rows."""
     columns = {f"C{n}": f"$.v{n}" for n in range(20)}
     long = record(**{f"v{n}": "\n" * 60_000 for n in range(20)})
     page, rows = run(mapper(columns), page_of(record(v1="a"), long, record(v1="b")))
@@ -153,7 +153,7 @@ def test_row_too_long_for_a_line() -> None:
 
 @pytest.mark.parametrize("size", [10, 1000, 30_000, 64_000])
 def test_batches_are_full_and_in_order(size: int) -> None:
-    """A batch beyond the limit would be refused, half-empty ones would double the requests."""
+    """Batches are within the limit, nearly full, and in order."""
     count = 3_000_000 // (size + 100)
     records = [record(value="x" * size, n=n) for n in range(count)]
     numbers = mapper({"No": {"path": "$.n", "type": "long"}, "Value": "$.value"})

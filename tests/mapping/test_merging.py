@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def test_an_empty_folder_changes_nothing(tmp_path: Path) -> None:
-    """The built-in mappings would vanish with the first folder."""
+    """An empty folder leaves the built-in mappings; all of them but `alertsv2` are enabled."""
     assert load_mappings(tmp_path).keys() == load_mappings().keys()
     names = {"activities", "agents", "alerts", "alertsv2", "groups", "threats"}
     assert {name: one.enabled for name, one in load_mappings().items()} == {
@@ -24,7 +24,7 @@ def test_an_empty_folder_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_one_column_more_and_one_less(tmp_path: Path) -> None:
-    """A small wish would need a copy of the whole file."""
+    """A user's file adds, removes and replaces single columns; the others stay."""
     over = (
         'table = "SentinelOneThreats_CL"\n[columns]\nSha1 = "$.threatInfo.sha1"\n'
         'WhiteningOptions = false\nThreatName = "$.x"\n'
@@ -86,7 +86,7 @@ def test_mistakes_in_columns_of_every_table(columns: dict[str, Any], says: str) 
 
 
 def test_redaction_can_be_switched_off(tmp_path: Path) -> None:
-    """Who needs the token in the log could not have it, or would lose the column's path."""
+    """Redaction can be switched off or on for a column, which keeps its path."""
     over = (
         'table = "SentinelOneGroups_CL"\n[columns]\n'
         'RegistrationToken = { path = "$.registrationToken", redact = false }\n'
@@ -101,14 +101,14 @@ def test_redaction_can_be_switched_off(tmp_path: Path) -> None:
 
 
 def test_built_in_secrets_are_redacted() -> None:
-    """Tokens that enrol agents, and licence keys, would stand in the log."""
+    """Registration tokens and licence keys are redacted by the built-in mappings."""
     mappings = load_mappings()
     secret = {path.text for mapping in mappings.values() for path in mapping.secret_paths}
     assert secret == {"$.registrationToken", "$.licenseKey"}
 
 
 def test_query_parameters_are_added(tmp_path: Path) -> None:
-    """A filter of the user's would drop the built-in ones, or be sent in Python's spelling."""
+    """A user's parameters are added to the built-in ones, in the console's spelling."""
     over = (
         'table = "SentinelOneAgents_CL"\n[request]\npage_size = 200\n[request.params]\n'
         'osTypes = ["linux", "macos"]\ninfected = true\ncoreCount__gt = 4\n'
@@ -127,7 +127,7 @@ def test_query_parameters_are_added(tmp_path: Path) -> None:
 
 
 def test_drops_are_appended(tmp_path: Path) -> None:
-    """A second file's conditions would replace the first one's."""
+    """The drops of several files are all applied."""
     drop = 'table = "SentinelOneActivities_CL"\n[[drop]]\npath = "$.activityType"\nin = [{}]\n'
     write(tmp_path, drop.replace("{}", "90"), "a.toml")
     write(tmp_path, drop.replace("{}", "91"), "b.toml")
@@ -139,7 +139,7 @@ def test_drops_are_appended(tmp_path: Path) -> None:
 
 
 def test_replacing_a_whole_mapping(tmp_path: Path) -> None:
-    """Built-in columns would creep into a table that somebody has designed anew."""
+    """A file with `replace` has its own columns and request only."""
     over = "replace = true\n" + GOOD.replace("Things_CL", "SentinelOneThreats_CL")
     mappings = load_mappings(write(tmp_path, over))
     assert [column.name for column in mappings["threats"].columns] == ["TimeGenerated", "Name"]
@@ -147,7 +147,7 @@ def test_replacing_a_whole_mapping(tmp_path: Path) -> None:
 
 
 def test_a_new_table(tmp_path: Path) -> None:
-    """A feed of the user's own could not be added."""
+    """A user's file adds a table, which is found by either of its names."""
     mappings = load_mappings(write(tmp_path, GOOD))
     assert find_mapping(mappings, "things") is find_mapping(mappings, "Things_CL")
     with pytest.raises(ConfigError, match=r"unknown table 'thing' \(did you mean 'things'\?\)"):
@@ -155,14 +155,14 @@ def test_a_new_table(tmp_path: Path) -> None:
 
 
 def test_two_tables_of_one_name(tmp_path: Path) -> None:
-    """One of two feeds would silently take the other's place."""
+    """A file that has another mapping's name and a table of its own is an error."""
     message = refusal(write(tmp_path, GOOD, "threats.toml"))
     assert message.startswith(str(tmp_path / "threats.toml"))
     assert "another table is called 'threats'; rename the file" in message
 
 
 def test_mistakes_of_a_merged_file_name_the_users_file(tmp_path: Path) -> None:
-    """Somebody would look for their mistake in the package."""
+    """A mistake in a user's file is an error that names this file, table and column."""
     over = 'table = "SentinelOneThreats_CL"\n[columns]\nTHREATNAME = "$.x"\n'
     message = refusal(write(tmp_path, over))
     assert message.startswith(
@@ -172,7 +172,7 @@ def test_mistakes_of_a_merged_file_name_the_users_file(tmp_path: Path) -> None:
 
 
 def test_a_column_that_does_not_exist_cannot_be_removed(tmp_path: Path) -> None:
-    """A misspelt name would leave the column in place without a word."""
+    """Removing an unknown column is an error that says the nearest name."""
     over = 'table = "SentinelOneThreats_CL"\n[columns]\nWhitenigOptions = false\n'
     assert (
         "unknown column 'WhitenigOptions' (did you mean 'WhiteningOptions'?): none to remove"
@@ -182,13 +182,13 @@ def test_a_column_that_does_not_exist_cannot_be_removed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("section", ["columns = 7", "request = []", "walk = true", "drop = 1"])
 def test_sections_of_another_type(tmp_path: Path, section: str) -> None:
-    """A list where a table should be would end in a traceback."""
+    """A section of another type is an error that names it."""
     over = f'table = "SentinelOneThreats_CL"\n{section}\n'
     assert section.split(maxsplit=1)[0] in refusal(write(tmp_path, over))
 
 
 def test_two_files_for_one_new_table(tmp_path: Path) -> None:
-    """A table could not be split over two files, or the order of the files would count."""
+    """A new table can be split over two files."""
     head, columns = GOOD.split("[columns]")
     write(tmp_path, head, "a.toml")
     write(tmp_path, f'table = "Things_CL"\n[columns]{columns}', "b.toml")

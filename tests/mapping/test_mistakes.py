@@ -21,7 +21,7 @@ SECTION = {
 
 
 def test_a_good_file_alone(tmp_path: Path) -> None:
-    """The files below would be refused for another reason than the one they show."""
+    """The file that the other tests change is accepted as it is."""
     mapping = load_mappings(write(tmp_path, GOOD))["things"]
     assert (mapping.table, mapping.stream) == ("Things_CL", "Custom-Things_CL")
     assert (mapping.request.path, mapping.request.page_size) == ("things", 1000)
@@ -112,7 +112,7 @@ def test_a_good_file_alone(tmp_path: Path) -> None:
     ids=lambda value: value[1][:40] if isinstance(value, tuple) else "",
 )
 def test_mistakes(tmp_path: Path, change: tuple[str, str], wanted: list[str]) -> None:
-    """Somebody would search a whole file for the letter that is wrong."""
+    """A mistake is an error of one line that names the file, the place and what is wrong."""
     before, after = change
     assert before in GOOD
     message = refusal(write(tmp_path, GOOD.replace(before, after, 1)))
@@ -142,7 +142,7 @@ cursor = "$.next"
     ],
 )
 def test_mistakes_in_bodies(tmp_path: Path, before: str, after: str, says: str) -> None:
-    """A document without a place for the cursor would be asked for its first page for ever."""
+    """A mistake in a request's body or its keys is an error that names the key."""
     text = GOOD.replace('"things"\n', f'"things"\n{BODY}').replace('sort_by = "at"\n', "")
     text = text.replace('filter = "at__gte"\n', "")
     load_mappings(write(tmp_path, text))
@@ -164,20 +164,20 @@ def test_mistakes_in_bodies(tmp_path: Path, before: str, after: str, says: str) 
     ],
 )
 def test_mistakes_in_drops(tmp_path: Path, drop: str, wanted: str) -> None:
-    """A condition that cannot hold would keep what it should drop, or the other way round."""
+    """A mistake in a drop is an error that names file, table and key."""
     message = refusal(write(tmp_path, f"{GOOD}\n[[drop]]\n{drop}\n"))
     assert message.startswith(f"{tmp_path / 'things.toml'}: Things_CL: drop")
     assert wanted in message
 
 
 def test_the_second_drop_is_named(tmp_path: Path) -> None:
-    """The wrong one of many conditions would be looked for in the others."""
+    """The error says which of several drops is wrong."""
     good = '\n[[drop]]\npath = "$.a"\nequals = 1\n'
     assert "drop 2" in refusal(write(tmp_path, f'{GOOD}{good}[[drop]]\npath = "$.b"\n'))
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    """A traceback would stand where a sentence should."""
+    """A file or folder that cannot be read is an error that says why."""
     assert "is not UTF-8 text" in refusal(write(tmp_path, b'table = "\xff"'))
     (tmp_path / "things.toml").unlink()
     (tmp_path / "things.toml").mkdir()

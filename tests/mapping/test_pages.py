@@ -37,7 +37,7 @@ from sentinelone_source.mapping.page_reader import NotAPage
     ids=lambda body: repr(body[:40]),
 )
 def test_what_is_no_page(body: bytes) -> None:
-    """A broken answer would be taken for an empty page, and the sweep for complete."""
+    """An answer that is not a whole page is an error."""
     with pytest.raises(NotAPage):
         mapper().open(body, CONSOLE)
 
@@ -53,23 +53,23 @@ def test_what_is_no_page(body: bytes) -> None:
     ],
 )
 def test_cursor(pagination: bytes, cursor: str | None) -> None:
-    """A walk would stop early or never."""
+    """The cursor is the page's `nextCursor`, before or after the records; an empty one is none."""
     assert mapper().open(b'{"data":[],"pagination":%b}' % pagination, CONSOLE).cursor == cursor
     assert mapper().open(b'{"pagination":%b,"data":[]}' % pagination, CONSOLE).cursor == cursor
 
 
 def test_a_page_without_pagination_is_the_last() -> None:
-    """A console's single answer without paging would be refused."""
+    """A page without pagination has no cursor."""
     assert mapper().open(b'{"data":[]}', CONSOLE).cursor is None
 
 
 def test_no_records_no_lines() -> None:
-    """An empty page would be handed over as an empty batch."""
+    """A page without records makes no lines."""
     assert list(mapper().lines(mapper().open(page_of(), CONSOLE))) == []
 
 
 def test_records_below_other_members() -> None:
-    """A GraphQL answer, whose list lies deeper, could not be mapped."""
+    """The list of records can lie below several members."""
     deep = mapper(request={"path": "x", "records": "$.data.alerts.nodes"})
     body = json.dumps({"data": {"alerts": {"nodes": [record()]}}}).encode()
     assert len(run(deep, body)[1]) == 1
@@ -93,7 +93,7 @@ def test_records_below_other_members() -> None:
     ],
 )
 def test_dead_letters(bad: Any, reason: str) -> None:
-    """A record that cannot become a row would vanish, or take its neighbours with it."""
+    """A record that makes no row is a dead letter with its reason; its neighbours are rows."""
     page, rows = run(mapper(ALL), page_of(record(value=1), bad, record(value=2)))
     assert [row["Text"] for row in rows] == ["1", "2"]
     (dead,) = page.dead
@@ -105,7 +105,7 @@ def test_dead_letters(bad: Any, reason: str) -> None:
 @pytest.mark.parametrize("indent", [None, 2, "\t"])
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 def test_pretty_printed_pages(indent: int | str | None, newline: str) -> None:
-    """White space of the page would tear lines, or be paid for in every row."""
+    """White space of the page does not get into the rows."""
     value = {"a b": ["c  d", {"e": 1}], "\n": "\t \\u0020"}
     page = json.dumps({"data": [record(value=value)] * 3, "pagination": {}}, indent=indent)
     body = page.replace("\n", newline).encode()
@@ -120,7 +120,7 @@ def test_pretty_printed_pages(indent: int | str | None, newline: str) -> None:
 
 
 def test_only_a_page_with_other_values_is_looked_at_text_by_text() -> None:
-    """A number where text is wanted would be refused, or every page pay for the possibility."""
+    """A number in a text column becomes text; until one comes, the faster code is used."""
     of_text = page_of(record(value="a", a={"b": "c"}), record(value=None))
     for other in ({"value": 7}, {"a": {"b": 7}}):
         texts = mapper({"Text": "$.value", "Nested": "$.a.b"})
@@ -132,7 +132,7 @@ def test_only_a_page_with_other_values_is_looked_at_text_by_text() -> None:
 
 
 def test_known_rows_are_not_handed_over_again() -> None:
-    """Every look-back would hand over the same rows again."""
+    """A row that is known is not handed over again, and is counted."""
     versions = {"walk": {**document()["walk"], "version": "$.at"}}
     asked: list[tuple[list[str], list[int]]] = []
 
@@ -154,7 +154,7 @@ def test_known_rows_are_not_handed_over_again() -> None:
 
 
 def test_a_row_comes_once_in_a_page() -> None:
-    """A page that repeats a record makes a duplicate, though nothing crashed."""
+    """A row that a page repeats is handed over once, where rows are remembered."""
     records = [{**record(), "id": str(number)} for number in (1, 2, 1, *range(3, 60), 2, 59)]
     test = mapper({"Id": "$.id"})
     page, rows = run(test, page_of(*records), lambda _keys, _positions: set())
@@ -165,7 +165,7 @@ def test_a_row_comes_once_in_a_page() -> None:
 
 
 def test_rows_name_their_table_and_keep_the_mappings_order() -> None:
-    """The shipper could not route the rows, and lines would differ from run to run."""
+    """A row begins with its table, and its columns are in the mapping's order."""
     columns = {"Zeta": "$.z", "Alpha": "$.a", "Class": "$.class"}
     row = rows_of(mapper(columns), {"class": "c", "a": "a", "z": "z", **record()})[0]
     assert list(row) == ["_table", "TimeGenerated", "Zeta", "Alpha", "Class"]

@@ -39,7 +39,7 @@ pages = st.fixed_dictionaries(
 
 @given(pages, st.permutations(["data", "pagination", "errors", "meta"]), st.booleans())
 def test_it_is_the_cursor_or_nothing(page: dict[str, Any], order: list[str], spaced: bool) -> None:
-    """A text within a record is followed as if it were the next page."""
+    """The cursor that is seen ahead is the page's own, or none is seen."""
     page = {name: page[name] for name in order if name in page}
     body = json.dumps(page, indent=1 if spaced else None, ensure_ascii=False)
     seen = MAPPER.peek_cursor(body.encode("utf-8", "replace"))
@@ -63,5 +63,5 @@ def test_it_is_the_cursor_or_nothing(page: dict[str, Any], order: list[str], spa
     ],
 )
 def test_where_it_is_seen(body: bytes, cursor: str | None) -> None:
-    """The page is waited for, though its cursor comes last; or what is no page stops the feed."""
+    """A cursor is seen ahead only in the pagination at the end of a page."""
     assert MAPPER.peek_cursor(body) == cursor

@@ -61,7 +61,7 @@ def exact_rows(mapping: dict[str, Any], rows: list[dict[str, Any]]) -> list[dict
 
 @given(st.data())
 def test_agrees_with_jsonpath_ng(data: st.DataObject) -> None:
-    """A row would hold something else than the mapping file says."""
+    """Rows, misfits and keys of any mapping are those that jsonpath-ng gives."""
     mapping, targets = data.draw(mappings())
     body = data.draw(pages(targets))
     wanted = expected(mapping, body)
@@ -75,7 +75,7 @@ def test_agrees_with_jsonpath_ng(data: st.DataObject) -> None:
 
 @given(st.data())
 def test_generated_code_agrees_with_the_interpreter(data: st.DataObject) -> None:
-    """A record would give another row when its neighbour is unusual."""
+    """The generated code makes the rows and the account that the interpreter makes."""
     mapping, targets = data.draw(mappings())
     body = data.draw(pages(targets))
     fast, slow = mapper_of(mapping), mapper_of(mapping)
@@ -109,7 +109,7 @@ def test_keys_read_first_make_the_same_rows(data: st.DataObject) -> None:
 
 
 def test_the_interpreter_knows_nothing_of_the_fast_path() -> None:
-    """What the compiled mapper is measured by shares no module with it."""
+    """The interpreter imports no module of the compiled mapper."""
     program = "import sys, sentinelone_source.mapping.interpreter; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True).stdout
     assert b"sentinelone_source.mapping.interpreter" in loaded

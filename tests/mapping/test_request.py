@@ -47,7 +47,7 @@ def of(body: dict[str, Any], start: int | None, until: int | None = None) -> Pag
     ids=str,
 )
 def test_a_place_without_a_value(value: Any, left: Any) -> None:
-    """It is left out, and with it what would be meaningless; everything else stays as it is."""
+    """A place without a value is left out, with what it leaves meaningless; the rest stays."""
     sent = of({"value": value}, START).document({})
     if left == "two":
         left = [{"x": 2, "y": START // 1000}, 3]

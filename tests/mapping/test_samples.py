@@ -50,7 +50,7 @@ def check(name: str, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_samples(path: Path) -> None:
-    """Records of other console versions than the demo's would become dead letters."""
+    """Samples of other consoles make rows; only a threat without `updatedAt` is a dead letter."""
     records = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     dead = check(path.stem.partition("_")[0], records)
     assert [record for record in dead if record.get("threatInfo", {}).get("updatedAt")] == []
@@ -60,7 +60,7 @@ def test_samples(path: Path) -> None:
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("name", NAMES)
 def test_demo_records(name: Name, seed: int) -> None:
-    """Usual records, which take the fast path, would become other rows than the file says."""
+    """Records of the demo make the rows that the mapping file says."""
     made, noon = Records(seed), datetime(2026, 3, 14, 12, tzinfo=UTC)
     times = (noon + timedelta(seconds=n, microseconds=n) for n in range(60))
     assert check(name, [made.new(name, at) for at in times]) == []

@@ -40,7 +40,7 @@ def written(kind: str, value: str) -> Any:
     ],
 )
 def test_every_digit_is_kept(kind: str, value: str) -> None:
-    """An id or an amount would change its last digits."""
+    """Every digit of a number is kept."""
     for surroundings in ("{%s}", '{%s,"lone":"\\ud800"}'):  # read as it came, and interpreted
         document = surroundings % f'"n":[{value}]'
         taken = written(kind, document)
@@ -49,7 +49,7 @@ def test_every_digit_is_kept(kind: str, value: str) -> None:
 
 
 def test_a_float_is_written_as_it_came() -> None:
-    """A number in a string column would be rounded to a double."""
+    """A number with a fraction is written as it came, also into a string column."""
     assert written("string", "0.12345678901234567890123") == "0.12345678901234567890123"
     assert written("real", "0.5") == Decimal("0.5")
 
@@ -74,7 +74,7 @@ def test_a_float_is_written_as_it_came() -> None:
     ],
 )
 def test_escapes_and_broken_text(kind: str, value: str, wanted: str) -> None:
-    """A name in another script would be mangled, or one broken character would cost a record."""
+    """Escapes become their characters, and each broken character U+FFFD."""
     if kind == "string":
         assert written(kind, f'"{value}"') == wanted
         return
@@ -84,14 +84,14 @@ def test_escapes_and_broken_text(kind: str, value: str, wanted: str) -> None:
 
 @pytest.mark.parametrize("kind", ["json", "string"])
 def test_json_text_holds_the_characters_themselves(kind: str) -> None:
-    """KQL on the text would search for `é` and find `\\u00e9`."""
+    """JSON text has an escape only where JSON needs one."""
     assert written(kind, r'{"a":"\u00e9"}') == '{"a":"é"}'
     assert written(kind, r'{"a":"C:\\users"}') == r'{"a":"C:\\users"}'
     assert written(kind, r'{"a":"\u0000"}') == r'{"a":"\u0000"}'
 
 
 def test_only_the_broken_record_changes() -> None:
-    """One broken character would change its neighbours, or send the whole page the slow way."""
+    """A broken character changes its own value, and no other record."""
     body = page_of(record(value="é"), record(value="BROKEN"), record(value="\\ud800"))
     body = body.replace(b"BROKEN", rb"\ud800")
     page, rows = run(mapper({"Value": "$.value"}), body)
@@ -100,21 +100,21 @@ def test_only_the_broken_record_changes() -> None:
 
 
 def test_broken_text_where_no_column_looks() -> None:
-    """A broken character in a field that nobody maps would cost the record."""
+    """A record with a broken character in an unmapped field is a row."""
     for unused in (b'"\\ud800"', b'"\xff"', b'{"\\udfff":"\xc3"}'):
         body = page_of(record(value="kept", unused="HERE")).replace(b'"HERE"', unused)
         assert run(mapper({"Value": "$.value"}), body)[1][0]["Value"] == "kept"
 
 
 def test_nul_stays_an_escape() -> None:
-    """A NUL byte in a line ends the text for readers written in C."""
+    """A NUL character is written as an escape."""
     page = mapper({"Value": "$.value"}).open(page_of(record(value="a\0b")), CONSOLE)
     (piece,) = mapper({"Value": "$.value"}).lines(page)
     assert rb'"a\u0000b"' in piece.data
 
 
 def test_line_separators_do_not_tear_lines() -> None:
-    """A text with a line break in it would become two lines, neither of them JSON."""
+    """A text with line breaks stays in one line."""
     for kind in ("string", "json", "dynamic"):
         rows = rows_of(
             mapper({"Value": {"path": "$.value", "type": kind}}), record(value=["\n\r\u2028"])

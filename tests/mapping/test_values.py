@@ -36,7 +36,7 @@ EVERY_TYPE = sorted(TYPES)
     ],
 )
 def test_datetimes_pass_as_they_came(text: str) -> None:
-    """A time would be rounded, shifted or lost on its way."""
+    """A time is passed on as it came."""
     assert value_of("datetime", text) == text
 
 
@@ -49,7 +49,7 @@ def test_datetimes_pass_as_they_came(text: str) -> None:
     ],
 )
 def test_what_is_no_datetime_is_left_out_and_counted(value: Any) -> None:
-    """Azure would take a broken time for the moment of ingestion."""
+    """What is no time is left out, and counted as a misfit."""
     page, rows = run(
         mapper({"Value": {"path": "$.value", "type": "datetime"}}), page_of(record(value=value))
     )
@@ -71,7 +71,7 @@ def test_what_is_no_datetime_is_left_out_and_counted(value: Any) -> None:
     ],
 )
 def test_positions_are_microseconds(text: str, micros: int) -> None:
-    """The watermark would miss records, or hand them over twice."""
+    """A position is the record's time in microseconds; a time without an offset is UTC."""
     page, _ = run(mapper(), page_of({"id": "1", "at": text}))
     assert page.positions == [micros]
 
@@ -111,7 +111,7 @@ def test_positions_are_microseconds(text: str, micros: int) -> None:
     ],
 )
 def test_what_a_type_takes(kind: str, value: Any, wanted: Any) -> None:
-    """A value that fits would be lost, or arrive as another type than the table's."""
+    """A value that fits is taken, and arrives as its column's type."""
     taken = value_of(kind, value)
     assert taken == wanted
     assert isinstance(taken, bool) is isinstance(wanted, bool)
@@ -129,7 +129,7 @@ REFUSED: dict[str, list[Any]] = {
     ("kind", "value"), [(kind, value) for kind, values in REFUSED.items() for value in values]
 )
 def test_what_a_type_refuses(kind: str, value: Any) -> None:
-    """A value of another type would reach Azure, which drops the row or the value silently."""
+    """A value that does not fit is left out, and counted as a misfit."""
     page, rows = run(
         mapper({"Value": {"path": "$.value", "type": kind}}), page_of(record(value=value))
     )
@@ -140,7 +140,7 @@ def test_what_a_type_refuses(kind: str, value: Any) -> None:
 @pytest.mark.parametrize("kind", EVERY_TYPE)
 @pytest.mark.parametrize("absent", [{}, {"value": None}], ids=["missing", "null"])
 def test_nulls_are_left_out(kind: str, absent: dict[str, Any]) -> None:
-    """A null would cost bytes in every row, or count as a misfit."""
+    """A missing value or a null is left out, and is no misfit."""
     page, rows = run(
         mapper({"Value": {"path": "$.value", "type": kind}}), page_of(record(**absent))
     )
@@ -149,7 +149,7 @@ def test_nulls_are_left_out(kind: str, absent: dict[str, Any]) -> None:
 
 
 def test_the_first_path_with_a_value_counts() -> None:
-    """An empty processUser would hide the user who is known."""
+    """The first path whose value is neither missing, null nor empty counts."""
     user = mapper({"User": ["$.a.user", "$.b.user", "$.c"]})
     rows = rows_of(
         user,
@@ -162,7 +162,7 @@ def test_the_first_path_with_a_value_counts() -> None:
 
 
 def test_many_matches() -> None:
-    """A list column would hold one item, or a text column a list."""
+    """Of many matches a string column has the first, a json or dynamic column all."""
     columns: dict[str, Any] = {
         kind.title(): {"path": "$.items[*].name", "type": kind}
         for kind in ("json", "dynamic", "string")
@@ -177,14 +177,14 @@ def test_many_matches() -> None:
 
 
 def test_filters_see_numbers_as_jsonpath_ng_does() -> None:
-    """A filter on a number with a fraction would never match."""
+    """A filter compares numbers with a fraction."""
     score = mapper({"Name": "$.items[?(@.score >= 0.5)].name"})
     items = [{"score": 0.25, "name": "low"}, {"score": 0.5, "name": "high"}]
     assert rows_of(score, record(items=items))[0]["Name"] == "high"
 
 
 def test_what_cannot_be_evaluated_is_a_misfit() -> None:
-    """One record on which jsonpath-ng gives up would end the sweep."""
+    """A path that cannot be evaluated on a record is a misfit there, and no error."""
     columns = {"Sorted": {"path": "$.v[/n]", "type": "json"}}
     mixed, fine = record(v=[{"n": 1}, {"n": "x"}]), record(v=[{"n": 2}, {"n": 1}])
     page, rows = run(mapper(columns), page_of(mixed, fine))
@@ -193,13 +193,13 @@ def test_what_cannot_be_evaluated_is_a_misfit() -> None:
 
 
 def test_functions_of_one_value_give_one_value() -> None:
-    """The length of a list would arrive as a list of one number."""
+    """A function such as `len` gives one value, not a list."""
     columns = {"Length": {"path": "$.v.`len`", "type": "json"}}
     assert rows_of(mapper(columns), record(v=[1, 2]))[0]["Length"] == "2"
 
 
 def test_secrets_become_fingerprints() -> None:
-    """A registration token would stand in the log in clear text, or change with each row."""
+    """A redacted value becomes a fingerprint, which is the same for the same value."""
     secret = {"Token": {"path": "$.token", "redact": True}}
     first, again, other, empty, number = rows_of(
         mapper(secret), *(record(token=token) for token in ("abc", "abc", "abd", "", 7))
