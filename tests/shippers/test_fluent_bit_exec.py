@@ -22,7 +22,7 @@ BURST = 20_000
 
 
 def test_every_table(fluent_bit: str, tenancy: Tenancy) -> None:
-    """A table is not polled, its rows go elsewhere, or a stop takes too long or repeats rows."""
+    """Rows of every table arrive; a stop ends well, and what comes after it arrives once."""
     tenancy.populate(150)
     tenancy.configure()
     with Delivery(fluent_bit, tenancy, "exec.yaml") as delivery:
@@ -36,7 +36,7 @@ def test_every_table(fluent_bit: str, tenancy: Tenancy) -> None:
 
 
 def test_burst_while_azure_is_away(fluent_bit: str, tenancy: Tenancy) -> None:
-    """A first inventory is larger than what Fluent Bit keeps, or does not survive its end."""
+    """A burst of rows while Azure is away is kept on disk through a kill, and arrives whole."""
     tenancy.populate(BURST // len(NAMES))
     tenancy.configure(settle="30s")
     with Delivery(fluent_bit, tenancy, "exec.yaml", EXEC) as delivery:
@@ -53,7 +53,7 @@ def test_burst_while_azure_is_away(fluent_bit: str, tenancy: Tenancy) -> None:
 
 
 def test_a_table_without_an_output(fluent_bit: str, tenancy: Tenancy) -> None:
-    """Rows of a mapping of one's own, which has no output, are kept, and only they."""
+    """Rows of a user's own table, which has no output, are kept in a file, and only they."""
     tenancy.populate(3)
     tenancy.configure()
     (tenancy.folder / "mappings/other.toml").write_text(OTHER)
@@ -67,7 +67,7 @@ def test_a_table_without_an_output(fluent_bit: str, tenancy: Tenancy) -> None:
 
 
 def test_a_poller_that_dies_comes_back(fluent_bit: str, tenancy: Tenancy) -> None:
-    """A killed poller stays away, or what it had not settled is missing."""
+    """A poller that is killed is started again, and its rows arrive."""
     tenancy.populate(50)
     tenancy.configure()
     with Delivery(fluent_bit, tenancy, "exec.yaml", EXEC) as delivery:
@@ -80,7 +80,7 @@ def test_a_poller_that_dies_comes_back(fluent_bit: str, tenancy: Tenancy) -> Non
 
 
 def test_a_token_endpoint_that_hangs(fluent_bit: str, tenancy: Tenancy) -> None:
-    """While one output waits for its token, rows pile up in memory and are dropped."""
+    """Every row arrives although the token endpoint hangs for a while."""
     tenancy.populate(1000)
     tenancy.configure()
     with Delivery(fluent_bit, tenancy, "exec.yaml", EXEC) as delivery:

@@ -53,7 +53,7 @@ def tables() -> dict[str, TableSpec]:
 
 @pytest.mark.parametrize("name", FILES)
 def test_an_output_for_every_mapping(name: str) -> None:
-    """A new mapping has no output, and its rows end in a file or nowhere."""
+    """Every mapping has an output to its table, with the tags that it is sent under."""
     over_http = name == "http.yaml"
     wanted = [
         (mapping, one.table, f"sentinelone.{mapping}.*" if over_http else "sentinelone")
@@ -63,13 +63,13 @@ def test_an_output_for_every_mapping(name: str) -> None:
 
 
 def test_streams_are_the_tables() -> None:
-    """A mapping's stream is not the one that Fluent Bit makes of the table's name."""
+    """Each mapping's stream is the one that Fluent Bit makes of the table's name."""
     assert all(one.stream == f"Custom-{one.table}" for one in tables().values())
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_what_every_output_needs(name: str) -> None:
-    """An output drops rows after one retry, hangs for ever, or sends more than Azure takes."""
+    """Every output has the required options, and takes the rows of its table only."""
     for output in to_azure(name):
         assert REQUIRED.items() <= output.items(), output["alias"]
         *routed, step = output["processors"]["logs"]
@@ -80,7 +80,7 @@ def test_what_every_output_needs(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_that_throws_rows_away(name: str) -> None:
-    """An option that evicts, discards or acknowledges too early has come in."""
+    """No option evicts rows or acknowledges them early; inputs keep rows on disk."""
     text = re.sub(r"#.*", "", (SHIPPED / name).read_text())
     assert not [option for option in EVICTS if option in text.lower()]
     document = parsed(name)
@@ -98,7 +98,7 @@ def test_nothing_that_throws_rows_away(name: str) -> None:
 
 
 def test_rows_without_an_output_are_kept() -> None:
-    """The file for rows of unknown tables takes those of known ones, or leaves out others."""
+    """The file for rows without an output takes every tag that is not a known table's."""
     [kept] = [one for one in parsed("http.yaml")["pipeline"]["outputs"] if one["name"] == "file"]
     takes = re.compile(kept["match_regex"])
     for name in tables():
@@ -110,7 +110,7 @@ def test_rows_without_an_output_are_kept() -> None:
 
 
 def test_the_poller() -> None:
-    """One poller of all tables; what has no output is kept, and nothing else."""
+    """One poller reads all tables; the file for rows without an output takes no known table's."""
     [poller] = parsed("exec.yaml")["pipeline"]["inputs"]
     words = poller["command"].split()
     assert words[:4] == ["exec", "setpriv", "--pdeathsig", "KILL"]
@@ -126,7 +126,7 @@ def test_the_poller() -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_variables_are_explained(name: str) -> None:
-    """A variable that a configuration asks for is not named where one looks for it."""
+    """The head of each file names every variable that the file reads."""
     text = (SHIPPED / name).read_text()
     head = text[: text.index("\nservice:")]
     asked = set(re.findall(r"\$\{(\w+)", re.sub(r"#.*", "", text)))
@@ -136,7 +136,7 @@ def test_variables_are_explained(name: str) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_secret_from_a_file(name: str) -> None:
-    """The way with a secret in a file starts another configuration, or sets another variable."""
+    """The variant with a secret in a file includes the same file, and sets only the secret."""
     wrapper = parsed(f"secret-file-{name}")
     assert wrapper["includes"] == [name]
     [variable] = wrapper["env"]

@@ -52,7 +52,7 @@ def hard(world: World) -> None:
 
 
 def test_every_value_of_every_table(fluent_bit: str, tenancy: Tenancy) -> None:
-    """A table does not arrive, or a value arrives as another one."""
+    """Every row of every table arrives once, with its values."""
     tenancy.populate(150)
     hard(tenancy.world)
     with Delivery(fluent_bit, tenancy) as delivery:
@@ -68,7 +68,7 @@ def test_every_value_of_every_table(fluent_bit: str, tenancy: Tenancy) -> None:
 def test_records_of_the_mappings_own_cases(
     fluent_bit: str, tenancy: Tenancy, name: str, tmp_path: Path
 ) -> None:
-    """A row that a mapping's test vouches for is spoiled on its way."""
+    """Rows of the mapping's own test cases arrive with their values."""
     folder = SHIPPED.parent / "tests" / "mapping" / "cases" / name
     made = set(
         lines(name, [msgspec.json.decode(p.read_bytes())["record"] for p in folder.iterdir()])
@@ -85,7 +85,7 @@ def test_records_of_the_mappings_own_cases(
 
 
 def test_large_batches(fluent_bit: str, tenancy: Tenancy) -> None:
-    """A request is longer than Azure takes, and is refused for ever."""
+    """Large batches arrive in requests of at most 1 MiB."""
     tenancy.populate(1200)
     with Delivery(fluent_bit, tenancy) as delivery:
         tenancy.once("--to", delivery.url)
@@ -95,7 +95,7 @@ def test_large_batches(fluent_bit: str, tenancy: Tenancy) -> None:
 
 
 def test_no_idle_connection_stays_open(fluent_bit: str, tenancy: Tenancy) -> None:
-    """Fluent Bit logs an error for each connection that is idle for 10 seconds: there is none."""
+    """The source closes idle connections before Fluent Bit logs an error about them."""
     tenancy.populate(20)
     tenancy.configure(interval="1h")
     with Delivery(fluent_bit, tenancy) as delivery:
@@ -108,7 +108,7 @@ def test_no_idle_connection_stays_open(fluent_bit: str, tenancy: Tenancy) -> Non
 
 
 def test_azure_is_away(fluent_bit: str, tenancy: Tenancy) -> None:
-    """The source waits for Azure, or what was handed over meanwhile is lost."""
+    """While Azure is away rows are taken, survive a restart of Fluent Bit, and arrive later."""
     tenancy.populate(100)
     with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
         delivery.azure.stop()
@@ -123,7 +123,7 @@ def test_azure_is_away(fluent_bit: str, tenancy: Tenancy) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 429, 500, 503])
 def test_refusals(fluent_bit: str, tenancy: Tenancy, status: int) -> None:
-    """Rows are dropped because Azure refused them once, or in a storm."""
+    """Rows that Azure refuses for a while, with any status, are sent again and arrive."""
     tenancy.populate(10)
     with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
         times = 25 if status == 429 else 6
@@ -150,7 +150,7 @@ def test_health_rows(fluent_bit: str, tenancy: Tenancy) -> None:
 
 
 def test_token_endpoint_refuses(fluent_bit: str, tenancy: Tenancy) -> None:
-    """Rows are dropped while no token can be had."""
+    """Every row arrives although no token can be had for a while."""
     tenancy.populate(10)
     with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
         delivery.azure.faults.add(faults.refuse("token", 503, times=12))
@@ -159,7 +159,7 @@ def test_token_endpoint_refuses(fluent_bit: str, tenancy: Tenancy) -> None:
 
 
 def test_token_endpoint_hangs(fluent_bit: str, tenancy: Tenancy) -> None:
-    """One hanging request for a token stops every table and the hand-over, or costs rows."""
+    """A token request that hangs stops its own output only; after a restart every row arrives."""
     tenancy.populate(10)
     with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
         delivery.azure.faults.add(faults.hang("token", 3600))
@@ -174,7 +174,7 @@ def test_token_endpoint_hangs(fluent_bit: str, tenancy: Tenancy) -> None:
 
 
 def test_azure_hangs(fluent_bit: str, tenancy: Tenancy) -> None:
-    """An endpoint that never answers holds rows for ever: `net.io_timeout` has no effect."""
+    """Requests that Azure does not answer end by `net.io_timeout`, and every row arrives."""
     tenancy.populate(10)
     changes = QUICK | {"net.io_timeout: 60s": "net.io_timeout: 2s"}
     with Delivery(fluent_bit, tenancy, changes=changes) as delivery:
@@ -184,7 +184,7 @@ def test_azure_hangs(fluent_bit: str, tenancy: Tenancy) -> None:
 
 
 def test_buffers_are_full(fluent_bit: str, tenancy: Tenancy) -> None:
-    """A full Fluent Bit takes rows and loses them, or never takes any again."""
+    """A full Fluent Bit makes the source wait, and every row arrives when there is room."""
     tenancy.populate(40)
     tenancy.configure(page_size=10)
     changes = QUICK | {"storage.max_chunks_up: 512": "storage.max_chunks_up: 6"}
@@ -204,7 +204,7 @@ def grows(delivery: Delivery, number: int) -> bool:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_stopped_or_reloaded_under_load(fluent_bit: str, tenancy: Tenancy, number: int) -> None:
-    """A restart in good order, or a reload of the configuration, costs rows."""
+    """Neither restarts nor reloads of the configuration lose a row."""
     tenancy.populate(50)
     with Delivery(fluent_bit, tenancy, changes=QUICK) as delivery:
         with living(tenancy.world, 0.01), tenancy.start("--to", delivery.url) as running:
@@ -221,7 +221,7 @@ def test_stopped_or_reloaded_under_load(fluent_bit: str, tenancy: Tenancy, numbe
 
 
 def test_a_table_without_an_output(fluent_bit: str, tenancy: Tenancy) -> None:
-    """Rows of a new mapping vanish behind a 201."""
+    """Rows with a tag that no output takes are kept in a file."""
     with Delivery(fluent_bit, tenancy) as delivery:
         body = b'{"_table":"Other_CL","n":1}\n'
         head = {"Content-Type": "application/json"}
@@ -232,7 +232,7 @@ def test_a_table_without_an_output(fluent_bit: str, tenancy: Tenancy) -> None:
 
 
 def test_secret_from_a_file(fluent_bit: str, tenancy: Tenancy) -> None:
-    """A client secret in a file is not found, or its line end is taken for a part of it."""
+    """A client secret is read from its file, without the line end."""
     tenancy.populate(3)
     changed("http.yaml", tenancy.folder, {})
     secret = tenancy.folder / "client-secret"
@@ -247,7 +247,7 @@ def test_secret_from_a_file(fluent_bit: str, tenancy: Tenancy) -> None:
 
 
 def test_changed_copies_differ_in_nothing_else() -> None:
-    """The tests run another configuration than the one that users get."""
+    """The configuration that the tests run differs from the shipped one in three times only."""
     shipped = yaml.safe_load((SHIPPED / "http.yaml").read_text())
     text = (SHIPPED / "http.yaml").read_text()
     for old, new in QUICK.items():

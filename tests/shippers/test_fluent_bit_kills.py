@@ -36,7 +36,7 @@ def report(what: str, kills: int, missing: int, arrived: Counter[str]) -> None:
 @pytest.mark.parametrize(("kills", "seed"), KILLS)
 @pytest.mark.parametrize("victim", ["Fluent Bit", "the source", "both"])
 def test_over_http(fluent_bit: str, tenancy: Tenancy, victim: str, kills: int, seed: int) -> None:
-    """A row that was handed over, or should have been, never arrives."""
+    """Whichever side is killed, every row arrives."""
     tenancy.populate(300)
     tenancy.configure(page_size=50)
     rng = random.Random(seed)
@@ -92,7 +92,7 @@ def live_through(kills: int, victim: str, delivery: Delivery, rng: random.Random
 
 @pytest.mark.parametrize(("kills", "seed"), KILLS)
 def test_over_exec_without_settle(fluent_bit: str, tenancy: Tenancy, kills: int, seed: int) -> None:
-    """What a kill takes is known by measurement only; or it takes what is written after it, too."""
+    """Without `settle`, what is written after the last kill arrives; other losses are logged."""
     tenancy.populate(300)
     tenancy.configure(page_size=50, settle="0s")
     rng = random.Random(seed)
@@ -108,7 +108,7 @@ def test_over_exec_without_settle(fluent_bit: str, tenancy: Tenancy, kills: int,
 @pytest.mark.parametrize(("kills", "seed"), KILLS)
 @pytest.mark.parametrize("victim", ["Fluent Bit", "the poller"])
 def test_over_exec(fluent_bit: str, tenancy: Tenancy, victim: str, kills: int, seed: int) -> None:
-    """A row is lost although it was written so late that `settle` could bring it back."""
+    """With `settle`, every row arrives although Fluent Bit or its poller is killed."""
     tenancy.populate(300)
     tenancy.configure(page_size=50, settle="30s")
     rng = random.Random(seed)

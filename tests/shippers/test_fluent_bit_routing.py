@@ -52,7 +52,7 @@ WAYS = [SHIPPED, *(pytest.param(way, marks=pytest.mark.slow) for way in OTHERS)]
 @pytest.mark.parametrize("killed", [False, True], ids=["", "killed"])
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.configuration.__name__)
 def test_burst(fluent_bit: str, tenancy: Tenancy, way: Way, killed: bool) -> None:
-    """exec.yaml loses no row of a burst; of other ways, only a poller a table does not either."""
+    """A burst loses no row with exec.yaml or one poller a table, also when killed; others do."""
     wanted = write_rows(tenancy)
     configuration = tenancy.folder / "routing.yaml"
     text = way.configuration(tenancy.folder)

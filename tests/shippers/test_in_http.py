@@ -149,13 +149,13 @@ def nested(depth: int) -> bytes:
 def test_bodies(
     listener: Listener, name: str, body: bytes, status: int, rows: list[dict[str, Any]]
 ) -> None:
-    """Tests without a Fluent Bit let pass what a Fluent Bit loses, or refuse what it takes."""
+    """The stand-in and Fluent Bit take and refuse the same bodies, and store the same rows."""
     assert post(listener, name, body).status_code == status
     assert listener.rows(name) == rows
 
 
 def test_answers_are_empty(listener: Listener) -> None:
-    """A client that waits for a body, or takes none for an error, meets something else later."""
+    """A batch that is taken is answered with 201 and no body."""
     answer = post(listener, "answer", GOOD)
     assert (answer.status_code, answer.content) == (201, b"")
 
@@ -170,12 +170,12 @@ def test_answers_are_empty(listener: Listener) -> None:
     ],
 )
 def test_content_types(listener: Listener, kind: str, status: int) -> None:
-    """A batch is sent with a type that a Fluent Bit refuses, and no test sees it."""
+    """Batches are taken as application/json only."""
     assert post(listener, "kinds", GOOD, Content_Type=kind).status_code == status
 
 
 def test_a_refused_type_is_answered_twice(listener: Listener) -> None:
-    """The second answer is taken for that of the next request on the same connection."""
+    """A request with a refused type gets two answers of 400."""
     with socket.create_connection(("127.0.0.1", int(listener.url.split(":")[2][:-1]))) as client:
         head = b"POST /twice HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\n"
         client.sendall(head + b"Content-Length: 16\r\n\r\n" + GOOD)
@@ -198,7 +198,7 @@ def test_a_refused_type_is_answered_twice(listener: Listener) -> None:
     ids=ids,
 )
 def test_gzip(listener: Listener, name: str, body: bytes, encoding: str, status: int) -> None:
-    """A compressed batch is taken differently by a Fluent Bit than by our tests."""
+    """The stand-in and Fluent Bit take and refuse the same compressed batches."""
     assert post(listener, name, body, Content_Encoding=encoding).status_code == status
     assert listener.rows(name) == ([ONE, TWO] if status == 201 else [])
 
@@ -212,14 +212,14 @@ def test_gzip(listener: Listener, name: str, body: bytes, encoding: str, status:
     ],
 )
 def test_the_path_is_the_tag(listener: Listener, path: str, tag: str) -> None:
-    """Rows go under a tag that no output matches, and vanish behind a 201."""
+    """The tag of a batch is its path, with `_` for some characters."""
     assert post(listener, path, GOOD).status_code == 201
     assert listener.rows(tag)[-2:] == [ONE, TWO]
 
 
 @pytest.mark.parametrize(("size", "status"), [(3_999_000, 201), (4_000_000, 413)])
 def test_limit_of_a_body(listener: Listener, size: int, status: int) -> None:
-    """A batch grows beyond what a Fluent Bit takes, and no test sees it."""
+    """A body that exceeds the limit gets 413, and nothing of it is stored."""
     body = b'{"n":"' + b"x" * (size - 8) + b'"}'
     try:
         answer = post(listener, f"size{size}", body).status_code
@@ -230,12 +230,12 @@ def test_limit_of_a_body(listener: Listener, size: int, status: int) -> None:
 
 
 def test_only_post(listener: Listener) -> None:
-    """A probe of the listener is taken for a batch."""
+    """A GET gets 400."""
     assert requests.get(listener.url + "get", timeout=30).status_code == 400
 
 
 def test_same_tag_same_chunk(listener: Listener) -> None:
-    """Two batches under one tag come back in another order, or one replaces the other."""
+    """Batches under one tag are all stored, in their order."""
     for body in (b'{"n":1}\n', b'{"n":2}\n', b'{"n":3}\n'):
         assert post(listener, "shared", body).status_code == 201
     assert listener.rows("shared") == [ONE, TWO, THREE]

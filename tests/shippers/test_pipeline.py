@@ -48,7 +48,7 @@ def arrived(said: str) -> int:
 
 
 def test_without_a_shipper(pipeline: Callable[..., tuple[int, str]]) -> None:
-    """Who has no shipper yet sees nothing of the whole way."""
+    """Without a shipper `replay` sends the rows, and all of them arrive."""
     status, said = pipeline()
     assert status == 0, said
     assert "→ replay (no Fluent Bit or Vector is installed) →" in said
@@ -57,7 +57,7 @@ def test_without_a_shipper(pipeline: Callable[..., tuple[int, str]]) -> None:
 
 
 def test_through_vector(pipeline: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
-    """A Vector that is installed is not used, or not with our configuration."""
+    """A Vector that is installed is used, and every row arrives through it."""
     program = tmp_path / "vector"
     program.write_text(
         f'#!/bin/sh\nPYTHONPATH={TESTS} exec {sys.executable} {TESTS}/support/http_server.py "$@"\n'
@@ -70,7 +70,7 @@ def test_through_vector(pipeline: Callable[..., tuple[int, str]], tmp_path: Path
 
 
 def test_through_fluent_bit(pipeline: Callable[..., tuple[int, str]], fluent_bit: str) -> None:
-    """A Fluent Bit that is installed is not used, or not with our configuration."""
+    """A Fluent Bit that is installed is used, and every row arrives through it."""
     status, said = pipeline(FLUENT_BIT=fluent_bit)
     assert status == 0, said
     assert "→ Fluent Bit →" in said
@@ -81,7 +81,7 @@ def test_through_fluent_bit(pipeline: Callable[..., tuple[int, str]], fluent_bit
 def test_a_shipper_that_does_not_start(
     pipeline: Callable[..., tuple[int, str]], program: str
 ) -> None:
-    """A shipper that does not start is a traceback, or nothing at all."""
+    """A shipper that does not start is an error that names it."""
     status, said = pipeline(FLUENT_BIT=program)
     assert status == 1
     assert program in said
@@ -89,7 +89,7 @@ def test_a_shipper_that_does_not_start(
 
 
 def test_tables_of_ones_own(pipeline: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
-    """One's own mapping files are not used, so that a new column is counted as lost."""
+    """A column of a user's own mapping arrives."""
     folder = tmp_path / "mappings"
     folder.mkdir()
     (folder / "threats.toml").write_text(

@@ -25,7 +25,7 @@ def send(shipper: InHttp, tag: str = TAG, timeout: float = 30.0, **headers: str)
 
 
 def test_script() -> None:
-    """A test of the hand-over meets another fault than the one it asked for."""
+    """A scripted fault is met by the tag, the times and the place that it names."""
     script = [status(TAG, 503, times=2, after=1), status("sentinelone.alerts", 400, times=None)]
     with InHttp(script) as shipper:
         assert [send(shipper) for _ in range(4)] == [201, 503, 503, 201]
@@ -41,14 +41,14 @@ def test_script() -> None:
     ids=["reset", "lost_answer", "slow"],
 )
 def test_answers_that_do_not_come(fault: Fault, answer: int, stored: int) -> None:
-    """A batch that was stored is taken for one that was not, or the other way round."""
+    """After a reset nothing is stored; after a lost or a late answer the batch is."""
     with InHttp([fault]) as shipper:
         assert send(shipper) == answer
         assert len(shipper.stored()) == stored
 
 
 def test_hanging() -> None:
-    """A shipper that never answers cannot be had in a test."""
+    """A batch that gets no answer is not stored, and the next one is."""
     with InHttp([hang(TAG)]) as shipper:
         assert send(shipper, timeout=0.2) == 0
         assert send(shipper) == 201
@@ -56,7 +56,7 @@ def test_hanging() -> None:
 
 
 def test_paused_and_away() -> None:
-    """A shipper that is full, or gone, cannot be had in a test, or comes back elsewhere."""
+    """A shipper that is paused or stopped takes nothing, and comes back at the same address."""
     with InHttp() as shipper:
         shipper.paused = True
         assert send(shipper) == 0
@@ -72,7 +72,7 @@ def test_paused_and_away() -> None:
 
 
 def test_disk_full() -> None:
-    """A full disk is no refusal in a test, or the part that had room is not stored."""
+    """Without room a batch gets 400; with room again it is stored."""
     with InHttp(room=1) as shipper:
         assert [send(shipper), send(shipper)] == [201, 400]
         shipper.room = None
@@ -91,14 +91,14 @@ def test_disk_full() -> None:
     ],
 )
 def test_authentication(asked: dict[str, Any], sent: str, answer: int) -> None:
-    """A hand-over without its token passes our tests, and no guarded listener."""
+    """A batch is stored only with the token or the password that is asked for."""
     with InHttp(**asked) as shipper:
         assert send(shipper, Authorization=sent) == answer
         assert len(shipper.stored()) == (answer == 201)
 
 
 def test_a_sender_that_dies() -> None:
-    """Half a batch of a killed source is stored, which a Fluent Bit would not do."""
+    """A batch whose sender dies before its end is not stored."""
     with InHttp() as shipper:
         with socket.create_connection(("127.0.0.1", shipper.port)) as client:
             head = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

@@ -33,7 +33,7 @@ def vector(
 
 
 def test_rows_arrive_and_the_log_does_not(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
-    """A line of the log in a table, or a column that Vector added."""
+    """Each row arrives once and unchanged, and lines of the log stay out of the tables."""
     tenancy.populate(30)
     with vector:
         until(lambda: arrived(azure) == shown(tenancy), "every row, once")
@@ -46,7 +46,7 @@ def test_rows_arrive_and_the_log_does_not(tenancy: Tenancy, azure: Azure, vector
 
 
 def test_azure_is_away(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
-    """Rows that wait for Azure are dropped."""
+    """Rows wait while Azure is away, and then arrive."""
     tenancy.populate(30)
     azure.plain.close()
     with vector:
@@ -61,7 +61,7 @@ def test_azure_is_away(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
 def test_vector_is_killed(
     tenancy: Tenancy, azure: Azure, vector: Vector, kills: int, seed: int
 ) -> None:
-    """What `settle` can bring back after a crash of Vector does not come back."""
+    """Every row arrives although Vector is killed, with a `settle` that is long enough."""
     rng = random.Random(seed)
     tenancy.populate(10)
     tenancy.configure(page_size=8, settle="60s")

@@ -32,27 +32,27 @@ SCHEMA = Draft202012Validator(
 
 @pytest.mark.parametrize("name", FILES)
 def test_nothing_is_wrong(name: str) -> None:
-    """A row without a way to its table, a loss, a foreign column, or a secret in a file."""
+    """No check of ours finds a mistake in a shipped file."""
     way, form = name.split(".")
     assert problems(load(way, form), load_tables(), text(name)) == []
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_yaml_and_toml_say_the_same(way: str) -> None:
-    """A correction that was made in one of two files."""
+    """The YAML and the TOML file are the same configuration."""
     assert load(way, "toml") == load(way)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_schemas(name: str) -> None:
-    """An option that Vector does not know, or a value that it does not take."""
+    """Each shipped file is valid by Vector's schema."""
     way, form = name.split(".")
     assert [e.message for e in SCHEMA.iter_errors(load(way, form))] == []
 
 
 @pytest.mark.parametrize("name", TESTS)
 def test_schemas_of_tests(name: str) -> None:
-    """A file of tests that Vector cannot load beside the configuration."""
+    """Each file of Vector's own tests is valid by Vector's schema."""
     document = yaml.safe_load(text(name))
     assert [e.message for e in SCHEMA.iter_errors(document)] == []
 
@@ -75,7 +75,7 @@ def small_disk(document: Document) -> None:
 
 @pytest.mark.parametrize("spoil", [misspell, compress, no_kind, small_disk])
 def test_schemas_see_mistakes(spoil: Callable[[Document], None]) -> None:
-    """A check against the schemas that lets everything pass."""
+    """The schema finds each mistake that is put into a file."""
     document = copy.deepcopy(load("http"))
     spoil(document)
     assert list(SCHEMA.iter_errors(document))
@@ -173,7 +173,7 @@ MISTAKES = [
 @pytest.mark.parametrize("spoil", MISTAKES)
 @pytest.mark.parametrize("way", WAYS)
 def test_mistakes_are_seen(way: str, spoil: Callable[[Document], None]) -> None:
-    """A check of ours that lets everything pass."""
+    """Our checks find each mistake that is put into a file."""
     document = copy.deepcopy(load(way, "toml"))  # where sinks share nothing
     spoil(document)
     assert problems(document, load_tables())
@@ -181,14 +181,14 @@ def test_mistakes_are_seen(way: str, spoil: Callable[[Document], None]) -> None:
 
 @pytest.mark.parametrize("comment", ["# SECRET[azure.other]", "# ${HOME}"])
 def test_comments_that_vector_reads(comment: str) -> None:
-    """A comment that keeps Vector from starting."""
+    """A comment that Vector would read as a secret or a variable is found."""
     source = text("http.yaml") + comment
     assert len(problems(load("http"), load_tables(), source)) == 1
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_new_mapping_needs_a_sink(way: str) -> None:
-    """Rows of a new table that go nowhere."""
+    """A new mapping without a sink is found."""
     mappings = load_tables()
     new = dataclasses.replace(mappings[0], name="risks", table="Risks_CL", stream="Custom-Risks_CL")
     assert problems(load(way), [*mappings, new]) == [
@@ -197,7 +197,7 @@ def test_a_new_mapping_needs_a_sink(way: str) -> None:
 
 
 def test_http_acknowledges_what_azure_has() -> None:
-    """A batch that is acknowledged before Azure has it, or whose path becomes a column."""
+    """Over HTTP a batch is acknowledged by its sink, and buffers are in memory only."""
     document = load("http")
     assert document["sources"]["sentinelone"]["strict_path"] is False
     assert all(
@@ -209,7 +209,7 @@ def test_http_acknowledges_what_azure_has() -> None:
 
 
 def test_http_answers_while_somebody_waits() -> None:
-    """A batch that Vector still tries when its sender has given up and sends it again."""
+    """Vector's last try ends before the source gives up waiting for the answer."""
     for sink in azure_sinks(load("http")).values():
         request = sink["request"]
         pauses, pause, following = 0, 1, 1
@@ -221,7 +221,7 @@ def test_http_answers_while_somebody_waits() -> None:
 
 
 def test_exec_keeps_rows_on_disk_and_the_log_apart() -> None:
-    """A restart that loses what waits, or a line of the log in a table."""
+    """With exec, buffers are on disk and lines of the log go to stderr."""
     document = load("exec")
     assert {sink["buffer"]["type"] for sink in azure_sinks(document).values()} == {"disk"}
     assert document["sources"]["sentinelone"]["include_stderr"] is True

@@ -45,7 +45,7 @@ def run(tenancy: Tenancy, vector: Vector) -> Running:
 
 
 def test_every_row_arrives_as_it_was_made(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
-    """A column changed, added or lost on the way through Vector, or a row twice."""
+    """Each row arrives once and unchanged."""
     tenancy.populate(40)
     tenancy.once("--to", vector.url)
     assert arrived(azure) == shown(tenancy)
@@ -54,7 +54,7 @@ def test_every_row_arrives_as_it_was_made(tenancy: Tenancy, azure: Azure, vector
 
 
 def test_pages_larger_than_a_request(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
-    """A page that must be split is lost, or sent too large for Azure."""
+    """A page larger than a request is split, and each row arrives once."""
     tenancy.world.populate(threats=300, over=timedelta(hours=1))
     tenancy.once("--to", vector.url)
     assert arrived(azure) == shown(tenancy)
@@ -63,7 +63,7 @@ def test_pages_larger_than_a_request(tenancy: Tenancy, azure: Azure, vector: Vec
 
 
 def test_azure_is_away(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
-    """Vector gives up with 400, after Azure's client inside of it has; then every row arrives."""
+    """While Azure is away Vector answers 400, and afterwards every row arrives."""
     vector.kill()
     for sink in azure_sinks(vector.document).values():
         sink["request"]["timeout_secs"] = 5  # 60 as shipped: a try takes so long
@@ -81,7 +81,7 @@ def test_azure_is_away(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
 
 
 def test_no_token(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
-    """Rows that Vector dropped for want of a token are taken for delivered."""
+    """Rows that Vector could not send for want of a token are handed over again, and arrive."""
     tenancy.populate(10)
     azure.faults.add(faults.refuse("token", 400, times=30))
     with run(tenancy, vector) as running:
@@ -94,7 +94,7 @@ def test_no_token(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
 def test_failures_that_pass(tenancy: Tenancy, azure: Azure, vector: Vector, status: int) -> None:
-    """A failure of Azure that passes costs rows, or makes dead letters."""
+    """A failure of Azure that passes loses no row and makes no dead letter."""
     tenancy.populate(5)
     azure.faults.add(faults.refuse("ingestion", status, times=8))
     with run(tenancy, vector) as running:
@@ -105,7 +105,7 @@ def test_failures_that_pass(tenancy: Tenancy, azure: Azure, vector: Vector, stat
 
 
 def test_a_table_without_a_sink(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
-    """Rows of a user's own table are acknowledged, and nowhere."""
+    """Rows of a user's own table, which has no sink, are kept apart unchanged."""
     tenancy.populate(3)
     (tenancy.folder / "mappings/other.toml").write_text(OTHER)
     tenancy.once("--to", vector.url)
@@ -115,7 +115,7 @@ def test_a_table_without_a_sink(tenancy: Tenancy, azure: Azure, vector: Vector) 
 
 
 def test_listener_with_a_password(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
-    """A listener's password that one of the two understands in another way."""
+    """A listener with a password takes rows from a source that has it, and from no other."""
     vector.kill()
     source = vector.document["sources"]["sentinelone"]
     source["auth"] = {
@@ -139,7 +139,7 @@ def test_listener_with_a_password(tenancy: Tenancy, azure: Azure, vector: Vector
 def test_vector_is_killed(
     tenancy: Tenancy, azure: Azure, vector: Vector, kills: int, seed: int
 ) -> None:
-    """What Vector had in memory when it was killed is lost."""
+    """Every row arrives although Vector is killed, and none is a dead letter."""
     rng = random.Random(seed)
     tenancy.populate(10)
     tenancy.configure(page_size=PAGE)
@@ -159,7 +159,7 @@ def test_vector_is_killed(
 def test_the_source_is_killed(
     tenancy: Tenancy, azure: Azure, vector: Vector, kills: int, seed: int
 ) -> None:
-    """A killed source loses the batch that was under way, or repeats more than that."""
+    """A killed source loses no row, and repeats at most one page of each feed for each kill."""
     rng = random.Random(seed)
     tenancy.populate(10)
     tenancy.configure(page_size=PAGE)

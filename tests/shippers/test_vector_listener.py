@@ -43,7 +43,7 @@ def post(vector: Vector, *rows: Any, **how: Any) -> requests.Response:
 
 
 def test_accepted_when_azure_has_it(azure: Azure, vector: Vector) -> None:
-    """A batch is acknowledged while Azure has not got it yet."""
+    """A batch is acknowledged only once Azure has it."""
     azure.faults.add(faults.hang(f"Custom-{TABLE}", 30))
     answers: list[int] = []
     sender = threading.Thread(target=lambda: answers.append(post(vector, ROW, ROW).status_code))
@@ -60,7 +60,7 @@ def test_accepted_when_azure_has_it(azure: Azure, vector: Vector) -> None:
 
 @pytest.mark.parametrize("path", ["", "a", "sentinelone.threats.0123", "a/b/c"])
 def test_every_path(azure: Azure, vector: Vector, path: str) -> None:
-    """A path that a batch is sent to and nobody listens at."""
+    """A batch is taken at any path."""
     answer = requests.post(vector.url + path, json.dumps(ROW).encode(), timeout=100)
     assert answer.status_code == 200
     until(lambda: len(azure.rows[TABLE]) == 1, "the row")
@@ -68,7 +68,7 @@ def test_every_path(azure: Azure, vector: Vector, path: str) -> None:
 
 @pytest.mark.parametrize("status", [400, 413])
 def test_refused_by_azure(azure: Azure, vector: Vector, status: int) -> None:
-    """A batch that Azure refuses is acknowledged, or tried again and again by Vector."""
+    """A batch that Azure refuses gets 400, after one try."""
     azure.faults.add(faults.refuse(f"Custom-{TABLE}", status, times=1))
     answer = post(vector, ROW)
     assert answer.status_code == 400
@@ -88,19 +88,19 @@ def test_refused_by_azure(azure: Azure, vector: Vector, status: int) -> None:
     ],
 )
 def test_bodies(azure: Azure, vector: Vector, body: bytes, encoding: str, status: int) -> None:
-    """A body that cannot be read is taken in part."""
+    """A body that cannot be read is refused whole; an empty one is taken."""
     answer = post(vector, data=body, headers={"Content-Encoding": encoding})
     assert answer.status_code == status
     assert len(azure.rows[TABLE]) == 0
 
 
 def test_get_is_no_batch(vector: Vector) -> None:
-    """A request that is no POST is taken for a batch."""
+    """A GET is refused."""
     assert requests.get(vector.url, timeout=10).status_code in (404, 405)
 
 
 def test_password(azure: Azure, vector: Vector) -> None:
-    """A listener with a password lets others in."""
+    """A listener with a password takes a batch only with it."""
     vector.kill()
     vector.document["sources"]["sentinelone"]["auth"] = {
         "strategy": "basic",
@@ -115,7 +115,7 @@ def test_password(azure: Azure, vector: Vector) -> None:
 
 
 def test_stopping_answers_what_is_under_way(azure: Azure, vector: Vector) -> None:
-    """A Vector that is stopped drops a batch that it had begun, and acknowledges it."""
+    """A Vector that is stopped acknowledges a batch under way only if Azure has it."""
     azure.faults.add(faults.refuse(f"Custom-{TABLE}", 503, times=1))
     answers: list[int] = []
 

@@ -45,14 +45,14 @@ def with_secrets(name: str, folder: Path) -> Path:
 
 @pytest.mark.parametrize("name", FILES)
 def test_validate(program: list[str], name: str) -> None:
-    """A file that Vector refuses, or has doubts about."""
+    """`vector validate` accepts each shipped file, without a warning."""
     code, said = status(program, "validate", "--no-environment", "--deny-warnings", FOLDER / name)
     assert code == 0, said
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_validate_refuses(program: list[str], name: str, tmp_path: Path) -> None:
-    """A program that finds everything right."""
+    """`vector validate` refuses a file whose names do not fit together."""
     broken = tmp_path / name
     broken.write_text(text(name).replace("tables", "table", 1))
     code, said = status(program, "validate", "--no-environment", "--deny-warnings", broken)
@@ -61,7 +61,7 @@ def test_validate_refuses(program: list[str], name: str, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("name", FILES)
 def test_vector_test(program: list[str], name: str, tmp_path: Path) -> None:
-    """A route that Vector itself finds going elsewhere."""
+    """`vector test` passes for each shipped file."""
     if program == STAND_IN:
         pytest.importorskip("pyvrl", reason="no wheel of pyVRL for this Python")
     tests = FOLDER / f"tests-{name.partition('.')[0]}.yaml"
@@ -71,7 +71,7 @@ def test_vector_test(program: list[str], name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_vector_test_fails(program: list[str], name: str, tmp_path: Path) -> None:
-    """Tests that pass whatever the routes say."""
+    """`vector test` fails when a route is wrong."""
     if program == STAND_IN:
         pytest.importorskip("pyvrl", reason="no wheel of pyVRL for this Python")
     spoiled = with_secrets(name, tmp_path)

@@ -27,13 +27,13 @@ CASES = [
 
 @pytest.mark.parametrize(("way", "test"), CASES)
 def test_vectors_own_tests(way: str, test: Document) -> None:
-    """A test that `vector test` would find failing."""
+    """Each of Vector's own tests passes here, too."""
     assert run_test(load(way), test) == []
 
 
 @pytest.mark.parametrize(("way", "test"), CASES)
 def test_vectors_own_tests_fail_with_other_routes(way: str, test: Document) -> None:
-    """A test that passes whatever the routes say."""
+    """Each of Vector's own tests fails with other routes."""
     document = copy.deepcopy(load(way))
     route = document["transforms"]["tables"]["route"]
     names, conditions = list(route), list(route.values())
@@ -45,7 +45,7 @@ def test_vectors_own_tests_fail_with_other_routes(way: str, test: Document) -> N
 
 @pytest.mark.parametrize("way", WAYS)
 def test_every_output_is_tested(way: str) -> None:
-    """A route, or what is kept apart, that no test speaks of."""
+    """Vector's own tests name every output of the routes, also what is kept apart."""
     tests = yaml.safe_load(text(f"tests-{way}.yaml"))["tests"]
     outputs = {f"tables.{name}" for name in load(way)["transforms"]["tables"]["route"]}
     outputs.add("tables._unmatched")
@@ -58,7 +58,7 @@ def test_every_output_is_tested(way: str) -> None:
 @pytest.mark.parametrize("mapping", load_tables(), ids=lambda m: m.name)
 @pytest.mark.parametrize("way", WAYS)
 def test_rows_of_every_mapping(way: str, mapping: TableSpec) -> None:
-    """Rows of a mapping that leave by no route, by two, or by another's."""
+    """Rows of each mapping leave by its own route, and by no other."""
     row = {"_table": mapping.table, "stream": "stdout"}
     assert routed(load(way), row) == [f"tables.{mapping.name}"]
 
@@ -72,12 +72,12 @@ def test_rows_of_every_mapping(way: str, mapping: TableSpec) -> None:
     ],
 )
 def test_a_log_line_is_never_a_row(event: Document) -> None:
-    """A line of the log that becomes a row."""
+    """A line of the log goes to the log, whatever it holds."""
     assert routed(load("exec"), event) == ["tables.log"]
 
 
 @pytest.mark.parametrize("condition", ["._table = = 1", ".a + 1", '"yes"'])
 def test_conditions_that_vector_refuses(condition: str) -> None:
-    """A compiler that takes everything."""
+    """A condition that Vector would refuse is an error here, too."""
     with pytest.raises(ValueError, match=r"error|no boolean"):
         holds(condition, {"a": 1})
