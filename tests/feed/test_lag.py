@@ -34,5 +34,5 @@ def ago(seconds: int) -> int:
     ],
 )
 def test_seconds_behind(plan: Plan, progress: Progress, behind: float) -> None:
-    """Seconds behind count from the last whole sweep, else from how far the first one has come."""
+    """Seconds behind count from the last whole sweep, else from how far the first one came."""
     assert seconds_behind(plan, progress, MADE, NOW) == behind

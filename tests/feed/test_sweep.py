@@ -145,7 +145,7 @@ def test_sweep_that_did_not_end() -> None:
 
 
 def test_late_records_are_counted() -> None:
-    """Nobody can tell whether the look-back is long enough."""
+    """A row before the last watermark counts as late, save in a first sweep or a re-scan."""
     sweep = Sweep(plan(rescan=5000, rescan_interval=900), after(rescanned_at=NOW - 60), NOW)
     assert sweep.late(NOW - 61) == "0"
     assert not sweep.late(NOW - 60)

@@ -49,12 +49,12 @@ def base() -> Object:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_keys(name: str) -> None:
-    """A value that the chart does not know: it is ignored, and nobody is told."""
+    """Every value that is set is one that the chart knows."""
     assert set(values(name)) <= set(KNOWN[name].split())
 
 
 def test_one_poller() -> None:
-    """Every node polls, or an update has two pollers for a while: every row comes several times."""
+    """Each chart runs one pod without autoscaling, and an update runs no second one."""
     fluent_bit, vector = map(values, NAMES)
     assert fluent_bit["kind"] == "Deployment"
     assert fluent_bit["replicaCount"] == 1
@@ -68,7 +68,7 @@ def test_one_poller() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_same_source(name: str) -> None:
-    """The poller beside a chart's shipper is another one than the tested one."""
+    """The source beside a chart's shipper is the container of the base."""
     [beside] = values(name)["extraContainers"]
     [source] = base()["containers"]
     renamed = [
@@ -80,7 +80,7 @@ def test_same_source(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_volumes(name: str) -> None:
-    """A mount without its volume: the pod never starts."""
+    """Each mount has its volume, and volumes of the base are the same here."""
     given = values(name)
     brought = {"config", "data"} if name == "vector" else {"config"}  # by the chart itself
     known = {one["name"] for one in given["extraVolumes"]}
@@ -95,7 +95,7 @@ def test_volumes(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_hardening(name: str) -> None:
-    """The chart's shipper may do more than the base's."""
+    """The chart's shipper has the security context, the limits and the rights of the base's."""
     given = values(name)
     assert given["podSecurityContext"] == base()["securityContext"]
     [shipper] = base()["initContainers"]
@@ -107,7 +107,7 @@ def test_hardening(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_same_shipper(name: str) -> None:
-    """A chart's shipper is another version than the overlay's, or starts with another file."""
+    """A chart's shipper has the overlay's image, starts with the same files and is probed alike."""
     given = values(name)
     patch = yaml.safe_load((DEPLOY / name / "shipper.yaml").read_text())
     [shipper] = patch["spec"]["template"]["spec"]["initContainers"]

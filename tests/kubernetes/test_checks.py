@@ -11,7 +11,7 @@ from kubernetes.overlays import copied, rendered
 
 @pytest.mark.parametrize("mistake", MISTAKES)
 def test_finds(mistake: str) -> None:
-    """No check lets the mistake that it is for through to a cluster."""
+    """Each check finds the mistake that it is for."""
     manifest = copied(rendered(BROKERED))
     make(manifest, mistake)
     assert list(check_of(mistake)(manifest))

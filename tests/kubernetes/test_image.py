@@ -39,19 +39,19 @@ print([path for folder, _, names in os.walk("/", onerror=None) for name in names
 
 
 def test_runs_without_rights(podman: Podman, image: str) -> None:
-    """The program needs root, a disk it can write to, a shell or a network to start."""
+    """The program starts without capabilities, a writable disk or a network."""
     assert podman(*LOCKED, image, "--version").startswith("sentinelone-source ")
 
 
 def test_runs_by_default(podman: Podman, image: str) -> None:
-    """A container without arguments does something else than poll."""
+    """A container without arguments polls: without a console it ends with status 2."""
     done = podman.run(*LOCKED, image)
     assert done.returncode == 2
     assert "console" in done.stderr
 
 
 def test_holds_no_more(podman: Podman, image: str) -> None:
-    """The image starts slowly for want of bytecode, or holds what an attacker would like."""
+    """The image has bytecode for what it loads, and no shell, pip or setuid file."""
     found = podman(*LOCKED, "--entrypoint=python3", image, "-c", LOOK).splitlines()
     assert found == ["65532 65532", "[]", "[]", "[]"]
 
@@ -60,7 +60,7 @@ def test_holds_no_more(podman: Podman, image: str) -> None:
 def test_azure_is_optional(
     podman: Podman, request: pytest.FixtureRequest, name: str, has_it: bool
 ) -> None:
-    """The default image carries Azure's libraries, or the other one has no broker."""
+    """Only the image that is built for Azure has Azure's libraries."""
     done = podman.run(
         *LOCKED, "--entrypoint=python3", request.getfixturevalue(name), "-c", "import msal"
     )
@@ -68,6 +68,6 @@ def test_azure_is_optional(
 
 
 def test_reproducible(podman: Podman, image: str, build: Build) -> None:
-    """Nobody can check that the image is what the sources make."""
+    """A second build gives the same image."""
     built = podman("image", "inspect", image, "--format={{.Id}}").strip()
     assert build("localhost/sentinelone-source:again", fresh=True) == built

@@ -29,19 +29,19 @@ def locked(name: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", ["PYTHON_BUILD", "PYTHON_RUNTIME"])
 def test_bases_are_pinned(name: str) -> None:
-    """The image of today is not the image of tomorrow."""
+    """Each base image has a tag and a digest."""
     [base] = re.findall(rf"^ARG {name}=(\S+)$", DOCKERFILE, flags=re.MULTILINE)
     assert re.fullmatch(r"[a-z0-9./-]+:[\w.-]+@sha256:[0-9a-f]{64}", base)
     assert f"FROM ${{{name}}}" in DOCKERFILE
 
 
 def test_no_other_base() -> None:
-    """A stage is made from an image that nobody can replace or pin."""
+    """The Dockerfile has two stages, one for each pinned base."""
     assert len(re.findall(r"^FROM ", DOCKERFILE, flags=re.MULTILINE)) == 2
 
 
 def test_user_and_command() -> None:
-    """Kubernetes refuses an image whose user is a name; or the image does not poll by itself."""
+    """The image runs `sentinelone-source run` by default, as a user with a number."""
     last = DOCKERFILE.rpartition("FROM ")[2]
     assert re.findall(r"^USER (.+)$", last, flags=re.MULTILINE)[-1] == "65532:65532"
     assert 'ENTRYPOINT ["sentinelone-source"]' in last
@@ -49,13 +49,13 @@ def test_user_and_command() -> None:
 
 
 def test_no_shell_in_what_runs() -> None:
-    """The second stage uses a shell, which its base does not have."""
+    """No `RUN` of the second stage needs a shell, which its base does not have."""
     last = DOCKERFILE.rpartition("FROM ")[2]
     assert all(one.startswith("[") for one in re.findall(r"^RUN (.+)$", last, flags=re.MULTILINE))
 
 
 def test_externally_managed() -> None:
-    """The stage that installs tells pip that it may, which Debian's own Python asks for."""
+    """The first stage lets pip install into Debian's Python before it runs pip."""
     first = DOCKERFILE.partition("FROM ${PYTHON_RUNTIME}")[0]
     given = first.index("PIP_BREAK_SYSTEM_PACKAGES=1")
     assert given < first.index("-m pip install")
@@ -63,7 +63,7 @@ def test_externally_managed() -> None:
 
 @pytest.mark.parametrize("construct", ["COPY --link", "<<", "type=tmpfs"])
 def test_old_builders(construct: str) -> None:
-    """Podman of Debian 12 fails at it, or makes another image of it."""
+    """The Dockerfile has no construct that Podman of Debian 12 lacks or builds otherwise."""
     assert construct not in DOCKERFILE
 
 
@@ -76,7 +76,7 @@ def test_old_builders(construct: str) -> None:
     ],
 )
 def test_locks(lock: str, wanted: list[str]) -> None:
-    """The image lacks a package that the program needs, or has an older one."""
+    """Each lock has the required packages, in versions that are allowed."""
     packages = locked(lock)
     for requirement in map(Requirement, wanted):
         assert requirement.name.lower() in packages
@@ -84,12 +84,12 @@ def test_locks(lock: str, wanted: list[str]) -> None:
 
 
 def test_same_packages_with_and_without_azure() -> None:
-    """The poller runs with other packages than those it was tried with, for an extra it ignores."""
+    """The lock for Azure has every package of the base lock, in the same version."""
     assert locked("base").items() <= locked("azure").items()
 
 
 def test_context_has_all_files() -> None:
-    """The image cannot be built: a file that goes into the wheel is kept from the builder."""
+    """.dockerignore lets in every file that goes into the wheel."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     let_in = [line.removeprefix("!") for line in lines if line.startswith("!")]
     let_in.remove("deploy")

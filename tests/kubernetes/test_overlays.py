@@ -46,7 +46,7 @@ CHECKS: list[Check] = [
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_schemas(overlay: str, version: str) -> None:
-    """A cluster of this version refuses the overlay, or ignores a key that is misspelt."""
+    """Each overlay is valid for each version of Kubernetes, and has no unknown key."""
     for one in rendered(overlay).objects:
         kubernetes_validate.validate(one, version, strict=True)
 
@@ -67,7 +67,7 @@ def test_cluster() -> None:
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_schemas_without_kubectl(version: str) -> None:
-    """The same of what is rendered from, where there is no kubectl to render it."""
+    """The files that overlays are rendered from are valid, also where there is no kubectl."""
     for one in raw():
         kubernetes_validate.validate(one, version, strict=True)
 
@@ -75,13 +75,13 @@ def test_schemas_without_kubectl(version: str) -> None:
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: f"{check.__module__}.{check.__name__}")
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_checks(overlay: str, check: Check) -> None:
-    """Something is missing that is pointed at, or something is open that should not be."""
+    """No check finds a mistake in an overlay."""
     assert list(check(rendered(overlay))) == []
 
 
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_same_shipper_configuration(overlay: str) -> None:
-    """The pod's shipper does something else than the configuration that is tested with it."""
+    """The pod's shipper has the tested configuration, save for Vector's credentials."""
     shipped = configmap(rendered(overlay), "shipper")
     if overlay.startswith("fluent-bit"):
         for name in ("http.yaml", "secret-file-http.yaml"):
@@ -100,7 +100,7 @@ def test_same_shipper_configuration(overlay: str) -> None:
 
 
 def test_workload_identity_of_vector() -> None:
-    """Vector asks for a client secret that the pod does not have."""
+    """With workload identity Vector's sinks have that credential, and no client secret."""
     sinks = yaml.safe_load(
         configmap(rendered("vector-workload-identity"), "shipper")["vector.yaml"]
     )
@@ -111,7 +111,7 @@ def test_workload_identity_of_vector() -> None:
 
 @pytest.mark.parametrize("overlay", [name for name in OVERLAYS if name.startswith("vector")])
 def test_additional_sink_of_vector(overlay: str) -> None:
-    """Vector refuses to start: pod.yaml names a component that is not there, or is there twice."""
+    """pod.yaml adds sinks of new names, with inputs that exist, at the pod's port."""
     shipped = configmap(rendered(overlay), "shipper")
     main, more = (yaml.safe_load(shipped[name]) for name in ("vector.yaml", "pod.yaml"))
     assert set(more) == {"sinks"}
@@ -125,7 +125,7 @@ def test_additional_sink_of_vector(overlay: str) -> None:
 
 
 def test_versions_of_shippers() -> None:
-    """A shipper too old for its configuration: rows are lost, or it does not start."""
+    """Each shipper is new enough for its configuration."""
     found = {}
     for name in ("fluent-bit", "vector"):
         shipper = container_of(rendered(f"{name}-client-secret"), "shipper")
@@ -138,7 +138,7 @@ def test_versions_of_shippers() -> None:
 
 
 def test_every_file_is_used() -> None:
-    """A file that nobody renders, and so nobody checks."""
+    """Every file of an overlay is named by a kustomization."""
     texts = [path.read_text() for path in DEPLOY.rglob("kustomization.yaml")]
     for path in DEPLOY.rglob("*"):
         if path.is_file() and path.name != "kustomization.yaml" and path.parent.name != "charts":

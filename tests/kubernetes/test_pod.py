@@ -68,7 +68,7 @@ def status(pod: Pod, name: str) -> dict[str, str]:
 
 
 def test_runs(stage: Stage) -> None:
-    """The manifests do not run, or run with more rights than they say."""
+    """The shipper starts before the source, the pod is ready, and both run without rights."""
     with stage.pod() as pod:
         stage.wait_until_complete()
         assert pod.events == [
@@ -87,7 +87,7 @@ def test_runs(stage: Stage) -> None:
 
 
 def test_ports(simple: Stage) -> None:
-    """Rows can be sent in from other pods, or metrics cannot be collected from them."""
+    """Metrics can be fetched from outside the pod, and rows cannot be sent in."""
     with simple.pod() as pod:
         until(pod.ready, "readiness")
         assert simple.network.get(POD, 9464, "/metrics")[0] == 200
@@ -98,7 +98,7 @@ def test_ports(simple: Stage) -> None:
 
 @pytest.mark.parametrize("name", ["source", "shipper"])
 def test_killed(stage: Stage, name: str) -> None:
-    """A container that dies takes rows with it, or stays dead."""
+    """A container that is killed is started again, and every row arrives."""
     with stage.pod() as pod:
         with living(stage.world):
             for _ in range(3):
@@ -112,7 +112,7 @@ def test_killed(stage: Stage, name: str) -> None:
 
 
 def test_stopped_and_resumed(stage: Stage) -> None:
-    """A pod that is replaced loses rows, or hands over again what was settled."""
+    """The source stops before the shipper; after the next start each row has arrived once."""
     with living(stage.world):
         with stage.pod() as pod:
             until(lambda: len(stage.lines()) > 100, "rows of a living tenant")
@@ -132,7 +132,7 @@ def test_stopped_and_resumed(stage: Stage) -> None:
 
 
 def test_new_token(simple: Stage) -> None:
-    """A token that is rotated in the Secret needs a restart, or a refused one ends the pod."""
+    """A refused token leaves the pod alive, and a new one in the Secret needs no restart."""
     with simple.pod() as pod:
         simple.wait_until_complete()
         simple.console.tokens.clear()
@@ -149,7 +149,7 @@ def test_new_token(simple: Stage) -> None:
 
 
 def test_own_mapping(simple: Stage) -> None:
-    """Mapping files that people put into their ConfigMap are not read, or stop the pod."""
+    """A mapping file in the users' ConfigMap is used."""
     columns = 'table = "SentinelOneGroups_CL"\n[columns]\nCreator = false\n'
     name = "sentinelone-source-mappings"
     simple.manifest.objects.append(
@@ -161,7 +161,7 @@ def test_own_mapping(simple: Stage) -> None:
 
 
 def test_wrong_configuration(simple: Stage) -> None:
-    """A mistake in config.toml leaves people to guess."""
+    """A wrong key in config.toml stops the start, and the log names it."""
     configmap(simple.manifest, "config")["config.toml"] += "\n[handovr]\n"
     [container] = simple.manifest.pod["spec"]["containers"]
     container["startupProbe"]["failureThreshold"] = 3
@@ -172,7 +172,7 @@ def test_wrong_configuration(simple: Stage) -> None:
 def test_workload_identity(
     podman: Podman, azure_image: str, shipper_image: str, tmp_path: Path
 ) -> None:
-    """Fluent Bit gets no token without a client secret, or whoever asks the broker gets one."""
+    """Fluent Bit gets tokens by workload identity, and the broker refuses a wrong secret."""
     overlay = "fluent-bit-workload-identity"
     with staged(podman, tmp_path, azure_image, shipper_image, overlay) as stage:
         with_identity(stage)
@@ -193,7 +193,7 @@ def test_workload_identity(
 def test_vector(
     podman: Podman, image: str, vector_stand_in: str, tmp_path: Path, name: str
 ) -> None:
-    """Vector's overlay does not run, loses rows when one side dies, or stops in another order."""
+    """Vector's overlay delivers every row though one side is killed, and stops Vector last."""
     overlay = "vector-workload-identity"
     with staged(podman, tmp_path, image, vector_stand_in, overlay) as stage, stage.pod() as pod:
         with living(stage.world):

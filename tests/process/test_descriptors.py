@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_no_descriptor_is_left(tenancy: Tenancy) -> None:
-    """The log says so in words, and the feeds go on when there are some again."""
+    """Without a free file descriptor the log says so; with free ones the feeds go on."""
     tenancy.populate(3)
     with tenancy.start() as running:
         running.wait_for("swept", count=5)
@@ -40,7 +40,7 @@ def test_no_descriptor_is_left(tenancy: Tenancy) -> None:
     [((8, 8), "file descriptor"), ((20, 90), "concurrency: needs 94 file descriptors, and")],
 )
 def test_too_few_to_start(tenancy: Tenancy, limits: tuple[int, int], says: str) -> None:
-    """A start that needs more of them than there can be ends with one sentence."""
+    """A start that needs more descriptors than there can be ends with one sentence."""
     ended = subprocess.run(
         [*COMMAND, "run", "--once", "--config", str(tenancy.config)],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, limits),
@@ -56,7 +56,7 @@ def test_too_few_to_start(tenancy: Tenancy, limits: tuple[int, int], says: str) 
 
 
 def test_a_limit_that_can_be_raised() -> None:
-    """A process that may have more of them than it has takes as many as it needs."""
+    """The limit of file descriptors is raised as far as the process needs."""
     program = (
         "import resource; from sentinelone_source.resources import ensure_descriptors;"
         "resource.setrlimit(resource.RLIMIT_NOFILE, (20, 200)); ensure_descriptors(30, '');"

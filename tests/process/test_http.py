@@ -47,7 +47,7 @@ def shown(tenancy: Tenancy) -> set[bytes]:
 
 
 def test_all_tables(tenancy: Tenancy, shipper: InHttp) -> None:
-    """Rows are missing, mixed with another table's, on stdout as well, or too many at once."""
+    """Each row arrives once under the tag of its table, in batches within the limit."""
     tenancy.populate(300)
     running = tenancy.once("--to", shipper.url)
     assert not running.out
@@ -61,7 +61,7 @@ def test_all_tables(tenancy: Tenancy, shipper: InHttp) -> None:
 
 @pytest.mark.parametrize(("kills", "seed"), [(3, 1), pytest.param(25, 2, marks=pytest.mark.slow)])
 def test_source_is_killed(tenancy: Tenancy, shipper: InHttp, kills: int, seed: int) -> None:
-    """A crash of ours loses records, or repeats more than the page a feed was sending."""
+    """A killed source loses no row, and repeats at most one page of each feed for each kill."""
     tenancy.populate(20)
     tenancy.configure(page_size=PAGE, settle="1h")
     rng = random.Random(seed)
@@ -81,7 +81,7 @@ def test_source_is_killed(tenancy: Tenancy, shipper: InHttp, kills: int, seed: i
 
 
 def test_shipper_comes_and_goes(tenancy: Tenancy, shipper: InHttp) -> None:
-    """Restarts of the shipper lose records, or end the source."""
+    """Restarts of the shipper lose no row and do not end the source."""
     tenancy.populate(20)
     tenancy.configure(page_size=PAGE)
     rng = random.Random(3)
@@ -97,7 +97,7 @@ def test_shipper_comes_and_goes(tenancy: Tenancy, shipper: InHttp) -> None:
 
 
 def test_stopped_while_the_shipper_hangs(tenancy: Tenancy, shipper: InHttp) -> None:
-    """A shipper that hangs keeps us from stopping, or what it never acknowledged counts as done."""
+    """While the shipper hangs the source can be stopped; the next run hands over the rest."""
     tenancy.populate(10)
     shipper.script = [hang("sentinelone.threats", times=None)]
     with tenancy.start("--to", shipper.url) as running:
@@ -110,7 +110,7 @@ def test_stopped_while_the_shipper_hangs(tenancy: Tenancy, shipper: InHttp) -> N
 
 
 def test_lost_answers(tenancy: Tenancy, shipper: InHttp) -> None:
-    """A page whose answer got lost is forgotten, or comes more than once again."""
+    """A page whose answer was lost is sent once more."""
     tenancy.populate(10)
     shipper.script = [lost_answer(f"sentinelone.{name}") for name in TABLES]
     tenancy.once("--to", shipper.url)
@@ -192,7 +192,7 @@ def test_the_last_row_of_its_table_is_refused(
 
 
 def test_back_pressure_is_visible(tenancy: Tenancy, shipper: InHttp) -> None:
-    """A hand-over that waits says nothing, so that nobody knows why rows are late."""
+    """A hand-over that waits is logged, and so is its end."""
     tenancy.populate(3)
     shipper.script = [status("sentinelone.groups", 503, times=None)]
     with tenancy.start("--to", shipper.url) as running:

@@ -55,7 +55,7 @@ def repeated(lives: list[list[bytes]]) -> list[Counter[str]]:
     [(3, 1), pytest.param(30, 2, marks=pytest.mark.slow)],
 )
 def test_settled_at_once(tenancy: Tenancy, kills: int, seed: int) -> None:
-    """A crash loses records, or repeats more than the one page that was under way."""
+    """A crash loses no row and repeats at most one page of each feed."""
     tenancy.populate(20)
     tenancy.configure(page_size=PAGE, settle="0s")
     lives = killed(tenancy, kills, seed)
@@ -70,7 +70,7 @@ def test_settled_at_once(tenancy: Tenancy, kills: int, seed: int) -> None:
     [(3, 3), pytest.param(30, 4, marks=pytest.mark.slow)],
 )
 def test_settled_later(tenancy: Tenancy, kills: int, seed: int) -> None:
-    """What waited to be settled is lost by a crash, or was handed over twice by one process."""
+    """With `settle` a crash loses no row, and no process hands over a row twice."""
     tenancy.populate(20)
     tenancy.configure(page_size=PAGE, settle="1s")
     lives = killed(tenancy, kills, seed)
@@ -80,7 +80,7 @@ def test_settled_later(tenancy: Tenancy, kills: int, seed: int) -> None:
 
 @pytest.mark.slow
 def test_shipper_dies_too(tenancy: Tenancy) -> None:
-    """What a shipper took into its memory within `settle` before it died is lost."""
+    """What a shipper lost within `settle` is handed over again."""
     tenancy.populate(30)
     tenancy.configure(page_size=PAGE, settle="60s")
     with living(tenancy.world):

@@ -31,7 +31,7 @@ PERMISSIONS = {
 
 
 def test_everything_once(tenancy: Tenancy) -> None:
-    """A run leaves something out, or the next one repeats something."""
+    """A run hands over every row, and the next one only what is new or changed."""
     tenancy.populate(25)
     tenancy.configure(page_size=10)
     assert set(tenancy.once().lines) == tenancy.shown()
@@ -45,7 +45,7 @@ def test_everything_once(tenancy: Tenancy) -> None:
 
 @pytest.mark.parametrize("given", [["threats"], [TABLES["threats"], "groups"]])
 def test_only_some_tables(tenancy: Tenancy, given: list[str]) -> None:
-    """`--table` is passed over, or knows one of the two names only."""
+    """`--table` limits a run to the feeds that it names, by either name."""
     tenancy.populate(3)
     lines = tenancy.once(*[part for name in given for part in ("--table", name)]).lines
     assert set(lines) == tenancy.shown(
@@ -55,7 +55,7 @@ def test_only_some_tables(tenancy: Tenancy, given: list[str]) -> None:
 
 
 def test_token_is_refused(tenancy: Tenancy) -> None:
-    """A scheduler takes a run without a valid token for a good one."""
+    """A run with a refused token ends with status 3, and each feed says so."""
     tenancy.console.faults.add(faults.unauthorized("*", times=None))
     running = tenancy.once(status=3)
     assert {line["feed"] for line in running.events("refused")} == set(NAMES)
@@ -63,7 +63,7 @@ def test_token_is_refused(tenancy: Tenancy) -> None:
 
 
 def test_all_feeds_are_forbidden(tenancy: Tenancy) -> None:
-    """A token that may see nothing looks like a tenant in which nothing happens."""
+    """A run that may read no feed ends with status 3, and names the missing permissions."""
     tenancy.console.behaviour.forbidden = set(NAMES)
     running = tenancy.once(status=3)
     told = {line["feed"]: line["permission"] for line in running.events("feed_refused")}
@@ -72,7 +72,7 @@ def test_all_feeds_are_forbidden(tenancy: Tenancy) -> None:
 
 @pytest.mark.parametrize("name", ["alerts", "threats"])
 def test_one_feed_is_forbidden(tenancy: Tenancy, name: Name) -> None:
-    """One missing permission stops the other feeds, or nobody learns which one is missing."""
+    """A missing permission is named and stops its own feed only."""
     tenancy.populate(3)
     tenancy.console.behaviour.forbidden = {name}
     running = tenancy.once()
@@ -83,7 +83,7 @@ def test_one_feed_is_forbidden(tenancy: Tenancy, name: Name) -> None:
 
 
 def test_filter_is_not_understood(tenancy: Tenancy) -> None:
-    """A wrong parameter in a user's mapping is tried again for ever, or stops the other feeds."""
+    """A parameter that the console refuses stops its own feed only, and the status is 1."""
     tenancy.populate(3)
     with Path(tenancy.folder, "mappings", "groups.toml").open("a") as mapping:
         mapping.write('params = { noSuchFilter = "1" }\n')
@@ -95,7 +95,7 @@ def test_filter_is_not_understood(tenancy: Tenancy) -> None:
 
 
 def test_console_stays_away(tenancy: Tenancy, capfd: pytest.CaptureFixture[str]) -> None:
-    """A run hangs for ever on a console that is not there, or takes that for a good end."""
+    """A run whose patience with a console has ended has status 1; the other feeds are read."""
     timings = Timings(once_patience=1.0, console_first_retry=0.05)
     configure_logs()
     tenancy.populate(2)
@@ -125,7 +125,7 @@ def test_two_consoles(tenancy: Tenancy) -> None:
 
 
 def test_environment_alone(tenancy: Tenancy) -> None:
-    """One console cannot be polled without a configuration file."""
+    """One console can be polled without a configuration file."""
     tenancy.populate(2)
     state = tenancy.folder / "elsewhere"
     tenancy.config.unlink()

@@ -27,7 +27,7 @@ def ended_for_want_of_a_reader(running: Running) -> None:
 
 @pytest.mark.parametrize("settle", ["0s", "2s", "1h"])
 def test_reader_goes_while_rows_come(tenancy: Tenancy, settle: str) -> None:
-    """Rows that were in the pipe when the shipper died are taken for delivered."""
+    """Rows within `settle` that a dead reader left in the pipe are handed over again."""
     tenancy.populate(60)
     tenancy.configure(settle=settle, page_size=5)
     with tenancy.start("--table", "threats", reads=False) as running:
@@ -47,7 +47,7 @@ def test_reader_goes_while_rows_come(tenancy: Tenancy, settle: str) -> None:
 
 @pytest.mark.parametrize("settle", ["0s", "1s"])
 def test_reader_goes_while_nothing_happens(tenancy: Tenancy, settle: str) -> None:
-    """The poller of a dead shipper lives on and holds the state."""
+    """The poller ends when its reader dies, also while nothing is new."""
     tenancy.populate(3)
     tenancy.configure(settle=settle, interval="200ms")
     with tenancy.start(reads=False) as running:
@@ -58,7 +58,7 @@ def test_reader_goes_while_nothing_happens(tenancy: Tenancy, settle: str) -> Non
 
 @pytest.mark.parametrize("settle", ["0s", "1h"])
 def test_reader_goes_while_the_console_is_away(tenancy: Tenancy, settle: str) -> None:
-    """The poller of a dead shipper holds the state for as long as the console does not answer."""
+    """The poller ends when its reader dies, also while the console does not answer."""
     tenancy.configure(settle=settle)
     tenancy.console.faults.add(faults.hang("*", 300, times=None))
     with tenancy.start(reads=False) as running:
@@ -68,7 +68,7 @@ def test_reader_goes_while_the_console_is_away(tenancy: Tenancy, settle: str) ->
 
 
 def test_rows_that_nobody_took_come_again(tenancy: Tenancy) -> None:
-    """The reader's end settles what was waiting."""
+    """Rows that waited to be settled when the reader died are handed over again."""
     tenancy.populate(2)
     tenancy.configure(settle="2s", interval="1h")
     with tenancy.start(reads=False) as running:
@@ -79,7 +79,7 @@ def test_rows_that_nobody_took_come_again(tenancy: Tenancy) -> None:
 
 
 def test_stdout_is_closed(tenancy: Tenancy) -> None:
-    """Rows are written into whatever file has got the number 1: the lock, or the state."""
+    """A run with a closed stdout ends with status 1 and says so; the next one has every row."""
     tenancy.populate(10)
     command = " ".join([*COMMAND, "run", "--once", "--config", str(tenancy.config), ">&-"])
     for _ in range(2):
@@ -98,7 +98,7 @@ def test_stdout_is_closed(tenancy: Tenancy) -> None:
 
 
 def test_nobody_reads_the_log(tenancy: Tenancy) -> None:
-    """A log that nobody reads stops the rows."""
+    """A log that nobody reads does not stop the rows."""
     tenancy.populate(10)
     reading, writing = os.pipe()
     os.close(reading)
@@ -112,7 +112,7 @@ def test_nobody_reads_the_log(tenancy: Tenancy) -> None:
 
 
 def test_stdout_that_does_not_block(tenancy: Tenancy) -> None:
-    """A shipper that made our end of the pipe non-blocking gets half of the rows."""
+    """A pipe that was made non-blocking gets every row."""
     tenancy.populate(60)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
@@ -129,7 +129,7 @@ def test_stdout_that_does_not_block(tenancy: Tenancy) -> None:
 
 
 def test_file(tenancy: Tenancy) -> None:
-    """`run --once > rows.ndjson` fails, since a file is no pipe."""
+    """`run --once > rows.ndjson` writes every row into the file."""
     tenancy.populate(10)
     command = [*COMMAND, "run", "--once", "--config", str(tenancy.config)]
     with (tenancy.folder / "rows").open("wb") as rows:
@@ -140,7 +140,7 @@ def test_file(tenancy: Tenancy) -> None:
 
 
 def test_waiting_feeds_ask_ahead(tenancy: Tenancy) -> None:
-    """A feed that waits for its turn lets the console wait as well, and catching up takes twice."""
+    """A feed whose rows wait for the reader has already asked for its next page."""
     tenancy.populate(60)
     tenancy.configure(page_size=20, settle="1h")
     with tenancy.start("--table", "threats", "--table", "agents", reads=False) as running:

@@ -55,7 +55,7 @@ def refused(tenancy: Tenancy, status: int, *arguments: str) -> str:
     ],
 )
 def test_configuration(tenancy: Tenancy, more: str, says: list[str]) -> None:
-    """A typing mistake is passed over, or answered with a traceback, or without its place."""
+    """A mistake in the configuration ends with status 2 and a sentence that names its place."""
     tenancy.configure(more)
     sentence = refused(tenancy, 2)
     for words in [str(tenancy.config), *says]:
@@ -63,7 +63,7 @@ def test_configuration(tenancy: Tenancy, more: str, says: list[str]) -> None:
 
 
 def test_arguments(tenancy: Tenancy) -> None:
-    """A mistake on the command line is passed over."""
+    """A mistake on the command line ends with status 2 and a sentence about it."""
     assert "did you mean 'threats'" in refused(tenancy, 2, "--table", "threat")
     assert "--to" in refused(tenancy, 2, "--to", "nowhere")
     assert "loopback" in refused(tenancy, 2, "--to", "http://a.example/")
@@ -71,7 +71,7 @@ def test_arguments(tenancy: Tenancy) -> None:
 
 
 def test_nothing_to_do(tenancy: Tenancy) -> None:
-    """A poller without a console or without a feed looks like one that works."""
+    """A start without a console or without a feed ends with status 2 and says so."""
     text = tenancy.config.read_text()
     tenancy.config.write_text(text.replace("[feeds]", "[feeds]\nenabled = false"))
     assert "every feed is switched off" in refused(tenancy, 2)
@@ -80,7 +80,7 @@ def test_nothing_to_do(tenancy: Tenancy) -> None:
 
 
 def test_broken_state(tenancy: Tenancy) -> None:
-    """A damaged state is taken for a first start."""
+    """A damaged state ends the start with status 1, and the error says what to do."""
     tenancy.state.mkdir()
     (tenancy.state / "state.sqlite").write_bytes(b"what is this?\n" * 1000)
     sentence = refused(tenancy, 1)
@@ -90,7 +90,7 @@ def test_broken_state(tenancy: Tenancy) -> None:
 
 
 def test_second_instance(tenancy: Tenancy) -> None:
-    """Two pollers on one state hand everything over twice."""
+    """A second poller on one state ends with status 4 and names the first one."""
     with tenancy.start() as running:
         running.wait_for("swept", count=5)
         sentence = refused(tenancy, 4)

@@ -27,7 +27,7 @@ TROUBLE = [
 
 
 def test_token_is_seen_nowhere(tenancy: Tenancy) -> None:
-    """Whoever may read logs, the process list or a backup of the state may also use the token."""
+    """The token is in no log, row, command line or file of the state."""
     tenancy.populate(5)
     tenancy.console.faults.add(*TROUBLE)
     tenancy.world.insert("groups", b'{"id":7,"apiToken":"%b"}' % SECRET.encode())
@@ -47,7 +47,7 @@ def test_token_is_seen_nowhere(tenancy: Tenancy) -> None:
 
 
 def test_token_in_the_environment(tenancy: Tenancy) -> None:
-    """A token given by the environment is written down."""
+    """A token of the environment works and is not logged."""
     tenancy.populate(1)
     text = tenancy.config.read_text().replace('token_file = "token"', 'token_env = "S1_TOKEN"')
     tenancy.config.write_text(text)
@@ -58,7 +58,7 @@ def test_token_in_the_environment(tenancy: Tenancy) -> None:
 
 @pytest.mark.parametrize("token", ["two tokens", "Bärer", "a\nb", ""])
 def test_strange_token(tenancy: Tenancy, token: str) -> None:
-    """A file that holds something else ends in a traceback that shows it."""
+    """A file that holds no token ends with status 2, without its content or a traceback."""
     (tenancy.folder / "token").write_text(token)
     running = tenancy.once(status=2)
     assert not token or token not in running.errors
@@ -66,7 +66,7 @@ def test_strange_token(tenancy: Tenancy, token: str) -> None:
 
 
 def test_streams(tenancy: Tenancy) -> None:
-    """Something that is no row reaches the shipper, or something that is no JSON the log."""
+    """Each line of stdout is a row, and each line of stderr is JSON of the log."""
     tenancy.populate(20)
     tenancy.console.faults.add(
         *(
@@ -87,7 +87,7 @@ def test_streams(tenancy: Tenancy) -> None:
 
 
 def test_token_is_replaced(tenancy: Tenancy) -> None:
-    """A new token has to wait for a restart, or for five minutes."""
+    """A new token is used without a restart, as soon as its file is there."""
     tenancy.populate(3)
     tenancy.console.tokens.clear()
     with tenancy.start() as running:

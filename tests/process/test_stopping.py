@@ -34,7 +34,7 @@ def ended_well(running: Running, status: int) -> None:
 
 @BOTH
 def test_when_idle(tenancy: Tenancy, number: int) -> None:
-    """What waits to be settled is handed over again after every restart."""
+    """Stopping settles what waits, so that the next run repeats nothing."""
     tenancy.populate(30)
     tenancy.configure(settle=ENDLESS, interval="1h")
     with tenancy.start() as running:
@@ -46,7 +46,7 @@ def test_when_idle(tenancy: Tenancy, number: int) -> None:
 
 @BOTH
 def test_at_any_moment(tenancy: Tenancy, number: int) -> None:
-    """A page under way is lost, torn, or handed over twice when the process is restarted."""
+    """Stops at any moment lose no row and repeat none."""
     rng = random.Random(number)
     tenancy.populate(45)
     tenancy.configure(settle=ENDLESS, page_size=15)
@@ -73,7 +73,7 @@ def full(running: Running) -> None:
 
 
 def test_reader_is_slow(tenancy: Tenancy) -> None:
-    """A shipper that is behind when we stop gets the page under way twice."""
+    """A slow reader gets the page under way before the process ends, and it is not repeated."""
     tenancy.populate(60)
     tenancy.configure(settle=ENDLESS, page_size=20)
     with tenancy.start("--table", "threats", reads=False) as running:
@@ -88,7 +88,7 @@ def test_reader_is_slow(tenancy: Tenancy) -> None:
 
 
 def test_nobody_reads(tenancy: Tenancy) -> None:
-    """A shipper that hangs keeps us from stopping, or takes more than one page with it."""
+    """With a reader that hangs the source can be stopped, and at most one page is repeated."""
     tenancy.populate(24)
     tenancy.configure(settle=ENDLESS, page_size=3)
     with tenancy.start("--table", "threats", reads=False) as running:
@@ -113,7 +113,7 @@ def test_nobody_reads(tenancy: Tenancy) -> None:
     ids=["hang", "429", "401", "reset"],
 )
 def test_console_does_not_answer(tenancy: Tenancy, fault: faults.Fault) -> None:
-    """A console in trouble keeps us from stopping."""
+    """A console in trouble does not keep the source from stopping."""
     tenancy.console.faults.add(fault)
     with tenancy.start() as running:
         until(lambda: len(tenancy.console.requests) >= 5, "a request of every feed")
@@ -122,7 +122,7 @@ def test_console_does_not_answer(tenancy: Tenancy, fault: faults.Fault) -> None:
 
 
 def test_while_the_console_hangs_between_pages(tenancy: Tenancy) -> None:
-    """The page before a request that hangs is handed over again after the restart."""
+    """Stopped while the console hangs, the source has settled the pages before."""
     tenancy.populate(30)
     tenancy.configure(settle=ENDLESS, page_size=10)
     tenancy.console.faults.add(faults.hang("*", 300, on="cursor", times=None))
@@ -136,7 +136,7 @@ def test_while_the_console_hangs_between_pages(tenancy: Tenancy) -> None:
 
 
 def test_console_goes_away(tenancy: Tenancy) -> None:
-    """A console that is restarted is not found again, or its records come twice."""
+    """A console that is restarted is polled again, and no row comes twice."""
     tenancy.populate(10)
     tenancy.configure(settle=ENDLESS)
     with tenancy.start() as running:

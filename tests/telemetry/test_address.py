@@ -19,7 +19,7 @@ from sentinelone_source.errors import ConfigError
     ],
 )
 def test_addresses(text: str, address: Address, from_here: str) -> None:
-    """An address is understood as another one, or a probe asks where nobody listens."""
+    """An address is read as it is written; a probe asks loopback for one of all interfaces."""
     found = read_address(text, "x")
     assert found == address
     assert str(found) == text
@@ -50,7 +50,7 @@ def test_addresses(text: str, address: Address, from_here: str) -> None:
     ],
 )
 def test_mistakes(text: str) -> None:
-    """A mistyped address is found out after the first sweep, or by nobody."""
+    """A mistyped address is an error that says where it stands and what is right."""
     with pytest.raises(ConfigError) as raised:
         read_address(text, "config.toml: telemetry.listen")
     said = str(raised.value)
@@ -58,5 +58,5 @@ def test_mistakes(text: str) -> None:
 
 
 def test_nothing() -> None:
-    """Telemetry cannot be left off."""
+    """An empty address means no telemetry."""
     assert read_address("", "x") is None

@@ -47,7 +47,7 @@ def free_port() -> int:
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0", "localhost"])
 def test_asks_the_process(tenancy: Tenancy, host: str) -> None:
-    """A probe that runs a command calls a living process dead, or a dead one alive."""
+    """With a listener `health` asks the process: 0 while it runs, 1 before and after."""
     tenancy.configure(f'[telemetry]\nlisten = "{host}:{free_port()}"\n')
     assert "no answer" in health(tenancy, status=1)
     with tenancy.start() as running:
@@ -60,7 +60,7 @@ def test_asks_the_process(tenancy: Tenancy, host: str) -> None:
 
 
 def test_process_that_hangs(tenancy: Tenancy) -> None:
-    """A process that does not move any more passes for healthy, or the probe hangs with it."""
+    """A process that hangs is unhealthy; one that goes on is healthy while --max-age lasts."""
     tenancy.configure(f'[telemetry]\nlisten = "127.0.0.1:{free_port()}"\n')
     with tenancy.start() as running:
         running.wait_for("swept", count=5)
@@ -73,20 +73,20 @@ def test_process_that_hangs(tenancy: Tenancy) -> None:
 
 
 def test_something_else_listens(tenancy: Tenancy) -> None:
-    """Whatever answers on the port is taken for us."""
+    """Another server on the port is not taken for a healthy source."""
     address = tenancy.console.url.removeprefix("http://")
     tenancy.configure(f'[telemetry]\nlisten = "{address}"\n')
     assert "answers 404" in health(tenancy, status=1)
 
 
 def test_host_that_cannot_be(tenancy: Tenancy) -> None:
-    """A host name that no resolver takes ends in a traceback."""
+    """A host name that cannot be resolved is unhealthy, without a traceback."""
     tenancy.configure(f'[telemetry]\nlisten = "{"a" * 70}:9464"\n')
     assert "no answer" in health(tenancy, status=1)
 
 
 def test_looks_at_the_state(tenancy: Tenancy) -> None:
-    """Without a listener nothing can be said, or what is said is wrong."""
+    """Without a listener `health` reads the state, also while it is locked, and makes none."""
     tenancy.populate(2)
     assert "no state yet" in health(tenancy, status=1)
     assert not tenancy.state.exists()
@@ -100,14 +100,14 @@ def test_looks_at_the_state(tenancy: Tenancy) -> None:
 
 
 def test_port_that_cannot_be_known(tenancy: Tenancy) -> None:
-    """A port that is only in the log is asked for as port 0."""
+    """With port 0 `health` reads the state."""
     listening(tenancy)
     tenancy.once()
     assert "5 feeds" in health(tenancy)
 
 
 def test_first_sweep(tenancy: Tenancy) -> None:
-    """A process is killed in its first sweep, which takes hours, again and again."""
+    """A process within its first sweep is healthy while --max-age lasts."""
     tenancy.populate(20)
     listening(tenancy, page_size=5)
     tenancy.console.faults.add(faults.bad_gateway("threats", times=None, after=2))
@@ -119,7 +119,7 @@ def test_first_sweep(tenancy: Tenancy) -> None:
 
 
 def test_only_what_is_polled(tenancy: Tenancy) -> None:
-    """A feed or console that was switched off long ago makes everything unhealthy for ever."""
+    """Only feeds of the configuration that are enabled count."""
     tenancy.populate(1)
     tenancy.once()
     with tenancy.config.open("a") as config:
@@ -132,7 +132,7 @@ def test_only_what_is_polled(tenancy: Tenancy) -> None:
 
 
 def test_feed_that_is_refused(tenancy: Tenancy) -> None:
-    """A feed that has never been swept passes for one that is up to date."""
+    """A feed that was never swept is unhealthy once --max-age is over."""
     tenancy.populate(1)
     tenancy.console.behaviour.forbidden = {"alerts"}
     tenancy.once()
@@ -142,7 +142,7 @@ def test_feed_that_is_refused(tenancy: Tenancy) -> None:
 
 
 def test_damaged_state(tenancy: Tenancy) -> None:
-    """A state that cannot be read ends in a traceback, or is called healthy."""
+    """A state that cannot be read is unhealthy, and the reason says so."""
     tenancy.state.mkdir()
     (tenancy.state / "state.sqlite").write_bytes(b"this is no database, and long enough" * 100)
     assert "damaged" in health(tenancy, status=1)
@@ -159,7 +159,7 @@ def test_damaged_state(tenancy: Tenancy) -> None:
     ],
 )
 def test_mistakes(tenancy: Tenancy, more: str, arguments: list[str], says: str) -> None:
-    """A typing mistake looks like a sick process."""
+    """A mistake in configuration or arguments has status 2, unlike an unhealthy source."""
     tenancy.configure(more)
     assert says in health(tenancy, *arguments, status=2)
 
@@ -180,7 +180,7 @@ def test_mistakes(tenancy: Tenancy, more: str, arguments: list[str], says: str) 
 def test_what_a_state_means(
     swept: float | None, written: float, started: float, healthy: bool
 ) -> None:
-    """An age that was allowed is not, or the other way round."""
+    """A feed is unhealthy when its last sweep (or else the state) and the start are too old."""
     seen = StateSnapshot({("a", "new"): NOW, ("a", "b"): swept}, written, started)
     verdict = judge(seen, 100.0, NOW)
     assert verdict.healthy is healthy
@@ -188,7 +188,7 @@ def test_what_a_state_means(
 
 
 def test_longest_interval_counts(tenancy: Tenancy) -> None:
-    """A feed that is polled twice a day is unhealthy between its sweeps."""
+    """The age that is allowed follows the longest interval of the enabled feeds."""
     tenancy.once()
     tenancy.configure("[feeds.agents]\ninterval = '12h'\n")
     assert "129600 s" in health(tenancy)
@@ -197,7 +197,7 @@ def test_longest_interval_counts(tenancy: Tenancy) -> None:
 
 
 def test_imports_little() -> None:
-    """A probe every few seconds costs more than the poller."""
+    """`health` imports none of the heavy libraries of the poller."""
     program = (
         "import sys; from sentinelone_source.cli.health import command;"
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"
@@ -210,7 +210,7 @@ def test_imports_little() -> None:
 
 
 def test_it_takes_no_lock(tenancy: Tenancy) -> None:
-    """A probe at the wrong moment keeps the poller from starting."""
+    """`health` leaves the lock and the files of the state alone."""
     tenancy.once()
     before = sorted(path.name for path in tenancy.state.iterdir())
     stamp = (tenancy.state / "lock").stat().st_mtime_ns

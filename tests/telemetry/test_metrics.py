@@ -28,7 +28,7 @@ RECORDS = ("rows", "suppressed", "dropped", "baseline", "dead_letters")
 
 
 def test_records_add_up(tenancy: Tenancy) -> None:
-    """Somebody relies on counters that do not say what was handed over."""
+    """The counters say what was handed over and logged, and add up to what was fetched."""
     tenancy.populate(30)
     listening(tenancy, page_size=7, interval="1h", start="30m")
     with Path(tenancy.folder, "mappings", "activities.toml").open("a") as mapping:
@@ -73,7 +73,7 @@ def test_everything_counted_is_shown() -> None:
 
 
 def test_columns_are_told_apart(tenancy: Tenancy) -> None:
-    """A column that loses its values is not found, or all are blamed for one."""
+    """Misfit and cut values are counted for the column that they are of."""
     tenancy.populate(4)
     listening(tenancy, interval="1h")
     with Path(tenancy.folder, "mappings", "threats.toml").open("a") as mapping:
@@ -94,7 +94,7 @@ def test_columns_are_told_apart(tenancy: Tenancy) -> None:
 
 
 def test_counters_move_during_a_sweep(tenancy: Tenancy) -> None:
-    """A first sweep of some hours looks as if nothing happened."""
+    """Counters rise during a sweep, before it has ended."""
     tenancy.populate(20)
     listening(tenancy, page_size=5)
     tenancy.console.faults.add(faults.bad_gateway("threats", times=None, after=2))
@@ -106,7 +106,7 @@ def test_counters_move_during_a_sweep(tenancy: Tenancy) -> None:
 
 
 def test_requests_by_code(tenancy: Tenancy) -> None:
-    """Nobody sees from outside why a console does not give its records."""
+    """Requests are counted by endpoint and status code."""
     tenancy.populate(3)
     listening(tenancy)
     tenancy.console.faults.add(
@@ -136,7 +136,7 @@ def test_requests_by_code(tenancy: Tenancy) -> None:
 
 
 def test_behind(tenancy: Tenancy) -> None:
-    """A console that is away is not noticed, or an idle feed looks as if it were behind."""
+    """`behind_seconds` grows while the console is away, and is 0 while feeds are idle."""
     tenancy.populate(3)
     listening(tenancy, interval="300ms")
     with tenancy.start() as running:
@@ -154,7 +154,7 @@ def test_behind(tenancy: Tenancy) -> None:
 
 
 def test_behind_after_a_restart(tenancy: Tenancy) -> None:
-    """A source that comes back after hours, and finds no console, says that nothing is behind."""
+    """After a restart without a console the last success is known, and the feed is behind."""
     tenancy.populate(3)
     listening(tenancy)
     tenancy.once()
@@ -169,7 +169,7 @@ def test_behind_after_a_restart(tenancy: Tenancy) -> None:
 
 
 def test_handover_wait(tenancy: Tenancy) -> None:
-    """A shipper that does not take rows cannot be told from a console that has none."""
+    """The wait of a hand-over shows while nobody reads, and its sum stays afterwards."""
     tenancy.populate(200)
     listening(tenancy)
     with tenancy.start("--table", "threats", reads=False) as running:
@@ -185,7 +185,7 @@ def test_handover_wait(tenancy: Tenancy) -> None:
 
 
 def test_listener_of_the_shipper_is_away(tenancy: Tenancy) -> None:
-    """A shipper that is down is not seen, where rows are handed over by HTTP."""
+    """While the shipper's listener is away, the wait and the feed's lag show it."""
     tenancy.populate(3)
     listening(tenancy)
     with tenancy.start("--to", "http://127.0.0.1:9/", "--table", "groups") as running:
@@ -198,7 +198,7 @@ def test_listener_of_the_shipper_is_away(tenancy: Tenancy) -> None:
 
 
 def test_token_expiry(tenancy: Tenancy) -> None:
-    """A token runs out and nobody had been told."""
+    """The time at which a token expires is a metric, and a warning of the log."""
     expires = datetime.now(UTC).replace(microsecond=0) + timedelta(days=9)
     tenancy.console.behaviour.token_expires = expires
     listening(tenancy)
@@ -214,7 +214,7 @@ def test_token_expiry(tenancy: Tenancy) -> None:
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_console_does_not_know_about_tokens(tenancy: Tenancy, status: int) -> None:
-    """A console that does not tell when a token expires cannot be polled."""
+    """A console that does not say when a token expires is polled, and asked that once."""
     tenancy.populate(2)
     listening(tenancy)
     tenancy.console.faults.add(faults.status("users/api-token-details", status, times=None))
@@ -230,7 +230,7 @@ def test_console_does_not_know_about_tokens(tenancy: Tenancy, status: int) -> No
 
 
 def test_two_consoles(tenancy: Tenancy) -> None:
-    """Two consoles cannot be told apart, or one that is refused hides the other."""
+    """Metrics tell two consoles apart, and one that is refused does not hide the other."""
     tenancy.populate(2)
     (tenancy.folder / "other").write_text("some-other-token")
     url = tenancy.console.url
@@ -245,7 +245,7 @@ def test_two_consoles(tenancy: Tenancy) -> None:
 
 
 def test_formats(tenancy: Tenancy) -> None:
-    """A scraper that asks for OpenMetrics, as Prometheus does, gets something it cannot read."""
+    """A scraper gets OpenMetrics if it accepts that version, else the text format."""
     tenancy.populate(2)
     listening(tenancy)
     with tenancy.start() as running:
@@ -280,7 +280,7 @@ def test_names_with_any_characters(tenancy: Tenancy) -> None:
 
 
 def test_no_secret_is_told(tenancy: Tenancy) -> None:
-    """Whoever may scrape may also use the token."""
+    """No page, header or line of the log shows the token."""
     tenancy.populate(3)
     listening(tenancy)
     tenancy.console.faults.add(

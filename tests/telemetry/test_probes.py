@@ -51,7 +51,7 @@ def ask(served: Server, method: str, path: str, **how: Any) -> requests.Response
 
 
 def test_ready_when_a_console_has_answered(tenancy: Tenancy) -> None:
-    """A deployment with a wrong address or token is taken for one that works."""
+    """A source is ready only once a console has accepted its token."""
     tenancy.console.stop()
     listening(tenancy)
     with tenancy.start() as running:
@@ -90,7 +90,7 @@ def test_ready_when_somebody_takes_rows(tenancy: Tenancy) -> None:
 
 
 def test_ready_for_a_role_without_permissions(tenancy: Tenancy) -> None:
-    """A token that may not see one thing looks as if the console were not there."""
+    """A token without any permission is enough for a source to be ready."""
     tenancy.console.behaviour.forbidden = set(NAMES)
     listening(tenancy)
     with tenancy.start() as running:
@@ -100,7 +100,7 @@ def test_ready_for_a_role_without_permissions(tenancy: Tenancy) -> None:
 
 
 def test_unknown_endpoints_are_no_answer(tenancy: Tenancy) -> None:
-    """A console that knows neither the paths nor us makes us ready."""
+    """Answers 404 of every endpoint do not make a source ready."""
     listening(tenancy)
     unknown = '{"errors":[{"code":4040010,"title":"Not Found"}]}'
     tenancy.console.faults.add(
@@ -112,7 +112,7 @@ def test_unknown_endpoints_are_no_answer(tenancy: Tenancy) -> None:
 
 
 def test_login_page_is_no_answer(tenancy: Tenancy) -> None:
-    """Whatever answers 200 in front of the console makes us ready."""
+    """A login page with status 200 does not make a source ready."""
     listening(tenancy)
     tenancy.console.faults.add(*[faults.login_page(name, times=None) for name in NAMES])
     tenancy.console.faults.add(faults.forbidden(DETAILS, html=True, times=None))
@@ -122,7 +122,7 @@ def test_login_page_is_no_answer(tenancy: Tenancy) -> None:
 
 
 def test_stuck_loop() -> None:
-    """A process that does nothing any more is left alone."""
+    """An event loop that does not turn any more makes /healthz answer 503."""
     heartbeat = Heartbeat()
     health = Health(heartbeat, [], lambda: "")
     assert health.live("").status == 200

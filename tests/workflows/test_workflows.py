@@ -107,7 +107,7 @@ def _targets(workflow: Workflow) -> Iterator[str]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_nothing_is_wrong(path: Path) -> None:
-    """An action that may change, a right too many, a way into a shell, a target that is gone."""
+    """No check finds a mistake in a workflow."""
     assert problems(load(path)) == []
 
 
@@ -122,7 +122,7 @@ def test_linters_find_nothing(command: str) -> None:
 
 
 def test_what_runs() -> None:
-    """A Python, or a make target, that no workflow tries any more."""
+    """The workflows run every make target of tests, on each supported Python."""
     loaded = [load(path) for path in FILES]
     said = " ".join(step.get("run", "") for workflow in loaded for step in steps(workflow))
     wanted = {"make test", "make test-long", "make unit", "make coverage", "make test-shippers"}
@@ -158,7 +158,7 @@ def test_release() -> None:
 
 
 def test_versions_stand_beside_their_commits() -> None:
-    """A commit of which nobody knows what it is, or two versions of one action."""
+    """Each action is pinned by commit with its version beside it, in one version each."""
     found: dict[str, set[str]] = {}
     for path in FILES:
         for line in path.read_text().splitlines():
@@ -227,7 +227,7 @@ SPOILED = [
 @pytest.mark.parametrize("spoil", SPOILED)
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
 def test_mistakes_are_seen(path: Path, spoil: Callable[[Workflow], None]) -> None:
-    """A check that lets everything pass."""
+    """The checks find each mistake that is put into a workflow."""
     workflow = copy.deepcopy(load(path))
     spoil(workflow)
     assert problems(workflow)
