@@ -200,7 +200,7 @@ def test_one_table_is_refused_beside_others(shipper: InHttp) -> None:
         with capture_logs() as logs:
             while len([post for post in shipper.posts if post.status == 400]) < 20:
                 await hand_over(sink, "agents", lines(0, 1))
-        assert sink.backpressure.refused == {"sentinelone.threats": "threats"}
+        assert sink.backpressure.refused == {("sentinelone.threats", "threats")}
         [said] = [log for log in logs if log["event"] == "table_refused"]
         assert (said["feed"], said["table"]) == ("threats", "T_CL")
         shipper.script = []
@@ -214,15 +214,21 @@ def test_one_table_is_refused_beside_others(shipper: InHttp) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tag", "is_witness"),
-    [("sentinelone.{mapping}", True), ("sentinelone.{console}.{mapping}", False)],
+    ("tag", "mapping", "is_witness"),
+    [
+        ("sentinelone.{mapping}", "threats", True),
+        ("sentinelone.{console}.{mapping}", "threats", False),
+        ("sentinelone", "threats", True),
+        ("sentinelone", "agents", False),
+    ],
 )
 def test_another_console_shows_that_the_table_is_taken(
-    shipper: InHttp, tag: str, is_witness: bool
+    shipper: InHttp, tag: str, mapping: str, is_witness: bool
 ) -> None:
     """The only row of a page is a dead letter once another console's row of its table passes.
 
-    Consoles with tags of their own go to places of their own: there the row waits.
+    Consoles with tags of their own go to places of their own: there the row waits. Rows of another
+    table show nothing, and if they have the same tag.
     """
     shipper.refuses = b"refused"
 
@@ -231,7 +237,7 @@ def test_another_console_shows_that_the_table_is_taken(
         sending = asyncio.ensure_future(hand_over(sink, "threats", [REFUSED]))
         while not sink.backpressure.refused:
             await asyncio.sleep(0)
-        await hand_over(sink, "threats", lines(0, 1), console="globex")
+        await hand_over(sink, mapping, lines(0, 1), console="globex")
         return await sending
 
     refused, postponed = bounded(work())

@@ -22,6 +22,7 @@ from sentinelone_source.telemetry.metrics import Source
 from sentinelone_source.telemetry.row_history import MINUTES, RowHistory
 from sentinelone_source.telemetry.status_page import MOST, StatusPage
 from support.chromium import Chromium
+from support.in_http import InHttp, status
 from support.scraping import Scraper, listening
 from support.tenancy import TOKEN
 from support.waiting import until
@@ -158,6 +159,20 @@ def test_shipper_is_away(tenancy: Tenancy) -> None:
         running.wait_for("handover_retry")
         until(lambda: "groups has been waiting for" in scraper.get("/").text, "it waits")
         assert "nothing listens there" in Read(scraper.get("/").text).of("groups")["Last error"]
+
+
+def test_refused_rows(tenancy: Tenancy) -> None:
+    """A feed whose rows are all refused waits for the shipper, from the first refusal on."""
+    tenancy.populate(2)
+    listening(tenancy)
+    with (
+        InHttp([status("sentinelone.groups", 400, times=None)]) as shipper,
+        tenancy.start("--to", shipper.url, "--table", "groups") as running,
+    ):
+        running.wait_for("table_refused")
+        page = Scraper(running).get("/").text
+    assert Read(page).of("groups")["State"] == "‖waiting for the shipper"
+    assert "every row of groups is refused" in page
 
 
 def test_refused_token(tenancy: Tenancy) -> None:

@@ -23,11 +23,11 @@ class Backpressure:
     Attributes:
         waiting: by mapping, when the oldest hand-over that is not done began (monotonic seconds).
         waited: by mapping, seconds spent handing over so far.
-        refused: by tag, the mappings of whose rows the shipper takes none.
+        refused: tags and mappings of whose rows the shipper takes none.
     """
 
     def __init__(self) -> None:
-        self.refused: dict[str, str] = {}
+        self.refused: set[tuple[str, str]] = set()
         self.waited: dict[str, float] = {}
         self._going_on: dict[str, list[float]] = {}
 

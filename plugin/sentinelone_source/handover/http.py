@@ -55,7 +55,7 @@ class HttpSink:
         patience: float | None = None,
         timings: Timings = DEFAULTS,
     ) -> None:
-        self._tables: dict[str, TableState] = {}
+        self._tables: dict[tuple[str, str], TableState] = {}
         self.backpressure = Backpressure()
         self._client = client
         self._patience = patience
@@ -186,11 +186,14 @@ class HttpSink:
         table.took()
 
     def _table(self, console: str, mapping: str) -> TableState:
-        """Rows with one tag go one way: what is taken of others says nothing about them."""
+        """Rows with one tag go one way: what is taken of others says nothing about them.
+
+        A tag without the mapping is that of several tables.
+        """
         tag = self._client.tag(console, mapping)
-        if tag not in self._tables:
-            self._tables[tag] = TableState(tag, mapping, self.backpressure.refused)
-        return self._tables[tag]
+        if (tag, mapping) not in self._tables:
+            self._tables[tag, mapping] = TableState(tag, mapping, self.backpressure.refused)
+        return self._tables[tag, mapping]
 
     def _gone(self, error: Exception) -> ReaderGone:
         return ReaderGone(f"{error}; nothing was taken for {self._patience:.0f} seconds")

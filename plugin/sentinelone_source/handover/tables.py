@@ -18,7 +18,7 @@ _log = structlog.get_logger()
 
 
 class TableState:
-    """The rows with one tag: of one mapping, from all consoles or from one.
+    """The rows of one mapping with one tag: from all consoles, or from one.
 
     A refused line is at fault only if another line of its table, the witness, is taken after it was
     refused, and it is refused again. Anything else may be the shipper: a full disk, no token.
@@ -26,12 +26,13 @@ class TableState:
     Args:
         tag: of the rows.
         mapping: that made them.
-        waiting: holds tag and mapping for as long as nothing of the table is taken.
+        waiting: has tag and mapping for as long as nothing of the table is taken.
     """
 
-    def __init__(self, tag: str, mapping: str, waiting: dict[str, str]) -> None:
+    def __init__(self, tag: str, mapping: str, waiting: set[tuple[str, str]]) -> None:
         self.tag = tag
         self.mapping = mapping
+        self._name = (tag, mapping)
         self.taken = 0
         self._waiting = waiting
         self._doubts: dict[bytes, int] = {}
@@ -40,7 +41,8 @@ class TableState:
     def took(self) -> None:
         """A batch was taken."""
         self.taken += 1
-        if self._waiting.pop(self.tag, None):
+        if self._name in self._waiting:
+            self._waiting.remove(self._name)
             _log.info("table_accepted", feed=self.mapping)
 
     def at_fault(self, line: bytes) -> bool:
@@ -60,10 +62,10 @@ class TableState:
     def wait(self, line: bytes, reason: str) -> None:
         """A line was refused and has no witness: say so, once a minute at most."""
         now = time.monotonic()
-        if self.tag in self._waiting and now - self._said < AGAIN:
+        if self._name in self._waiting and now - self._said < AGAIN:
             return
         self._said = now
-        self._waiting[self.tag] = self.mapping
+        self._waiting.add(self._name)
         found = _TABLE.search(line)
         table = found[1].decode() if found else ""
         _log.warning("table_refused", feed=self.mapping, table=table, error=reason)

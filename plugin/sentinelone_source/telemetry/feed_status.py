@@ -56,7 +56,7 @@ class FeedStatus(NamedTuple):
 def read_feeds(source: Source) -> Iterator[FeedStatus]:
     """Every feed as it is now."""
     now, waiting = time.time(), source.waiting()
-    refused = source.sink.backpressure.refused.copy()
+    refused = source.refused()
     for number, feed in enumerate(source.feeds):
         behind = feed.behind(source.intervals[feed.name])
         trouble = source.troubles.of(feed.console.name, feed.name)

@@ -65,6 +65,10 @@ class Source:
         began, now = self.sink.backpressure.waiting, time.monotonic()
         return {name: max(0.0, now - began.get(name, now)) for name in self.intervals}
 
+    def refused(self) -> set[str]:
+        """Mappings of whose rows the shipper takes none, from one console at least."""
+        return {mapping for _, mapping in self.sink.backpressure.refused.copy()}
+
     def waited(self) -> dict[str, float]:
         """By mapping, time spent handing over; never less than it was."""
         done = self.sink.backpressure.waited.copy()
@@ -103,7 +107,7 @@ def _last_success(source: Source) -> Samples:
 
 def _refused(source: Source) -> Samples:
     tables = {feed.name: feed.table for feed in source.feeds}
-    refused = set(source.sink.backpressure.refused.copy().values())
+    refused = source.refused()
     return [((name, table), float(name in refused)) for name, table in tables.items()]
 
 

@@ -139,7 +139,7 @@ class StatusPage:
         )
 
     def _handover(self) -> str:
-        refused = self._source.sink.backpressure.refused.copy()
+        refused = self._source.refused()
         waiting = {name: at for name, at in self._source.waiting().items() if at >= 1.0}
         parts = [f"every row of {name} is refused" for name in sorted(refused)]
         parts += [f"{name} has been waiting for {in_words(at)}" for name, at in waiting.items()]
