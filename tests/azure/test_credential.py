@@ -169,7 +169,7 @@ def test_wrong_identity(cloud: Cloud, over: dict[str, str], said: str) -> None:
 @pytest.mark.parametrize("where", ["discovery", "token"])
 @pytest.mark.parametrize("status", [429, 500, 503])
 def test_passing_trouble(cloud: Cloud, where: str, status: int) -> None:
-    """A passing failure of Entra ID is retriable, and the next request succeeds."""
+    """A failure of Entra ID that may pass is retriable, and the next request succeeds."""
     cloud.azure.faults.add(refuse(where, status))
     with pytest.raises(Unavailable, match="Entra ID"):
         Credential(cloud.settings()).token(SCOPE)

@@ -47,7 +47,7 @@ def test_kql_is_run_on_what_arrived(ask: Callable[[str], Any]) -> None:
 
 
 def test_a_part_is_called_a_part(cloud: Cloud, ask: Callable[[str], Any]) -> None:
-    """An answer from which the workspace left something out says so, with the reason."""
+    """An answer that lacks rows is marked as partial, with the reason."""
     cloud.azure.behaviour.most_rows = 2
     found = ask(GROUPS)
     assert len(found.rows) == 2
@@ -82,7 +82,7 @@ def test_a_foreign_answer(cloud: Cloud, body: bytes) -> None:
 
 
 def test_the_workspace_is_named_by_its_customer_id(cloud: Cloud) -> None:
-    """A resource id, or nothing, in the place of the customer id is a mistake."""
+    """A workspace_id that is missing or is no GUID is an error."""
     with pytest.raises(ConfigError, match="missing workspace_id"):
         Workspace(cloud.settings(), Credential(cloud.settings()))
     cloud.configure(workspace_id="/subscriptions/s/workspaces/law")

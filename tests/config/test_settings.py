@@ -149,7 +149,7 @@ def test_feeds(tmp_path: Path) -> None:
     ],
 )
 def test_enabled(tmp_path: Path, text: str, by_mapping: bool, enabled: bool) -> None:
-    """Only a feed's own table turns on what its mapping leaves off."""
+    """A feed that its mapping leaves off is on only if its own table says so."""
     assert of(tmp_path, text).is_enabled("threats", by_mapping) is enabled
 
 

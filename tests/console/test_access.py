@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def test_what_the_other_endpoint_says(
     tmp_path: Path, before: bool | None, now: bool | None, accepted: bool
 ) -> None:
-    """An acceptance from before is asked for again, and counts where there is no answer now."""
+    """A token counts as accepted if the other endpoint accepts it, now or else before."""
     token = ApiToken(ConsoleTable("acme", "https://a.example", token_file=str(tmp_path / "token")))
     (tmp_path / "token").write_text("token")
 

@@ -85,7 +85,7 @@ async def looked(one: Expiry, until: float = 0.1) -> None:
     ],
 )
 def test_token_says_it_itself(text: str, at: float | None) -> None:
-    """A JWT's own date is its expiry; any other token has none."""
+    """The `exp` of a JWT is its expiry; any other token has none."""
     assert claimed_expiry(text) == at
 
 

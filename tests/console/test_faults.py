@@ -197,7 +197,7 @@ def test_other_feeds_go_on(tenancy: Tenancy, sweep: Callable[..., Swept]) -> Non
 
 
 def test_each_retry_is_told_once(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
-    """Each retry is one line of the log."""
+    """Each retry is one warning in the log."""
     tenancy.console.faults.add(faults.bad_gateway("groups", times=2))
     swept = sweep("groups")
     warnings = [line["event"] for line in swept.logs if line["level"] == "warning"]
@@ -236,7 +236,7 @@ def test_smaller_pages(tenancy: Tenancy, sweep: Callable[..., Swept], code: int)
 
 
 def test_pages_grow_again(tenancy: Tenancy, sweep: Callable[..., Swept]) -> None:
-    """After an outage pages soon have their full size again."""
+    """After an outage pages grow back to their full size."""
     tenancy.populate(120)
     tenancy.configure(page_size=40)
     tenancy.console.faults.add(faults.bad_gateway("groups", times=3))

@@ -34,13 +34,13 @@ async def take(limit: Limit, times: int) -> float:
 
 
 def test_burst_then_rate() -> None:
-    """After a burst, permissions come at the limit's rate."""
+    """After a burst, requests are let through at the limit's rate."""
     assert asyncio.run(take(Limit(20, 5), 15)) >= 0.49
     assert asyncio.run(take(Limit(20, 1), 5)) >= 0.19
 
 
 def test_closed() -> None:
-    """Nobody has a permission before a pause that was asked for is over."""
+    """A request waits until the longest pause that was asked for is over."""
     limit = Limit(1000, 10)
     limit.close(0.3)
     limit.close(0.1)

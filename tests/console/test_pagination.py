@@ -97,7 +97,7 @@ def test_a_request_that_is_not_needed_is_given_up(cursor: str | None) -> None:
 
 
 def test_what_is_given_up_fails_unheard(capfd: pytest.CaptureFixture[str]) -> None:
-    """A request made ahead that has failed says nothing when nobody needs it."""
+    """A request made ahead that fails and is not needed logs nothing."""
 
     async def work(asked: Asked, pages: Paginator) -> None:
         asked.fails = {"one"}

@@ -79,7 +79,7 @@ HOSTILE = st.one_of(
 
 @given(st.integers(300, 599), HOSTILE, st.text(alphabet="0123456789\u00b2 .-[", max_size=6))
 def test_any_failure_is_one_of_ours(status: int, body: bytes, after: str) -> None:
-    """Whatever body an error has, it is one of our errors."""
+    """Whatever body an error answer has, it becomes an error of the program's own."""
     headers = {"Retry-After": after, "Location": f"https://{after}"}
     error = failure("groups", status, headers, body)
     assert isinstance(error, errors.SourceError)

@@ -82,7 +82,7 @@ def test_more_columns_fill_the_state_of_agents(workspaces: Workspaces) -> None:
 
 
 def test_our_parser_on_the_connectors_rows(workspaces: Workspaces) -> None:
-    """Daily hunts miss agents in the connector's rows, which have the time of their creation."""
+    """On the connector's rows, which have the agent's creation time, a daily hunt finds none."""
     workspace = workspaces(eventful, "connector with our parser")
     assert len(workspace.ask(query_of("workbook/AgentsByVersion"))) == 2
     assert workspace.ask(query_of("hunting/AgentNotUpdated"), "24h") == []

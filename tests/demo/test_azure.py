@@ -174,7 +174,7 @@ def test_who_may_send(client: Client) -> None:
     ],
 )
 def test_managed_identity(client: Client, path: str, headers: dict[str, str]) -> None:
-    """Managed identity answers as clients read it, and only to those who ask rightly."""
+    """A managed identity gets a token only with the right header and parameters."""
     url = client.azure.plain.url + path
     right = {"api-version": "2019-08-01", "resource": MONITOR}
 
@@ -191,7 +191,7 @@ def test_managed_identity(client: Client, path: str, headers: dict[str, str]) ->
 
 
 def test_rows_are_kept(client: Client) -> None:
-    """Rows arrive value by value, and what Azure loses in silence is counted."""
+    """Rows are kept value by value, and what Azure drops silently is counted."""
     sent = [
         row(ThreatName="Zürich 🦆 \x00 \u2028", ThreatInfo={"a": [1, None, {"b": 2**64 - 1}]}),
         row(ThreatName="", ThreatInfo={"n": -(2**63), "r": 0.1, "big": 10**25}),
@@ -302,7 +302,7 @@ def test_refused_rows(client: Client) -> None:
 
 
 def test_bodies(client: Client) -> None:
-    """Bodies up to the limits are taken: gzip of several members, chunked, absolute form."""
+    """Bodies up to the limits are taken: gzip of several members, chunks, an absolute URL."""
     body = json.dumps([row(), row()]).encode()
     client.send(packed(body[:9]) + packed(body[9:]), **{"Content-Encoding": "gzip"})
     client.send(iter([body[:5], body[5:]]))
@@ -373,7 +373,7 @@ def test_lost_answers(client: Client) -> None:
 
 @pytest.mark.parametrize("where", ["token", "ingestion"])
 def test_hang(client: Client, where: str) -> None:
-    """A client that goes away during the silence has sent nothing; a stop ends the silence."""
+    """A request without an answer stores nothing, and stopping the service ends it."""
     client.azure.faults.add(faults.hang(where, 3600))
     url = client.azure.token_url if where == "token" else client.url()
     with pytest.raises(requests.Timeout):
@@ -439,7 +439,7 @@ def test_rows_from_outside(client: Client) -> None:
 
 
 def test_outage(client: Client) -> None:
-    """A service that was down is where it was, with what it had."""
+    """After a stop and a start the service has its address and its rows again."""
     client.send([row()])
     url = client.url()
     client.azure.stop()

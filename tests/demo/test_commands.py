@@ -62,7 +62,7 @@ def delivered(known: dict[str, str], rows: list[dict[str, Any]]) -> int:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_dce(tmp_path: Path, number: int) -> None:
-    """A shipper is pointed at it with what it prints; rows go to a file, a summary to stderr."""
+    """`demo dce` prints what a shipper needs, writes rows to a file and a summary to stderr."""
     sent = [row(ThreatName="a"), row(ThreatName="b", nope=1)]
     file, authority = tmp_path / "rows.ndjson", tmp_path / "ca.pem"
     with started(tmp_path, "--rows", file, "--ca-file", authority) as running:
@@ -87,7 +87,7 @@ def test_dce(tmp_path: Path, number: int) -> None:
 
 
 def test_dce_without_tls(tmp_path: Path) -> None:
-    """Plain http alone, rows on stdout, and the columns of a user's mapping."""
+    """With --no-tls there is plain http only; rows go to stdout, with a user's own columns."""
     (tmp_path / "mine").mkdir()
     text = f'table = "{TABLE}"\n[columns]\nSha1 = "$.threatInfo.sha1"\n'
     (tmp_path / "mine" / "threats.toml").write_text(text)
@@ -116,7 +116,7 @@ def test_dce_without_tls(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
-    """A mistake is one sentence."""
+    """A mistake is an error that names it, without a traceback."""
     with started(tmp_path, *arguments) as running:
         assert running.wait() in (1, 2)
     assert words in running.errors
@@ -124,7 +124,7 @@ def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], words: str) -> 
 
 
 def test_without_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the extra there is a plain server, and a sentence about TLS."""
+    """Without the extra `azure`, TLS is an error that names the extra; plain http works."""
     monkeypatch.setitem(sys.modules, "cryptography", None)
     assert not certificates.is_possible()
     with pytest.raises(ConfigError, match=r"\[azure\]"):
@@ -135,7 +135,7 @@ def test_without_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_console(tmp_path: Path) -> None:
-    """The console prints where it is, shows records to who has its token, and more of them soon."""
+    """`demo console` prints its address, shows records to its token, and soon makes more."""
     command = ("demo", "console", "--port", 0, "--token", "t0k3n", "--seed", 7)
     with Running(*command, folder=tmp_path) as running:
         until(lambda: running.errors.endswith("\n"), "the address")

@@ -34,7 +34,7 @@ EVERY_AGENT = {"isDecommissioned": "True,False", "isUninstalled": "True,False"}
 @pytest.mark.parametrize("authorization", ["", "ApiToken wrong", "Bearer demo-token", "demo-token"])
 @pytest.mark.parametrize("path", ["threats", "system/info", "users/viewer-auth-check"])
 def test_wrong_token(client: Any, path: str, authorization: str) -> None:
-    """Only the right token is let in, everywhere."""
+    """A request without the right token gets 401, on every path."""
     client.session.headers["Authorization"] = authorization
     answer = client.get(path)
     assert answer.status_code == 401
@@ -68,7 +68,7 @@ def test_paths(client: Any, path: str, status: int) -> None:
 
 @pytest.mark.parametrize("body", ["", "[]", "{}", '{"data":{"apiToken":"other"}}', '{"data":7}'])
 def test_token_details(client: Any, body: str) -> None:
-    """The token's life is told for a token that is known, and for nothing else."""
+    """The expiry of a token is told to requests that name a known token, and to no other."""
     url = f"{client.base}users/api-token-details"
     assert client.session.post(url, data=body, timeout=60).status_code == 400
     body = '{"data":{"apiToken":"demo-token"}}'
@@ -147,7 +147,7 @@ def test_records_behind_and_ahead(world: World, client: Any) -> None:
 
 
 def test_pages(world: World, client: Any) -> None:
-    """Order, size and counts without being asked for are the console's."""
+    """Page order, page size and counts have the console's defaults."""
     world.populate(activities=230, groups=20)
     groups = sorted(world.ids("groups"), key=int)
     assert [record["id"] for record in client.page("groups")[0]] == groups[:10]
@@ -202,7 +202,7 @@ FOREIGN = [
     ["x", "%%%", quote("ä"), *(base64.b64encode(json.dumps(f).encode()) for f in FOREIGN)],
 )
 def test_foreign_cursors(client: Any, cursor: str) -> None:
-    """What is no cursor of this endpoint is refused."""
+    """A cursor that the endpoint did not give is refused."""
     answer = client.get("groups", cursor=cursor)
     assert answer.status_code == 400
     assert answer.json()["errors"][0]["detail"] == "Invalid cursor value received"

@@ -47,7 +47,7 @@ def many(world: Any) -> Any:
 def test_other_answers(
     serve: Any, fault: faults.Fault, status: int, content_type: str, words: str
 ) -> None:
-    """What consoles and proxies send is sent, once."""
+    """Each answer that consoles and proxies give can be scripted, and comes once."""
     client = serve([fault])
     answer = client.get("groups")
     assert answer.status_code == status
@@ -59,7 +59,7 @@ def test_other_answers(
 
 @pytest.mark.parametrize("given", [None, 1, "Wed, 21 Oct 2026 07:28:00 GMT"])
 def test_retry_after(serve: Any, given: float | str | None) -> None:
-    """Seconds, a date, or nothing."""
+    """`Retry-After` is sent as seconds or a date, or left out."""
     answer = serve([faults.throttle("groups", retry_after=given)]).get("groups")
     assert answer.headers.get("Retry-After") == (None if given is None else str(given))
 
@@ -75,7 +75,7 @@ def test_retry_after(serve: Any, given: float | str | None) -> None:
 def test_connections_that_end(
     many: Any, serve: Any, fault: faults.Fault, status: int, words: str
 ) -> None:
-    """A connection ends before the answer or within its body."""
+    """A connection can be ended before the answer or within its body."""
     client = serve([fault])
     with pytest.raises(BROKEN, match=f"(?i){words}"):
         client.get("groups")
@@ -84,7 +84,7 @@ def test_connections_that_end(
 
 
 def test_broken_bodies(many: Any, serve: Any) -> None:
-    """Half of the JSON, and half of the gzip stream."""
+    """A body can be cut off within its JSON or its gzip stream."""
     client = serve([faults.broken_json("groups"), faults.broken_gzip("groups")])
     for _ in range(2):
         answer = client.get("groups")
@@ -95,7 +95,7 @@ def test_broken_bodies(many: Any, serve: Any) -> None:
 
 
 def test_hang(serve: Any) -> None:
-    """A silent console has been asked, and its silence ends with it."""
+    """A request without an answer is recorded, and the next one is answered."""
     client = serve([faults.hang("groups", 300)])
     with pytest.raises(requests.Timeout):
         client.session.get(f"{client.base}groups", timeout=0.1)
@@ -105,7 +105,7 @@ def test_hang(serve: Any) -> None:
 
 
 def test_cursors(many: Any, serve: Any) -> None:
-    """A cursor is repeated once, then refused once, and only requests with one are hit."""
+    """A cursor can be repeated or refused, which changes only requests that have one."""
     script = [faults.repeat_cursor("groups"), faults.invalid_cursor("groups")]
     client = serve(script)
     _, first = client.page("groups")
@@ -141,14 +141,14 @@ def test_a_script_is_played_in_order(many: Any, serve: Any) -> None:
 
 
 def test_faults_before_authentication(world: Any) -> None:
-    """A proxy in front of the console answers whoever asks."""
+    """A scripted answer comes before the token is checked."""
     with Console(world, set(), [faults.bad_gateway("groups")]) as console:
         url = f"{console.url}/web/api/v2.1/groups"
         assert [requests.get(url, timeout=60).status_code for _ in range(2)] == [502, 401]
 
 
 def test_dates(world: Any, serve: Any) -> None:
-    """A console gives no time, or a wrong one, when the script says so."""
+    """The `Date` header can be left out or be wrong."""
     client = serve([faults.date("groups", None), faults.date("groups", timedelta(hours=-2))])
     assert "Date" not in client.get("groups").headers
     told = parsedate_to_datetime(client.get("groups").headers["Date"])
@@ -156,7 +156,7 @@ def test_dates(world: Any, serve: Any) -> None:
 
 
 def test_pages_filters_and_changes(many: Any, serve: Any) -> None:
-    """Large pages fail, a filter has no effect, records change before each answer."""
+    """Large pages can fail, a filter can have no effect, records can change between answers."""
     client = serve([faults.fails_above("groups", 10, times=3)])
     assert [client.get("groups", limit=limit).status_code for limit in (11, 10, 99)] == [
         504,
@@ -176,7 +176,7 @@ def test_pages_filters_and_changes(many: Any, serve: Any) -> None:
 
 @pytest.mark.parametrize("how", faults.ENCODINGS)
 def test_encodings(many: Any, serve: Any, how: str) -> None:
-    """Every encoding arrives as it was named, whatever the client accepts."""
+    """A body is sent in the encoding that the script names, whatever the client accepts."""
     client = serve([faults.encoded("groups", how)])
     with client.session.get(f"{client.base}groups", stream=True, timeout=60) as answer:
         wire = answer.raw.read(decode_content=False)

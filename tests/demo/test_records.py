@@ -36,7 +36,7 @@ def version(record: dict[str, Any]) -> str:
 
 @pytest.mark.parametrize("shape", SIZES)
 def test_size_and_variety(shape: Name) -> None:
-    """Records are as large as real ones, hold non-ASCII, and are the seed's and no other's."""
+    """Records have the size of real ones and non-ASCII text, and depend on the seed alone."""
     made = make(Records(2), shape, 400)
     encoded = [msgspec.json.encode(record) for record in made]
     assert sum(map(len, encoded)) / len(encoded) == pytest.approx(SIZES[shape], rel=0.1)
@@ -47,7 +47,7 @@ def test_size_and_variety(shape: Name) -> None:
 
 @pytest.mark.parametrize("kind", [int(kind) for kind in golden("activities").kinds])
 def test_every_activity_type(kind: int) -> None:
-    """A type that is asked for comes with its text and its scope."""
+    """An activity of each type has its text and its account."""
     record = Records(1).new("activities", NOON, kind=kind)
     assert record["activityType"] == kind
     assert record["primaryDescription"]

@@ -146,7 +146,7 @@ PLACE = re.compile(r"""(?:\burl|endpoint|_URL)(?: ?= ?|: |=)["']?(https?://[^\s"
 
 @pytest.mark.parametrize("folder", ["README.md", "docs", "deploy", "vector", "fluent-bit"])
 def test_placeholders(folder: str) -> None:
-    """Addresses that a user replaces are below `.invalid`, never a stranger's tenant."""
+    """Addresses that a user replaces are below `.invalid`."""
     top = ROOT / folder
     files = [top] if top.is_file() else [path for path in top.rglob("*") if path.is_file()]
     texts = {path: path.read_text() for path in files if path.suffix != ".png"}
@@ -161,7 +161,7 @@ def _is_nobodys(host: str) -> bool:
 
 
 def test_installation() -> None:
-    """No page and no message installs by a name that nobody holds on PyPI."""
+    """No page and no message installs the package by its name from PyPI."""
     pages = [ROOT / "README.md", ROOT / "SECURITY.md", *DOCS.rglob("*.md")]
     for path in [*pages, *(ROOT / "plugin").rglob("*.py"), *(ROOT / "deploy").rglob("*")]:
         if path.is_file():

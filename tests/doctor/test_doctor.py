@@ -37,7 +37,7 @@ THREATS = TABLES["threats"]
 
 
 def test_all_is_well(cloud: Cloud, configure: Callable[..., None]) -> None:
-    """Every part is checked, nothing healthy fails, and nothing is changed."""
+    """Every part is checked, no check fails, and nothing is changed."""
     found = examined(cloud)
     assert but(found) == {"rule"}
     assert found["rule"]["found"] == "azure.dcr_resource_id is empty"
@@ -92,7 +92,7 @@ def test_mistakes(cloud: Cloud, text: str, check: str) -> None:
 
 
 def test_every_console(cloud: Cloud, configure: Callable[..., None], console: Console) -> None:
-    """A console that is down hides no other."""
+    """A console that is down fails, and the other one is checked."""
     dead = "http://127.0.0.1:9"
     configure(f'[[consoles]]\nname = "dead"\nurl = "{dead}"\ntoken_file = "token"\n')
     found = examined(cloud, broken=True)

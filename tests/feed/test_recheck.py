@@ -94,7 +94,7 @@ def test_an_age_that_is_new_begins_where_a_greater_one_is() -> None:
 
 
 def test_a_recheck_does_not_hand_over_what_may_have_been_forgotten() -> None:
-    """What lies before the keys that are kept cannot be told from what was handed over."""
+    """A recheck hands over nothing from before the keys that are kept."""
     progress = Progress(forgotten=300, rechecked=((600, 100),))
     recheck = Recheck(Plan(lookback=600), progress, 600, 1000, lambda: False)
     assert (recheck.asked_from, recheck.wanted_from, recheck.until) == (100, 300, 400)
@@ -108,7 +108,7 @@ def test_a_recheck_is_due_before_a_position_exceeds_its_age_by_a_tenth(age: int)
 
 
 def test_a_recheck_makes_way_for_a_sweep() -> None:
-    """A recheck that is overtaken by a sweep ends with what it has read, but not without any."""
+    """A recheck ends when a sweep is due, but not before it has got further."""
     over = False
     plan, progress = Plan(lookback=600, present=0), Progress(rechecked=((600, 100),))
     recheck = Recheck(plan, progress, 600, 10_000, lambda: over)

@@ -60,7 +60,7 @@ def test_feeds_share_their_commits(state: Counting) -> None:
 
 
 def test_idle_sweeps_take_no_commit_each(state: Counting) -> None:
-    """Progress without rows waits for the next commit; the latest counts."""
+    """Progress without rows waits for the next commit, which saves the latest."""
 
     async def work() -> None:
         settlement = Settlement(state, state, 0.0)

@@ -58,7 +58,7 @@ def test_through_the_whole_process(tenancy: Tenancy) -> None:
 
 
 def test_dead_stay_dead_in_one_process(tenancy: Tenancy) -> None:
-    """Later sweeps of a process write no dead letter again."""
+    """Later sweeps of one process do not write the same dead letter again."""
     tenancy.world.insert("groups", POISON[0])
     with tenancy.start() as running:
         running.wait_for("swept", count=4, feed="groups")
@@ -113,7 +113,7 @@ def test_rotation(tmp_path: Path) -> None:
 
 
 def test_torn_line(tmp_path: Path) -> None:
-    """What a crash left of a line does not take the next letter along."""
+    """A line that a crash cut short does not spoil the next one."""
     (tmp_path / "dead-letters.ndjson").write_text('{"time":"2026-')
     write(tmp_path, "T_CL", b"{}")
     assert (
@@ -122,7 +122,7 @@ def test_torn_line(tmp_path: Path) -> None:
 
 
 def test_cannot_be_kept(tmp_path: Path) -> None:
-    """A dead letter that cannot be kept is an error, and not lost."""
+    """A dead letter that cannot be written is an error."""
     (tmp_path / "dead-letters.ndjson").mkdir()
     with pytest.raises(StateError, match="cannot be written"):
         write(tmp_path, "T_CL", b"{}")

@@ -76,7 +76,7 @@ def test_each_record_once(positions: list[int], page: int, readers: int, seed: i
 
 
 def test_idle_readers_get_a_share() -> None:
-    """A window with many pages is read by all readers."""
+    """A window with many pages is divided among the readers."""
     backfill = Backfill([second * SECOND for second in range(END)], 5, 1)
     asyncio.run(backfill.run(4))
     assert len(backfill.parts) >= 4

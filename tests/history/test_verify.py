@@ -122,7 +122,7 @@ def test_what_the_state_remembers(site: Site) -> None:
 
 
 def test_what_the_state_has_forgotten(site: Site) -> None:
-    """Records that are older than what is remembered are not called missing."""
+    """Records older than what the state remembers are counted apart, not as missing."""
     site.configure(start="30d")
     site.world.populate(over=timedelta(days=20), **dict.fromkeys(NAMES, 5))
     site.poll()
@@ -135,7 +135,7 @@ def test_what_the_state_has_forgotten(site: Site) -> None:
 
 
 def test_a_workspace_that_answers_in_parts(site: Site) -> None:
-    """A slice that is too large is halved; a part that stays one is no proof, and says so."""
+    """A slice that is too large is halved; one that stays too large is an error."""
     site.world.populate(over=timedelta(hours=1), activities=30)
     rows = site.poll()
     site.deliver(rows)
@@ -165,7 +165,7 @@ def test_a_heartbeat_is_not_missing(site: Site) -> None:
 
 
 def test_what_cannot_be_compared(site: Site) -> None:
-    """A feed that is refused is no proof; nor is one that was never swept."""
+    """A feed that is refused or was never swept is an error, not a proof."""
     running = site.cloud.call("verify", status=1)
     assert "no state yet" in running.errors
     site.world.populate(over=timedelta(hours=1), **dict.fromkeys(NAMES, 1))

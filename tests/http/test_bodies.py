@@ -50,7 +50,7 @@ def unpacker(request: pytest.FixtureRequest) -> Any:
 
 @given(text=TEXTS, chain=st.lists(st.sampled_from(sorted(LAYERS)), max_size=3), mark=st.booleans())
 def test_any_chain_is_read(unpacker: Any, text: bytes, chain: list[str], mark: bool) -> None:
-    """Every chain of encodings that is said is undone, and a byte order mark is left out."""
+    """A body is decoded by each encoding that its header names; a byte order mark is left out."""
     body = codecs.BOM_UTF8 + text if mark else text
     for name in chain:
         body = LAYERS[name](body)
@@ -59,7 +59,7 @@ def test_any_chain_is_read(unpacker: Any, text: bytes, chain: list[str], mark: b
 
 @pytest.mark.parametrize("pack", [gzip.compress, members, zlib.compress])
 def test_what_is_not_said_is_read(unpacker: Any, pack: Callable[[bytes], bytes]) -> None:
-    """A compressed body without a `Content-Encoding`, or with an untrue one, is read."""
+    """A compressed body is read though `Content-Encoding` is missing or untrue."""
     for said in ("", "UTF-8", "br", "deflate", "gzip"):
         assert decoded(pack(b'{"data":[]}'), said, unpacker) == b'{"data":[]}'
         assert decoded(b'{"data":[]}', said, unpacker) == b'{"data":[]}'

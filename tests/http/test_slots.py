@@ -66,7 +66,7 @@ def test_slots(asked: list[tuple[int, bool, bool]], number: int, random: Random)
 
 
 def test_one_waiter_is_woken() -> None:
-    """Each that waits for a rate looks at it a few times, however many wait."""
+    """Each request that waits for a rate asks for it a few times, however many wait."""
     looks = 0
 
     class Counted(Limit):

@@ -36,7 +36,7 @@ def test_first_sweeps_are_spread(tenancy: Tenancy) -> None:
 
 
 def test_one_console_delays_no_other(tenancy: Tenancy) -> None:
-    """Beside a console that hangs and one that refuses its token, the third is swept on and on."""
+    """A console that hangs and one that refuses its token do not delay a third one."""
     tenancy.populate(2)
     hangs = Console(tenancy.world, {TOKEN}, [faults.hang("*", 600, times=None)])
     refuses = Console(tenancy.world, {"another"})

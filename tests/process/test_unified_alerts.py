@@ -70,7 +70,7 @@ def test_every_alert_and_every_change(alerts: Tenancy) -> None:
 
 
 def test_off_by_default(tenancy: Tenancy) -> None:
-    """Nobody is asked for unified alerts, unless the feed's own table turns it on."""
+    """Unified alerts are asked for only if the feed's own table turns them on."""
     tenancy.world.populate(threats=3)
     tenancy.configure(start="48h")
     assert not any(TABLE.encode() in line for line in tenancy.once().lines)
@@ -136,7 +136,7 @@ def test_a_lost_cursor(alerts: Tenancy) -> None:
 
 
 def test_the_second_pass_fails(alerts: Tenancy) -> None:
-    """What a first pass has read moves nothing on, so the next sweep misses nothing."""
+    """A failed second pass leaves the watermark, so that the next sweep misses nothing."""
     own(alerts, "[request]\npage_size = 1000\n")
     alerts.console.faults.add(faults.say(PATH, messages("Access denied"), after=1))
     first = versions(once(alerts, status=3))

@@ -30,7 +30,7 @@ def asked(cloud: Cloud, often: int) -> bool:
 
 
 def test_standard_input(cloud: Cloud) -> None:
-    """Rows can come through a pipe, of which nothing is remembered."""
+    """Rows can come through a pipe, for which no checkpoint is written."""
     plain(cloud.folder / "rows.ndjson", 7)
     done = subprocess.run(
         [*COMMAND, "replay", "--config", str(cloud.config), "-"],
@@ -48,7 +48,7 @@ def test_standard_input(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stopping_at_a_silent_pipe(cloud: Cloud, number: int) -> None:
-    """A replay of a pipe that says nothing can be stopped."""
+    """A replay that waits for a pipe can be stopped."""
     command = [*COMMAND, "replay", "--config", str(cloud.config), "-"]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
     environ = surroundings(cloud.environ)
@@ -94,7 +94,7 @@ def test_progress_on_a_terminal(cloud: Cloud) -> None:
 
 
 def test_no_such_file(cloud: Cloud) -> None:
-    """A mistyped second name is found before the first file is sent."""
+    """A file that is missing is an error before the first one is sent."""
     plain(cloud.folder / "rows.ndjson", 3)
     running = cloud.call("replay", "rows.ndjson", "nowhere.ndjson", status=2)
     assert "nowhere.ndjson: no such file" in running.errors

@@ -76,7 +76,7 @@ def test_again_is_not_twice(cloud: Cloud) -> None:
 @pytest.mark.parametrize("done", ["to the end", "a part"])
 @pytest.mark.parametrize("what", ["another file", "another rule"])
 def test_what_was_remembered_of_something_else(cloud: Cloud, what: str, done: str) -> None:
-    """A file is sent whole, whatever was delivered of one of its name, or to another rule."""
+    """A checkpoint of another file or another rule is not used: the file is sent whole."""
     plain(cloud.folder / "rows.ndjson", 5)
     if done == "a part":  # of the first chunk, so that the offset is still 0
         with (cloud.folder / "rows.ndjson").open("a") as file:
@@ -117,7 +117,7 @@ def test_damaged_checkpoint(cloud: Cloud) -> None:
     ids=repr,
 )
 def test_passing_trouble(cloud: Cloud, fault: Fault) -> None:
-    """What passes costs no row, and doubles none."""
+    """A failure that passes loses no row and sends none twice."""
     plain(cloud.folder / "rows.ndjson", 40)
     cloud.azure.faults.add(fault)
     running = replay(cloud)
@@ -253,7 +253,7 @@ def test_from_the_shipper_and_the_console_to_azure(
 
 
 def test_rotated_while_it_is_replayed(cloud: Cloud) -> None:
-    """What `run` writes and rotates meanwhile is delivered once, by all names together."""
+    """Dead letters written and rotated during a replay are delivered once."""
     plain(cloud.folder / "dead-letters.ndjson", 3000)
     cloud.azure.faults.add(throttle("ingestion", retry_after=600, after=1))
     with cloud.start("replay", "dead-letters.ndjson") as running:
@@ -268,7 +268,7 @@ def test_rotated_while_it_is_replayed(cloud: Cloud) -> None:
 
 
 def test_refused_once(cloud: Cloud) -> None:
-    """A replay that has to be repeated refuses a record once."""
+    """A replay that is repeated after a failure refuses a record once."""
     records = [b'{"id":"1","updatedAt":"%b"}' % at for at in (b"never", b"2026-01-01T00:00:00Z")]
     dead_letters.write(cloud.folder, TABLES["groups"], *records)
     cloud.azure.behaviour.has_role = False
@@ -310,7 +310,7 @@ def test_old_rows(cloud: Cloud, age: timedelta, said: int) -> None:
 
 
 def test_dry_run(cloud: Cloud) -> None:
-    """A rehearsal needs no Azure, sends nothing, and leaves nothing behind."""
+    """--dry-run needs no Azure, sends nothing and leaves no file."""
     made = written(cloud.folder / "rows.ndjson")
     with (cloud.folder / "rows.ndjson").open("a") as file:
         file.write("nonsense\n")
@@ -330,7 +330,7 @@ def test_refused_into_itself(cloud: Cloud) -> None:
 
 
 def test_checkpoint_that_cannot_be_kept(cloud: Cloud) -> None:
-    """Nothing is sent if nobody will know that it was."""
+    """When the checkpoint cannot be written, nothing is sent."""
     plain(cloud.folder / "rows.ndjson", 3)
     (cloud.folder / "rows.ndjson.replay-state.new").mkdir()
     with pytest.raises(SourceError, match=r"rows\.ndjson\.replay-state: cannot be written"):

@@ -153,7 +153,7 @@ def test_a_tag_for_each_console(tenancy: Tenancy, shipper: InHttp) -> None:
 
 @pytest.mark.parametrize(("name", "table"), [("health", "Other_CL"), ("other", HEALTH.table)])
 def test_names_that_are_taken(name: str, table: str, tmp_path: Path) -> None:
-    """A mapping of one's own has neither the name nor the table of the health rows."""
+    """A user's mapping cannot have the name or the table of the health rows."""
     (tmp_path / f"{name}.toml").write_text(OTHER.replace("Other_CL", table))
     with pytest.raises(ConfigError, match=rf"{name}.toml: {table}: .* health rows"):
         load_mappings(tmp_path)

@@ -264,7 +264,7 @@ def test_formats(tenancy: Tenancy) -> None:
 
 
 def test_names_with_any_characters(tenancy: Tenancy) -> None:
-    """A console's name is read as it was written, in both formats."""
+    """A console's name comes through both formats as it was written."""
     name = 'a"b\\c\nd{e},ü'
     listening(tenancy)
     text = tenancy.config.read_text().replace('"acme"', msgspec.json.encode(name).decode())

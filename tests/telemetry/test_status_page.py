@@ -249,6 +249,6 @@ def test_history(rows: list[int]) -> None:
 
 @given(st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1))
 def test_every_text_is_text(text: str) -> None:
-    """Whatever a name holds, it comes out of a parser as it went in."""
+    """Any text in a name is escaped: a parser reads it as it was."""
     seen = Read(element("p", text, title=text))
     assert (dict(seen.tags), seen.values, "".join(seen.texts["p"])) == ({"p": 1}, [text], text)

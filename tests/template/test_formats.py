@@ -63,7 +63,7 @@ def test_streams_equal_tables() -> None:
 
 @pytest.mark.parametrize("only", PARTS, ids=str)
 def test_bicep_deploys_what_arm_deploys(only: str | None) -> None:
-    """Both have the same parameters, resources and outputs, whole and in parts."""
+    """Bicep and ARM have the same parameters, resources and outputs, whole and in parts."""
     assert template("bicep", only) == template("arm", only)
 
 
@@ -166,7 +166,7 @@ def test_the_parser_is_installed_as_it_is(language: str) -> None:
 
 
 def test_the_comparison_notices_a_change() -> None:
-    """The tests above fail for a file that cannot be read, or that deploys something else."""
+    """The comparison fails for a file that cannot be read, or that deploys something else."""
     with pytest.raises(Exception, match="Unexpected"):
         parse("bicep", text("bicep").replace("}", "", 1))
     for old, new in (("'RowsDropped_Count'", "'Rows'"), ("toLower(column.type)", "column.type")):
