@@ -55,7 +55,7 @@ def test_a_part_is_called_a_part(cloud: Cloud, ask: Callable[[str], Any]) -> Non
 
 
 def test_errors_say_what_to_do(cloud: Cloud, ask: Callable[[str], Any]) -> None:
-    """Each refusal names the workspace, what was said, and the way out."""
+    """Each refusal is an error with its status and, where known, what to correct."""
     with pytest.raises(SourceError, match=r"HTTP 400, .*Nothing_CL"):
         ask("Nothing_CL | count")
     cloud.azure.behaviour.may_query = False

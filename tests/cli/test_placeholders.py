@@ -41,7 +41,7 @@ def test_refused_at_start(call: Call, tmp_path: Path, words: str, text: str, say
 
 
 def test_doctor(call: Call, tmp_path: Path) -> None:
-    """`doctor` reports the placeholder of the environment by its variable and asks nobody."""
+    """`doctor` names the variable or the key that holds a placeholder."""
     shown = call("doctor", status=1, SENTINELONE_URL=URL, SENTINELONE_TOKEN="t").stdout.decode()
     assert f"environment: SENTINELONE_URL: {URL} is a placeholder" in shown
     (tmp_path / "config.toml").write_text(AZURE)

@@ -68,7 +68,7 @@ def test_bar(done: float | None, shown: str) -> None:
 
 @pytest.mark.parametrize("command", [["backfill", "--since", "2h"], ["run", "--once"]])
 def test_on_a_terminal(tenancy: Tenancy, command: list[str]) -> None:
-    """Both commands show people a bar; the rows on stdout are as they are elsewhere."""
+    """On a terminal both commands show a bar, and the rows on stdout stay the same."""
     tenancy.populate(20, over=timedelta(hours=1))
     master, slave = pty.openpty()
     shown = bytearray()

@@ -209,7 +209,7 @@ def test_proxy_is_not_for_loopback(
 
 
 def test_proxy_is_gone(tmp_path: Path, tenancy: Tenancy) -> None:
-    """A proxy that is away is told from a console that is away."""
+    """An error says that it is the proxy that is away."""
     with Proxy(1) as proxy:
         pass
     with pytest.raises(Unavailable, match="no connection to the proxy: Connection refused"):

@@ -52,7 +52,7 @@ def test_failures(status: int, body: bytes, kind: type[Exception]) -> None:
 
 
 def test_words_of_the_console_are_passed_on() -> None:
-    """The error has the console's own words."""
+    """The error quotes the console's code, title and detail."""
     error = failure("groups", 403, {}, api_error(4030010, "Insufficient permissions", "Ask Bob"))
     assert "code 4030010, Insufficient permissions: Ask Bob" in str(error)
 

@@ -124,7 +124,7 @@ def secure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
 def test_refused_credentials(
     client: Client, changes: dict[str, str | None], status: int, error: str, code: int
 ) -> None:
-    """A wrong credential is refused in Entra's words."""
+    """A wrong credential is refused with Entra's status, error and code."""
     answer = client.ask(**changes)
     body = answer.json()
     assert answer.status_code == status
@@ -348,7 +348,7 @@ def test_broken_framing(client: Client, rest: str, answer: bytes) -> None:
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 429, 500, 502, 503, 418])
 @pytest.mark.parametrize("where", ["token", "ingestion"])
 def test_refusals(client: Client, where: str, status: int) -> None:
-    """A status is refused in the service's words, once, with or without a time to wait."""
+    """A scripted refusal comes once, with a body like the service's and its `Retry-After`."""
     client.azure.faults.add(faults.refuse(where, status, "Wed, 21 Oct 2026 07:28:00 GMT"))
     answers = [client.ask() if where == "token" else client.send([row()]) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [status, 200 if where == "token" else 204]

@@ -308,7 +308,7 @@ def test_switches(world: World, client: Any) -> None:
 
 
 def test_stop_and_start(client: Any) -> None:
-    """A stopped console answers nobody, and comes back where it was."""
+    """A stopped console answers no request, and starts again at the same address."""
     client.get("groups")
     client.console.stop()
     with pytest.raises(requests.ConnectionError):
@@ -319,7 +319,7 @@ def test_stop_and_start(client: Any) -> None:
 
 
 def test_what_is_remembered(client: Any, capfd: pytest.CaptureFixture[str]) -> None:
-    """Requests are remembered, with neither a token nor a line on the terminal."""
+    """Requests are recorded without the token, and nothing is printed."""
     client.get("cloud-detection/alerts", limit=5, siteIds="1,2")
     client.get("system/info")
     client.get("groups", limit=0)

@@ -30,7 +30,7 @@ POISON = [
 
 
 def test_through_the_whole_process(tenancy: Tenancy) -> None:
-    """A poisoned record is written once, also when its bytes change, and its feed goes on."""
+    """A broken record is written once, also when its bytes change, and its feed goes on."""
     tenancy.populate(10)
     wanted = tenancy.shown()
     for record in POISON:

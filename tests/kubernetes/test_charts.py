@@ -130,7 +130,7 @@ def test_one_claim() -> None:
 
 
 def test_service_links() -> None:
-    """A Service of any name in the namespace changes nothing: its variables are given otherwise.
+    """Variables that Services of the namespace bring do not change the shipper.
 
     The chart of Fluent Bit has no `enableServiceLinks`. The links of a Service named `fluent-bit`
     set `FLUENT_BIT_PORT` to `tcp://...`.

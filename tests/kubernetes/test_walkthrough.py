@@ -179,7 +179,7 @@ def test_troubleshooting() -> None:
 
 
 def test_readme_leads_here() -> None:
-    """README links to the page, and types nothing that the page would have to repeat."""
+    """README links to the page, and has no command of kubectl, docker or podman itself."""
     readme = (ROOT / "README.md").read_text()
     assert "(docs/how-to/kubernetes.md)" in readme
     assert not re.search(r"^\$ (kubectl|docker|podman) ", readme, flags=re.MULTILINE)

@@ -173,7 +173,7 @@ def test_no_text_of_a_mapping_file_is_executed(place: tuple[Place, bool], text: 
     ids=lambda value: value[:20],
 )
 def test_what_is_refused(tmp_path: Path, before: str, after: str, wanted: str) -> None:
-    """What would stand in a URL, or has no end, is refused when the file is read."""
+    """Text that would change a URL, and values without end, are refused when the file is read."""
     assert before in GOOD
     message = refusal(write(tmp_path, GOOD.replace(before, after, 1)))
     assert wanted in message

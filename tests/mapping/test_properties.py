@@ -75,7 +75,7 @@ def test_agrees_with_jsonpath_ng(data: st.DataObject) -> None:
 
 @given(st.data())
 def test_generated_code_agrees_with_the_interpreter(data: st.DataObject) -> None:
-    """The generated code makes the rows and the account that the interpreter makes."""
+    """The generated code makes the rows, misfits, keys and dead letters of the interpreter."""
     mapping, targets = data.draw(mappings())
     body = data.draw(pages(targets))
     fast, slow = mapper_of(mapping), mapper_of(mapping)
@@ -94,7 +94,7 @@ def test_generated_code_agrees_with_the_interpreter(data: st.DataObject) -> None
 
 @given(st.data())
 def test_keys_read_first_make_the_same_rows(data: st.DataObject) -> None:
-    """After a page of known records, a page gives the rows and the account that it would alone."""
+    """After a page of known records, a page gives the same rows and counts as without it."""
     mapping, targets = data.draw(mappings())
     body = data.draw(pages(targets))
     alone, after = mapper_of(mapping), mapper_of(mapping)

@@ -215,7 +215,7 @@ def test_secrets_become_fingerprints() -> None:
     "how", [{}, {"reads": Reads.TEXT, "fast": str.upper}], ids=["slow", "fast"]
 )
 def test_a_type_is_one_object(how: dict[str, Any]) -> None:
-    """A type that is added to the list works, whether it makes itself fast or not."""
+    """A type that is added to the list works, with or without fast code of its own."""
 
     def shout(value: Any) -> str:
         if not isinstance(value, str):

@@ -44,7 +44,7 @@ def program(name: str) -> str:
 
 
 def test_rules_fire_when_they_should_and_only_then() -> None:
-    """The rules as promtool runs them."""
+    """promtool's tests of the alerting rules pass."""
     tests = Path(__file__).with_name("alerts_test.yaml")
     command = [program("promtool"), "test", "rules", str(tests)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

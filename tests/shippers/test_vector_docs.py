@@ -71,7 +71,7 @@ def test_a_table_of_your_own() -> None:
 
 
 def test_a_listener_that_wants_a_token() -> None:
-    """The page's condition lets in who has the token, and nobody else."""
+    """The page's condition lets in a request with the token, and no other."""
     pytest.importorskip("pyvrl", reason="no wheel of pyVRL for this Python")
     [block] = [block for block in ADDED if "custom" in block]
     condition = only_source(merged(block))["auth"]["source"]

@@ -47,7 +47,7 @@ def script(name: str, root: Path, *arguments: str) -> None:
 
 
 def test_installed_and_removed(tmp_path: Path) -> None:
-    """The program that the unit starts is installed without an index, and goes; settings stay."""
+    """The unit's program is installed offline and removed again; settings stay until a purge."""
     wheel(tmp_path / "usr/share/sentinelone-source/wheels")
     configuration = tmp_path / "etc/sentinelone-source/config.toml"
     configuration.parent.mkdir(parents=True)

@@ -127,7 +127,7 @@ def test_a_refused_row(tenancy: Tenancy, shipper: InHttp) -> None:
 
 
 def test_a_shipper_that_takes_no_health_rows(tenancy: Tenancy) -> None:
-    """Health rows that nobody takes hold up neither a feed nor the end of the process."""
+    """Health rows that are not taken delay neither a feed nor the end of the process."""
     tenancy.populate(3)
     tenancy.configure(HEALTH_ROWS)
     with (

@@ -70,7 +70,7 @@ def test_ready_when_a_console_has_answered(tenancy: Tenancy) -> None:
 
 
 def test_ready_when_somebody_takes_rows(tenancy: Tenancy) -> None:
-    """A source is not ready while nobody listens where it hands over."""
+    """A source is ready once something has listened where it hands over."""
     tenancy.populate(2)
     listening(tenancy)
     shipper = InHttp()

@@ -113,7 +113,7 @@ def test_nothing_is_wrong(path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["zizmor --offline .github/workflows", "actionlint"])
 def test_linters_find_nothing(command: str) -> None:
-    """The linters of workflows find nothing, where they are."""
+    """The linters of workflows that are installed find nothing."""
     words = command.split()
     if shutil.which(words[0]) is None:
         pytest.skip(f"no {words[0]}")
@@ -139,7 +139,7 @@ def test_what_runs() -> None:
 
 
 def test_release() -> None:
-    """A tag publishes everything that people install, what it is made of, and where it is from."""
+    """A release builds every package with checksums, a bill of materials and provenance."""
     release = load(ROOT / ".github/workflows/release.yml")
     said = " ".join(step.get("run", step.get("uses", "")) for step in steps(release))
     for part in (
