@@ -25,20 +25,24 @@ SYSTEM_CLOCK = Clock(lambda: time.time_ns() // 1000, time.monotonic)
 
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = 36_500 * 86_400.0
 
 
 def parse_duration(text: str) -> float:
     """`"90s"`, `"10m"`, `"24h"` or `"7d"` as seconds.
 
     Raises:
-        ValueError: the text is not a duration.
+        ValueError: the text is not a duration, or one of more than a century.
     """
     found = _DURATION.fullmatch(text.strip())
     if not found:
         raise ValueError(
             f"{text!r} is not a duration; write a number and one of ms, s, m, h, d: '90s'"
         )
-    return float(found[1]) * _UNITS[found[2]]
+    seconds = float(found[1]) * _UNITS[found[2]]
+    if seconds > _LONGEST:
+        raise ValueError(f"{text!r} is longer than 36500d")
+    return seconds
 
 
 def parse_time(text: str) -> datetime:
@@ -48,7 +52,10 @@ def parse_time(text: str) -> datetime:
         ValueError: the text is not a timestamp.
     """
     time = datetime.fromisoformat(text.strip())
-    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    try:
+        return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except OverflowError:  # an offset that leads out of the years 1 to 9999
+        raise ValueError(f"{text!r} has no time in UTC") from None
 
 
 def parse_moment(text: str) -> int:

@@ -207,6 +207,8 @@ def test_address(tmp_path: Path, url: str, normal: str) -> None:
         ),
         ("[requests]\nconcurrency=0", "requests.concurrency: expected `int` >= 1"),
         ("[feeds]\ninterval='1 h'", "feeds.interval: '1 h' is not a duration"),
+        (f"[feeds]\nheartbeat='{'9' * 20}d'", "d' is longer than 36500d"),
+        ("[feeds]\nstart='0001-01-01T00:00:00+14:00'", "feeds.start: '0001-01-01T00:00:00+14:00'"),
         ("[feeds]\nintervall='1h'", "feeds: intervall: unknown key 'intervall'"),
         ("[feeds]\nenabled='yes'", "feeds: enabled: expected `bool`"),
         ("[state]\npaht='x'", "state.paht: unknown key 'paht' (did you mean 'path'?)"),

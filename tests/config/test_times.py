@@ -25,6 +25,20 @@ def test_no_durations(text: str) -> None:
         parse_duration(text)
 
 
+@pytest.mark.parametrize("text", ["36501d", "9" * 400 + "s"])
+def test_endless_durations(text: str) -> None:
+    """A duration that no moment can be that long ago is refused."""
+    with pytest.raises(ValueError, match="is longer than 36500d"):
+        parse_duration(text)
+
+
+@pytest.mark.parametrize("text", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"])
+def test_moments_without_a_year(text: str) -> None:
+    """A moment that lies before or after all years in UTC is a mistake like others."""
+    with pytest.raises(ValueError, match="has no time in UTC"):
+        parse_moment(text)
+
+
 @given(st.integers(0, 253_402_300_799_999_999))
 def test_moments_there_and_back(micros: int) -> None:
     """A moment that is written as text is read back as the same moment."""

@@ -101,7 +101,8 @@ def test_the_whole_loop(site: Site) -> None:
 
 def test_what_the_state_remembers(site: Site) -> None:
     """A record that was not handed over is named; one that is too young for it is not."""
-    site.configure(lookback="2h")
+    shorter = '[feeds.activities]\nremember = "1m"\n'  # than the look-back, which counts then
+    site.configure(more=shorter, lookback="2h")
     site.world.populate(over=timedelta(hours=1), **dict.fromkeys(NAMES, 3))
     site.poll()
     found = site.verify()
