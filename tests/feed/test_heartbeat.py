@@ -16,7 +16,7 @@ from sentinelone_source.feed.state.progress import Progress, RowKeys, SettledPag
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.feed.sweep import Sweep
 from sentinelone_source.mapping.heartbeat import LastRow
-from sentinelone_source.times import SECOND
+from sentinelone_source.times import SECOND, parse_moment
 from support.tenancy import lines
 
 if TYPE_CHECKING:
@@ -142,12 +142,16 @@ def pages(state: State) -> int:
 
 @pytest.mark.parametrize("postponed", [True, False])
 def test_what_repeats_a_refused_row_of_its_page_is_read_again(postponed: bool) -> None:
-    """A row that was not delivered stands for no other, in its page and afterwards."""
+    """A row that was not delivered stands for no other, in its page and afterwards.
+
+    Only what was delivered is a late row.
+    """
     walk = {"id": "$.id", "version": "$.at", "position": "$.at", "filter": "a", "sort_by": "a"}
     maps = mapper({"Name": "$.name"}, walk={**walk, "volatile": ["TimeGenerated"]})
-    at = [f"2026-03-14T12:00:0{n}Z" for n in range(3)]
-    body = page_of(*(record(id=one, at=at[n], name="x") for n, one in enumerate("aab")))
-    reading = Sweep(Plan(lookback=0), Progress(), 0)
+    at = [f"2026-03-14T12:00:0{n}Z" for n in range(4)]
+    body = page_of(*(record(id=one, at=at[n], name="x") for n, one in enumerate("aabb")))
+    now = parse_moment("2026-03-14T12:00:05")
+    reading = Sweep(Plan(lookback=0), Progress(watermark=now, signpost=now, swept_at=now), now)
     run = PageRun(
         maps.open(body, CONSOLE),
         reading,
@@ -158,8 +162,9 @@ def test_what_repeats_a_refused_row_of_its_page_is_read_again(postponed: bool) -
     assert made.count(b"\n") == 2
     run.postpone([0] * postponed, [0] * (not postponed))
     counts = run.counts(0, int(not postponed))
-    assert (counts.rows, counts.unchanged, counts.postponed) == (1, 0, 1 + postponed)
+    assert (counts.rows, counts.unchanged, counts.postponed) == (1, 1, 1 + postponed)
+    assert counts.late == {"10": 1}
     remembered = run.rows()
-    assert [key[0] for key in remembered.keys] == ["a", "b"][postponed:]
+    assert [key[0] for key in remembered.keys] == ["a", "b", "b"][postponed:]
     assert [row.digest != b"" for row in remembered.last_rows.values()] == [False, True]
     assert reading.held is not None

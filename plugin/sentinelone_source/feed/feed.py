@@ -93,12 +93,15 @@ class Feed:
             within: seconds until the next sweep is due, and this is to come to an end.
         """
         began = self._clock.monotonic()
+
+        def over() -> bool:
+            return self._clock.monotonic() >= began + within
+
         for age, due in next_due(self.progress).items():
             clock = self._console_clock
             if clock is None or due > clock:
                 continue
             before = self.counts.copy()
-            over = lambda: self._clock.monotonic() >= began + within  # noqa: E731
             await self._read(Recheck(self._plan, self._progress, age, clock, over))
             if (counts := self.counts.since(before)).rows or counts.unchanged:
                 self._tell("recheck", began, clock, counts, age=age // SECOND)

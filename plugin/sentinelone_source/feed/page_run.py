@@ -116,6 +116,7 @@ class PageRun:
         self._handed_over = known
         self._repeats = repeats
         self._baseline: dict[str, int] = {}
+        self._delivered: list[int] = []
         self._postponed: set[int] = set()
         self._orphans: set[int] = set()
         self._failed: set[int] = set()
@@ -162,6 +163,7 @@ class PageRun:
         places = [n for n in range(len(page.keys)) if n not in without_line]
         self._postponed = {places[line] for line in postponed}
         self._failed = self._postponed.union(places[line] for line in refused)
+        self._delivered = [page.positions[n] for n in places if n not in self._failed]
         self._orphans = self._repeats.orphans(self._failed) if self._repeats else set()
         if back := self._postponed | self._orphans:
             self._reading.hold(min(page.positions[n] for n in back))
@@ -189,7 +191,7 @@ class PageRun:
                 baseline=len(self._baseline),
                 unasked=len(self._unasked),
                 postponed=len(self._postponed | self._orphans),
-                late=Counter(filter(None, map(self._reading.late, page.positions))),
+                late=Counter(filter(None, map(self._reading.late, self._delivered))),
                 misfits=page.misfits,
                 cut=page.cut,
             )

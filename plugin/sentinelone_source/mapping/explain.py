@@ -67,11 +67,6 @@ class Explanation:
     unmapped: tuple[Field, ...]
     savings: Savings | None = None
 
-    @property
-    def never_filled(self) -> tuple[ColumnUse, ...]:
-        """Columns that no row has."""
-        return tuple(column for column in self.columns if not column.filled)
-
     def __str__(self) -> str:
         return "\n".join(_text(self))
 
