@@ -20,7 +20,7 @@ def explained(columns: Columns, *records: Any, **over: Any) -> Explanation:
 
 
 def test_columns_are_counted() -> None:
-    """Filled and unfit values are counted for each column, those of a column that is never filled too."""
+    """Filled and unfit values are counted for each column, also where there are none."""
     columns = {"Count": {"path": "$.count", "type": "long"}, "Gone": ["$.gone", "$.away"]}
     records = [record(count=1), record(count="x"), record(count=None), record()]
     assert explained(columns, *records).columns == (

@@ -76,8 +76,8 @@ def load_tables(
 
 def health_table(columns: Document, where: str) -> TableSpec:
     """The table of health rows, with the columns that every table gets."""
-    own = {column.name for column in HEALTH.columns}
-    more = {name: spec for name, spec in columns.items() if name not in own}
+    own = {column.name.lower() for column in HEALTH.columns}
+    more = {name: spec for name, spec in columns.items() if name.lower() not in own}
     return replace(HEALTH, columns=(*HEALTH.columns, *build_columns(more, TYPES, where)))
 
 
