@@ -125,10 +125,12 @@ def test_only_what_is_polled(tenancy: Tenancy) -> None:
     with tenancy.config.open("a") as config:
         off = [name for name in NAMES if name not in ("alerts", "threats")]
         config.write("".join(f"[feeds.{name}]\nenabled = false\n" for name in off))
-    assert "2 feeds" in health(tenancy)
-    text = tenancy.config.read_text().replace('"acme"', '"another"')
-    tenancy.config.write_text(text)
-    assert "no feed of this configuration" in health(tenancy, status=1)
+        config.write("[feeds.alertsv2]\ninterval = '24h'\n")  # off until it is turned on
+    assert "2 feeds, each swept or begun within 900 s" in health(tenancy)
+    text = tenancy.config.read_text()
+    for one, other in (('"acme"', '"another"'), ("[feeds]\n", "[feeds]\nenabled = false\n")):
+        tenancy.config.write_text(text.replace(one, other))
+        assert "no feed of this configuration" in health(tenancy, status=1)
 
 
 def test_feed_that_is_refused(tenancy: Tenancy) -> None:

@@ -13,7 +13,7 @@ from doubles import faults
 from sentinelone_source.demo.dce.received import Losses
 from sentinelone_source.demo.dce.schema_check import built_in_streams, fitted
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.files import health_table, load_mappings
 from sentinelone_source.mapping.spec.health import HEALTH
 from support.in_http import InHttp, status
 from support.tenancy import NAMES, OTHER, TABLES, TOKEN
@@ -157,3 +157,9 @@ def test_names_that_are_taken(name: str, table: str, tmp_path: Path) -> None:
     (tmp_path / f"{name}.toml").write_text(OTHER.replace("Other_CL", table))
     with pytest.raises(ConfigError, match=rf"{name}.toml: {table}: .* health rows"):
         load_mappings(tmp_path)
+
+
+def test_a_column_of_every_table_that_health_rows_have() -> None:
+    """A column that differs from one of the health rows in case only, which Azure ignores."""
+    columns = {"console": {"console": "name"}}
+    assert [column.name for column in health_table(columns, "").columns] == COLUMNS

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -37,8 +36,13 @@ def command(config: Path | None, max_age: str | None) -> None:
     asked = settings.listen if settings.listen is not None and settings.listen.port else None
     report = HealthReport(True, "") if asked is None else ask_process(asked)
     if report.healthy and (asked is None or age is not None):
-        allowed = _default_age(settings) if age is None else age
-        report = check_state(settings.state_path, _is_polled(settings), allowed)
+        polled = _polled(settings)
+        if age is None:
+            age = max([MAX_AGE, *(3 * settings.feed(name).interval for name in polled)])
+        consoles = {console.name for console in settings.consoles}
+        report = check_state(
+            settings.state_path, lambda one, feed: one in consoles and feed in polled, age
+        )
     click.echo(f"{'healthy' if report.healthy else 'not healthy'}: {report.reason}")
     sys.exit(EXIT_OK if report.healthy else EXIT_FAILED)
 
@@ -50,16 +54,7 @@ def _duration(text: str) -> float:
         raise ConfigError(f"--max-age: {error}") from None
 
 
-def _default_age(settings: Settings) -> float:
-    """Three times the longest interval, at least MAX_AGE."""
-    named = [name for name, value in settings.feeds.items() if isinstance(value, dict)]
-    feeds = [settings.feed(name) for name in ("", *named)]
-    return max(MAX_AGE, *(3 * feed.interval for feed in feeds if feed.enabled))
-
-
-def _is_polled(settings: Settings) -> Callable[[str, str], bool]:
-    """A test whether this configuration polls a feed of the state."""
-    consoles = {console.name for console in settings.consoles}
+def _polled(settings: Settings) -> set[str]:
+    """Mappings whose feeds this configuration polls."""
     mappings = load_mappings(*settings.mappings)
-    polled = {name for name, one in mappings.items() if settings.is_enabled(name, one.enabled)}
-    return lambda console, mapping: console in consoles and mapping in polled
+    return {name for name, one in mappings.items() if settings.is_enabled(name, one.enabled)}
