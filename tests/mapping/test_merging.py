@@ -77,6 +77,7 @@ def test_columns_of_every_table(tmp_path: Path) -> None:
         ({"Tenant": {"consol": "name"}}, "here: column Tenant: consol: unknown key"),
         ({"Type": {"console": "name"}}, "here: column Type: the name is reserved"),
         ({"Tenant": False}, "here: SentinelOneActivities_CL: unknown column 'Tenant'"),
+        ({"hash": "$.id"}, "here: SentinelOneActivities_CL: column hash: write 'Hash' to replace"),
     ],
 )
 def test_mistakes_in_columns_of_every_table(columns: dict[str, Any], says: str) -> None:

@@ -60,10 +60,20 @@ def load_mappings(
         name = names[table]
         if name in mappings:
             raise ConfigError(f"{files[table]}: another table is called {name!r}; rename the file")
+        _refuse_other_case(columns, document, f"{where}: {table}")
         over = {"columns": columns} if columns else {}
         whole = merge(document, over, f"{where}: {table}")
         mappings[name] = build(name, whole, files[table])
     return mappings
+
+
+def _refuse_other_case(columns: Document, document: Document, where: str) -> None:
+    """Azure ignores case: a column of every table has the name of the table's own, or another."""
+    own = document.get("columns")
+    names = {name.lower(): name for name in own} if isinstance(own, dict) else {}
+    for name in columns:
+        if (there := names.get(name.lower(), name)) != name:
+            raise ConfigError(f"{where}: column {name}: write {there!r} to replace that column")
 
 
 def load_tables(
