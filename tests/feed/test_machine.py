@@ -214,6 +214,7 @@ class Sweeps(RuleBasedStateMachine):
             now=self.now,
             lookback=self.poller.plan.lookback,
             retreats=self.retreats,
+            seen=NOTHING if watermark is None else watermark,
         )
         if self.before is None:
             self.attempts.append(begun)
@@ -318,7 +319,8 @@ class Sweeps(RuleBasedStateMachine):
         if version.since < before.event and position <= before.end:
             return False
         origin = sweep.progress.origin
-        if position >= before.clock - OVERLAP:
+        signpost = before.clock if self.console.dated else max(before.clock, begun.seen)
+        if position >= signpost - OVERLAP:
             return origin is None or position >= origin
         if not self.console.dated:
             return False

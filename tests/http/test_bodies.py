@@ -8,7 +8,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sentinelone_source.http.bodies import FASTEST, BrokenBody, decoded
@@ -48,6 +48,7 @@ def unpacker(request: pytest.FixtureRequest) -> Any:
     return request.param
 
 
+@example(text="[['000', 'ࠀ0ࠀ']]".encode(), chain=["DEFLATE"], mark=False)
 @given(text=TEXTS, chain=st.lists(st.sampled_from(sorted(LAYERS)), max_size=3), mark=st.booleans())
 def test_any_chain_is_read(unpacker: Any, text: bytes, chain: list[str], mark: bool) -> None:
     """A body is decoded by each encoding that its header names; a byte order mark is left out."""

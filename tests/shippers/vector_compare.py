@@ -25,18 +25,18 @@ def shown(tenancy: Tenancy) -> dict[str, Counter[str]]:
     for line in tenancy.shown():
         row = json.loads(line)
         rows[row.pop("_table")].append(row)
-    return {table: canonical(found) for table, found in rows.items()}
+    return {table: canonical(found) for table, found in rows.items() if found}
 
 
 def arrived(azure: Azure) -> dict[str, Counter[str]]:
     """What has arrived, by table."""
-    return {table: canonical(list(rows)) for table, rows in azure.rows.items()}
+    return {table: canonical(list(rows)) for table, rows in azure.rows.items() if rows}
 
 
 def nothing_is_missing(tenancy: Tenancy, azure: Azure) -> bool:
     """Whether every row of the console is in its table."""
     there = arrived(azure)
-    return all(rows.keys() <= there[table].keys() for table, rows in shown(tenancy).items())
+    return all(rows.keys() <= there.get(table, {}).keys() for table, rows in shown(tenancy).items())
 
 
 def nothing_else_came(azure: Azure) -> None:

@@ -67,6 +67,7 @@ class Begun:
     Attributes:
         clock: the console's; where it does not tell, the last position seen when the sweep ended.
         end: where the sweep may end.
+        seen: the watermark, also of a sweep that did not end.
     """
 
     event: int
@@ -76,6 +77,7 @@ class Begun:
     now: int
     lookback: int
     retreats: int
+    seen: int
 
 
 @dataclass

@@ -75,8 +75,11 @@ def _unpacked(body: bytes, unpacker: Any, *, may_be_raw: bool) -> bytes | None:
             if not may_be_raw:
                 raise
     if may_be_raw:
+        stream = unpacker.decompressobj(_RAW)
         with contextlib.suppress(zlib.error, unpacker.error):
-            return bytes(unpacker.decompress(body, _RAW))
+            unpacked = bytes(stream.decompress(body))
+            if stream.eof and not stream.unused_data:  # JSON text may begin like such a stream
+                return unpacked
     return None
 
 
