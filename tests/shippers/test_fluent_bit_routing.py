@@ -52,7 +52,7 @@ WAYS = [SHIPPED, *(pytest.param(way, marks=pytest.mark.slow) for way in OTHERS)]
 @pytest.mark.parametrize("killed", [False, True], ids=["", "killed"])
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.configuration.__name__)
 def test_burst(fluent_bit: str, tenancy: Tenancy, way: Way, killed: bool) -> None:
-    """A burst loses no row with exec.yaml or one poller a table, also when killed; others do."""
+    """A burst loses no row with exec.yaml or one poller a table, also when killed; others may."""
     wanted = write_rows(tenancy)
     configuration = tenancy.folder / "routing.yaml"
     text = way.configuration(tenancy.folder)
@@ -73,7 +73,7 @@ def test_burst(fluent_bit: str, tenancy: Tenancy, way: Way, killed: bool) -> Non
     name = way.configuration.__name__ + (", killed" if killed else "")
     figures = f"{missing} of {len(wanted)} missing, largest request before gzip {largest:,} bytes"
     logging.getLogger(__name__).info("%s: %s", name, figures)
-    assert (missing > 0) == (way.loses_killed if killed else way.loses), figures
+    assert missing == 0 or (way.loses_killed if killed else way.loses), figures
 
 
 def write_rows(tenancy: Tenancy) -> set[str]:
