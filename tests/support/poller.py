@@ -225,6 +225,8 @@ class _Settlement(Settlement):
         self, feed: int, rows: RowKeys, progress: Progress, prune_before: int | None
     ) -> None:
         await super().add(feed, rows, progress, prune_before)
+        if not self._delay:
+            await self.settle_all()  # what `run` does within a second
         known = set(rows.keys)
         versions = [one for one in self._poller.page if one.key in known]
         self._poller.unsettled.append(Settled(progress, prune_before, versions))
