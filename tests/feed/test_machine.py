@@ -413,9 +413,11 @@ class Heartbeats(Sweeps):
         )
 
 
+LONG = settings(stateful_step_count=40, max_examples=min(settings().max_examples, 300))
+"""Of each machine, whose examples take long."""
 TestSweeps: Any = Sweeps.TestCase
-TestSweeps.settings = settings(stateful_step_count=40)
+TestSweeps.settings = LONG
 TestHeartbeats: Any = Heartbeats.TestCase
-TestHeartbeats.settings = settings(stateful_step_count=40)
+TestHeartbeats.settings = LONG
 TestRescans: Any = Rescans.TestCase
-TestRescans.settings = settings(stateful_step_count=40)
+TestRescans.settings = LONG
