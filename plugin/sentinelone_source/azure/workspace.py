@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from sentinelone_source.azure.credential import Credential
     from sentinelone_source.config.azure import AzureSettings
 
-MOST_ROWS = 500_000
-"""Rows that an answer holds at most; there is a limit of 64 MB as well."""
 READER = "Log Analytics Reader"
 _RETRIES = 3
 _UNEXPECTED = "the answer is not one of the query API"

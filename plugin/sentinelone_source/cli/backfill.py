@@ -50,13 +50,13 @@ def command(  # noqa: PLR0913 - its options
     from sentinelone_source.cli.progress import ProgressDisplay
     from sentinelone_source.history.backfill import BackfillOptions, build_backfill
     from sentinelone_source.history.plan import Arguments
-    from sentinelone_source.history.span import BackfillSpan
+    from sentinelone_source.history.span import PastSpan
     from sentinelone_source.telemetry.logs import configure_logs
 
     configure_logs()
     settings = with_destination(load_settings(config), to)
     end = None if until is None else read_moment(until, "--until")
-    span = BackfillSpan.of(read_moment(since, "--since"), end)
+    span = PastSpan.of(read_moment(since, "--since"), end)
     arguments = Arguments(since, until, sorted(set(tables)))
     with (
         ProgressDisplay("backfill", bar=not rows_on_terminal(settings)) as progress,

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from sentinelone_source.aligned import aligned
 from sentinelone_source.cli.options import config_option, read_moment, table_option
 from sentinelone_source.config import load_settings
 from sentinelone_source.errors import ConfigError, StateError
@@ -42,11 +43,8 @@ def show(config: Path | None, as_json: bool) -> None:
         return
     columns = ("console", "feed", "watermark", "last_sweep", "keys")
     rows = [columns, *(tuple(str(line[column] or "-") for column in columns) for line in feeds)]
-    widths = [max(len(row[n]) for row in rows) for n in range(len(columns))]
-    for row in rows:
-        click.echo(
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        )
+    for line in aligned(rows):
+        click.echo(line)
 
 
 @command.command("rewind")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 import msgspec
 
+from sentinelone_source.aligned import aligned
 from sentinelone_source.cli.options import config_option, read_moment, table_option
 from sentinelone_source.config import load_settings
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError
@@ -61,14 +62,14 @@ def command(  # noqa: PLR0913 - its options
 
     Only reads, and takes no lock. Exit status 1 if anything is missing.
     """
-    from sentinelone_source.history.span import BackfillSpan
+    from sentinelone_source.history.span import PastSpan
     from sentinelone_source.telemetry.logs import configure_logs
 
     configure_logs()
     settings = load_settings(config)
     begin = None if since is None else read_moment(since, "--since")
     end = None if until is None else read_moment(until, "--until")
-    BackfillSpan.of(begin or 0, end)
+    PastSpan.of(begin or 0, end)
     with _checks(settings, tables, workspace=workspace) as checks, _opened(rows) as file:
         asyncio.run(_verify(checks, begin, end, file))
     results = [check.result for check in checks]
@@ -162,11 +163,8 @@ def _opened(path: Path | None) -> Iterator[BinaryIO | None]:
 
 
 def _print(results: Sequence[Comparison]) -> None:
-    table = [_COLUMNS, *map(_cells, results)]
-    widths = [max(len(row[n]) for row in table) for n in range(len(_COLUMNS))]
-    for row in table:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        click.echo("  ".join(cells).rstrip())
+    for line in aligned([_COLUMNS, *map(_cells, results)]):
+        click.echo(line)
     for result in results:
         for note in _notes(result):
             click.echo(f"{result.console}/{result.feed}: {note}")

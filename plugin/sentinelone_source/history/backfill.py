@@ -20,7 +20,7 @@ from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.history.old_rows import KEPT, announce_old_rows, tell_old_rows
 from sentinelone_source.history.plan import Arguments, BackfillPlan, PlanFile
 from sentinelone_source.history.schedule import Schedule, WindowPart
-from sentinelone_source.history.span import BackfillSpan, windows_of
+from sentinelone_source.history.span import PastSpan, windows_of
 from sentinelone_source.history.window import OLD, WindowReader, window_name
 from sentinelone_source.service import Service, build_service
 from sentinelone_source.times import to_iso
@@ -41,7 +41,7 @@ class BackfillOptions(NamedTuple):
         show: told the part that is done, and the rows of this process.
     """
 
-    span: BackfillSpan
+    span: PastSpan
     parallel: int
     restart: bool
     show: Callable[[float | None, int], None]

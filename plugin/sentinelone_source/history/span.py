@@ -1,4 +1,4 @@
-"""Which positions of which feeds a backfill reads."""
+"""Spans of the past: which positions of which feeds are read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _PARTS = 32
 _log = structlog.get_logger()
 
 
-class BackfillSpan(NamedTuple):
+class PastSpan(NamedTuple):
     """Moments in microseconds: from `since`, and before `until`; None ends where `run` began."""
 
     since: int
@@ -49,7 +49,7 @@ class BackfillSpan(NamedTuple):
 
 
 def windows_of(
-    feeds: Sequence[Feed], span: BackfillSpan, folder: Path, settle: float
+    feeds: Sequence[Feed], span: PastSpan, folder: Path, settle: float
 ) -> list[PlannedWindow]:
     """One window a feed, as far as there is anything to read for it.
 

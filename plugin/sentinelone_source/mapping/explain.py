@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from sentinelone_source.aligned import aligned
 from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.interpreter import decode_record
 from sentinelone_source.mapping.versions import Savings, Versions
@@ -95,20 +96,14 @@ def explain(mapper: Mapper, pages: Iterable[bytes], console: ConsoleId) -> Expla
             for place, has_value in _fields(record).items():
                 fields[place] += has_value
             taken.look(record)
+    counted = filled, misfits, versions.changed
     return Explanation(
         mapper.mapping.table,
         rows=versions.rows,
         **{key: counts[key] for key in ("records", "dropped", "dead")},
         columns=tuple(
-            ColumnUse(
-                column.name,
-                column.type,
-                column.sources,
-                filled[column.name],
-                misfits[column.name],
-                versions.changed[column.name],
-            )
-            for column in mapper.mapping.columns
+            ColumnUse(one.name, one.type, one.sources, *(count[one.name] for count in counted))
+            for one in mapper.mapping.columns
         ),
         unmapped=tuple(
             Field(_json_path(place), number)
@@ -228,7 +223,5 @@ def _text(explanation: Explanation) -> Iterator[str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(map(len, cells)) for cells in zip(head, *rows, strict=True)]
-    for row in (head, ["-" * width for width in widths], *rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield "  ".join(cells).rstrip()
+    ruled = ["-" * max(map(len, cells)) for cells in zip(head, *rows, strict=True)]
+    return aligned([head, ruled, *rows])
