@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, settings
 
 from doubles.console import Console
 from doubles.world import World
+from support.in_http import InHttp
 from support.tenancy import TOKEN, Tenancy
 
 if TYPE_CHECKING:
@@ -43,3 +44,10 @@ def tenancy(tmp_path: Path) -> Iterator[Tenancy]:
     world = World(seed=11)
     with Console(world, {TOKEN}) as console:
         yield Tenancy(tmp_path, world, console)
+
+
+@pytest.fixture
+def shipper() -> Iterator[InHttp]:
+    """A listener that takes everything."""
+    with InHttp() as listening:
+        yield listening

@@ -23,20 +23,13 @@ from support.in_http import Fault, InHttp, hang, lost_answer, reset, status
 from support.waiting import LONG
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterator
+    from collections.abc import Coroutine
     from pathlib import Path
     from typing import Any
 
 
 TAKEN = Receipt([], [])
 SECRET = "s3cr3t-0f-the-listener"
-
-
-@pytest.fixture
-def shipper() -> Iterator[InHttp]:
-    """A listener that takes everything."""
-    with InHttp() as listening:
-        yield listening
 
 
 def lines(first: int, last: int) -> list[bytes]:

@@ -22,18 +22,9 @@ from support.tenancy import TABLES
 from support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from support.tenancy import Tenancy
 
 PAGE = 8
-
-
-@pytest.fixture
-def shipper() -> Iterator[InHttp]:
-    """A listener that takes everything."""
-    with InHttp() as listening:
-        yield listening
 
 
 def arrived(shipper: InHttp) -> Counter[bytes]:

@@ -43,8 +43,7 @@ def show(config: Path | None, as_json: bool) -> None:
         return
     columns = ("console", "feed", "watermark", "last_sweep", "keys")
     rows = [columns, *(tuple(str(line[column] or "-") for column in columns) for line in feeds)]
-    for line in aligned(rows):
-        click.echo(line)
+    click.echo("\n".join(aligned(rows)))
 
 
 @command.command("rewind")
