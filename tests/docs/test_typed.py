@@ -95,7 +95,9 @@ def test_first_row(tmp_path: Path) -> None:
 def test_prove_that_nothing_is_missing(tmp_path: Path) -> None:
     """What is lost behind a 204 is named, sent, and found."""
     pytest.importorskip("duckdb_kql", reason="no engine for KQL on this machine")
-    typed = commands("how-to/prove-nothing-is-missing.md", "Try it without an account", "What it")
+    typed = commands(
+        "how-to/prove-nothing-is-missing.md", "Try it without an account", "What verify"
+    )
     shown = type_in(
         tmp_path,
         re.sub(r"(verify .+)", r"\1; echo status $?", typed),
