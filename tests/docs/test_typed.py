@@ -76,7 +76,6 @@ def test_first_run(tmp_path: Path) -> None:
 
 def test_first_row(tmp_path: Path) -> None:
     """The rehearsal brings every row of the demo console to the endpoint."""
-    pytest.importorskip("azure.monitor.ingestion", reason="no extra azure")
     shown = type_in(
         tmp_path,
         commands("tutorial/first-row.md", "1. ", "2. "),

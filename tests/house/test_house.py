@@ -8,9 +8,13 @@ import subprocess
 import sys
 from collections import Counter
 from graphlib import TopologicalSorter
+from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+import tomli
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 import sentinelone_source
 
@@ -94,7 +98,7 @@ def test_a_class_name_has_one_bearer() -> None:
     assert [name for name, bearers in names.items() if bearers > 1] == []
 
 
-def test_tests_say_what_breaks() -> None:
+def test_each_test_says_what_holds() -> None:
     """Each test has a docstring."""
     silent = [
         f"{path.relative_to(ROOT)}: {node.name}"
@@ -105,6 +109,20 @@ def test_tests_say_what_breaks() -> None:
         and not ast.get_docstring(node)
     ]
     assert silent == []
+
+
+@pytest.mark.parametrize("extra", ["azure", "dev"])
+def test_extras_are_installed(extra: str) -> None:
+    """What `make test` installs is there, so no test is skipped for want of it."""
+    project = tomli.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = map(Requirement, project["optional-dependencies"][extra])
+    here = {canonicalize_name(one.name) for one in distributions()}
+    missing = {
+        one.name
+        for one in wanted
+        if (one.marker is None or one.marker.evaluate()) and canonicalize_name(one.name) not in here
+    }
+    assert missing == set()
 
 
 def test_the_polling_path_imports_only_what_it_uses() -> None:

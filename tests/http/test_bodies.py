@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import gzip
 import zlib
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,6 +41,11 @@ UNPACKERS = sorted({zlib, FASTEST}, key=lambda module: module.__name__)
 TEXTS = st.recursive(
     st.text(max_size=30), lambda inner: st.lists(inner, max_size=3), max_leaves=5
 ).map(lambda value: repr([value]).encode())
+
+
+def test_isal_unpacks_where_it_is_installed() -> None:
+    """The extra `fast` needs no setting."""
+    assert FASTEST.__name__ == ("isal.isal_zlib" if find_spec("isal") else "zlib")
 
 
 @pytest.fixture(scope="module", params=UNPACKERS, ids=lambda module: module.__name__)

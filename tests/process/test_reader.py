@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from fcntl import F_GETPIPE_SZ, fcntl
 from typing import TYPE_CHECKING
 
 import pytest
@@ -25,24 +26,21 @@ def ended_for_want_of_a_reader(running: Running) -> None:
     assert failed["exit_status"] == 1
 
 
-@pytest.mark.parametrize("settle", ["0s", "2s", "1h"])
+@pytest.mark.parametrize("settle", ["0s", "1h"])
 def test_reader_goes_while_rows_come(tenancy: Tenancy, settle: str) -> None:
-    """Rows within `settle` that a dead reader left in the pipe are handed over again."""
+    """A dead reader costs at most what it left in the pipe, and nothing within `settle`."""
     tenancy.populate(60)
-    tenancy.configure(settle=settle, page_size=5)
+    tenancy.configure(settle=settle, page_size=20)  # more than a pipe holds
     with tenancy.start("--table", "threats", reads=False) as running:
-        running.wait_for("started")
         pipe = running.process.stdout
         assert pipe is not None
-        seen = os.read(pipe.fileno(), 20_000)
+        room = fcntl(pipe, F_GETPIPE_SZ)
+        *seen, begun = os.read(pipe.fileno(), 20_000).split(b"\n")
         running.leave()
         ended_for_want_of_a_reader(running)
     again = tenancy.once("--table", "threats").lines
-    assert tenancy.shown(["threats"]) <= {*again, *seen.split(b"\n")[:-1]} | (
-        tenancy.shown(["threats"]) if settle == "0s" else set()
-    )
-    if settle != "0s":
-        assert set(again) == tenancy.shown(["threats"])
+    lost = tenancy.shown(["threats"]) - {*seen, *again}
+    assert sum(len(line) + 1 for line in lost) <= (room + len(begun) if settle == "0s" else 0)
 
 
 @pytest.mark.parametrize("settle", ["0s", "1s"])

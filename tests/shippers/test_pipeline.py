@@ -14,8 +14,6 @@ from support.processes import Running
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-pytest.importorskip("cryptography", reason="TLS on loopback needs it")
-
 TESTS = Path(__file__).parents[1]
 NOTHING = {"PATH": "/nonexistent", "FLUENT_BIT": "", "VECTOR": ""}
 

@@ -134,13 +134,15 @@ def test_only_what_is_polled(tenancy: Tenancy) -> None:
 
 
 def test_feed_that_is_refused(tenancy: Tenancy) -> None:
-    """A feed that was never swept is unhealthy once --max-age is over."""
+    """A feed that was never swept counts as begun, and is named once --max-age is over."""
     tenancy.populate(1)
     tenancy.console.behaviour.forbidden = {"alerts"}
     tenancy.once()
-    health(tenancy)
+    off = "".join(f"[feeds.{name}]\nenabled = false\n" for name in NAMES if name != "alerts")
+    tenancy.configure(off)
+    assert "1 feed" in health(tenancy)
     said = health(tenancy, "--max-age", "0s", status=1)
-    assert "acme/" in said
+    assert "acme/alerts: last settled anything in its first sweep" in said
 
 
 def test_damaged_state(tenancy: Tenancy) -> None:
