@@ -1,8 +1,8 @@
-"""The past: `backfill` reads a span of it, `verify` compares it with what was handed over.
+"""The past of feeds: `backfill` reads a span of it, `verify` compares it with what was handed over.
 
-For `backfill`: `span` says what is read, `plan` keeps the windows over a crash, `schedule` gives
-them out, `window` reads one, `backfill` runs them all.
+`backfill` puts these together: `span` cuts the span into windows, `plan` stores them in a file so
+that a crash loses none, `schedule` gives them to readers, and `window` reads one.
 
-For `verify`: `verify_reading` reads a span once more, `verify_workspace` asks for what is in a
-table, `verify` compares.
+`verify` compares. `verify_reading` reads a span from the console again, and `verify_workspace`
+queries the keys that a workspace table has.
 """

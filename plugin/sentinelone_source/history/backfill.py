@@ -1,4 +1,4 @@
-"""`backfill`: all windows of a plan read, several at a time, with a state of their own."""
+"""`backfill`: reads all windows of a plan, several at a time, with a state of its own."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from sentinelone_source.times import to_iso
 from sentinelone_source.timings import DEFAULTS, Timings
 
 FOLDER = "backfill"
-"""The state of backfills, below that of `run`."""
+"""The directory of the backfill's state, in the state directory of `run`."""
 _log = structlog.get_logger()
 
 
@@ -35,10 +35,10 @@ class BackfillOptions(NamedTuple):
     """How to backfill.
 
     Attributes:
-        span: what the arguments stand for now; a backfill that was begun keeps its own.
+        span: what to read. An unfinished backfill that is continued keeps the span it began with.
         parallel: how many windows are read at a time.
-        restart: forget what was read before.
-        show: told the part that is done, and the rows of this process.
+        restart: whether to forget an earlier backfill and begin anew.
+        show: called with the part that is done (0 to 1) and the number of rows of this process.
     """
 
     span: PastSpan
@@ -48,13 +48,13 @@ class BackfillOptions(NamedTuple):
 
 
 class Backfill(Service):
-    """Everything that runs, put together by `build_backfill`.
+    """A service that reads the windows of a plan; `build_backfill` makes it.
 
     Args:
-        service: with one feed for each mapping and console.
-        plans: where the plan is kept.
-        plan: what is to be read.
-        options: how.
+        service: has one feed for each mapping and console.
+        plans: the file of the plan.
+        plan: the windows to read.
+        options: how to read them.
     """
 
     def __init__(
@@ -71,7 +71,11 @@ class Backfill(Service):
         self._ended = False
 
     async def run_until(self, stop: asyncio.Event) -> int:
-        """Read what is left. Raises SourceError, too, when it is stopped before the end."""
+        """Read the windows that are left; returns the exit status.
+
+        Raises:
+            SourceError: it was stopped before the end, or nothing can go on.
+        """
         if not any(part.left for part in self._parts):
             if self._parts:
                 _log.info("backfill_complete", arguments=str(self._plan.arguments))
@@ -89,7 +93,7 @@ class Backfill(Service):
         return status
 
     async def read(self) -> Sequence[Outcome]:
-        """Read all windows; gives how that went, by feed."""
+        """Read all windows; returns the outcome of each feed."""
         self._show(self._done, 0)
         self._schedule = Schedule([part for part in self._parts if part.left], self._divide)
         readers = (self._read_windows() for _ in range(self._parallel))
@@ -113,7 +117,7 @@ class Backfill(Service):
         )
 
     async def _read_windows(self) -> None:
-        """One window after another, as long as there are any."""
+        """Read one window after another until the schedule has none."""
         while (part := await self._schedule.next()) is not None:
             try:
                 await self._read_window(part)
@@ -136,7 +140,7 @@ class Backfill(Service):
                     one.page = 0
 
     def _divide(self, part: WindowPart, at: int) -> WindowPart:
-        """Make what lies behind a position a window of its own; on disk when this returns."""
+        """Split a window at a position; the new part is in the plan's file when this returns."""
         rest = msgspec.structs.replace(part.window, start=at)
         part.window.end = at
         self._plan.windows.append(rest)
@@ -145,7 +149,7 @@ class Backfill(Service):
         return self._parts[-1]
 
     def _passed(self, part: WindowPart) -> None:
-        """A page of a window has been handed over."""
+        """Update schedule and progress display after a page of a window has been handed over."""
         self._schedule.passed(part)
         self._show(self._done, sum(reader.counts.rows for reader in self.readers))
 
@@ -177,7 +181,7 @@ class Backfill(Service):
 
 
 def parts_of(plan: BackfillPlan, state: State) -> list[WindowPart]:
-    """The windows of a plan, as far as they were read."""
+    """The windows of a plan, each with the position that it was read up to."""
     watermarks = {(one.console, one.mapping): one.progress.watermark for one in state.show()}
     found = []
     for number, window in enumerate(plan.windows):
@@ -190,17 +194,17 @@ def parts_of(plan: BackfillPlan, state: State) -> list[WindowPart]:
 def build_backfill(
     settings: Settings, arguments: Arguments, options: BackfillOptions, timings: Timings = DEFAULTS
 ) -> Iterator[Backfill]:
-    """Put a backfill together; its state is held until the end of the `with`.
+    """Put a backfill together; its state is locked until the end of the `with`.
 
     Args:
-        settings: the configuration; the backfill's state is below its state.
-        arguments: as they were typed; an unfinished backfill goes on with the same only.
+        settings: the configuration; the backfill's state is a folder of its state directory.
+        arguments: as they were typed; only the same arguments continue an unfinished backfill.
         options: how to backfill.
         timings: how long to wait for what.
 
     Raises:
-        ConfigError: also when an unfinished backfill had other arguments.
-        StateLocked, StateError: from the state.
+        ConfigError: the configuration is wrong, or an unfinished backfill had other arguments.
+        StateLocked, StateError: another backfill runs, or state or plan cannot be used.
     """
     folder = settings.state_path / FOLDER
     own = msgspec.structs.replace(settings, state_path=folder, listen=None)
@@ -223,14 +227,14 @@ def build_backfill(
 
 
 def _forget(plans: PlanFile, state: State) -> None:
-    """Forget an earlier backfill; its plan first, so that none is ever without its state."""
+    """Delete an earlier backfill; the plan first, so that no plan is ever without its state."""
     plans.remove()
     for one in state.show():
         state.reset(state.feed(one.console, one.mapping))
 
 
 def _check_finished(plan: BackfillPlan, names: list[str], state: State) -> None:
-    """Raise ConfigError if a backfill that had other arguments is not at its end."""
+    """Raise ConfigError if the backfill of this plan is unfinished: it had other arguments."""
     if not any(part.left for part in parts_of(plan, state)):
         return
     what = f"was begun with {plan.arguments}"

@@ -1,4 +1,4 @@
-"""Rows that are too old for Azure to keep their `TimeGenerated`: announced, and counted."""
+"""Warnings about rows that are too old for Azure to keep their `TimeGenerated`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sentinelone_source.times import SECOND, to_iso
 from sentinelone_source.worker_threads import in_thread
 
 KEPT = 2 * 86_400 * SECOND
-"""How far back Azure leaves a `TimeGenerated` as it is."""
+"""Azure keeps a `TimeGenerated` that is at most so old; microseconds."""
 _ADVICE = (
     "TimeGenerated is more than 2 days old: Azure puts the time of arrival in its place; "
     "the other columns keep their times"
@@ -31,19 +31,25 @@ class _Counted(msgspec.Struct):
 
 
 async def announce_old_rows(feed: Feed, since: int, before: int) -> None:
-    """Say that a feed has such records, and how many there are by the console's own count."""
+    """Log how many such records a feed has, by the console's own count.
+
+    Args:
+        feed: the feed.
+        since: the first position, microseconds.
+        before: the end, exclusive: `KEPT` before now.
+    """
     records = await _count(feed, since, before)
     about = {"console": feed.console.name, "feed": feed.name}
     _log.warning("old_rows", **about, before=to_iso(before), records=records, advice=_ADVICE)
 
 
 def tell_old_rows(console: str, feed: str, rows: int) -> None:
-    """Say how many were handed over."""
+    """Log how many of these rows were handed over."""
     _log.warning("old_rows", console=console, feed=feed, rows=rows, advice=_ADVICE)
 
 
 async def _count(feed: Feed, since: int, before: int) -> int | None:
-    """What the console counts; None where it does not."""
+    """The console's number of records in a span; None if it does not tell one."""
     [request, *_] = page_requests(feed.reader.mapper.mapping, since, before)
     if request.body is not None:
         return None
@@ -53,4 +59,4 @@ async def _count(feed: Feed, since: int, before: int) -> int | None:
         body = await in_thread(response.decoded)
         return msgspec.json.decode(body, type=_Counted).pagination.totalItems
     except (SourceError, msgspec.DecodeError):
-        return None  # what is wrong is told by the reading itself
+        return None  # the reading of the windows reports the error

@@ -1,4 +1,4 @@
-"""The windows of a backfill, kept in a file over a crash."""
+"""The windows of a backfill, in a file that survives a crash."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sentinelone_source.errors import StateError
 
 
 class PlannedWindow(msgspec.Struct):
-    """A part of one feed's past: positions from `start`, and before `end`."""
+    """A part of one feed's past: positions from `start` to before `end`, in microseconds."""
 
     console: str
     feed: str
@@ -20,12 +20,12 @@ class PlannedWindow(msgspec.Struct):
 
     @property
     def feed_name(self) -> str:
-        """The feed that it is of."""
+        """Its feed, as `console/mapping`."""
         return f"{self.console}/{self.feed}"
 
 
 class Arguments(msgspec.Struct, frozen=True):
-    """What a backfill was asked for, as it was typed."""
+    """The arguments of a backfill, as they were typed."""
 
     since: str
     until: str | None
@@ -41,10 +41,10 @@ class BackfillPlan(msgspec.Struct):
     """A backfill that was begun.
 
     Attributes:
-        arguments: that it was begun with.
-        feeds: that it reads, or need not read, as `console/mapping`.
-        windows: all of them. A window's place in the list names it in the state, so that one that
-            is divided keeps its place, and the new part comes last.
+        arguments: the arguments that it was begun with.
+        feeds: the selected feeds, as `console/mapping`, also those without a window.
+        windows: all windows. A window's place in the list is part of its name in the state. So a
+            window that is divided keeps its place, and the new part is appended.
     """
 
     arguments: Arguments
@@ -59,10 +59,10 @@ class PlanFile:
         self._path = folder / "plan.json"
 
     def read(self) -> BackfillPlan | None:
-        """The plan; None when no backfill was begun here.
+        """The plan; None if no backfill was begun in this directory.
 
         Raises:
-            StateError: it cannot be read.
+            StateError: the file cannot be read.
         """
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=BackfillPlan)
@@ -72,7 +72,7 @@ class PlanFile:
             raise StateError(f"{self._path}: is damaged ({error}); --restart forgets it") from None
 
     def write(self, plan: BackfillPlan) -> None:
-        """Put a plan in place of the one before, on disk when this returns.
+        """Replace the plan in the file; the new one is on disk when this returns.
 
         Raises:
             StateError: it cannot be written.

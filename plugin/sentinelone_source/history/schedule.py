@@ -1,4 +1,4 @@
-"""Which window is read next: so many at a time, and a large one is divided for idle readers."""
+"""Which window a reader gets next. A large window is divided when readers are idle."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from sentinelone_source.history.plan import PlannedWindow
 from sentinelone_source.times import SECOND
 
 _SMALLEST = SECOND
-"""No part of a window that is divided is shorter than this."""
+"""A window is not divided into parts shorter than this; microseconds."""
 
 
 @dataclass(eq=False)
 class WindowPart:
-    """A window on its way.
+    """A window, and how far it has been read. Durations and positions are microseconds.
 
     Attributes:
-        window: in the plan; its end comes nearer when it is divided.
+        window: the window in the plan; dividing it moves its end back.
         number: its place in the plan.
         reached: every record before this position has been handed over.
-        in_hand: a page of it is being handed over.
-        page: how much of the window its last page took; 0 if no more than a page is expected, or
+        in_hand: whether a page of it is being handed over.
+        page: the time that its last page covered; 0 if at most one more page is expected, or if
             records do not come in order.
     """
 
@@ -35,21 +35,21 @@ class WindowPart:
 
     @property
     def left(self) -> int:
-        """How much of the window is still to be read."""
+        """The part of the window that is still to be read, in microseconds."""
         return max(0, self.window.end - self.reached)
 
     @property
     def can_give(self) -> int:
-        """Into how many parts of a page or more it can be divided now."""
+        """Into how many parts of at least one page it can be divided now."""
         return self.left // max(self.page, _SMALLEST) if self.page and not self.in_hand else 1
 
 
 class Schedule:
-    """Gives windows to readers, each to one.
+    """Gives each window to one reader.
 
     Args:
         waiting: windows that are to be read.
-        divide: makes what lies behind a position of a window a window of its own.
+        divide: splits a window at a position; returns the part from there on as a new window.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class Schedule:
         self._changed = asyncio.Event()
 
     async def next(self) -> WindowPart | None:
-        """A window for an idle reader; None when everything has been read."""
+        """Wait for a window; None when all windows have been read."""
         while not self._waiting:
             if not self._under_way:
                 return None
@@ -76,18 +76,18 @@ class Schedule:
         return part
 
     def passed(self, part: WindowPart) -> None:
-        """A page of a window has been handed over: idle readers get a share of what is left."""
+        """Note that a page was handed over; divide a large window if readers are idle."""
         part.in_hand = False
         if 2 * part.left >= max((one.left for one in self._under_way if one.page), default=0):
             self._share(part)
 
     def done(self, part: WindowPart) -> None:
-        """A window has been read to its end, or was given up."""
+        """Note that a window has been read to its end, or was given up."""
         self._under_way.remove(part)
         self._wake()
 
     def _share(self, part: WindowPart) -> None:
-        """Divide a window into equal parts: one for each reader that has none, and its own."""
+        """Divide a window into equal parts, for its own reader and for each idle one."""
         parts = min(self._idle - len(self._waiting) + 1, part.can_give)
         step = part.left // max(1, parts)
         for n in range(parts - 1, 0, -1):

@@ -20,24 +20,24 @@ from sentinelone_source.history.plan import PlannedWindow
 from sentinelone_source.times import SYSTEM_CLOCK, to_iso
 
 _FIRST_PAGE = 30.0
-"""Seconds that a `run` which has just started gets for the first page of each feed."""
+"""Seconds that a `run` which has just started has for the first page of each feed."""
 _PARTS = 32
-"""Windows of a feed that is read in several passes."""
+"""Into how many windows the span is cut for a feed that is read in several passes."""
 _log = structlog.get_logger()
 
 
 class PastSpan(NamedTuple):
-    """Moments in microseconds: from `since`, and before `until`; None ends where `run` began."""
+    """From `since` to before `until`, in microseconds; None ends where `run` began."""
 
     since: int
     until: int | None
 
     @classmethod
     def of(cls, since: int, until: int | None) -> Self:
-        """The span that was asked for.
+        """Check the moments of a span.
 
         Raises:
-            ConfigError: it is not one of the past.
+            ConfigError: a moment is in the future, or `until` is not after `since`.
         """
         now = SYSTEM_CLOCK.now()
         for option, moment in (("--since", since), ("--until", until)):
@@ -51,14 +51,17 @@ class PastSpan(NamedTuple):
 def windows_of(
     feeds: Sequence[Feed], span: PastSpan, folder: Path, settle: float
 ) -> list[PlannedWindow]:
-    """One window a feed, as far as there is anything to read for it.
+    """The windows of each feed: usually one, and none if `run` has read the whole span.
 
     Args:
-        feeds: that are to be read.
-        span: that was asked for.
-        folder: the state of `run`, which is read without its lock. Where it has not begun with a
-            feed, the window ends now.
+        feeds: the selected feeds.
+        span: what to read.
+        folder: the state directory of `run`; it is read without a lock. If `run` has not begun
+            with a feed, its windows end at the present.
         settle: seconds until a page of `run` is settled.
+
+    Raises:
+        StateError: the state of `run` cannot be read.
     """
     now = SYSTEM_CLOCK.now()
     began = {} if span.until is not None else _began(folder, settle + _FIRST_PAGE)
@@ -77,9 +80,10 @@ def windows_of(
 
 
 def _began(folder: Path, patience: float) -> dict[tuple[str, str], int | None]:
-    """By console and mapping, where the feeds of `run` began; None for one that took everything.
+    """By console and mapping, where the first sweep of `run` began; None if it took everything.
 
-    A `run` that has just started is given time to settle the first page of each feed.
+    Feeds that have not begun are left out. If `run` has just started, wait up to `patience`
+    seconds until it has settled the first page of each feed.
     """
     if not (folder / STATE_FILE).exists():
         return {}

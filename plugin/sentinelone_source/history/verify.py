@@ -1,6 +1,6 @@
-"""`verify`: what the console shows for a span, compared with what was handed over.
+"""`verify`: compares what the console shows for a span with what was handed over.
 
-A feed is read for its keys, and once more for the rows of what is missing, if these are wanted.
+A feed is read once for its keys, and again if the rows of missing records are to be written.
 """
 
 from __future__ import annotations
@@ -24,29 +24,29 @@ from sentinelone_source.times import to_iso
 from sentinelone_source.worker_threads import in_thread
 
 _CHUNK = 20_000
-"""Records that are compared at once."""
+"""How many records are compared at a time."""
 _AT_ONCE = 4
-"""Feeds that are compared at once; a workspace answers five queries of one identity at a time."""
+"""How many feeds are compared at once; a workspace allows five queries of an identity at a time."""
 _TRIES = 3
-"""Of a feed whose cursor the console loses."""
+"""How often a feed is read if the console loses its cursor."""
 
 
 class Comparison(msgspec.Struct):
-    """What was found of one feed.
+    """The result for one feed.
 
     Attributes:
         since: the first position that was compared.
         until: the end, exclusive.
-        records: of the span, as the console shows them; without those that become no row.
-        handed_over: of these, those that the state remembers.
-        in_workspace: of these, those with a row in the workspace; None if it was not asked.
-        missing: neither handed over nor, if it was asked, in the workspace.
-        missing_ids: which these are.
-        due: of these, those that the poller hands over itself when it reads their positions again.
-        not_remembered: too old for the state to say whether they were handed over.
-        pending: changed after the last sweep that could have seen it.
-        dead_letters: records that cannot become rows.
-        error: why the comparison could not be made; empty if it was.
+        records: how many records of the span the console shows and that can become rows.
+        handed_over: how many of these were handed over, as the state remembers.
+        in_workspace: how many have a row in the workspace; None if it was not queried.
+        missing: how many have no row there or, if it was not queried, were not handed over.
+        missing_ids: the ids of the missing records.
+        due: how many of the missing records the poller will hand over in a recheck.
+        not_remembered: how many are older than what the state remembers.
+        pending: how many changed after the last re-scan; the next one hands them over.
+        dead_letters: how many records cannot become rows.
+        error: why the feed could not be compared; empty if it could.
     """
 
     console: str
@@ -70,15 +70,16 @@ class FeedCheck:
     """Compares one feed.
 
     Args:
-        console: that is asked.
-        mapper: of the feed.
-        keys: what the state remembers.
+        console: the console of the feed.
+        mapper: the mapper of the feed.
+        keys: the keys that the state remembers.
         plan: how the feed is swept.
-        workspace: how to ask the workspace for the table's keys; None to leave it out.
+        workspace: the query for the table's keys, and what runs it; None to leave it out.
 
     Attributes:
-        missing: positions by key.
-        refused: the console does not let us read the feed.
+        result: what was found.
+        missing: the positions of missing records, by key.
+        refused: whether the console refuses the feed.
     """
 
     def __init__(
@@ -101,14 +102,14 @@ class FeedCheck:
         self._chunk: dict[str, int] = {}
 
     async def compare(self, since: int | None, until: int | None) -> None:
-        """Compare; what prevents it goes into the result.
+        """Compare the feed. An error of this feed alone is stored in `result.error`.
 
         Args:
-            since: the first position; None begins where the state's memory does.
+            since: the first position; None begins at the oldest that the state remembers.
             until: the end, exclusive; None ends at the watermark.
 
         Raises:
-            Fatal: it prevents every other comparison as well.
+            Fatal: no feed can be compared.
         """
         try:
             await self._compare(since, until)
@@ -150,7 +151,7 @@ class FeedCheck:
             start, end = window.asked_from, window.until or 0
             pairs = zip(keys, positions, strict=True)
             self._chunk.update((key, at) for key, at in pairs if key and start <= at < end)
-            return frozenset(keys)  # no row is wanted
+            return frozenset(keys)  # makes no rows
 
         async for _ in self._reader.pages(window, known):
             if len(self._chunk) >= _CHUNK:
@@ -158,7 +159,7 @@ class FeedCheck:
         await self._compare_chunk(feed)
 
     async def _compare_chunk(self, feed: RememberedFeed) -> None:
-        """Compare the records that have been read since the last time."""
+        """Compare the records that were read since the last call."""
         chunk, self._chunk, result = self._chunk, {}, self.result
         progress = feed.progress
         rechecked = min((at for _, at in progress.rechecked), default=None)
@@ -182,7 +183,7 @@ class FeedCheck:
                 result.due += key not in handed and is_late
 
     def _in_workspace(self, query: TableQuery, ask: Ask, chunk: dict[str, int]) -> set[str]:
-        """Those that have a row in the workspace, or one that is no older than the heartbeat."""
+        """The keys of records with a row there; with a heartbeat, one of the same id will do."""
         name = comparable if query.version else self._id
         wanted = {name(key): key for key in chunk}
         first = min(chunk.values()) - self._plan.heartbeat
@@ -190,7 +191,7 @@ class FeedCheck:
         return {wanted[key] for key in there if key in wanted}
 
     def _is_pending(self, key: str, progress: Progress) -> bool:
-        """Whether a record has changed since the last re-scan, where changes need one."""
+        """Whether a record changed after the last re-scan, which alone finds its changes."""
         if not self._ordering.rescan:
             return False
         try:
@@ -202,10 +203,13 @@ class FeedCheck:
         return (key.rpartition("@")[0] or key) if self._ordering.version else key
 
     async def write_rows(self, write: Callable[[bytes], object]) -> int:
-        """Write the rows of what is missing.
+        """Read the missing records again and write their rows.
+
+        Args:
+            write: called with the rows of each page, as lines.
 
         Returns:
-            How many records are no longer there as they were: they have changed since.
+            How many missing records have changed since `compare`, so that they have no row.
         """
         left = dict(self.missing)
 
@@ -224,16 +228,16 @@ class FeedCheck:
 
 
 def _remembered_from(progress: Progress) -> int:
-    """The first position of which the state says whether it was handed over."""
+    """The first position for which the state shows whether a record was handed over."""
     return max(progress.forgotten or 0, progress.origin or 0)
 
 
 async def compare_all(checks: Sequence[FeedCheck], since: int | None, until: int | None) -> None:
-    """Compare feeds, some at a time.
+    """Compare several feeds at a time.
 
     Raises:
-        Fatal: nothing can be compared.
-        Refused: the console refuses every feed.
+        Fatal: no feed can be compared.
+        Refused: the consoles refuse all feeds.
     """
     slots = asyncio.Semaphore(_AT_ONCE)
 

@@ -1,4 +1,4 @@
-"""The records of a span, read from a console once more."""
+"""Reads the records of a span from a console again."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from sentinelone_source.worker_threads import in_thread
 
 
 class SpanReader:
-    """Reads one mapping on one console, and makes rows of what is wanted.
+    """Reads one mapping on one console, and makes rows of the records that the caller chooses.
 
     Attributes:
-        dead: records that cannot become rows, of the last reading.
+        dead: how many records of the last reading cannot become rows.
     """
 
     def __init__(self, console: Console, mapper: Mapper) -> None:
@@ -32,10 +32,12 @@ class SpanReader:
 
         Args:
             window: the span.
-            known: gets keys and positions, and says of which no row is wanted.
+            known: from the keys and positions of a page, the keys of which no row is made.
 
         Raises:
-            CursorLost, FeedRefused, BadRequest, Refused, Retriable: from the console.
+            CursorLost: the console lost its place; read again from the start.
+            FeedRefused, BadRequest, Refused: the console refuses the request.
+            Retriable: the console fails for good.
         """
         self.dead = 0
         for query in page_requests(self._mapper.mapping, window.start, window.until):
@@ -63,7 +65,7 @@ class SpanReader:
 
 
 def _noting(known: Known, walked: list[int]) -> Known:
-    """The same, and the positions of all records are noted."""
+    """A function like `known` that also appends the positions of all records to `walked`."""
 
     def noting(keys: list[str], positions: list[int]) -> Container[str]:
         walked.extend(at for key, at in zip(keys, positions, strict=True) if key)

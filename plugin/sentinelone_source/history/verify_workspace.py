@@ -1,8 +1,8 @@
-"""What of a table is in the workspace: KQL made from the table's mapping, asked in slices of time.
+"""The keys of the rows that a workspace table has. The query is made from the table's mapping.
 
 A row that arrives more than two days late gets the time of its arrival as `TimeGenerated`. So rows
-are found by the columns that hold id, version and position, and `TimeGenerated` only bounds how
-much of the table is searched.
+are found by the columns that hold id, version and position. `TimeGenerated` only limits how much of
+the table is searched.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ from sentinelone_source.times import SECOND, SYSTEM_CLOCK, to_iso
 Ask = Callable[[str], QueryAnswer]
 
 MOST_ROWS = 100_000
-"""Rows that one answer may hold; Azure's own limit is 500,000, or 64 MB."""
+"""Most rows of one answer; Azure's own limit is 500,000 rows, or 64 MB."""
 _DISPLACED = 3 * 86_400 * SECOND
-"""How far `TimeGenerated` may lie before a row's arrival, with a day for clocks that differ."""
+"""How far `TimeGenerated` can lie before a row's arrival: two days, and one for wrong clocks."""
 _TIME = "TimeGenerated"
 
 
 class PartOnly(SourceError):
-    """The workspace answers with a part only, however short the slice of time."""
+    """The workspace returns only part of its rows, even for the shortest slice of time."""
 
 
 @dataclass(frozen=True)
 class TableQuery:
-    """How to ask for a table's keys.
+    """The query for the keys of a table's rows.
 
     Attributes:
-        table: its name.
+        table: the name of the table.
         id: KQL for a row's id.
         version: KQL for its version; empty to compare ids only.
         position: KQL for its position, a datetime; empty if only `TimeGenerated` has it.
-        most: rows that one answer may hold.
+        most: most rows of one answer.
     """
 
     table: str
@@ -74,11 +74,11 @@ class TableQuery:
         return cls(mapping.table, f"tostring({id_})", version and f"tostring({version})", position)
 
     def keys(self, ask: Ask, start: int, end: int) -> Iterator[str]:
-        """The keys of rows with positions from `start` on and before `end`, comparable.
+        """The keys of rows with positions from `start` to before `end`, as `comparable` makes them.
 
         Raises:
-            PartOnly: the workspace leaves something out.
-            SourceError: it gives no answer, or refuses.
+            PartOnly: the workspace returns only part of the rows.
+            SourceError: it does not answer, or refuses.
         """
         if self.position:
             yield from self._slice(ask, start, end)
@@ -86,7 +86,7 @@ class TableQuery:
             yield from self._slice(ask, start - _DISPLACED, SYSTEM_CLOCK.now() + _DISPLACED)
 
     def _slice(self, ask: Ask, start: int, end: int) -> Iterator[str]:
-        """Ask for a slice, and for its halves if it is too large for one answer."""
+        """Query a slice of time, or its halves if the answer is too large."""
         answer = ask(self.text(start, end))
         if not answer.partial and len(answer.rows) < self.most:
             for id_, version in answer.rows:
@@ -119,7 +119,7 @@ class TableQuery:
 
 
 def comparable(key: str) -> str:
-    """A key with its version as a moment: Azure writes a time with seven digits."""
+    """A key with its version in microseconds, because Azure writes times with seven digits."""
     id_, _, version = key.rpartition("@")
     try:
         return f"{id_}@{to_micros(version)}"
@@ -128,9 +128,9 @@ def comparable(key: str) -> str:
 
 
 def _value(mapping: Mapping, path: Path) -> str:
-    """KQL for what a path of a record is in its row; empty if no column holds it.
+    """KQL for the value of a record's path in its row; empty if no column holds it.
 
-    A column of its own is best; else a column with an object around it.
+    A column with the value alone is preferred to a column with an object that has the value.
     """
     columns = [c for c in mapping.columns if c.name != _TIME and not c.redact and len(c.paths) == 1]
     for column in columns:
@@ -144,7 +144,7 @@ def _value(mapping: Mapping, path: Path) -> str:
 
 
 def _holds(column: Column, path: Path) -> bool:
-    """Whether a column has an object as JSON in which the path leads to a value."""
+    """Whether a column holds, as JSON, an object that the path leads into."""
     around = column.paths[0]
     is_json = column.type in ("json", "dynamic")
     return (

@@ -1,4 +1,4 @@
-"""One window of a feed's past, read from where it was left to its end."""
+"""Reads one window of a feed's past, from where an earlier process stopped to its end."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.history.schedule import WindowPart
 
 OLD = "old"
-"""Where rows are counted that Azure gives another `TimeGenerated`."""
+"""The label in `Counts.late` for rows whose `TimeGenerated` Azure replaces."""
 
 
 def window_name(feed: str, number: int) -> str:
-    """What a window is called in the state."""
+    """The name of a window in the state."""
     return f"{feed} {number}"
 
 
 @dataclass(frozen=True)
 class Watch:
-    """What a window is read with.
+    """How a window is watched while it is read.
 
     Attributes:
         passed: called when a page has been handed over.
-        old_before: rows of earlier positions are counted as `OLD`.
-        full: a page with fewer records is probably the last.
+        old_before: rows of earlier positions are counted as `OLD`; microseconds.
+        full: a page with fewer records is probably the last one.
     """
 
     passed: Callable[[WindowPart], None]
@@ -39,12 +39,12 @@ class Watch:
 
 
 class BackfillWindow(Window):
-    """A window whose watermark is kept, and whose end comes nearer when it is divided.
+    """A window with a watermark in the state, whose end moves back when it is divided.
 
     Args:
-        part: of the plan; it is told how far the window is read.
-        progress: of the window.
-        watch: how it is read.
+        part: the window in the schedule; its `reached`, `in_hand` and `page` are set here.
+        progress: of the window, from the state.
+        watch: how the window is watched.
     """
 
     def __init__(self, part: WindowPart, progress: Progress, watch: Watch) -> None:
@@ -53,11 +53,11 @@ class BackfillWindow(Window):
 
     @property
     def progress(self) -> Progress:
-        """Of the window."""
+        """How far the window has been read, as its watermark."""
         return replace(self._before, watermark=self.reached)
 
     def began(self, console_clock: int | None) -> bool:
-        """A page is in hand: its rows lie before the end as it is now."""
+        """Begin a page; from now on the window cannot be divided until the page is handed over."""
         self._part.in_hand = True
         self.until = self._part.window.end
         return super().began(console_clock)
@@ -72,26 +72,26 @@ class BackfillWindow(Window):
         return self.progress
 
     def reach(self, position: int) -> None:
-        """Tell the plan, too."""
+        """Set `reached` of the schedule's part, too."""
         super().reach(position)
         self._part.reached = self.reached
 
     def late(self, position: int) -> str:
-        """Whether Azure gives the row another `TimeGenerated`."""
+        """`OLD` for a row whose `TimeGenerated` Azure replaces; else empty."""
         return OLD if position < self._watch.old_before else ""
 
     def prune_before(self) -> int | None:
-        """What lies before the watermark is not read again."""
+        """The watermark: nothing before it is read again."""
         return self.reached
 
 
 class WindowReader:
-    """Reads one window; `sweep_once` takes it for a feed.
+    """Reads one window. It has the interface of `Swept`, for `sweep_once`.
 
     Args:
-        feed: whose past it is.
+        feed: the feed of the window.
         part: the window.
-        context: with the state of the backfill.
+        context: has the state of the backfill.
         passed: called when a page has been handed over.
         old_before: rows of earlier positions are counted as `OLD`.
     """
@@ -110,12 +110,12 @@ class WindowReader:
         self.reader = FeedReader(feed.console, mapper, context, number)
         self._part, self._progress = part, context.state.progress(number)
         request = mapper.mapping.request
-        # what an earlier one of several passes has read is not another window's any more
+        # with several passes a window is not divided: the first pass has read all of it already
         full = sys.maxsize if len(request.passes) > 1 else request.page_size // 2
         self._watch = Watch(passed, old_before, full)
 
     async def sweep(self) -> Counts:
-        """Read the window. Raises what `FeedReader.read` raises."""
+        """Read the window; returns its counts. Raises the errors of `FeedReader.read`."""
         window = BackfillWindow(self._part, self._progress, self._watch)
         try:
             await self.reader.read(window)

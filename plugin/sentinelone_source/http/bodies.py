@@ -1,9 +1,10 @@
-"""Bodies as they come: compressed in any of the ways that clients read, or not at all.
+"""Decompress bodies of answers: gzip, zlib or raw deflate, or not compressed.
 
-`Content-Encoding` is often missing or untrue behind proxies, so the body itself decides: JSON never
-begins like a compressed stream. Only raw deflate has no sign of its own.
+`Content-Encoding` is often missing or wrong behind proxies, so the first bytes of the body decide:
+JSON never begins like a gzip or zlib stream. Only raw deflate has no header; it is tried if
+`Content-Encoding` names deflate.
 
-Where `isal` is installed, it unpacks what `zlib` would, for less CPU.
+If `isal` is installed, it is used instead of `zlib`, because it takes less CPU.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 _GZIP, _RAW = 16 + zlib.MAX_WBITS, -zlib.MAX_WBITS
 _MOST_LAYERS = 5
-"""Of compression, one within the other; curl and urllib3 stop there, too."""
+"""How many compressions, one within the other, are undone; curl and urllib3 have the same limit."""
 _LARGEST_GUESS = 1 << 26
 _BROKEN = "the compressed body is broken, or ends early"
 _COMPRESSIONS = frozenset({"gzip", "x-gzip", "deflate", "br", "zstd", "compress", "x-compress"})
@@ -35,14 +36,14 @@ FASTEST = _fastest()
 
 
 class BrokenBody(Exception):
-    """A compressed stream that is broken, ends early, or is of a kind that was not asked for."""
+    """A compressed stream is broken, ends early, or has an encoding that was not asked for."""
 
 
 def decoded(body: bytes, encoding: str, unpacker: Any = FASTEST) -> bytes:
     """The JSON text of a body, without compression and byte order mark.
 
     Args:
-        body: as it came.
+        body: as it was received.
         encoding: its `Content-Encoding`; empty if it has none.
         unpacker: a module with the functions of `zlib`.
 

@@ -1,4 +1,4 @@
-"""Connections that are kept for the next request: a bounded number, and one TLS context for all."""
+"""Open connections that are kept for later requests: a bounded number, with shared TLS contexts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 
 class Connections:
-    """Kept connections, which several clients may share.
+    """Idle connections, which several clients may share.
 
-    A context with the usual certificates takes 0.6 MiB and 30 ms of CPU: all connections that trust
-    the same certificates share one. A bundle that changes is read again.
+    A TLS context with the default certificates takes 0.6 MiB and 30 ms of CPU, so all connections
+    that trust the same certificates share one. A certificate file that changes is read again.
 
     Args:
-        most: connections that nobody uses are kept at most; those used longest ago are closed.
-        hosts: how many they lead to.
+        most: how many idle connections are kept; those used longest ago are closed first.
+        hosts: how many hosts the connections lead to.
     """
 
     def __init__(self, most: int = 64, hosts: int = 1) -> None:
@@ -31,11 +31,14 @@ class Connections:
         self._lock = threading.Lock()
 
     def adapter(self, url: str, bundle: str | bool) -> HTTPAdapter:
-        """What sends requests to a URL.
+        """The transport adapter that sends requests to a URL.
 
         Args:
             url: of the request.
-            bundle: a file or directory of certificates to trust, or True for the usual ones.
+            bundle: a file or directory of certificates to trust, or True for the default ones.
+
+        Raises:
+            OSError: the certificates cannot be read, and were never read before.
         """
         path = ""
         if url.lower().startswith("https"):
@@ -58,7 +61,7 @@ class Connections:
         return new
 
     def close(self) -> None:
-        """Close those that nobody uses."""
+        """Close all idle connections."""
         with self._lock:
             for _, adapter in self._adapters.values():
                 adapter.close()
@@ -79,7 +82,7 @@ class _Adapter(HTTPAdapter):
         return super().proxy_manager_for(proxy, **more, **self._tls, **to_proxy)
 
     def cert_verify(self, conn: Any, url: str, verify: Any, cert: Any) -> None:
-        """The context has the certificates."""
+        """Do nothing: the TLS context has the certificates already."""
 
 
 def _context(path: str) -> ssl.SSLContext:

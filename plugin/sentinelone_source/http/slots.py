@@ -1,4 +1,4 @@
-"""A bounded number of requests at once, in the order of asking."""
+"""A bounded number of requests at once: a request that has to wait stands in a queue."""
 
 from __future__ import annotations
 
@@ -12,12 +12,15 @@ T = TypeVar("T")
 
 
 class Bound:
-    """What else a request waits for. Those that wait for it are let go one by one, in order.
+    """A condition that a request waits for besides a slot: a rate limit, or a share of the slots.
+
+    Requests that wait for a bound form a queue. The first of them moves on to the queue for slots
+    when the bound allows one more request.
 
     Attributes:
-        waiting: for this bound, and not for a slot yet.
-        called: the first of them, once it waits for a slot.
-        timer: until the first may ask again.
+        waiting: requests that wait for this bound, the first one first.
+        called: the request that has left `waiting` and now waits for a slot; None if there is none.
+        timer: runs while `waiting` has to wait for a time; None otherwise.
     """
 
     def __init__(self) -> None:
@@ -26,21 +29,21 @@ class Bound:
         self.timer: asyncio.TimerHandle | None = None
 
     def wait(self) -> float:
-        """Seconds until a request may be made; infinite until another one has left."""
+        """Seconds until a request may be made; infinite if another request has to end first."""
         raise NotImplementedError
 
     def entered(self) -> None:
-        """A request is made."""
+        """Count a request that begins."""
 
     def left(self) -> None:
-        """A request has ended."""
+        """Count a request that has ended."""
 
 
 class Share(Bound):
     """A part of the slots.
 
     Args:
-        most: how many requests may be under way.
+        most: how many of its requests may be under way at once.
     """
 
     def __init__(self, most: int) -> None:
@@ -48,15 +51,15 @@ class Share(Bound):
         self._free = most
 
     def wait(self) -> float:
-        """Seconds until a request may be made; infinite until another one has left."""
+        """Seconds until a request may be made; infinite if another request has to end first."""
         return 0.0 if self._free > 0 else math.inf
 
     def entered(self) -> None:
-        """A request is made."""
+        """Count a request that begins."""
         self._free -= 1
 
     def left(self) -> None:
-        """A request has ended."""
+        """Count a request that has ended."""
         self._free += 1
 
 
@@ -64,7 +67,9 @@ class _Asked:
     """A request that waits, or is under way.
 
     Attributes:
-        passed: bounds whose queues it has been through.
+        bounds: the bounds that it waits for besides a slot.
+        passed: bounds in whose queue it has waited; it goes to the front of these again.
+        granted: done when the request may begin.
     """
 
     def __init__(self, bounds: tuple[Bound, ...]) -> None:
@@ -74,15 +79,15 @@ class _Asked:
 
 
 class Slots:
-    """So many requests at once; one that leaves lets the next in.
+    """Lets a bounded number of requests run at once. When one ends, the next begins.
 
     Args:
-        number: of requests under way at once.
-        shared: by several parties; then each takes a half of the slots at most, and so do all
-            together that are slow.
+        number: how many requests may be under way at once.
+        shared: whether several parties (consoles) use the slots. Then `share` and `slow` each
+            allow half of them.
 
     Attributes:
-        slow: the share of those that keep a slot for long.
+        slow: the share that all parties with slow answers have together.
     """
 
     def __init__(self, number: int, *, shared: bool = False) -> None:
@@ -92,21 +97,24 @@ class Slots:
         self.slow = self.share()
 
     def share(self) -> Share:
-        """The share of one party."""
+        """A new share, for one party: half of the slots if they are shared, else all of them."""
         return Share(self._most)
 
     async def run(
         self, call: Callable[[], Coroutine[Any, Any, T]], *bounds: Bound, urgent: bool = False
     ) -> T:
-        """Make a request when there is a slot, and no bound is in the way.
+        """Make a request when a slot is free and all bounds allow it.
 
-        The slot is taken until the call has ended, also when nobody waits for it any more: a
-        thread cannot be stopped.
+        If the caller is cancelled, the request still keeps its slot until it has ended: a thread
+        cannot be stopped.
 
         Args:
             call: makes the request.
-            bounds: for what it has to wait, besides a slot.
-            urgent: before all others.
+            bounds: what it has to wait for, besides a slot.
+            urgent: whether to put it before all requests that wait for a slot.
+
+        Returns:
+            What the call returns. Its exceptions are raised, too.
         """
         asked = _Asked(bounds)
         if urgent:
@@ -169,7 +177,7 @@ class Slots:
             asked.passed.add(bound)
 
     def _wake(self, bound: Bound) -> None:
-        """Let the first that waits for a bound ask for a slot, as soon as it may."""
+        """Move the first request that waits for a bound to the queue for slots, when it may run."""
         if not bound.waiting or bound.called or bound.timer:
             return
         seconds = bound.wait()
