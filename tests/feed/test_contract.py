@@ -97,14 +97,16 @@ def test_a_console_that_ignores_its_filter(tenancy: Tenancy) -> None:
     assert swept["rows"] + swept["unasked"] == 60
 
 
-def test_a_recheck_finds_a_late_record(tenancy: Tenancy) -> None:
-    """A record that becomes visible 19 seconds late is found at the look-back of 20 seconds."""
-    tenancy.configure(interval="1s", lookback="20s")
-    with tenancy.start("--table", "threats") as running:
-        running.wait_for("swept")
-        tenancy.world.new_threat(late=timedelta(seconds=19))
+@pytest.mark.parametrize(("arguments", "left"), [(["--once"], -60), ([], 5)])
+def test_a_recheck_finds_a_late_record(tenancy: Tenancy, arguments: list[str], left: int) -> None:
+    """What became visible late is found when its age is due: after a sweep, or before the next."""
+    tenancy.configure(interval="1h", lookback="2h")
+    tenancy.once("--table", "threats")
+    tenancy.world.new_threat(late=timedelta(minutes=115))
+    tenancy.world.jump(timedelta(minutes=8, seconds=-left))
+    with tenancy.start("--table", "threats", *arguments) as running:
         running.wait_for("swept", kind="recheck")
-        assert running.stop() == 0
+        assert (running.wait() if arguments else running.stop()) == 0
     (found,) = (line for line in running.events("swept") if line["kind"] == "recheck")
-    assert (found["age"], found["late"], found["rows"]) == (20, {"20": 1}, 1)
+    assert (found["age"], found["late"], found["rows"]) == (7200, {"7200": 1}, 1)
     assert len(running.lines) == 1
