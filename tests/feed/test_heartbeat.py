@@ -15,7 +15,7 @@ from sentinelone_source.feed.repeats import Repeats
 from sentinelone_source.feed.state.progress import Progress, RowKeys, SettledPage
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.feed.sweep import Sweep
-from sentinelone_source.mapping.heartbeat import LastRow
+from sentinelone_source.mapping.heartbeat import Content, LastRow
 from sentinelone_source.times import SECOND, parse_moment
 from support.tenancy import lines
 
@@ -79,6 +79,15 @@ def test_an_old_row_is_repeated(tenancy: Tenancy, agents: list[str]) -> None:
     assert sorted(sweep(tenancy).lines) == sorted(again)
     report(tenancy, *agents)
     assert sweep(tenancy).lines == []
+
+
+@pytest.mark.parametrize(
+    ("position", "repeats"), [(99, False), (100, True), (109, True), (110, False)]
+)
+def test_which_row_is_a_repeat(position: int, repeats: bool) -> None:
+    """A row repeats the last one if it is no older, and newer by less than a heartbeat."""
+    row = Content("a", position, b"digest", 1)
+    assert LastRow(100, b"digest").is_repeated_by(row, 10) is repeats
 
 
 def test_a_crash_loses_no_change_back(tenancy: Tenancy, agents: list[str]) -> None:

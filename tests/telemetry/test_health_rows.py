@@ -20,6 +20,7 @@ from support.tenancy import NAMES, OTHER, TABLES, TOKEN
 from support.waiting import until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from support.tenancy import Tenancy
@@ -28,6 +29,13 @@ Rows = list[dict[str, Any]]
 HEALTH_ROWS = '[health]\ninterval = "200ms"\n'
 COLUMNS = [column.name for column in HEALTH.columns]
 TAG = "sentinelone.health"
+
+
+@pytest.fixture
+def shipper() -> Iterator[InHttp]:
+    """A listener that takes everything."""
+    with InHttp() as listening:
+        yield listening
 
 
 def sums(rows: Rows, column: str) -> Counter[str]:
@@ -91,6 +99,31 @@ def test_rows_on_stdout(tenancy: Tenancy) -> None:
     assert {(row["_table"], row["Feed"]) for row in refused()} == {(HEALTH.table, "groups")}
     assert all("4030010" in row["LastError"] for row in refused())
     assert TOKEN not in bytes(running.out).decode()
+
+
+def test_what_is_late_or_unchanged_or_behind(tenancy: Tenancy, shipper: InHttp) -> None:
+    """Late rows and repeated ones are counted; a feed that cannot be read says how far it is."""
+    world = tenancy.world
+    world.populate(over=timedelta(minutes=30), agents=1)
+    tenancy.configure(
+        f'{HEALTH_ROWS}[feeds.agents]\nheartbeat = "24h"\n', interval="1h", lookback="2h"
+    )
+    tenancy.once("--to", shipper.url)
+    [agent] = world.all("agents")
+    now = world.now().isoformat()
+    world.replace("agents", agent | {"updatedAt": now, "lastActiveDate": now})
+    world.new_threat(late=timedelta(minutes=115))
+    world.jump(timedelta(minutes=9))
+    tenancy.console.faults.add(faults.bad_gateway("groups", times=None))
+
+    def counted(column: str) -> Counter[str]:
+        return sums(shipper.stored(TAG), column)
+
+    with tenancy.start("--to", shipper.url) as running:
+        until(lambda: counted("LateRows") == Counter(threats=1), "the late row")
+        until(lambda: counted("SuppressedRows") == Counter(agents=1), "the report")
+        until(lambda: counted("BehindSeconds")["groups"] > 0, "what cannot be read")
+        assert running.stop() == 0
 
 
 @pytest.mark.parametrize("arguments", [(), ("--once",)])
