@@ -1,4 +1,4 @@
-"""What can never be delivered, on its way to the dead letters: each record once."""
+"""Writes records that can never be delivered to the dead letters, each record once."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from sentinelone_source.times import SECOND
 from sentinelone_source.worker_threads import in_thread
 
 _KEPT = 86_400 * SECOND
-"""How long a dead letter is remembered at least after it was seen last."""
+"""The shortest time that a dead letter is remembered after it was last seen; microseconds."""
 
 
 class DeadRecords:
     """Writes the dead letters of one feed.
 
     Args:
-        console: its name.
-        mapping: of the feed.
-        context: with the state, and the file.
-        number: of the feed in the state.
-        remember: microseconds that a record may be read again after it was seen last.
+        console: the name of the console.
+        mapping: the mapping of the feed.
+        context: has the state and the file of dead letters.
+        number: the feed's number in the state.
+        remember: how long after it was last seen a record can be read again; microseconds.
     """
 
     def __init__(
@@ -42,9 +42,18 @@ class DeadRecords:
         self._kept = max(_KEPT, remember)
 
     async def write(self, dead: list[Dead], refused: list[Refusal], now: int) -> int:
-        """Write in a thread, all at once.
+        """Write the dead letters of a page, in a thread; a record is written only once.
 
-        A record is written once however often it comes; gives how many are new.
+        Args:
+            dead: records that cannot become rows.
+            refused: rows that the shipper refuses for good.
+            now: our clock, microseconds.
+
+        Returns:
+            How many of `dead` are new.
+
+        Raises:
+            StateError: the file or the state cannot be written.
         """
         state = self._context.state
         by_key = {_key(one): one for one in dead}

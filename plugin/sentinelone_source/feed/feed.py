@@ -1,4 +1,4 @@
-"""One mapping on one console: when it is read, and how far it has come."""
+"""One mapping on one console: when it is read, and how far it is complete."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class Feed:
     """Sweeps one mapping on one console.
 
     Attributes:
-        name: of the mapping.
-        table: whose rows it makes.
-        endpoint: what it asks for, below `/web/api/v2.1/`.
+        name: the name of the mapping.
+        table: the table of its rows.
+        endpoint: the path of its requests, below `/web/api/v2.1/`.
         reader: reads its pages.
     """
 
@@ -61,22 +61,22 @@ class Feed:
 
     @property
     def counts(self) -> Counts:
-        """Of all sweeps of this process, the one under way too."""
+        """The counts of all sweeps and rechecks of this process, including one under way."""
         return self.reader.counts
 
     @property
     def handing_over(self) -> asyncio.Task[None] | None:
-        """The page at work; it goes on when the sweep is cancelled."""
+        """The hand-over of the current page, which continues when the sweep is cancelled."""
         return self.reader.handing_over
 
     async def sweep(self) -> None:
-        """Read what is new, and then again what has reached an age meanwhile.
+        """Read what is new. Then recheck the positions that have reached an age meanwhile.
 
         Raises:
-            CursorLost, FeedRefused, BadRequest, Refused: from the console; what was handed over
-                before stands, and the next sweep goes on from there.
-            Declined: from the shipper, which takes no row of this table.
-            ReaderGone, StateError: nothing goes on.
+            CursorLost, FeedRefused, BadRequest, Refused: the console fails or refuses. What was
+                handed over before is kept, and the next sweep continues from there.
+            Declined: the shipper refuses rows for now; they will be read again.
+            ReaderGone, StateError: the process has to end.
         """
         within = self._plan.overlap / SECOND
         try:
@@ -87,10 +87,13 @@ class Feed:
         await self.recheck(within)
 
     async def recheck(self, within: float) -> None:
-        """Read again what has reached an age, as far as it is due. Raises what `sweep` raises.
+        """Read positions again that are due because they have reached an age.
 
         Args:
-            within: seconds until the next sweep is due, and this is to come to an end.
+            within: seconds until the next sweep is due; then the recheck stops.
+
+        Raises:
+            The same errors as `sweep`.
         """
         began = self._clock.monotonic()
 
@@ -107,13 +110,13 @@ class Feed:
                 self._tell("recheck", began, clock, counts, age=age // SECOND)
 
     def until_recheck(self) -> float:
-        """Seconds until something is due to be read again; infinite if nothing is."""
+        """Seconds until the next recheck is due; infinite if there is none."""
         clock = self._console_clock
         due = next_due(self.progress).values()
         return math.inf if clock is None or not due else max(0.0, (min(due) - clock) / SECOND)
 
     async def _sweep(self) -> None:
-        """Walk from the overlap to the console's present."""
+        """Read from the overlap to the console's present."""
         began = self._clock.monotonic()
         passed, rested = self._since("sweep", began), self._since("rescan", began)
         sweep = Sweep(self._plan, self._progress, self._clock.now(), passed, rested)
@@ -128,7 +131,7 @@ class Feed:
         self._tell(sweep.kind, began, signpost, self.counts.since(before))
 
     def _prune_last_rows(self, now: float) -> None:
-        """Forget once in a heartbeat the last rows that nothing can repeat any more."""
+        """Once in a heartbeat, forget last rows that are too old for a row to repeat them."""
         heartbeat, watermark = self._plan.heartbeat, self._progress.watermark
         if heartbeat and watermark is not None and now - self._pruned >= heartbeat / SECOND:
             self._pruned = now
@@ -136,7 +139,7 @@ class Feed:
 
     @property
     def _console_clock(self) -> int | None:
-        """The console's clock by now; where it tells none, the last position seen."""
+        """The console's clock now; if the console sends no `Date`, the last position seen."""
         clock = self.reader.console_clock
         return self.progress.watermark if clock is None else clock
 
@@ -165,10 +168,10 @@ class Feed:
         )
 
     def behind(self, interval: float) -> float:
-        """How many seconds ago the feed was complete; 0 when idle.
+        """How many seconds ago the feed was complete; 0 until the next sweep is overdue.
 
         Args:
-            interval: seconds from the end of a sweep to the next; idle lasts until that is overdue.
+            interval: seconds from the end of a sweep to the next.
         """
         if self._ended is not None:
             idle_until = self._ended + interval + min(interval, OVERDUE)
@@ -178,13 +181,13 @@ class Feed:
 
     @property
     def last_success(self) -> float | None:
-        """When the last sweep began that came to its end, unix seconds of our clock."""
+        """When the last complete sweep began, in unix seconds of our clock; None if none has."""
         swept_at = self.progress.swept_at
         return None if swept_at is None else swept_at / SECOND
 
     def _since(self, what: str, now: float) -> int | None:
-        """Microseconds since the last complete one began, if this process has seen it.
+        """Microseconds since the last complete sweep or re-scan began; None before the first here.
 
-        Our clock may be set at any moment; what has passed is told by the monotonic one.
+        This is measured by the monotonic clock, because our clock can be set at any moment.
         """
         return round((now - self._began[what]) * SECOND) if what in self._began else None

@@ -1,4 +1,4 @@
-"""An answer of the console as a page, or as the error that it is."""
+"""Decodes an answer of the console to a page, or raises the error that it reports."""
 
 from __future__ import annotations
 
@@ -11,11 +11,17 @@ from sentinelone_source.mapping.spec.model import ConsoleId
 
 
 def open_page(mapper: Mapper, body: bytes, console: ConsoleId, *, keys_first: bool = False) -> Page:
-    """Decode an answer.
+    """Decode an answer with HTTP status 200.
+
+    Args:
+        mapper: of the feed.
+        body: the decompressed body.
+        console: the console's name and URL, for columns that hold them.
+        keys_first: read only keys and positions first, because most records are known.
 
     Raises:
-        Unavailable: it is not a page of the API.
-        FeedRefused, BadRequest, CursorLost, Unavailable: it says that it is an error.
+        Unavailable: the body is not a page of the API, or reports a temporary error.
+        FeedRefused, BadRequest, CursorLost: the body reports this error.
     """
     endpoint = mapper.mapping.request.path
     try:

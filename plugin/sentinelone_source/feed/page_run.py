@@ -1,4 +1,4 @@
-"""A page between the console and the shipper: what is new of it, and what became of the rest."""
+"""The hand-over of one page: which of its records become rows, and what becomes of the others."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ _ENDLESS = 1 << 63
 
 @dataclass
 class Counts:
-    """Every record that was fetched ends in exactly one of the next seven.
+    """Numbers of records, rows and values. Each record counts once in `rows` to `postponed`.
 
     Attributes:
         fetched: records that were read.
-        rows: handed over.
-        suppressed: known, because they had been handed over before.
-        unchanged: repeat the last row of their id but for volatile columns.
-        dead: put among the dead letters.
-        dropped: taken out by a `[[drop]]`.
-        baseline: older than the feed's start, or than what is remembered of it; remembered from now
-            on, so that a change of them is seen.
-        unasked: outside of what was asked for: the console ignores its filter.
-        postponed: refused by the shipper, for now; they are read again.
-        pages: pages read.
-        bytes: of the rows, as lines.
-        unchanged_bytes: of the rows that were not handed over because nothing changed.
-        late: by the age in seconds at which they were found, those of the rows that became visible
-            after their position had been passed.
-        misfits: by column, values that did not fit.
-        cut: by column, values cut for their length.
+        rows: rows that were handed over.
+        suppressed: records that were handed over before.
+        unchanged: rows that differ from the last row of their id only in volatile columns.
+        dead: new dead letters.
+        dropped: records that a `[[drop]]` removed.
+        baseline: records older than the feed's start, or than what the state remembers. They are
+            remembered now, so that a later change of them is found.
+        unasked: records outside of what was asked for, because the console ignores its filter.
+        postponed: rows that the shipper refuses for now; they are read again.
+        pages: pages that were read.
+        bytes: bytes of the rows, as lines.
+        unchanged_bytes: bytes of the unchanged rows, which were not handed over.
+        late: rows that became visible after their position had been passed, by the age in seconds
+            at which they were found.
+        misfits: values that do not fit their column, by column.
+        cut: values that were cut for their length, by column.
     """
 
     fetched: int = 0
@@ -57,7 +57,7 @@ class Counts:
     cut: Counter[str] = field(default_factory=Counter)
 
     def add(self, other: Counts) -> None:
-        """Add another account to this one."""
+        """Add other counts to these."""
         for item in fields(self):
             mine, theirs = getattr(self, item.name), getattr(other, item.name)
             if isinstance(mine, Counter):
@@ -66,13 +66,13 @@ class Counts:
                 setattr(self, item.name, mine + theirs)
 
     def copy(self) -> Counts:
-        """This account as it is now."""
+        """These counts as they are now."""
         account = Counts()
         account.add(self)
         return account
 
     def since(self, before: Counts) -> Counts:
-        """What has been added to this account since it was copied."""
+        """What has been added since `before` was copied from these counts."""
         return Counts(
             **{
                 item.name: getattr(self, item.name) - getattr(before, item.name)
@@ -81,7 +81,7 @@ class Counts:
         )
 
     def summary(self) -> dict[str, object]:
-        """The counts that are not zero, for a log line."""
+        """The counts that are not zero, and `rows` and `suppressed`, for a log line."""
         found = {item.name: getattr(self, item.name) for item in fields(self)}
         return {
             name: dict(value) if isinstance(value, Counter) else value
@@ -94,13 +94,13 @@ class PageRun:
     """A page that is being handed over.
 
     Args:
-        page: as the mapper opened it.
-        reading: which it belongs to.
-        known: from keys and their positions, those whose rows were handed over before.
-        repeats: tells rows that repeat the last one of their id; None hands over all of them.
+        page: the page, from the mapper.
+        reading: the reading that the page belongs to.
+        known: from keys and their positions, the keys of rows that were handed over before.
+        repeats: finds rows that repeat the last row of their id; None hands over all rows.
 
     Attributes:
-        walked: positions of its records.
+        walked: the positions of the page's records.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class PageRun:
         self._counts = Counts(fetched=len(page.records), pages=1)
 
     def batches(self, mapper: Mapper) -> Iterator[list[bytes]]:
-        """Make the lines of new rows; when they are made, the page's records are let go."""
+        """Make the lines of new rows, in batches; free the page's records after the last one."""
         changed = self._repeats.changed if self._repeats else None
         for batch in pack(mapper.lines(self._page, self._known, changed)):
             if self._repeats:
@@ -152,11 +152,12 @@ class PageRun:
         return found | outside.keys()
 
     def postpone(self, postponed: list[int], refused: list[int]) -> None:
-        """Take rows back that are to be read again, by the places of their lines.
+        """Take out rows that were not delivered, so that they are not remembered as handed over.
 
         Args:
-            postponed: may be taken later.
-            refused: dead letters by now: what repeats them in this page has not been handed over.
+            postponed: places of the lines that the shipper refuses for now; they are read again.
+            refused: places of the lines that became dead letters. Rows of this page that repeat
+                one of them are read again, too.
         """
         page = self._page
         without_line = set(page.without_line)
@@ -174,8 +175,8 @@ class PageRun:
         """What became of the page's records.
 
         Args:
-            buried: those newly put among the dead letters.
-            refused: rows that the shipper does not take, and that are there as well.
+            buried: how many records became new dead letters.
+            refused: how many rows the shipper refused for good; they are dead letters, too.
         """
         page = self._page
         held_back = len(self._baseline) + len(self._unasked)

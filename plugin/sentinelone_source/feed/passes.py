@@ -1,4 +1,4 @@
-"""Several passes over the same positions, where no single one shows all records."""
+"""Reads the same positions in several passes, if no single query shows all records."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from sentinelone_source.feed.state.progress import Progress
 
 
 class EarlierPass:
-    """A pass of a reading that another one follows: it knows its own end, and moves nothing on.
+    """A pass that another one follows: it ends like its reading, and leaves the progress as is.
 
-    A crash between two passes repeats the first one, and loses nothing of the second.
+    After a crash between two passes the first is read again, so no record of the second is lost.
 
     Attributes:
-        nearly_beyond, beyond: as of a reading.
+        nearly_beyond, beyond: as in `Reading`.
     """
 
     def __init__(self, reading: Reading) -> None:
@@ -27,7 +27,7 @@ class EarlierPass:
         return getattr(self._reading, name)
 
     def passed(self, positions: list[int]) -> Progress:
-        """See whether this pass is at its end; how far the feed is complete stays as it was."""
+        """Check whether this pass is at its end; returns the unchanged progress of the reading."""
         for position in positions:
             self._ordered &= position >= self._last
             self._last = position

@@ -9,7 +9,7 @@ from sentinelone_source.times import SECOND
 
 SHORTEST_OVERLAP = 10 * SECOND
 _STEP = 20
-"""An age is at most so many times the one before."""
+"""Each age is at most this many times the one before."""
 OVERDUE = 30.0
 """Seconds that a sweep may take, or come late, before its feed counts as behind; never more than
 the interval."""
@@ -20,18 +20,18 @@ class Plan:
     """How a feed is to be swept. Durations are microseconds.
 
     Attributes:
-        lookback: a record that becomes visible so late is still collected.
-        overlap: a sweep begins so long before the watermark: one interval, at least 10 seconds.
-        remember: keys of rows are kept at least so long.
-        start_back: the first sweep begins so long ago; None for everything, or if `start_at` says.
-        start_at: the first sweep begins at this position.
-        inventory: the first sweep takes everything, whatever the start.
-        rescan: so far back records are read again for changed versions; 0 for never.
-        rescan_interval: between two such sweeps.
-        present: the console's present lies at most so long after the signpost: a `Date` has whole
-            seconds, and the time that the request took is taken off it.
-        heartbeat: a row that repeats the last one of its id is handed over only if that is so much
-            older; 0 hands over every row.
+        lookback: the greatest lateness at which a record is still collected.
+        overlap: how long before the watermark a sweep begins: one interval, at least 10 seconds.
+        remember: the shortest time that keys of rows are kept.
+        start_back: how long ago the first sweep begins; None for everything, or with `start_at`.
+        start_at: the position at which the first sweep begins; None if `start_back` is used.
+        inventory: whether the first sweep takes everything, whatever the start.
+        rescan: how far back records are read again to find changed versions; 0 for never.
+        rescan_interval: the time between two re-scans.
+        present: the console's present is at most this long after the signpost, because a `Date` has
+            whole seconds and the duration of the request is subtracted from it.
+        heartbeat: a row that repeats the last row of its id is handed over only if it is newer by
+            this time; 0 hands over every row.
     """
 
     lookback: int
@@ -47,9 +47,10 @@ class Plan:
 
     @property
     def ages(self) -> tuple[int, ...]:
-        """At which a position is read again, after the sweeps that it lies in.
+        """The ages at which a position is read again, in ascending order.
 
-        A ladder from the overlap to the look-back, each age 20 times the one before at most.
+        They are 20 times the overlap, 400 times the overlap and so on, while that is less than the
+        look-back, and then the look-back. There is none if the overlap covers the look-back.
         """
         steps: list[int] = []
         while (age := self.overlap * _STEP ** (len(steps) + 1)) < self.lookback:
@@ -58,13 +59,13 @@ class Plan:
 
     @property
     def reach(self) -> int:
-        """How old a record may be that is read again, with room for rows that are to wait."""
+        """The greatest age at which a record is read again, with a margin for rows that wait."""
         longest = max(self.lookback, self.remember, self.rescan + self.rescan_interval)
         return longest + 2 * self.overlap
 
 
 def origin(plan: Plan, now: int) -> int | None:
-    """Where a first sweep begins; None when it takes everything there is."""
+    """The position at which a first sweep begins; None if it takes everything."""
     if plan.inventory:
         return None
     if plan.start_at is not None:
@@ -73,13 +74,13 @@ def origin(plan: Plan, now: int) -> int | None:
 
 
 def seconds_behind(plan: Plan, progress: Progress, made: int, now: int) -> float:
-    """The age of what a feed is complete up to.
+    """How long ago a feed was complete, in seconds.
 
     Args:
         plan: of the feed.
-        progress: as far as rows were handed over.
-        made: when this process began with the feed, microseconds of our clock.
-        now: microseconds of our clock; the console's is reckoned from the last complete sweep.
+        progress: up to the last page that was handed over.
+        made: when this process began with the feed, in microseconds of our clock.
+        now: our clock, microseconds. The last complete sweep shows how the console's clock differs.
     """
     ahead = 0
     if progress.signpost is not None and progress.swept_at is not None:

@@ -1,4 +1,4 @@
-"""One reading of a feed: from its pages to their rows, and to their settlement."""
+"""Carries out a reading of a feed: requests pages, hands over their rows, and settles them."""
 
 from __future__ import annotations
 
@@ -35,16 +35,16 @@ class FeedReader:
     """Reads one mapping on one console.
 
     Args:
-        console: that is asked.
+        console: the console to read from.
         mapper: makes the rows.
         context: what all feeds share.
-        number: of the feed in the state.
-        remember: microseconds that a record may be read again after it was seen last.
+        number: the feed's number in the state.
+        remember: how long after it was last seen a record can be read again; microseconds.
 
     Attributes:
-        heartbeat: as of the feed's plan; 0 hands over every row.
-        counts: of all readings.
-        handing_over: the page at work; it goes on when the reading is cancelled.
+        heartbeat: as in the feed's plan, microseconds; 0 hands over every row.
+        counts: the counts of all readings.
+        handing_over: the hand-over of the current page; it continues if the reading is cancelled.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class FeedReader:
 
     @property
     def console_clock(self) -> int | None:
-        """The console's clock, reckoned from its last answer; None if that did not tell it."""
+        """The console's clock now, by its last answer, in microseconds; None without a `Date`."""
         if self._clock_seen is None:
             return None
         clock, seen_at = self._clock_seen
@@ -109,9 +109,9 @@ class FeedReader:
     async def _read_pages(
         self, reading: Reading, pages: Paginator, query: Callable[[], PageRequest]
     ) -> None:
-        """From page to page; one that has been begun is brought to its end.
+        """Read page after page. A page that has been begun is always handed over to its end.
 
-        The next page is asked for meanwhile, unless this one may be the last.
+        The next page is requested meanwhile, unless the current one may be the last.
         """
         async for response in pages:
             if not self._began_well(reading, response):
@@ -132,7 +132,7 @@ class FeedReader:
                 return
 
     def _began_well(self, reading: Reading, response: Response) -> bool:
-        """Whether the reading can go on from where it began, by the console's clock."""
+        """Pass the console's clock to the reading; False if it has to begin again, and earlier."""
         self._clock_seen = None
         if response.clock is None:
             self._warn_once("no_clock")
@@ -146,11 +146,11 @@ class FeedReader:
     async def _open(
         self, reading: Reading, response: Response, pages: Paginator
     ) -> tuple[Page, MemorySlot]:
-        """Decode a page when there is room for it.
+        """Wait for a memory slot and decode a page.
 
         Raises:
-            Unavailable: it cannot be unpacked, or is not a page of the API.
-            FeedRefused, BadRequest, CursorLost: it says that it is an error.
+            Unavailable: the body cannot be decompressed, or is not a page of the API.
+            FeedRefused, BadRequest, CursorLost: the body reports this error.
         """
         async with self._context.unpacking:
             body = await in_thread(response.decoded)
@@ -165,7 +165,7 @@ class FeedReader:
             raise
 
     async def _hand_over(self, reading: Reading, page: Page, slot: MemorySlot) -> None:
-        """Make the page's new rows, bring them to the shipper, and settle what became of them."""
+        """Make the page's new rows, hand them over, write dead letters, and settle the page."""
         known = partial(self._context.state.known, self._number)
         run = PageRun(page, reading, known, self._repeats())
         sending = await self._context.sink.write(
@@ -181,7 +181,7 @@ class FeedReader:
         await self._settle(reading, run.rows(), reading.passed(run.walked))
 
     def _repeats(self) -> Repeats | None:
-        """For the next page, where the feed has a heartbeat."""
+        """What finds repeated rows of the next page; None if the feed has no heartbeat."""
         if not self.heartbeat:
             return None
         rows = self._context.state.last_rows(self._number)

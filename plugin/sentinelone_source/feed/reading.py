@@ -1,6 +1,7 @@
-"""A reading of positions, as decisions: what is asked for, what is new, and where it ends.
+"""A reading decides which positions are asked for, which records are new, and where it ends.
 
-No network and no disk in here: `reader` asks and tells. All moments are microseconds since 1970.
+It uses no network and no disk: `reader` does, and tells it each page. All positions and moments are
+microseconds since 1970.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Protocol
 from sentinelone_source.feed.state.progress import Progress
 
 LOWEST = -(1 << 63)
-"""Before every position."""
+"""A position before all others."""
 
 
 class Reading(Protocol):
@@ -18,10 +19,10 @@ class Reading(Protocol):
 
     Attributes:
         start: the first position to ask for; None for everything there is.
-        until: positions from here on are not asked for; None asks for all.
-        held: a row at this position was refused for now, and is to be read again.
-        nearly_beyond: the next page may be the last one that is needed.
-        beyond: the last page lay wholly beyond the end, so no other page is needed.
+        until: the end of what is asked for, exclusive; None asks for all.
+        held: the lowest position of a row that was refused for now; it has to be read again.
+        nearly_beyond: whether the next page may be the last one that is needed.
+        beyond: whether the last page lay wholly beyond the end, so that the reading is complete.
     """
 
     start: int | None
@@ -34,7 +35,7 @@ class Reading(Protocol):
 
     @property
     def progress(self) -> Progress:
-        """How far the feed is complete by what has been read."""
+        """How far the feed is complete, with what has been read so far."""
 
     @property
     def asked_from(self) -> int:
@@ -46,29 +47,29 @@ class Reading(Protocol):
 
     @property
     def wanted_from(self) -> int:
-        """A row from this position on is handed over if it is not known."""
+        """Rows from this position on are handed over if they are not known."""
 
     @property
     def end(self) -> int:
-        """A page that lies wholly behind this position is not needed."""
+        """The last position that is needed: a page wholly after it ends the reading."""
 
     def began(self, console_clock: int | None) -> bool:
-        """Take the console's clock at each answer; False when `start` is now earlier."""
+        """Take the console's clock at each answer; False if `start` moved back: read from there."""
 
     def passed(self, positions: list[int]) -> Progress:
-        """How far the feed is complete after a page with these positions."""
+        """Take the positions of a page that was handed over; returns the new progress."""
 
     def hold(self, position: int) -> None:
-        """A row was refused for now: it is to be read again."""
+        """Note that a row at this position was refused for now, and has to be read again."""
 
     def ended(self) -> Progress:
-        """How far the feed is complete now that everything has been read."""
+        """Note that everything has been read; returns the new progress."""
 
     def late(self, position: int) -> str:
-        """At which age, in seconds, a row was found that became visible late; empty if on time."""
+        """The age, in seconds, at which a late row at this position was found; empty if on time."""
 
     def prune_before(self) -> int | None:
-        """Keys of earlier positions will not be asked for again; None forgets none."""
+        """The position before which keys are no longer needed; None keeps all."""
 
 
 class Window:
@@ -97,7 +98,7 @@ class Window:
 
     @property
     def progress(self) -> Progress:
-        """Of the feed: a window of its own changes nothing of it."""
+        """The progress of the feed, which reading a window does not change."""
         return self._before
 
     @property
@@ -107,7 +108,7 @@ class Window:
 
     @property
     def wanted_from(self) -> int:
-        """Rows from here on are handed over if they are not known."""
+        """The first position."""
         return self.asked_from
 
     @property
@@ -117,11 +118,11 @@ class Window:
         return self.until - 1
 
     def began(self, console_clock: int | None) -> bool:  # noqa: ARG002 - the past stays as it is
-        """The window is the same whatever the console's clock says."""
+        """True: the window does not depend on the console's clock."""
         return True
 
     def passed(self, positions: list[int]) -> Progress:
-        """Move on to the last position of a page, if the records come in order."""
+        """Move `reached` to the last position of a page, if the records come in order."""
         for position in positions:
             self._ordered &= position >= self._last
             self._last = position
@@ -132,24 +133,24 @@ class Window:
         return self.progress
 
     def ended(self) -> Progress:
-        """The window has been read to its end."""
+        """Move `reached` to the end of the window."""
         self.reach(self.until)
         return self.progress
 
     def reach(self, position: int) -> None:
-        """Everything before this position has been read, unless a row before it is held."""
+        """Move `reached` to this position, but not past the end or a position that is held."""
         held = position if self.held is None else self.held
         self.reached = max(self.reached, min(position, self.until, held))
 
     def hold(self, position: int) -> None:
-        """A row is to be read again."""
+        """Move `reached` back to the lowest row that has to be read again."""
         self.held = position if self.held is None else min(position, self.held)
         self.reached = min(self.reached, self.held)
 
     def late(self, position: int) -> str:  # noqa: ARG002 - everything here is
-        """Not told of the past."""
+        """Empty: lateness is not counted here."""
         return ""
 
     def prune_before(self) -> int | None:
-        """Nothing is forgotten."""
+        """None: all keys are kept."""
         return None

@@ -1,4 +1,4 @@
-"""Reading again what has reached a certain age, for records that became visible late."""
+"""Rechecks: positions are read again when they reach an age, to find late records."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.times import SECOND
 
 _SHARE = 15
-"""A position is read again before it exceeds the age by a tenth. It is to be when it does by a
-fifteenth, which leaves time for the reading."""
+"""A recheck is due when a position exceeds the age by a fifteenth. So there is time to read it
+before it exceeds the age by a tenth."""
 
 
 def rechecked(progress: Progress, ages: Iterable[int], clock: int) -> tuple[tuple[int, int], ...]:
-    """How far everything has been read at each age, as far as that can be by this clock.
+    """Each age with the position up to which everything has been read at that age or later.
 
-    What was read at a greater age counts for a smaller one. A new age begins with what is younger
-    now. Nothing lies before the origin.
+    A new age takes the position of a greater one, else the position that reaches the age now. Each
+    position is at least the origin, and old enough to have reached the age.
+
+    Args:
+        progress: of the feed.
+        ages: the plan's ages, microseconds.
+        clock: the console's clock, microseconds.
     """
     origin = LOWEST if progress.origin is None else progress.origin
     found = []
@@ -31,19 +36,19 @@ def rechecked(progress: Progress, ages: Iterable[int], clock: int) -> tuple[tupl
 
 
 def next_due(progress: Progress) -> dict[int, int]:
-    """By age, the moment from which on positions are to be read again."""
+    """By age, the moment at which its next recheck is due, by the console's clock."""
     return {age: at + age + age // _SHARE for age, at in progress.rechecked}
 
 
 class Recheck(Window):
-    """All positions that have reached an age since it was last reached.
+    """Reads the positions that have reached an age since the last recheck at that age.
 
     Args:
         plan: how the feed is swept.
-        progress: how far it has come.
-        age: of the plan's.
-        clock: the console's.
-        over: whether the next sweep is due: the reading is then cut short.
+        progress: how far the feed is complete.
+        age: one of the plan's ages, microseconds.
+        clock: the console's clock, microseconds.
+        over: whether the next sweep is due, so that the recheck has to stop.
     """
 
     mostly_known = True
@@ -59,23 +64,23 @@ class Recheck(Window):
 
     @property
     def progress(self) -> Progress:
-        """How far the feed is complete."""
+        """The progress of the feed, with the position that this recheck has reached."""
         ages = dict(self._before.rechecked) | {self._age: self.reached}
         return replace(self._before, rechecked=tuple(ages.items()))
 
     @property
     def wanted_from(self) -> int:
-        """What has been forgotten cannot be told from what was handed over."""
+        """The first position whose keys the state holds: older rows may have been handed over."""
         return max(self.asked_from, self._before.forgotten or LOWEST)
 
     def began(self, console_clock: int | None) -> bool:
-        """A position counts as read again only if it has reached the age by the console's clock."""
+        """Move the end back if the console's clock shows that it has not reached the age."""
         if console_clock is not None:
             self.until = min(self.until, console_clock + self._plan.present - self._age)
         return True
 
     def passed(self, positions: list[int]) -> Progress:
-        """Move on, and end early if a sweep is due and there is something to keep."""
+        """Move `reached`, and stop if a sweep is due and `reached` has moved at all."""
         super().passed(positions)
         self._cut_short = self._overtaken and self.reached > self.asked_from
         self._overtaken = self._overtaken or self._over()
@@ -84,9 +89,9 @@ class Recheck(Window):
         return self.progress
 
     def ended(self) -> Progress:
-        """Everything has been read, unless it was cut short."""
+        """Move `reached` to the end, unless the recheck was stopped early."""
         return self.progress if self._cut_short else super().ended()
 
     def late(self, position: int) -> str:  # noqa: ARG002 - whatever is new here
-        """Everything that is new here became visible late."""
+        """The age in seconds: every new row of a recheck became visible late."""
         return f"{self._age // SECOND}"

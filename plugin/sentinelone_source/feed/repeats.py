@@ -1,4 +1,4 @@
-"""Which rows of a page repeat the last row of their id, and what to remember of the others."""
+"""Finds the rows of a page that repeat the last row of their id, for feeds with a heartbeat."""
 
 from __future__ import annotations
 
@@ -8,23 +8,28 @@ from typing import NamedTuple
 from sentinelone_source.mapping.heartbeat import UNKNOWN, Content, LastRow
 
 LastRows = Callable[[list[str]], Mapping[str, LastRow]]
-"""From ids: the last row of each, as far as rows were handed over."""
+"""From ids, the last row of each that was handed over."""
 
 
 class _Repeat(NamedTuple):
-    """A row that is not handed over; `base` is the place in the page of the row it repeats."""
+    """A row that is not handed over.
+
+    Attributes:
+        base: the place of the row that it repeats; None if that row is not in this page.
+        size: bytes of its line.
+    """
 
     base: int | None
     size: int
 
 
 class Repeats:
-    """Tells which rows of a page are handed over. Places count the page's rows.
+    """Decides which rows of a page are handed over. A place is a row's number in the page.
 
     Args:
-        last_rows: what was handed over before this page.
-        doubt: remembers of ids, for good, that it is not known what their last rows say.
-        heartbeat: a row that is newer than the last one by this is no repeat; microseconds.
+        last_rows: finds the last rows that were handed over before this page.
+        doubt: marks the last rows of these ids as unknown in the state, permanently.
+        heartbeat: a row that is newer than the last one by this is handed over; microseconds.
     """
 
     def __init__(
@@ -40,7 +45,7 @@ class Repeats:
         self._doubtful: list[str] = []
 
     def changed(self, rows: list[Content]) -> list[int]:
-        """From the next rows of the page, the places among them of those to be handed over."""
+        """From the next rows of the page, the indexes of those that are to be handed over."""
         before = self._last_rows([row.id for row in rows])
         taken = []
         for number, row in enumerate(rows):
@@ -59,26 +64,30 @@ class Repeats:
         return taken
 
     def begin_hand_over(self) -> None:
-        """The rows that were taken so far are about to be handed over.
+        """Note that the rows chosen so far are about to be handed over.
 
-        Should the process end before they are settled, it is not known which of them arrived: what
-        comes next of their ids is handed over, even if it repeats the row before.
+        If the process ends before they are settled, it is unknown which of them arrived. So the
+        next row of each of these ids will be handed over, even if it repeats the row before.
         """
         if self._doubtful:
             self._doubt(self._doubtful)
             self._doubtful = []
 
     def orphans(self, failed: set[int]) -> set[int]:
-        """Places of rows that repeat one of these, and nothing that was delivered."""
+        """Places of rows that repeat one of these rows, which were not delivered."""
         return {place for place, repeat in self._repeats.items() if repeat.base in failed}
 
     def total(self, without: set[int]) -> tuple[int, int]:
-        """Rows that are not handed over, and their bytes."""
+        """How many rows are not handed over, and their bytes.
+
+        Args:
+            without: places that do not count.
+        """
         sizes = [one.size for place, one in self._repeats.items() if place not in without]
         return len(sizes), sum(sizes)
 
     def to_remember(self, failed: set[int]) -> dict[str, LastRow]:
-        """The last row of every id of the page; what was not delivered says nothing."""
+        """By id, the last row of the page to remember; with an unknown digest if it failed."""
         newest: dict[str, LastRow] = {}
         for place, row in self._handed_over:
             if row.id not in newest or newest[row.id].position <= row.position:

@@ -1,4 +1,4 @@
-"""One feed, swept again and again; its troubles stay its own."""
+"""Sweeps a feed again and again. An error of one feed does not stop the others."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from sentinelone_source.feed.feed import Feed
 from sentinelone_source.timings import Timings
 
 RESTARTS = 5
-"""How often one sweep begins again because the console lost its cursor."""
+"""How often a sweep is tried if the console loses its cursor."""
 
 Read = Callable[[], Coroutine[Any, Any, object]]
-"""A sweep of a feed, or a recheck."""
+"""Carries out a sweep of a feed, or a recheck."""
 
 _log = structlog.get_logger()
 
 
 class Outcome(Enum):
-    """How a feed's one sweep went."""
+    """How a sweep or a recheck ended."""
 
     DONE = "done"
     FORBIDDEN = "forbidden"
@@ -50,7 +50,7 @@ class Outcome(Enum):
 
 
 def exit_status(outcomes: Sequence[Outcome]) -> int:
-    """What a process says of the one sweep of each of its feeds."""
+    """The exit status of a process that has swept each of its feeds once."""
     if not outcomes:
         return EXIT_OK
     if Outcome.REFUSED in outcomes or all(one is Outcome.FORBIDDEN for one in outcomes):
@@ -60,12 +60,12 @@ def exit_status(outcomes: Sequence[Outcome]) -> int:
 
 
 class Swept(Protocol):
-    """What is swept: a feed, or a window of its past.
+    """What can be swept: a feed, or a window of its past.
 
     Attributes:
-        console: that is asked.
-        name: of the mapping.
-        endpoint: what it asks for, below `/web/api/v2.1/`.
+        console: the console to read from.
+        name: the name of the mapping.
+        endpoint: the path of its requests, below `/web/api/v2.1/`.
     """
 
     console: Console
@@ -73,19 +73,19 @@ class Swept(Protocol):
     endpoint: str
 
     def sweep(self) -> Coroutine[Any, Any, object]:
-        """Read what there is. Raises what `FeedReader.read` raises."""
+        """Read all that is new. Raises the errors of `FeedReader.read`."""
 
 
 async def sweep_once(feed: Swept, pause: float, timings: Timings) -> Outcome:
-    """Sweep once; again where the shipper refuses rows, for as long as the patience for that goes.
+    """Sweep once. Repeat the sweep while the shipper refuses rows, up to `timings.once_patience`.
 
     Args:
         feed: to sweep.
-        pause: seconds before it is swept again.
-        timings: how long to be patient.
+        pause: seconds before a sweep is repeated, at most `timings.feed_postponed`.
+        timings: how long to wait.
 
     Raises:
-        Fatal: nothing goes on.
+        Fatal: the process has to end.
     """
     end = time.monotonic() + timings.once_patience
     while True:
@@ -104,7 +104,7 @@ async def run_feed(feed: Feed, interval: float, timings: Timings) -> Outcome:
         timings: how long to wait after a sweep that failed.
 
     Raises:
-        Fatal: nothing goes on.
+        Fatal: the process has to end.
     """
     while True:
         outcome = await _attempt(feed, feed.sweep, timings)
@@ -121,7 +121,7 @@ async def run_feed(feed: Feed, interval: float, timings: Timings) -> Outcome:
 
 
 async def _rest(feed: Feed, interval: float, timings: Timings) -> Outcome:
-    """Wait for the next sweep; what is to be read again meanwhile is."""
+    """Wait for the next sweep, and carry out the rechecks that become due meanwhile."""
     end = time.monotonic() + interval
     outcome = Outcome.DONE
     while outcome is Outcome.DONE and (left := end - time.monotonic()) > 0:
@@ -133,7 +133,7 @@ async def _rest(feed: Feed, interval: float, timings: Timings) -> Outcome:
 
 
 async def _attempt(feed: Swept, read: Read, timings: Timings) -> Outcome:
-    """One reading, begun again where the console loses its cursor; an error is told."""
+    """Carry out a sweep or a recheck; log an error and return the outcome."""
     about = {"console": feed.console.name, "feed": feed.name}
     try:
         await _read_to_the_end(feed, read, timings.cursor_lost)

@@ -1,4 +1,4 @@
-"""From handed over to settled, and what all feeds share on that way."""
+"""Settles pages that were handed over; and `FeedContext`, which all feeds of a process share."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from sentinelone_source.times import SYSTEM_CLOCK, Clock
 from sentinelone_source.worker_threads import in_thread
 
 LOOK = 1.0
-"""Seconds between looks at whether the reader is still there."""
+"""Seconds between two checks that the reader is still there."""
 _AT_ONCE = 16
-"""Pages that are settled in one go; the event loop waits meanwhile."""
+"""How many pages are settled in one transaction; the event loop waits meanwhile."""
 
 
 class Reader(Protocol):
-    """The one we hand rows to."""
+    """The process that reads the rows."""
 
     def check(self) -> None:
-        """Raise ReaderGone if nobody reads any more."""
+        """Raise ReaderGone if it has ended or closed the pipe."""
 
 
 class _Due(NamedTuple):
@@ -39,13 +39,13 @@ class _Due(NamedTuple):
 
 
 class Settlement:
-    """Pages on their way to being settled, in the order they were handed over.
+    """Settles pages in the order in which they were handed over.
 
-    The pages of all feeds share their commits, and so their waits for the disk.
+    Pages of several feeds are committed together, so that they wait for the disk only once.
 
     Args:
-        state: where settled pages go.
-        reader: asked before every settlement whether it is still there.
+        state: stores settled pages.
+        reader: checked before every settlement.
         delay: seconds between hand-over and settlement; 0 settles at once.
     """
 
@@ -61,19 +61,20 @@ class Settlement:
     async def add(
         self, feed: int, rows: RowKeys, progress: Progress, prune_before: int | None
     ) -> None:
-        """A page has been handed over. One with rows that settles at once has settled hereafter.
+        """Take a page that was handed over. Without a delay, it is settled when this returns.
 
-        Progress without rows becomes permanent within a second: a crash loses no row by it, and
-        repeats none.
+        A page without rows is settled within a second instead: if a crash comes first, no row is
+        lost or repeated.
 
         Args:
             feed: the feed's number.
             rows: keys and positions of the page's rows.
-            progress: how far the feed is complete with it.
-            prune_before: keys of earlier positions will not be asked for again; None forgets none.
+            progress: how far the feed is complete with this page.
+            prune_before: keys before this position are deleted; None keeps all.
 
         Raises:
             ReaderGone: the reader has gone, so the page may not have arrived.
+            StateError: the state cannot be written.
         """
         if self._delay:
             number = self._state.record_unsettled(feed, *rows)
@@ -96,7 +97,8 @@ class Settlement:
         """Settle pages as they become due, until cancelled.
 
         Raises:
-            ReaderGone: the reader has gone; noticed within a second, also when there are no rows.
+            ReaderGone: the reader has gone. This is noticed within a second, also without rows.
+            StateError: the state cannot be written.
         """
         while True:
             self._reader.check()
@@ -110,7 +112,7 @@ class Settlement:
             await asyncio.sleep(min(LOOK, self._delay or LOOK))
 
     async def settle_all(self) -> None:
-        """Settle everything: the process stops in good order, or there is nothing to wait for."""
+        """Settle all pages now, because the process stops or no page has to wait."""
         self._reader.check()
         self._state.settle([due.page for due in self._pages])
         self._pages.clear()
@@ -118,18 +120,18 @@ class Settlement:
             await self._commit()
 
     async def _commit(self) -> None:
-        """Make permanent what has gathered, in one transaction."""
+        """Commit all pages that have gathered, in one transaction."""
         pages, self._gathered = self._gathered, []
         latest, self._without_rows = self._without_rows, {}
         try:
             await in_thread(self._state.settle_at_once, [*pages, *latest.values()])
         except BaseException:
-            self._gathered = pages + self._gathered  # whoever waits for them fails, too
+            self._gathered = pages + self._gathered  # their feeds try again, and fail too
             raise
 
 
 class MemorySlot:
-    """Room for one decoded page, given back once."""
+    """The right to hold one decoded page in memory; `release` gives it back once."""
 
     def __init__(self, lock: asyncio.Lock) -> None:
         self._lock: asyncio.Lock | None = lock
@@ -151,11 +153,12 @@ class MemorySlot:
 class FeedContext:
     """What all feeds of a process share.
 
-    One page at a time is decoded and made into lines, which keeps the process small: a page of
-    threats and its rows are 20 MiB. One more is unpacked meanwhile, in a thread.
+    One page at a time is decoded and made into lines, because a page of threats and its rows take
+    20 MiB. Meanwhile, one more page is decompressed in a thread.
 
     Attributes:
-        unpacking: held by the feed whose page is unpacked, until it has a slot.
+        sink: takes the rows.
+        unpacking: held by the feed whose page is decompressed, until it has a memory slot.
         writing_dead: held by the feed whose dead letters are written.
     """
 
@@ -169,6 +172,6 @@ class FeedContext:
     _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def memory_slot(self) -> MemorySlot:
-        """Wait for room for a decoded page."""
+        """Wait until no other page is decoded."""
         await self._decoding.acquire()
         return MemorySlot(self._decoding)

@@ -1,7 +1,7 @@
-"""One walk through a feed, as decisions: where it begins, what is new, how far it is complete.
+"""A sweep, as decisions: where it begins, which records are new, how far the feed is complete.
 
-No network and no disk in here: `feed` asks and tells. All moments are microseconds since 1970; the
-console's clock orders the records, ours only measures how much time has passed.
+It uses no network and no disk: `reader` does, and tells it each page. All moments are microseconds
+since 1970. The console's clock orders the records; ours only measures how much time has passed.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.times import SECOND
 
 _LONGEST = 86_400 * SECOND
-"""More than this between two sweeps is rather our own clock, set right, than time that passed."""
+"""A longer time between two sweeps is not believed: our clock was probably set meanwhile."""
 
 
 class Sweep:
-    """One walk, in ascending order of position.
+    """A reading from the overlap, or from the start of a re-scan, up to the console's present.
 
     Args:
         plan: how the feed is swept.
-        progress: how far it had come.
+        progress: how far the feed was complete before.
         now: our clock.
-        passed: time since the last complete sweep began, where this process has measured it.
-        rested: the same since the last complete re-scan.
+        passed: time since the last complete sweep began; None if this process saw none.
+        rested: time since the last complete re-scan began; None if this process saw none.
 
     Attributes:
         start: the first position to ask for; None for everything there is.
-        until: nothing; a sweep goes up to the console's present.
+        until: always None; a sweep has no end in its request.
         progress: how far the feed is complete.
-        now: our clock when it began.
-        signpost: the console's clock when the walk began; None before the first answer, and where
-            the console does not say.
-        rescan: records are read again for changed versions.
-        first: the feed has never been swept to its end.
-        ordered: every record came in order so far.
-        held: the watermark stays at or before this position: a row there is to be read again.
+        now: our clock when the sweep began.
+        signpost: the console's clock when the sweep began; None before the first answer, and if
+            the console sends no `Date`.
+        rescan: whether records are read again to find changed versions.
+        first: whether the feed has never been swept to its end.
+        ordered: whether all records came in ascending order so far.
+        held: the watermark stays at or before this position: a row there must be read again.
         beyond: the last page lay wholly beyond the console's present, and beyond what has been
             forgotten: there the sweep ends.
         nearly_beyond: a position there has come: the next page may be the end.
@@ -75,15 +75,16 @@ class Sweep:
 
     @property
     def kind(self) -> str:
-        """What the log calls it."""
+        """The kind of sweep, as the log names it."""
         return "first" if self.first else "rescan" if self.rescan else "regular"
 
     def began(self, console_clock: int | None) -> bool:
         """Take the console's clock at the first answer as signpost.
 
         Returns:
-            False when `start` is now earlier, and the walk has to begin again: that clock went back
-            by more than the overlap since the last sweep, or ours is ahead of it by more.
+            False if the sweep has to begin again from an earlier `start`. Either the console's
+            clock went back by more than the overlap since the last sweep, or our clock is ahead of
+            it by more than the overlap.
         """
         if self._answered:
             return True
@@ -112,17 +113,17 @@ class Sweep:
 
     @property
     def mostly_known(self) -> bool:
-        """Whether the walk is still at positions that were read before."""
+        """Whether the sweep is still at positions that were read before."""
         return self._highest < (self._before.watermark or LOWEST)
 
     @property
     def wanted_from(self) -> int:
-        """A row from this position on is handed over if it is new to us.
+        """Rows from this position on are handed over if they are not known.
 
-        An earlier one is not: it lies before what was asked for; or its key may have been
-        forgotten, so that it cannot be told from one that was handed over; or it is older than the
-        start of a feed whose first sweep reads further back. The last two are remembered, so that
-        a later change of them is seen as one.
+        Earlier rows are not handed over, for one of three reasons: they lie before what was asked
+        for; their keys may have been forgotten, so they may have been handed over; or they are
+        older than the start of a feed whose first sweep reads further back. Rows of the last two
+        kinds are remembered, so that a later change of them is found.
         """
         floors = [self.asked_from]
         if self.progress.forgotten is not None:
@@ -133,17 +134,17 @@ class Sweep:
 
     @property
     def asked_from(self) -> int:
-        """The first position that was asked for: what lies before it is not of this sweep."""
+        """The first position that was asked for; records before it do not belong to this sweep."""
         return LOWEST if self.start is None else self.start
 
     def late(self, position: int) -> str:
-        """The overlap, for a row that became visible after its position had been passed."""
+        """The overlap in seconds if a row became visible after its position had been passed."""
         before = self._before.watermark
         on_time = self.rescan or self.first or before is None or position >= before
         return "" if on_time else f"{self._plan.overlap // SECOND}"
 
     def passed(self, positions: list[int]) -> Progress:
-        """How far the feed is complete after a page with these positions."""
+        """Take the positions of a page that was handed over; returns the new progress."""
         for position in positions:
             if self._last is not None and position < self._last:
                 self.ordered = False
@@ -158,14 +159,14 @@ class Sweep:
         return self.progress
 
     def hold(self, position: int) -> None:
-        """Rows from here on are to be read again; also from before the watermark."""
+        """Move the watermark back if need be, so that a row at this position is read again."""
         self.held = position if self.held is None else min(position, self.held)
         watermark = self.progress.watermark
         if watermark is not None and position < watermark:
             self.progress = replace(self.progress, watermark=position)
 
     def ended(self) -> Progress:
-        """How far the feed is complete now that everything up to the signpost has been read."""
+        """Note that everything up to the signpost has been read; returns the new progress."""
         reached = self._highest if self.signpost is None else self.signpost
         if reached > LOWEST:
             self._advance(reached)
@@ -187,7 +188,7 @@ class Sweep:
         return self.progress
 
     def prune_before(self) -> int | None:
-        """Rows of earlier positions are not read again, unless a clock was set."""
+        """The position before which no row is read again, unless a clock is set; None keeps all."""
         reached = self.progress.watermark
         if reached is None or self.start is None:
             return None

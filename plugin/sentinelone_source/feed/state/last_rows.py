@@ -1,6 +1,6 @@
-"""The last row of every id that was handed over, where a feed has a heartbeat.
+"""The last row of each id that was handed over, for feeds with a heartbeat.
 
-Whoever calls the functions begins and ends the transactions; a `LastRows` does it itself.
+The functions work inside a transaction of the caller; the methods of `LastRows` have their own.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from sentinelone_source.mapping.heartbeat import LastRow
 
 _NOWHERE = -(1 << 63)
 _AT_ONCE = 32
-"""Ids that are looked up by one statement."""
+"""How many ids one statement looks up."""
 _KNOWN = " UNION ALL ".join(
     f"SELECT id, position, digest FROM {table} WHERE feed = ? AND id IN ({ids})"  # noqa: S608
     for ids in [", ".join("?" * _AT_ONCE)]
@@ -33,11 +33,11 @@ _SETTLE = _UPSERT.format(
 
 
 class LastRows:
-    """The last rows of one feed, as far as rows were handed over.
+    """The last rows of one feed that were handed over.
 
     Args:
-        db: the state's.
-        path: of its file.
+        db: the connection to the state.
+        path: the file of the state, for errors.
         feed: the feed's number.
     """
 
@@ -61,7 +61,7 @@ class LastRows:
         return found
 
     def doubt(self, ids: Iterable[str]) -> None:
-        """Forget for good what the last rows of these ids say, but not when they were."""
+        """Delete the digests of the last rows of these ids, but keep their positions."""
         rows = [(self._feed, key_hash(one)) for one in ids]
         with explained(self._path), self._db as db:
             for table in ("last_rows", "unsettled_rows"):
@@ -69,12 +69,12 @@ class LastRows:
                 db.executemany(unset, rows)
 
     def prune(self, before: int) -> None:
-        """Forget those of earlier positions."""
+        """Forget last rows of positions before this one."""
         with explained(self._path), self._db as db:
             db.execute(_PRUNE, (self._feed, before))
 
     def forget(self) -> None:
-        """Forget all of them: rows are handed over that are not compared with any."""
+        """Forget all last rows of the feed, because its rows are no longer compared with them."""
         with explained(self._path), self._db as db:
             forget(db, self._feed)
 
@@ -88,18 +88,18 @@ def record_unsettled(
 
 
 def settle(db: sqlite3.Connection, page: int) -> None:
-    """Make those of a page permanent."""
+    """Make the last rows of a page permanent."""
     db.execute(_SETTLE, (page,))
     db.execute("DELETE FROM unsettled_rows WHERE page = ?", (page,))
 
 
 def settle_at_once(db: sqlite3.Connection, feed: int, rows: Mapping[str, LastRow]) -> None:
-    """Remember last rows for good."""
+    """Remember last rows permanently."""
     db.executemany(_SETTLE_AT_ONCE, _rows(feed, rows))
 
 
 def forget(db: sqlite3.Connection, feed: int, since: int = _NOWHERE) -> None:
-    """Forget those from a position on."""
+    """Forget last rows from a position on."""
     db.execute("DELETE FROM last_rows WHERE feed = ? AND position >= ?", (feed, since))
 
 

@@ -1,4 +1,4 @@
-"""One process at a time works on a state."""
+"""The lock on a state directory: one process at a time may use it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sentinelone_source.errors import StateError, StateLocked
 
 
 class Lock:
-    """Holds a directory for this process; the kernel lets go when the process ends, however.
+    """Locks a directory for this process; the kernel releases it when the process ends.
 
     Raises:
         StateLocked: another process holds it; the message has its pid.
@@ -38,5 +38,5 @@ class Lock:
             raise StateError(f"{folder}: cannot be written: {error.strerror}") from None
 
     def release(self) -> None:
-        """Let another process have it."""
+        """Release the lock."""
         os.close(self._file)

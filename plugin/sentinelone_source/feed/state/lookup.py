@@ -1,4 +1,4 @@
-"""Which rows are known: the look-up that each page costs."""
+"""Looks up which rows of a page are known; every page needs this once."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sqlite3
 from sentinelone_source.feed.state.schema import key_hashes
 
 _ROOM = 4
-"""Keys are looked up by one range if there are fewer than so many times as many in it."""
+"""One range query is used if the range has fewer than this many times the wanted keys."""
 _AT_ONCE = 32
-"""Keys that are looked up by one statement otherwise."""
+"""How many keys one statement looks up otherwise."""
 _NEAR = """
 SELECT position, hash FROM keys WHERE feed = ?1 AND position BETWEEN ?2 AND ?3 UNION ALL
 SELECT position, hash FROM unsettled WHERE feed = ?1 AND position BETWEEN ?2 AND ?3 LIMIT ?4
@@ -24,7 +24,14 @@ SELECT position, hash FROM wanted CROSS JOIN unsettled USING (position, hash) WH
 def find_known(
     db: sqlite3.Connection, feed: int, keys: list[str], positions: list[int]
 ) -> set[str]:
-    """Keys of those of these rows that were handed over before."""
+    """The keys of these rows that were handed over before.
+
+    Args:
+        db: the state.
+        feed: the feed's number.
+        keys: one for each row.
+        positions: one for each row, microseconds.
+    """
     rows = list(zip(positions, key_hashes(keys), strict=True))
     enough = _ROOM * len(rows)
     near = db.execute(_NEAR, (feed, min(positions), max(positions), enough)).fetchall()
@@ -39,7 +46,7 @@ def find_known(
 def _one_by_one(
     db: sqlite3.Connection, feed: int, rows: list[tuple[int, int]]
 ) -> list[tuple[int, int]]:
-    """Those of these rows, by position and hash, that were handed over before."""
+    """The position and hash of each of these rows that was handed over before."""
     found = []
     for start in range(0, len(rows), _AT_ONCE):
         values: list[int | None] = [part for row in rows[start : start + _AT_ONCE] for part in row]

@@ -1,4 +1,4 @@
-"""How far a feed has come, and what is known of a page that has been handed over."""
+"""How far a feed is complete, and what is stored of a page that has been handed over."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from sentinelone_source.mapping.heartbeat import LastRow
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a feed has come. Moments are microseconds since 1970, of the clock that is named.
+    """How far a feed is complete. Moments and positions are microseconds since 1970.
 
     Attributes:
         watermark: the position up to which the feed is complete; None before the first page.
         origin: where the first sweep began; None when it took everything there was.
         signpost: the console's clock when the last complete sweep began; None before one ended.
-        swept_at: our clock at the same moment.
+        swept_at: our clock when that sweep began.
         rescanned_at: our clock when the last complete re-scan began.
-        forgotten: keys of earlier positions have been forgotten; None when none has.
+        forgotten: keys of earlier positions have been deleted; None if none has been.
         rechecked: pairs of an age, in microseconds, and the position up to which everything has
             been read at that age or later.
     """
@@ -57,10 +57,12 @@ class FeedState:
 
 
 class RowKeys(NamedTuple):
-    """What is remembered of rows.
+    """What is stored of a page's rows.
 
     Attributes:
-        last_rows: the last of them by id, where the feed has a heartbeat.
+        keys: the keys of the rows.
+        positions: their positions, microseconds.
+        last_rows: by id, the last of the rows; empty if the feed has no heartbeat.
     """
 
     keys: list[str]
@@ -69,13 +71,13 @@ class RowKeys(NamedTuple):
 
 
 class SettledPage(NamedTuple):
-    """A page that may be forgotten, but for this.
+    """What is stored of a page when it is settled.
 
     Attributes:
         feed: the feed's number.
         rows: of the page.
         progress: how far the feed is complete with it.
-        prune_before: keys of earlier positions will not be asked for again; None forgets none.
+        prune_before: keys before this position are deleted; None keeps all.
     """
 
     feed: int
@@ -85,13 +87,13 @@ class SettledPage(NamedTuple):
 
 
 class UnsettledPage(NamedTuple):
-    """A page that was handed over.
+    """A page that was handed over and is not settled yet.
 
     Attributes:
         number: as `State.record_unsettled` gave it.
         feed: the feed's number.
         progress: how far the feed is complete with this page.
-        prune_before: keys of earlier positions will not be asked for again; None forgets none.
+        prune_before: keys before this position are deleted; None keeps all.
     """
 
     number: int

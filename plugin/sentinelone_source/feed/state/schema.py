@@ -1,4 +1,4 @@
-"""The state's tables and files: made whole or not at all, and never mistaken for a first start."""
+"""The tables and files of the state. A damaged or incomplete file is never taken for a new one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SCHEMA_VERSION = 3
 STATE_FILE = "state.sqlite"
 UNSETTLED_FILE = "unsettled.sqlite"
 _PATIENCE = 60.0
-"""Seconds that one connection waits for another's commit: a disk may stall."""
+"""Seconds that one connection waits for a commit of another: a disk can be slow."""
 BEYOND_POSITIONS = 1 << 62
 """Where version 1 kept the keys of dead letters."""
 
@@ -75,8 +75,8 @@ DROP TABLE keys_1;
 PRAGMA user_version = 2;
 COMMIT;
 """.replace("{keys}", _KEYS)
-"""Version 1 had keys as text, and did not say how far they had been forgotten: it kept twice the
-look-back, by default 20 minutes, or more."""
+"""Version 1 had keys as text and did not store how far they had been deleted. It kept keys for at
+least twice the look-back, by default 20 minutes."""
 _FROM_2 = f"""
 BEGIN IMMEDIATE;
 ALTER TABLE feeds ADD COLUMN rechecked TEXT NOT NULL DEFAULT '[]';
@@ -85,7 +85,7 @@ PRAGMA user_version = 3;
 COMMIT;
 """
 _MIGRATIONS = (_FROM_1, _FROM_2)
-"""From version 1 on, each to the next one."""
+"""Each migrates from one version to the next, beginning with version 1."""
 _UNSETTLED = """
 PRAGMA scratch.journal_mode = MEMORY;
 PRAGMA scratch.synchronous = OFF;
@@ -110,12 +110,12 @@ CREATE INDEX scratch.unsettled_rows_page ON unsettled_rows (page);
 
 
 def key_hash(key: str) -> int:
-    """What the state keeps of a key: 64 bits, the same in every process."""
+    """The hash of a key in the state: 64 bits, the same in every process."""
     return key_hashes([key])[0]
 
 
 def key_hashes(keys: Collection[str]) -> tuple[int, ...]:
-    """What the state keeps of each of many keys."""
+    """The hash of each of these keys, in the same order."""
     try:
         digests = [blake2b(key.encode(), digest_size=8).digest() for key in keys]
     except UnicodeEncodeError:
@@ -128,8 +128,8 @@ def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """Open the state's file, and make it if there is none.
 
     Raises:
-        StateError: it is empty or newer, or, to read only, missing.
-        sqlite3.Error, OSError: it is damaged or cannot be written; `explained` says it in words.
+        StateError: the file is empty or newer than this program, or is missing with `read_only`.
+        sqlite3.Error, OSError: it is damaged or cannot be written. `explained` translates these.
     """
     if not path.exists():
         if read_only:
@@ -151,7 +151,7 @@ def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
-    """A second connection to a state that is open: any thread may commit with it."""
+    """Open a second connection to an open state, with which any thread may commit."""
     uri = f"{path.resolve().as_uri()}?mode=rw"
     db = sqlite3.connect(uri, timeout=_PATIENCE, uri=True, check_same_thread=False)
     db.execute("PRAGMA synchronous = FULL")
@@ -160,7 +160,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
 
 def _check(db: sqlite3.Connection, path: Path) -> None:
     version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:  # SQLite takes the first bytes of a file for an empty database
+    if version == 0:  # SQLite accepts some damaged files as empty databases
         raise sqlite3.DatabaseError("not a state")
     if not 0 < version <= SCHEMA_VERSION:
         raise StateError(
@@ -174,7 +174,7 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
 def _make_ready(db: sqlite3.Connection, path: Path) -> None:
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
-    db.execute("BEGIN IMMEDIATE")  # a state that cannot be written is better known now
+    db.execute("BEGIN IMMEDIATE")  # fails now if the state cannot be written
     db.rollback()
     version = db.execute("PRAGMA user_version").fetchone()[0]
     db.create_function("key_hash", 1, key_hash, deterministic=True)
@@ -187,7 +187,7 @@ def _make_ready(db: sqlite3.Connection, path: Path) -> None:
 
 
 def _make(path: Path) -> None:
-    """Make a new state under another name first: a file by this name is always a whole one."""
+    """Make a new state under another name and rename it, so that the file is always complete."""
     draft = path.with_name(path.name + ".new")
     for leftover in (draft, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         leftover.unlink(missing_ok=True)
@@ -208,7 +208,7 @@ def _way_out(path: Path) -> str:
 
 @contextmanager
 def explained(path: Path) -> Iterator[None]:
-    """SQLite's errors as sentences."""
+    """Raise errors of SQLite and the file system as StateError, with a sentence for users."""
     try:
         yield
     except sqlite3.Error as error:

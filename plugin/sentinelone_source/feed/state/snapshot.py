@@ -1,4 +1,4 @@
-"""A quick look at a state that another process works on: no lock, no check of the whole file."""
+"""Reads a state that another process uses, without a lock and without a check of the whole file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,12 @@ from sentinelone_source.times import SECOND
 
 
 class StateSnapshot(NamedTuple):
-    """What a state says at one moment. Moments are unix seconds of our clock.
+    """A state at one moment. Times are unix seconds of our clock.
 
     Attributes:
-        swept: by console and mapping, when the last sweep began that came to its end; None if none
-            did yet.
-        written: when anything was settled last.
-        started: when a process began to work on the state last.
+        swept: by console and mapping, when the last complete sweep began; None if there was none.
+        written: when the last page was settled.
+        started: when the last process opened the state.
     """
 
     swept: dict[tuple[str, str], float | None]
@@ -34,10 +33,10 @@ class StateSnapshot(NamedTuple):
 
 
 def read_snapshot(folder: Path) -> StateSnapshot:
-    """Look at the state in a directory.
+    """Read the state in a directory.
 
     Raises:
-        StateError: there is none, or it cannot be read.
+        StateError: there is no state, or it cannot be read.
     """
     path = folder / STATE_FILE
     with explained(path), closing(_opened(path, oldest=1)) as db:
@@ -48,22 +47,22 @@ def read_snapshot(folder: Path) -> StateSnapshot:
 
 
 class RememberedFeed(NamedTuple):
-    """A feed in a state: its number there, and how far it had come."""
+    """A feed in a state: its number there, and how far it was complete."""
 
     number: int
     progress: Progress
 
 
 class KeySnapshot:
-    """The keys that a state remembers at one moment; a context manager.
+    """The keys that a state has at one moment; a context manager.
 
-    What another process writes meanwhile does not show, nor does it wait for this one.
+    Later writes of another process are not seen, and do not have to wait.
 
     Args:
         folder: the state directory.
 
     Attributes:
-        feeds: by console and mapping.
+        feeds: the feeds of the state, by console and mapping.
 
     Raises:
         StateError: there is no state, or it cannot be read.
@@ -73,7 +72,7 @@ class KeySnapshot:
         self._path = folder / STATE_FILE
         with explained(self._path):
             self._db = _opened(self._path, oldest=3)
-            self._db.execute("BEGIN")  # the first look fixes what all others see
+            self._db.execute("BEGIN")  # all later queries see the state of the first one
             rows = self._db.execute(
                 "SELECT console, mapping, id, watermark, origin, signpost, swept_at, rescanned_at, "
                 "forgotten, rechecked FROM feeds"
@@ -83,7 +82,7 @@ class KeySnapshot:
         }
 
     def holds(self, feed: int, key: str, position: int) -> bool:
-        """Whether a row was handed over."""
+        """Whether the row with this key and position was handed over and settled."""
         query = "SELECT 1 FROM keys WHERE feed = ? AND position = ? AND hash = ?"
         with explained(self._path):
             found = self._db.execute(query, (feed, position, key_hash(key)))
@@ -97,11 +96,14 @@ class KeySnapshot:
 
 
 def _opened(path: Path, oldest: int) -> sqlite3.Connection:
-    """The state's file, to read only.
+    """Open the file of a state, read-only.
 
     Args:
         path: of the file.
-        oldest: the first version that has what is looked for.
+        oldest: the oldest schema version that has the tables in question.
+
+    Raises:
+        StateError: there is no state, or its version is not supported.
     """
     if not path.exists():
         raise StateError(f"{path}: no state yet; `run` makes it")

@@ -1,7 +1,7 @@
-"""What must survive: how far each feed is complete, and which rows near there were handed over.
+"""The state: how far each feed is complete, and the keys of rows that were handed over.
 
-One transaction a settled page. Rows that are handed over but not settled wait in a scratch file:
-they are known to this process, and forgotten with it, as they must be.
+Settled pages are committed in transactions. Rows that are handed over but not settled are in a
+scratch file: this process knows them, and after a crash they are unknown, so they are sent again.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class State:
     """The state of all feeds, in one directory that one process holds at a time.
 
     Args:
-        folder: made if it is missing.
-        read_only: look only: takes no lock and makes nothing.
+        folder: the directory; it is made if it is missing.
+        read_only: whether to take no lock and to write nothing.
 
     Raises:
         StateLocked: another process holds the state.
@@ -66,20 +66,20 @@ class State:
             raise
 
     def close(self) -> None:
-        """Let go of the file and the lock."""
+        """Close the file and release the lock."""
         with self._writing:
             self._writer.close()
             self._db.close()
         self._release()
 
     def enter(self, feeds: Iterable[tuple[str, str]]) -> None:
-        """Enter feeds that are new, by console and mapping; one wait for the disk."""
+        """Add those of these feeds, by console and mapping, that are new, in one transaction."""
         new = "INSERT OR IGNORE INTO feeds (console, mapping) VALUES (?, ?)"
         with explained(self._path), self._db:
             self._db.executemany(new, feeds)
 
     def feed(self, console: str, mapping: str) -> int:
-        """The number of a feed, entered if it is new."""
+        """The number of a feed, which is added if it is new."""
         self.enter([(console, mapping)])
         with explained(self._path):
             row = self._db.execute(
@@ -88,7 +88,7 @@ class State:
         return int(row[0])
 
     def progress(self, feed: int) -> Progress:
-        """How far a feed has come, settled pages only."""
+        """How far a feed is complete, by settled pages only."""
         with explained(self._path):
             row = self._db.execute(
                 "SELECT watermark, origin, signpost, swept_at, rescanned_at, forgotten, rechecked "
@@ -98,7 +98,7 @@ class State:
         return Progress.from_row(row)
 
     def known(self, feed: int, keys: list[str], positions: list[int]) -> set[str]:
-        """Those of these rows that were handed over before; "" stands for no row."""
+        """The keys of these rows that were handed over before; an empty key stands for no row."""
         highest = self._newest_known(feed)
         if "" in keys or max(positions, default=0) > highest:
             pairs = zip(keys, positions, strict=True)
@@ -126,7 +126,7 @@ class State:
             feed: the feed's number.
             keys: of the rows.
             positions: of the rows.
-            last: the last of these rows by id, where the feed has a heartbeat.
+            last: by id, the last of these rows; empty if the feed has no heartbeat.
 
         Returns:
             The page's number, for `settle`.
@@ -140,7 +140,7 @@ class State:
         return self._page
 
     def settle(self, pages: Iterable[UnsettledPage]) -> None:
-        """Make rows and progress permanent, all pages in one transaction: one wait for the disk."""
+        """Make rows and progress of these pages permanent, in one transaction."""
         with explained(self._path), self._db as db:
             for page in pages:
                 self._db.execute(
@@ -153,7 +153,7 @@ class State:
                 _advance(db, page)
 
     def settle_at_once(self, pages: Iterable[SettledPage]) -> None:
-        """Make pages permanent in one transaction that were never unsettled; in any thread."""
+        """Make pages permanent without `record_unsettled`, in one transaction; in any thread."""
         with self._writing, explained(self._path), self._writer as db:
             for page in pages:
                 hashes = key_hashes(page.rows.keys)
@@ -163,17 +163,19 @@ class State:
                 _advance(db, page)
 
     def dead(self, feed: int, keys: Iterable[str]) -> set[str]:
-        """Those of these records that are dead letters already."""
+        """The keys of these records that are dead letters already."""
         query = "SELECT 1 FROM dead WHERE feed = ? AND key = ?"
         with explained(self._path):
             return {key for key in keys if self._db.execute(query, (feed, key)).fetchone()}
 
     def remember_dead(self, feed: int, keys: Iterable[str], now: int, prune_before: int) -> None:
-        """Remember records as dead letters, and forget those that were not seen for long.
+        """Remember records as dead letters, and forget those that were not seen for a long time.
 
         Args:
-            now: when they were seen, by our clock.
-            prune_before: those seen last before this moment are forgotten.
+            feed: the feed's number.
+            keys: of the records.
+            now: when they were seen, in microseconds of our clock.
+            prune_before: records that were last seen before this moment are forgotten.
         """
         rows = zip(repeat(feed), keys, repeat(now))
         with explained(self._path), self._db:
@@ -183,7 +185,7 @@ class State:
             )
 
     def _newest_known(self, feed: int) -> int:
-        """The highest position that a known row of a feed has."""
+        """The highest position of the known rows of a feed."""
         if feed not in self._newest:
             query = "SELECT max(position) FROM keys WHERE feed = ?"
             with explained(self._path):
@@ -192,13 +194,13 @@ class State:
         return self._newest[feed]
 
     def raise_newest(self, feed: int, positions: list[int]) -> None:
-        """Rows at these positions are about to be known."""
+        """Note that rows at these positions are about to become known."""
         self._newest[feed] = max(self._newest_known(feed), max(positions, default=_NOWHERE))
 
     def show(self) -> list[FeedState]:
-        """Every feed, for people."""
+        """All feeds, for `state show`."""
         with explained(self._path):
-            rows = self._db.execute(  # of an older state, too, that is only looked at
+            rows = self._db.execute(  # works with older versions, too, which are only read
                 "SELECT console, mapping, watermark, origin, signpost, swept_at, rescanned_at, "
                 "(SELECT count(*) FROM keys WHERE feed = feeds.id AND position < ?) "
                 "FROM feeds ORDER BY 1, 2",
@@ -207,9 +209,9 @@ class State:
         return [FeedState(row[0], row[1], Progress(*row[2:7]), row[7]) for row in rows]
 
     def rewind(self, feeds: Sequence[FeedState], moment: int) -> None:
-        """Make feeds begin again at a moment: all of them, or none.
+        """Let the next sweep of each feed begin at a moment: of all of them, or of none.
 
-        What was handed over from then on is forgotten; what is older is not handed over again.
+        Rows from there on are forgotten, so they are handed over again. Older rows are not.
 
         Raises:
             StateError: the moment is after the watermark of one of them.
