@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 MAX_BATCH = 900_000
@@ -39,6 +40,7 @@ def pack(pieces: Iterable[tuple[bytes, int]]) -> Iterator[Batch]:
         yield Batch(batch, size, rows)
 
 
+@dataclass(eq=False)
 class CompressedBatch:
     """Whole lines of one table, gzipped.
 
@@ -48,10 +50,9 @@ class CompressedBatch:
         refused_at: how many batches of its table had been taken when it was refused first.
     """
 
-    def __init__(self, body: bytes, first: int, refused_at: int | None = None) -> None:
-        self.body = body
-        self.first = first
-        self.refused_at = refused_at
+    body: bytes
+    first: int
+    refused_at: int | None = None
 
     @classmethod
     def compress(cls, pieces: list[bytes], first: int, refused_at: int | None = None) -> Self:

@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 import structlog
 
 from sentinelone_source.errors import Declined, ReaderGone, Retriable
-from sentinelone_source.handover.backpressure import Backpressure
 from sentinelone_source.handover.batches import CompressedBatch
 from sentinelone_source.handover.client import ShipperClient
-from sentinelone_source.handover.sink import Receipt, Refusal
+from sentinelone_source.handover.sink import Backpressure, Receipt, Refusal
 from sentinelone_source.handover.tables import TableState
 from sentinelone_source.http.retry import retry
 from sentinelone_source.timings import DEFAULTS, Timings
@@ -60,6 +59,7 @@ class HttpSink:
         self._client = client
         self._patience = patience
         self._timings = timings
+        self._longest = timings.shipper_longest_retry
 
     def check(self) -> None:
         """Nothing to ask: what is settled has been acknowledged."""
@@ -97,11 +97,7 @@ class HttpSink:
             return await self._deliver(table, queue)
 
     async def _deliver(self, table: TableState, queue: deque[CompressedBatch]) -> Receipt:
-        """Send batches in order; one that is refused in halves, until one line is left.
-
-        Raises:
-            ReaderGone: patience is at its end.
-        """
+        """Send batches in order; one that is refused in halves, until one line is left."""
         refused: list[Refusal] = []
         postponed: list[CompressedBatch] = []
         while queue:
@@ -139,16 +135,14 @@ class HttpSink:
         async def post() -> None:
             await self._post(table, batch)
 
-        first, longest = (
-            wait or self._timings.shipper_first_retry,
-            self._timings.shipper_longest_retry,
-        )
+        first, longest = wait or self._timings.shipper_first_retry, self._longest
         try:
             await retry(post, should_retry, first=first, longest=longest, patience=self._patience)
         except Retriable as error:
-            if refusals < REFUSALS:
-                raise self._gone(error) from None
-            return str(error)
+            if refusals >= REFUSALS:
+                return str(error)
+            reason = f"{error}; nothing was taken for {self._patience:.0f} seconds"
+            raise ReaderGone(reason) from None
         return ""
 
     async def _judge(
@@ -170,7 +164,7 @@ class HttpSink:
                 table.wait(line, reason)
             if not (reason := await self._refusal(table, batch, wait)):
                 return Verdict.TAKEN, ""
-            wait, rounds = min(2 * wait, self._timings.shipper_longest_retry), rounds + 1
+            wait, rounds = min(2 * wait, self._longest), rounds + 1
         return Verdict.AT_FAULT, reason
 
     async def _try_next(self, table: TableState, after: deque[CompressedBatch]) -> None:
@@ -194,6 +188,3 @@ class HttpSink:
         if (tag, mapping) not in self._tables:
             self._tables[tag, mapping] = TableState(tag, mapping, self.backpressure.refused)
         return self._tables[tag, mapping]
-
-    def _gone(self, error: Exception) -> ReaderGone:
-        return ReaderGone(f"{error}; nothing was taken for {self._patience:.0f} seconds")

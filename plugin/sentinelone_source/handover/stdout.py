@@ -8,8 +8,7 @@ import select
 from collections.abc import Awaitable, Iterable
 
 from sentinelone_source.errors import ReaderGone
-from sentinelone_source.handover.backpressure import Backpressure
-from sentinelone_source.handover.sink import Receipt, all_taken
+from sentinelone_source.handover.sink import Backpressure, Receipt, all_taken
 from sentinelone_source.worker_threads import in_thread
 
 _MOST_PIECES = 512
@@ -65,20 +64,20 @@ class StdoutSink:
     def _write(self, pieces: list[bytes]) -> None:
         left = [memoryview(piece) for piece in pieces]
         try:
-            self._write_all(left)
+            while left:
+                written = self._write_some(left[:_MOST_PIECES])
+                while left and written >= len(left[0]):
+                    written -= len(left.pop(0))
+                if written:
+                    left[0] = left[0][written:]
         except BrokenPipeError:
             raise ReaderGone("stdout: the reader has gone") from None
         except OSError as error:
             raise ReaderGone(f"stdout: cannot be written: {error.strerror}") from None
 
-    def _write_all(self, left: list[memoryview]) -> None:
-        while left:
+    def _write_some(self, pieces: list[memoryview]) -> int:
+        while True:
             try:
-                written = os.writev(self._descriptor, left[:_MOST_PIECES])
+                return os.writev(self._descriptor, pieces)
             except BlockingIOError:  # someone made our end non-blocking: wait as if it were not
                 select.select([], [self._descriptor], [])
-                continue
-            while left and written >= len(left[0]):
-                written -= len(left.pop(0))
-            if written:
-                left[0] = left[0][written:]

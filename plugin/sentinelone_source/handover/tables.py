@@ -8,7 +8,7 @@ import time
 
 import structlog
 
-from sentinelone_source.handover.backpressure import AGAIN
+from sentinelone_source.handover.sink import AGAIN
 
 _MOST_DOUBTS = 1000
 """Refused lines that are remembered; one that is forgotten needs another witness."""

@@ -60,7 +60,7 @@ class CheckpointFile:
         self._keep = keep
         self.position = Checkpoint(target)
         if path is not None and not restart:
-            self._resume(_checkpoint(path), target)
+            self._resume(_beside(path), target)
         self._save()  # that it cannot be kept is known before anything is sent
 
     @property
@@ -69,10 +69,6 @@ class CheckpointFile:
         if self._path is None:
             return "What was read and not sent is lost; nothing is remembered of standard input"
         return "The same command continues from here"
-
-    def chunk_read(self, end: int) -> None:
-        """Everything up to an offset has been read."""
-        self.position.read = end
 
     def line(self, table: str, count: int) -> None:
         """So many more lines of a table are dealt with."""
@@ -106,7 +102,7 @@ class CheckpointFile:
         if self._path is None or not self._keep:
             return
         self.position.head, self.position.tail = self._fingerprints(self.position.read)
-        path = _checkpoint(_name_now(self._path, self._file))
+        path = _beside(_name_now(self._path, self._file))
         new = path.with_name(path.name + ".new")
         try:
             with new.open("wb") as file:
@@ -128,7 +124,7 @@ def _fingerprint(file: BinaryIO, start: int, size: int) -> str:
     return f"{len(sample)}:{hashlib.sha256(sample).hexdigest()}"
 
 
-def _checkpoint(path: Path) -> Path:
+def _beside(path: Path) -> Path:
     return path.with_name(path.name + CHECKPOINT)
 
 

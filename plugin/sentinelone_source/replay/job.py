@@ -17,15 +17,14 @@ from msgspec.structs import replace
 from sentinelone_source.errors import ConfigError, StateLocked
 from sentinelone_source.handover.dead_letters import append
 from sentinelone_source.replay.checkpoint import CheckpointFile
-from sentinelone_source.replay.chunks import CHUNK, read_chunks
+from sentinelone_source.replay.parsing import CHUNK, read_chunks
 from sentinelone_source.replay.sender import Interrupted, RefusedLine
 from sentinelone_source.worker_threads import in_thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterator
 
-    from sentinelone_source.replay.chunks import Chunk
-    from sentinelone_source.replay.parsing import LineParser, ParsedLine
+    from sentinelone_source.replay.parsing import Chunk, LineParser, ParsedLine
     from sentinelone_source.replay.sender import Sender
 
 SUFFIX = ".refused.ndjson"
@@ -94,20 +93,16 @@ class ReplayJob:
             SourceError: the replay ended early, and why.
         """
         with self._open() as file:
-            checkpoint = self._checkpoint(file)
+            target, _, restart, dry_run = self._options
+            checkpoint = CheckpointFile(self._path, file, target, restart=restart, keep=not dry_run)
+            if self._path is not None:
+                file.seek(checkpoint.position.offset)
             chunks = read_chunks(file, self.name, checkpoint.position.offset)
             try:
                 asyncio.run(self._until_stopped(self._deliver(chunks, checkpoint, show)))
             except Interrupted as error:
                 raise Interrupted(f"{self.name}: {error}. {checkpoint.remark}") from None
         return self._refused
-
-    def _checkpoint(self, file: BinaryIO) -> CheckpointFile:
-        target, _, restart, dry_run = self._options
-        checkpoint = CheckpointFile(self._path, file, target, restart=restart, keep=not dry_run)
-        if self._path is not None:
-            file.seek(checkpoint.position.offset)
-        return checkpoint
 
     async def _until_stopped(self, delivery: Coroutine[None, None, None]) -> None:
         """SIGTERM and SIGINT end a wait at once, and let a request under way be answered."""
@@ -132,7 +127,7 @@ class ReplayJob:
         show: Callable[[float | None, int], None],
     ) -> None:
         while chunk := await in_thread(next, chunks, None):
-            checkpoint.chunk_read(chunk.end)
+            checkpoint.position.read = chunk.end
             by_table: dict[str, list[ParsedLine]] = {}
             for line in map(self._parser.parse, chunk.lines):
                 by_table.setdefault(line.table, []).append(line)

@@ -1,4 +1,4 @@
-"""What a line of a file is: a row, a dead letter, or neither."""
+"""What a file holds: some whole lines at a time, and each is a row, a dead letter, or neither."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ import contextlib
 import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import msgspec
+import structlog
 
-from sentinelone_source.errors import Skippable
+from sentinelone_source.errors import Skippable, SourceError
 from sentinelone_source.handover.dead_letters import DeadLetter
 from sentinelone_source.mapping.interpreter import decode_record
 from sentinelone_source.mapping.mapper import Mapper
@@ -22,17 +23,54 @@ from sentinelone_source.mapping.spec.model import ConsoleId
 from sentinelone_source.times import SECOND
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from collections.abc import Mapping as Dict
 
     from sentinelone_source.mapping.spec.model import Mapping
 
+CHUNK = 1_000_000
+"""Bytes of lines that are read before they are sent: so memory is bounded."""
+LONGEST = 1 << 26
+"""Bytes of a line: more than the console sends in a page."""
 OLDEST = timedelta(days=2)
 NEWEST = timedelta(days=1)
 """How far behind and ahead of its clock Azure leaves a `TimeGenerated` as it is."""
 
+_log = structlog.get_logger()
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+
+class Chunk(NamedTuple):
+    """Some lines, and the offset after the last of them."""
+
+    lines: list[bytes]
+    end: int
+
+
+def read_chunks(file: BinaryIO, name: str, start: int) -> Iterator[Chunk]:
+    """Read on from an offset; a line that is still being written is left for the next time.
+
+    Raises:
+        SourceError: there is a line that no NDJSON has.
+    """
+    lines: list[bytes] = []
+    end = begun = start
+    while line := file.readline(LONGEST + 1):
+        if len(line) > LONGEST:
+            raise SourceError(f"{name}: byte {end}: a line of more than {LONGEST >> 20} MiB")
+        if not line.endswith(b"\n") and not _is_json(line):
+            _log.warning("incomplete_line", file=name, offset=end)
+            break
+        if line.strip():
+            lines.append(line)
+        end += len(line)
+        if end - begun >= CHUNK:
+            yield Chunk(lines, end)
+            lines, begun = [], end
+    if end > begun:
+        yield Chunk(lines, end)
 
 
 @dataclass(frozen=True)
@@ -140,8 +178,7 @@ def _without_table(row: bytes | msgspec.Raw) -> bytes:
     return msgspec.json.encode(members)
 
 
-def is_json(line: bytes) -> bool:
-    """Whether a line is a whole JSON object."""
+def _is_json(line: bytes) -> bool:
     try:
         _members(line)
     except _UNREADABLE:

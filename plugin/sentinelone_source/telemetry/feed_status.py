@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple
 
 from sentinelone_source.feed.feed import Feed
-from sentinelone_source.handover.backpressure import NOTICE
+from sentinelone_source.handover.sink import NOTICE
 from sentinelone_source.telemetry.metrics import Source
 from sentinelone_source.telemetry.troubles import Trouble
 
