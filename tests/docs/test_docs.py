@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import click
 import msgspec
 import pytest
-import tomli
 from prometheus_client.parser import text_string_to_metric_families
 
 from doubles.azure import Azure
 from sentinelone_source import config, errors
-from sentinelone_source.cli import commands
-from sentinelone_source.config import load_settings
+from sentinelone_source.config import file, load_settings
 from sentinelone_source.demo.dce.faults import Fault
 from sentinelone_source.demo.dce.show import surroundings
 from sentinelone_source.handover.dead_letters import DeadLetters
@@ -32,25 +29,6 @@ from support import reference
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-
-
-def every_command() -> list[tuple[str, click.Command]]:
-    """All commands that do something, by the words one types."""
-    found: list[tuple[str, click.Command]] = []
-
-    def collect(group: click.Group, words: str) -> None:
-        context = click.Context(group)
-        for name in group.list_commands(context):
-            command = group.get_command(context, name)
-            assert command is not None
-            typed = f"{words} {name}".strip()
-            if not isinstance(command, click.Group) or command.invoke_without_command:
-                found.append((typed, command))
-            if isinstance(command, click.Group):
-                collect(command, typed)
-
-    collect(commands, "")
-    return found
 
 
 def text_of(page: str) -> str:
@@ -71,54 +49,26 @@ def code_blocks(text: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
-@pytest.mark.parametrize(("words", "command"), every_command(), ids=str)
-def test_commands_and_options(words: str, command: click.Command) -> None:
-    """The page has every command with its options, and no other."""
-    text = section("commands.md", words)
-    options = {
-        option
-        for parameter in command.params
-        if isinstance(parameter, click.Option)
-        for option in (*parameter.opts, *parameter.secondary_opts)
-        if option.startswith("--")
+@pytest.mark.parametrize("page", reference.PAGES, ids=lambda page: page.name)
+def test_generated_parts(page: Path) -> None:
+    """What a page has of the code is what the code has; `make reference` writes it."""
+    text = page.read_text()
+    assert text == reference.page_text(page)
+    lines = "".join(part[3] for part in reference.PART.finditer(text)).splitlines()
+    assert [line for line in lines if line.endswith("| |")] == []
+
+
+def test_every_command_and_table_has_its_part() -> None:
+    """The pages have a part for each command, and for each table of the configuration."""
+    parts = {
+        kind: re.findall(rf"generated: {kind} (.+) -->", text_of(page))
+        for kind, page in (("command", "commands.md"), ("keys", "configuration.md"))
     }
-    documented = set(re.findall(r"--[a-z][a-z-]*", text))
-    assert options - {"--config"} == documented
-
-
-@pytest.mark.parametrize(
-    ("title", "struct"),
-    [
-        ("`[state]`", config.StateTable),
-        ("`[[consoles]]`", config.ConsoleTable),
-        ("`[requests]`", config.RequestsTable),
-        ("`[feeds]` and `[feeds.NAME]`", config.FeedTable),
-        ("`[handover]`", config.HandoverTable),
-        ("`[mappings]`", config.MappingsTable),
-        ("`[telemetry]`", config.TelemetryTable),
-        ("`[health]`", config.HealthTable),
-        ("`[azure]`", config.AzureTable),
-        ("`[azure.broker]`", config.BrokerTable),
-    ],
-)
-def test_configuration_keys(title: str, struct: type[msgspec.Struct]) -> None:
-    """The page has every key of a table with its default, and no other."""
-    rows = re.findall(
-        r"^\| `(\w+)` \|(.*?)\|", section("configuration.md", title), flags=re.MULTILINE
-    )
-    documented = {key: default.strip(" `") for key, default in rows}
-    fields = {field.name: field.default for field in msgspec.structs.fields(struct)}
-    fields.pop("broker", None)  # a table of its own
-    assert documented.keys() == fields.keys()
-    for key, default in fields.items():
-        if default is not msgspec.NODEFAULT and documented[key]:
-            written = tomli.loads(f"x = {_toml(documented[key])}")["x"]
-            assert written == (list(default) if isinstance(default, tuple) else default)
-
-
-def _toml(text: str) -> str:
-    literal = text.startswith(('"', "[")) or text.isdecimal() or text in ("true", "false")
-    return text if literal else f'"{text}"'
+    assert sorted(parts["command"]) == sorted(words for words, _ in reference.every_command())
+    tables = {
+        one.__name__ for one in msgspec.Struct.__subclasses__() if one.__module__ == file.__name__
+    }
+    assert set(parts["keys"]) == tables - {"File"}
 
 
 def test_environment_variables() -> None:
@@ -175,18 +125,8 @@ def test_exit_statuses() -> None:
     assert {int(status) for status in re.findall(r"^\| (\d) \|", text, re.MULTILINE)} == known
 
 
-def test_log_events() -> None:
-    """The page has every event that is logged, and no other."""
-    source = "".join(path.read_text() for path in (ROOT / "plugin").rglob("*.py"))
-    pattern = r'\.(?:info|warning|error|exception|_warn_once)\(\s*"(\w+)"'
-    logged = set(re.findall(pattern, source))
-    events = text_of("logs.md").partition("\n## ")[0]
-    documented = set(re.findall(r"^\| `(\w+)` \|", events, flags=re.MULTILINE))
-    assert logged == documented
-
-
 def test_metrics(tmp_path: Path) -> None:
-    """The page has every metric with its type, and no other."""
+    """The page has the metrics that are served; each example of an alert is of its own metric."""
     source = Source(DeadLetters(tmp_path), [], [], StdoutSink(), {})
     text = Exposition(source).page("").body.decode()
     exposed = {
@@ -214,11 +154,6 @@ def test_mapping_keys_and_types() -> None:
         assert f"| `{field.encode_name}` |" in text, field.name
     for test in conditions._TESTS:
         assert f"| `{test}` |" in text
-
-
-def test_tables() -> None:
-    """The page of tables is the one that the mappings give; `make reference` writes it."""
-    assert reference.PAGE.read_text() == reference.tables()
 
 
 def test_index() -> None:

@@ -22,14 +22,20 @@ from sentinelone_source.config import load_settings
 @click.command("backfill")
 @config_option
 @table_option
-@click.option("--since", required=True, metavar="T", help="Begin here: as 30d, or ISO 8601.")
-@click.option("--until", metavar="T", help="End before this; else where `run` began.")
+@click.option(
+    "--since",
+    required=True,
+    metavar="T",
+    help="The first position: a timestamp, or a duration back such as 30d.",
+)
+@click.option("--until", metavar="T", help="The end, exclusive. Default: where `run` began.")
 @click.option(
     "--parallel",
     type=click.IntRange(1, 64),
+    metavar="N",
     default=8,
     show_default=True,
-    help="Windows read at a time.",
+    help="How many windows are read at a time, from 1 to 64.",
 )
 @click.option("--restart", is_flag=True, help="Forget how far an earlier backfill came.")
 @to_option
@@ -45,7 +51,7 @@ def command(  # noqa: PLR0913 - its options
 ) -> None:
     """Read a span of the past and hand its rows over, beside a running poller.
 
-    A backfill that was stopped or killed goes on when the same command is given again.
+    The same command continues a backfill that was stopped or killed.
     """
     from sentinelone_source.cli.progress import ProgressDisplay
     from sentinelone_source.history.backfill import BackfillOptions, build_backfill

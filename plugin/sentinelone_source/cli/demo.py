@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 TOKEN = "demo-token"  # noqa: S105 - of a console that only this machine can reach
+seed_option = click.option(
+    "--seed", default=1, show_default=True, help="The same seed makes the same records."
+)
 
 
 @click.group("demo", invoke_without_command=True)
 @config_option
 @click.option("--seconds", default=10.0, show_default=True, help="How long to poll.")
-@click.option("--seed", default=1, show_default=True, help="The same seed makes the same records.")
+@seed_option
 @click.option(
     "--pipeline", is_flag=True, help="Add a shipper and a Data Collection Endpoint on loopback."
 )
@@ -50,7 +53,7 @@ def command(
     "--port", default=8081, show_default=True, help="The port on 127.0.0.1. 0 takes a free one."
 )
 @click.option("--token", default=TOKEN, show_default=True, help="The API token it accepts.")
-@click.option("--seed", default=1, show_default=True, help="The same seed makes the same records.")
+@seed_option
 def console(port: int, token: str, seed: int) -> None:
     """Run the demo console alone until a stop signal. Twice a second something happens on it."""
     from sentinelone_source.demo.activity import Activity
@@ -94,6 +97,7 @@ def _address(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
 @click.option(
     "--listen",
     default="127.0.0.1:8690",
+    metavar="HOST:PORT",
     show_default=True,
     callback=_address,
     help="Address without TLS. Port 0 takes a free one.",
@@ -101,6 +105,7 @@ def _address(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
 @click.option(
     "--listen-tls",
     default="127.0.0.1:8691",
+    metavar="HOST:PORT",
     show_default=True,
     callback=_address,
     help="Address with TLS.",
@@ -113,10 +118,14 @@ def _address(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
 @click.option(
     "--ca-file",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     help="Write the CA certificate here. Default: a temporary file.",
 )
 @click.option(
-    "--rows", type=click.Path(path_type=Path), help="Append the rows here as NDJSON. - is stdout."
+    "--rows",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Append every row as NDJSON to this file. `-` is stdout.",
 )
 def dce(  # noqa: PLR0913 - its options
     config: Path | None,

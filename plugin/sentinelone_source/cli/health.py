@@ -23,7 +23,7 @@ MAX_AGE = 900.0
 @click.option(
     "--max-age",
     metavar="DURATION",
-    help="The largest age of a feed's last sweep. Default: 15m, or 3 intervals if longer.",
+    help="The largest age of a feed's last sweep. Default: 15m, or three intervals.",
 )
 def command(config: Path | None, max_age: str | None) -> None:
     """Check whether the poller is healthy: exit status 0 or 1, and one line with the reason.

@@ -29,7 +29,7 @@ _PLACEHOLDER = "https://console.example.invalid"
 @click.option(
     "--explain",
     is_flag=True,
-    help="Print which columns were filled and which API fields have no column.",
+    help="Print which columns were filled, and which API fields have no column.",
 )
 @click.option(
     "--show-code", is_flag=True, help="Print the function that is generated from the mapping."
@@ -40,8 +40,8 @@ def command(
     """Turn API records into rows of TABLE, offline. TABLE can also be the name of a mapping.
 
     FILE holds records, API pages or lists of them, as one JSON document or one a line. The default
-    is standard input. stderr names each record that cannot become a row.
-    Columns from the console show the first console of the configuration.
+    is standard input. stderr names each record that cannot become a row. Columns from the console
+    show the first console of the configuration.
     """
     from sentinelone_source.mapping.mapper import Mapper
     from sentinelone_source.mapping.page_reader import NotAPage

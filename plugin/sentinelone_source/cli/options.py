@@ -24,15 +24,22 @@ def _from_group(ctx: click.Context, _: click.Parameter, value: Path | None) -> P
 config_option = click.option(
     "--config",
     type=click.Path(path_type=Path),
+    metavar="FILE",
     callback=_from_group,
     help="The configuration file. Default: $SENTINELONE_SOURCE_CONFIG, then ./config.toml, then "
     "/etc/sentinelone-source/config.toml.",
 )
 table_option = click.option(
-    "--table", "tables", multiple=True, metavar="T", help="Only this table or mapping. Repeatable."
+    "--table",
+    "tables",
+    multiple=True,
+    metavar="T",
+    help="Only this table (SentinelOneThreats_CL) or mapping (threats). Repeatable.",
 )
 to_option = click.option(
-    "--to", metavar="stdout|URL", help="Where rows go. Overrides `[handover] to`."
+    "--to",
+    metavar="stdout|URL",
+    help="Where rows go: stdout, or the URL of a shipper's listener. Overrides `[handover] to`.",
 )
 
 

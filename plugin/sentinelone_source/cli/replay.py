@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--refused",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write refused rows here, with the reason. Default: FILE.refused.ndjson.",
+    help="Write refused rows with their reasons to this file. Default: `FILE.refused.ndjson`.",
 )
 @click.option(
     "--restart", is_flag=True, help="Send the files from their beginning, whatever was sent before."
@@ -38,7 +38,7 @@ def command(
     restart: bool,
     dry_run: bool,
 ) -> None:
-    """Send NDJSON rows or dead letters to the Data Collection Rule.
+    """Send NDJSON rows or dead letters directly to the Data Collection Rule, without a shipper.
 
     FILE holds rows as `run` writes them, or dead letters. `-` is standard input. An interrupted
     replay continues where it stopped.

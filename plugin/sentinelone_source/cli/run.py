@@ -27,13 +27,13 @@ if TYPE_CHECKING:
 @click.command("run")
 @config_option
 @table_option
-@click.option("--once", is_flag=True, help="Sweep every feed once, then stop.")
+@click.option("--once", is_flag=True, help="Sweep every feed once, settle its rows, and stop.")
 @to_option
 @click.option("--broker", is_flag=True, help="Also serve tokens for Fluent Bit, as `broker` does.")
 def command(
     config: Path | None, tables: tuple[str, ...], once: bool, to: str | None, broker: bool
 ) -> None:
-    """Poll the consoles and hand rows over until a stop signal."""
+    """Poll every enabled feed of every console and hand rows over, until a stop signal."""
     from sentinelone_source.service import build_service
     from sentinelone_source.telemetry.logs import configure_logs
 

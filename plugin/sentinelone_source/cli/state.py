@@ -17,7 +17,7 @@ from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.times import SYSTEM_CLOCK, to_iso
 
-console_option = click.option("--console", help="Only the feeds of this console.")
+console_option = click.option("--console", metavar="NAME", help="Only the feeds of this console.")
 
 
 @click.group("state")
@@ -30,7 +30,7 @@ def command(config: Path | None) -> None:
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each feed.")
 def show(config: Path | None, as_json: bool) -> None:
-    """Show up to which time each feed is complete. Takes no lock."""
+    """Show up to which time each feed is complete. It takes no lock."""
     state = State(load_settings(config).state_path, read_only=True)
     feeds = [_line(feed) for feed in state.show()]
     state.close()
@@ -55,10 +55,10 @@ def show(config: Path | None, as_json: bool) -> None:
     "moment",
     required=True,
     metavar="T",
-    help="A timestamp (ISO 8601) or a duration back, such as 6h.",
+    help="A timestamp, or a duration back such as 6h.",
 )
 def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, moment: str) -> None:
-    """Move watermarks back to T, so that newer rows are handed over again."""
+    """Move watermarks back to T, so that rows from T on are handed over again."""
     to = read_moment(moment, "--to")
     if to > SYSTEM_CLOCK.now():
         raise StateError(f"--to: {moment!r} is in the future; a watermark can only be moved back")
@@ -79,7 +79,7 @@ def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, mo
 @console_option
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def reset(config: Path | None, tables: tuple[str, ...], console: str | None, yes: bool) -> None:
-    """Forget feeds. Their next sweep is a first sweep, from `start`."""
+    """Forget feeds, so that their next sweep is a first sweep, from `start`."""
     names = _names(config, tables)
     state = _existing(config)
     try:

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     type=click.Choice(["arm", "bicep", "terraform", "tables"]),
     default="arm",
     show_default=True,
-    help="The language. `tables` is the data alone, as the files of deploy/azure read it.",
+    help="The language. `tables`: only the tables, as JSON for the files of deploy/azure.",
 )
 @click.option(
     "--only",
     type=click.Choice(["tables", "rule"]),
-    help="Only the tables, or only the rest. Not with --format tables.",
+    help="`tables`: only the tables. `rule`: only the rest. Not with --format tables.",
 )
 @click.option(
     "--with-parser",
@@ -37,7 +37,11 @@ if TYPE_CHECKING:
     help="Add the workspace function SentinelOne. Not with --only rule or --format tables.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of stdout."
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Write to this file instead of stdout.",
 )
 def command(
     config: Path | None, language: str, only: Part | None, with_parser: bool, output: Path | None

@@ -39,13 +39,17 @@ _COLUMNS = (
 @click.command("verify")
 @config_option
 @table_option
-@click.option("--since", metavar="T", help="Begin here: as 6h, or ISO 8601. Default: `remember`.")
-@click.option("--until", metavar="T", help="End before this. Default: the feed's watermark.")
-@click.option("--workspace", is_flag=True, help="Compare with the Log Analytics workspace, too.")
+@click.option(
+    "--since",
+    metavar="T",
+    help="The first position: a timestamp, or a duration back such as 6h. Default: `remember`.",
+)
+@click.option("--until", metavar="T", help="The end, exclusive. Default: the feed's watermark.")
+@click.option("--workspace", is_flag=True, help="Also compare with the Log Analytics workspace.")
 @click.option(
     "--rows",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the rows of what is missing here, for `replay`.",
+    help="Write the rows of missing records to this file, for `replay`. It is overwritten.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each feed.")
 def command(  # noqa: PLR0913 - its options
@@ -60,7 +64,8 @@ def command(  # noqa: PLR0913 - its options
 ) -> None:
     """Compare what the console shows with what was handed over, and name what is missing.
 
-    Only reads, and takes no lock. Exit status 1 if anything is missing.
+    It only reads, takes no lock and can run beside the poller. Exit status 1 means that something
+    is missing, or that a feed was not compared.
     """
     from sentinelone_source.history.span import PastSpan
     from sentinelone_source.telemetry.logs import configure_logs

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+Duration = Annotated[str, msgspec.Meta(title="duration")]
+
 
 class StateTable(msgspec.Struct, frozen=True):
     """`[state]`."""
@@ -34,23 +36,23 @@ class RequestsTable(msgspec.Struct, frozen=True):
 
 
 class FeedTable(msgspec.Struct, frozen=True):
-    """`[feeds]`, or one `[feeds.NAME]` over it; durations as text."""
+    """`[feeds]`, or one `[feeds.NAME]` over it."""
 
     enabled: bool = True
-    interval: str = "60s"
+    interval: Duration = "60s"
     start: str = "24h"
-    lookback: str = ""
-    remember: str = "24h"
-    rescan: str = "7d"
-    rescan_interval: str = "15m"
-    heartbeat: str = "0s"
+    lookback: Duration = ""
+    remember: Duration = "24h"
+    rescan: Duration = "7d"
+    rescan_interval: Duration = "15m"
+    heartbeat: Duration = "0s"
 
 
 class HandoverTable(msgspec.Struct, frozen=True):
     """`[handover]`."""
 
     to: str = "stdout"
-    settle: str = "30s"
+    settle: Duration = "30s"
     tag: str = "sentinelone.{mapping}"
     token_file: str = ""
     username: str = ""
@@ -68,7 +70,7 @@ class MappingsTable(msgspec.Struct, frozen=True):
 class HealthTable(msgspec.Struct, frozen=True):
     """`[health]`."""
 
-    interval: str = "0s"
+    interval: Duration = "0s"
 
 
 class TelemetryTable(msgspec.Struct, frozen=True):

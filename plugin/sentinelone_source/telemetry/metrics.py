@@ -139,7 +139,7 @@ _gauge = partial(Definition, GaugeMetricFamily)
 METRICS = (
     _counter("fetched", "Records read, known ones too.", FEED, _count("fetched")),
     _counter("rows", "Rows handed over.", FEED, _count("rows")),
-    _counter("row_bytes", "Bytes of the rows handed over, as lines.", FEED, _count("bytes")),
+    _counter("row_bytes", "Bytes of the rows handed over.", FEED, _count("bytes")),
     _counter("suppressed", "Records that had been handed over before.", FEED, _count("suppressed")),
     _counter(
         "late_rows",
@@ -155,33 +155,33 @@ METRICS = (
     ),
     _counter(
         "unasked",
-        "Records older than what was asked for: the console ignores filters.",
+        "Records outside of what was asked for: the console ignores its filter.",
         FEED,
         _count("unasked"),
     ),
     _counter(
         "postponed",
-        "Rows that the shipper refused for now; they are read again.",
+        "Rows that the shipper refuses for now. They are read again.",
         FEED,
         _count("postponed"),
     ),
     _counter(
         "unchanged",
-        "Rows not handed over: they repeat the last one of their id but for volatile columns.",
+        "Rows left out because only volatile columns changed.",
         FEED,
         _count("unchanged"),
     ),
-    _counter("unchanged_bytes", "Bytes of these rows, as lines.", FEED, _count("unchanged_bytes")),
-    _counter("dropped", "Records taken out by the mapping's [[drop]].", FEED, _count("dropped")),
-    _counter("dead_letters", "Records that could not become rows.", FEED, _count("dead")),
+    _counter("unchanged_bytes", "Bytes of unchanged rows.", FEED, _count("unchanged_bytes")),
+    _counter("dropped", "Records that a `[[drop]]` removed.", FEED, _count("dropped")),
+    _counter("dead_letters", "Records and rows kept as dead letters.", FEED, _count("dead")),
     _counter("pages", "Pages read and handed over.", FEED, _count("pages")),
     _counter(
         "misfit_values",
-        "Values that their column's type does not take, left out.",
+        "Values left out because their column's type does not take them.",
         COLUMN,
         _by_label("misfits"),
     ),
-    _counter("cut_values", "Values cut for their length.", COLUMN, _by_label("cut")),
+    _counter("cut_values", "Values truncated for their length.", COLUMN, _by_label("cut")),
     _gauge(
         "dead_letter_files",
         "Files of dead letters, rotated ones too.",
@@ -190,26 +190,23 @@ METRICS = (
     ),
     _gauge(
         "dead_letter_bytes",
-        "Bytes of these files.",
+        "Bytes of the files of dead letters.",
         (),
         lambda source: [((), sum(source.dead_letters.sizes.values()))],
     ),
     _gauge("behind_seconds", "How long ago the feed was complete; 0 when idle.", FEED, _behind),
     _gauge(
-        "last_success_timestamp_seconds",
-        "When the last sweep began that came to its end.",
-        FEED,
-        _last_success,
+        "last_success_timestamp_seconds", "When the last complete sweep began.", FEED, _last_success
     ),
     _counter(
         "handover_wait_seconds",
-        "Time spent waiting for the shipper to take rows.",
+        "Time spent handing rows to the shipper.",
         ("feed",),
         lambda source: [([name], value) for name, value in source.waited().items()],
     ),
     _gauge(
         "handover_waiting_seconds",
-        "How long the shipper has let us wait by now.",
+        "How long the hand-over under way has been waiting. 0 without one.",
         ("feed",),
         lambda source: [([name], value) for name, value in source.waiting().items()],
     ),
@@ -221,10 +218,10 @@ METRICS = (
     ),
     _counter(
         "requests",
-        "Requests to the console, by what came back.",
+        "Requests to the console. The code is the HTTP status, or none without a whole answer.",
         ("console", "endpoint", "code"),
         _requests,
     ),
     _gauge("token_expiry_timestamp_seconds", "When the API token expires.", ("console",), _expiry),
 )
-"""Every metric of ours but `build_info`, in the order of the page."""
+"""Every metric of this program but `build_info`, in the order of the page."""
