@@ -63,6 +63,17 @@ def parse_moment(text: str) -> int:
     return to_micros(parse_time(text))
 
 
+def parse_http_date(text: str) -> int | None:
+    """The moment of a `Date` header and its like; None if the text is no such date."""
+    import email.utils
+
+    try:
+        time = email.utils.parsedate_to_datetime(text)
+        return to_micros(time if time.tzinfo else time.replace(tzinfo=UTC))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+
+
 def to_micros(time: datetime) -> int:
     """An aware time as a moment; exact, where a float would round."""
     return (time - EPOCH) // MICROSECOND

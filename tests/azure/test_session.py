@@ -9,7 +9,7 @@ import pytest
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.ingestion import Ingestion
 from sentinelone_source.errors import ConfigError, Unavailable
-from sentinelone_source.http.proxies import proxies_for
+from sentinelone_source.http.client import proxies_for
 
 if TYPE_CHECKING:
     from pathlib import Path

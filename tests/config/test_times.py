@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sentinelone_source.times import parse_duration, parse_moment, to_iso
+from sentinelone_source.times import parse_duration, parse_http_date, parse_moment, to_iso
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,16 @@ def test_moments_there_and_back(micros: int) -> None:
 def test_offsets(text: str) -> None:
     """A moment without an offset is UTC."""
     assert parse_moment(text) == 1_000_000
+
+
+@pytest.mark.parametrize("text", ["Wed, 21 Oct 2015 07:28:00 GMT", "21 Oct 2015 07:28:00 -0000"])
+def test_http_date(text: str) -> None:
+    """The date of a header is a moment, in both forms of its zone."""
+    assert parse_http_date(text) == parse_moment("2015-10-21T07:28:00Z")
+
+
+@example("Mon, 01 Jan 2024 00:00:00 +9" + "9" * 400)
+@given(st.text(max_size=40))
+def test_any_date(text: str) -> None:
+    """An odd date of a header is no moment, and no error."""
+    assert parse_http_date(text) is None or text

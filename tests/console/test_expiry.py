@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sentinelone_source.config import ConsoleTable
-from sentinelone_source.console.expiry import DETAILS, Expiry, claimed_expiry, told_expiry
 from sentinelone_source.console.responses import Response
+from sentinelone_source.console.token import DETAILS, ApiToken, Expiry, claimed_expiry, told_expiry
 from sentinelone_source.errors import FeedRefused, SourceError, Unavailable
 from sentinelone_source.telemetry.logs import configure_logs
 from sentinelone_source.times import parse_moment
@@ -59,7 +59,7 @@ def details(days: float) -> bytes:
 def watched(path: Path, text: str, told: Told, **waits: float) -> Expiry:
     path.write_text(text)
     console = ConsoleTable("acme", "https://a.example", token_file=str(path))
-    return Expiry(console, told.post, Timings(**waits))
+    return Expiry(console.name, ApiToken(console), told.post, Timings(**waits))
 
 
 async def looked(one: Expiry, until: float = 0.1) -> None:

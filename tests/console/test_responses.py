@@ -6,13 +6,12 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sentinelone_source import errors
-from sentinelone_source.console.responses import console_clock, failure
+from sentinelone_source.console.responses import failure
 from sentinelone_source.http.retry import retry_after
-from sentinelone_source.times import parse_moment
 
 
 def api_error(code: Any, title: str | None = "Title", detail: str | None = None) -> bytes:
@@ -102,16 +101,3 @@ def test_retry_after_a_date() -> None:
     said = {"Retry-After": "Wed, 21 Oct 2015 07:28:09 GMT", "Date": "Wed, 21 Oct 2015 07:28:00 GMT"}
     assert retry_after(said) == 9.0
     assert (retry_after({"Retry-After": "Wed, 21 Oct 2099 07:28:00 GMT"}) or 0.0) > 1e9
-
-
-@pytest.mark.parametrize("text", ["Wed, 21 Oct 2015 07:28:00 GMT", "21 Oct 2015 07:28:00 -0000"])
-def test_console_clock(text: str) -> None:
-    """The console's clock is its `Date`."""
-    assert console_clock({"Date": text}) == parse_moment("2015-10-21T07:28:00Z")
-
-
-@example("Mon, 01 Jan 2024 00:00:00 +9" + "9" * 400)
-@given(st.text(max_size=40))
-def test_any_date(text: str) -> None:
-    """An odd `Date` is no time, and no error."""
-    assert console_clock({"Date": text}) is None or text

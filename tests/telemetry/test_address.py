@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentinelone_source.config.listen import Address, read_address
+from sentinelone_source.config.addresses import Address, read_address
 from sentinelone_source.errors import ConfigError
 
 

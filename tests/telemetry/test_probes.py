@@ -14,8 +14,8 @@ import pytest
 import requests
 
 from doubles import faults
-from sentinelone_source.config.listen import Address
-from sentinelone_source.console.expiry import DETAILS
+from sentinelone_source.config.addresses import Address
+from sentinelone_source.console.token import DETAILS
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.http.server import MOST, Reply, Server
 from sentinelone_source.telemetry.health import Health, Heartbeat

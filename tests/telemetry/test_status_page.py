@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doubles import faults
-from sentinelone_source.console.expiry import DETAILS
+from sentinelone_source.console.token import DETAILS
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import StdoutSink
 from sentinelone_source.telemetry.health import Heartbeat

@@ -7,9 +7,7 @@ from typing import Any
 import requests
 
 from sentinelone_source.http import reasons
-from sentinelone_source.http.client import HttpClient
-from sentinelone_source.http.proxies import proxies_for
-from sentinelone_source.http.trust import trusted
+from sentinelone_source.http.client import HttpClient, proxies_for, trusted
 from sentinelone_source.timings import DEFAULTS, Timings
 
 

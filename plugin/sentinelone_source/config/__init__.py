@@ -1,10 +1,11 @@
 """config.toml and the environment, as frozen settings.
 
-`file` has the tables and keys. `consoles`, `feeds`, `handover`, `listen`, `urls` and `azure` check
-their values. `settings` reads the file and the environment.
+`file` has the tables and keys. `addresses`, `checks` and `azure` check their values. `settings`
+reads the file and the environment.
 """
 
-from sentinelone_source.config.feeds import FeedSettings
+from sentinelone_source.config.addresses import Address, is_loopback
+from sentinelone_source.config.checks import check_destination, render_tag
 from sentinelone_source.config.file import (
     AzureTable,
     BrokerTable,
@@ -17,15 +18,14 @@ from sentinelone_source.config.file import (
     StateTable,
     TelemetryTable,
 )
-from sentinelone_source.config.handover import check_destination, render_tag
-from sentinelone_source.config.listen import Address
 from sentinelone_source.config.settings import (
+    FeedSettings,
     Settings,
     check_feed_names,
     find_config,
     load_settings,
+    read_duration,
 )
-from sentinelone_source.config.urls import is_loopback
 
 __all__ = [
     "Address",
@@ -46,5 +46,6 @@ __all__ = [
     "find_config",
     "is_loopback",
     "load_settings",
+    "read_duration",
     "render_tag",
 ]

@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sentinelone_source.config.listen import Address, read_address
-from sentinelone_source.config.urls import is_loopback, read_url, refuse_placeholder
+from sentinelone_source.config.addresses import (
+    Address,
+    is_loopback,
+    read_address,
+    read_url,
+    refuse_placeholder,
+)
 from sentinelone_source.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -10,16 +10,39 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sentinelone_source.config.consoles import read_consoles
-from sentinelone_source.config.feeds import FeedSettings, own_settings, read_duration, read_feed
-from sentinelone_source.config.file import AzureTable, ConsoleTable, File, HandoverTable
-from sentinelone_source.config.handover import check_destination, check_tag, read_handover
-from sentinelone_source.config.listen import Address, read_address
-from sentinelone_source.config.urls import refuse_placeholder
+from sentinelone_source.config.addresses import Address, read_address, refuse_placeholder
+from sentinelone_source.config.checks import (
+    check_destination,
+    check_tag,
+    read_consoles,
+    read_handover,
+)
+from sentinelone_source.config.file import AzureTable, ConsoleTable, FeedTable, File, HandoverTable
 from sentinelone_source.errors import ConfigError
+from sentinelone_source.times import parse_duration, parse_moment
 from sentinelone_source.toml import convert, read_toml, unknown
 
 DEFAULT_FILES = (Path("config.toml"), Path("/etc/sentinelone-source/config.toml"))
+
+
+class FeedSettings(msgspec.Struct, frozen=True):
+    """How one feed is read; durations in seconds.
+
+    Attributes:
+        start_back: seconds from the first sweep back; None where `start_at` says it, or for all.
+        start_at: microseconds since 1970; None where `start_back` says it, or for all.
+        lookback: None where the mapping says it.
+    """
+
+    enabled: bool
+    interval: float
+    start_back: float | None
+    start_at: int | None
+    lookback: float | None
+    remember: float
+    rescan: float
+    rescan_interval: float
+    heartbeat: float
 
 
 class MappingsSettings(NamedTuple):
@@ -87,7 +110,7 @@ class _Values(NamedTuple):
     source: str
 
     def __call__(self, key: str, variable: str, default: str) -> tuple[str, str]:
-        """The value, and where it is from; `default` is the file's, or stands for it."""
+        """The value, and where it is from; `default` is the file's."""
         table, name = key.split(".")
         value = self.environ.get(variable)
         if value and name not in self.document.get(table, {}):
@@ -116,30 +139,25 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
         ConfigError: naming the file, the table and key, and what would be right.
     """
     path = find_config(given, environ)
-    where = str(path) if path else "environment"
+    where, here = (str(path), path.parent) if path else ("environment", Path())
     document = read_toml(path) if path else {}
     file = convert(document, File, where)
-    here = path.parent if path else Path()
     value_of = _Values(document, environ, where)
     state, _ = value_of("state.path", "SENTINELONE_SOURCE_STATE", str(here / file.state.path))
-    to, to_where = value_of("handover.to", "SENTINELONE_SOURCE_TO", file.handover.to)
-    check_destination(to, to_where)
+    to = value_of("handover.to", "SENTINELONE_SOURCE_TO", file.handover.to)
+    check_destination(*to)
     listen = value_of("telemetry.listen", "SENTINELONE_SOURCE_LISTEN", file.telemetry.listen)
-    handover = msgspec.structs.replace(file.handover, to=to)
     consoles = read_consoles(file.consoles, environ, where, here)
-    check_tag(handover.tag, [console.name for console in consoles], f"{where}: handover.tag")
+    check_tag(file.handover.tag, [console.name for console in consoles], f"{where}: handover.tag")
+    folder = here / file.mappings.path if file.mappings.path else None
     settings = Settings(
         source=where,
         state_path=Path(state),
         consoles=consoles,
         concurrency=file.requests.concurrency,
-        handover=read_handover(handover, where, here),
-        settle=read_duration(handover.settle, f"{where}: handover.settle"),
-        mappings=MappingsSettings(
-            here / file.mappings.path if file.mappings.path else None,
-            file.mappings.columns,
-            f"{where}: mappings.columns",
-        ),
+        handover=read_handover(file.handover, to[0], where, here),
+        settle=read_duration(file.handover.settle, f"{where}: handover.settle"),
+        mappings=MappingsSettings(folder, file.mappings.columns, f"{where}: mappings.columns"),
         listen=read_address(*listen),
         health_interval=read_duration(file.health.interval, f"{where}: health.interval"),
         azure=file.azure,
@@ -148,6 +166,57 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
     )
     read_feed(file.feeds, "", where)
     return settings
+
+
+def read_feed(feeds: dict[str, Any], name: str, where: str) -> FeedSettings:
+    """The settings of one feed; an empty name checks the defaults.
+
+    Raises:
+        ConfigError: naming the file, the feed and the key.
+    """
+    defaults = {key: value for key, value in feeds.items() if not isinstance(value, dict)}
+    convert(defaults, FeedTable, f"{where}: feeds")
+    own = own_settings(feeds, name)
+    place = f"{where}: feeds.{name}" if own else f"{where}: feeds"
+    feed = convert(defaults | own, FeedTable, place)
+    durations = {
+        key: read_duration(getattr(feed, key), f"{place}.{key}")
+        for key in ("interval", "remember", "rescan", "rescan_interval", "heartbeat")
+    }
+    lookback = read_duration(feed.lookback, f"{place}.lookback") if feed.lookback else None
+    back, at = _start(feed.start, f"{place}.start")
+    return FeedSettings(
+        enabled=feed.enabled, start_back=back, start_at=at, lookback=lookback, **durations
+    )
+
+
+def own_settings(feeds: dict[str, Any], name: str) -> dict[str, Any]:
+    """`[feeds.NAME]` of one feed."""
+    own = feeds.get(name)
+    return own if isinstance(own, dict) else {}
+
+
+def read_duration(text: str, where: str) -> float:
+    """A duration in seconds; raises ConfigError that names where it stands."""
+    try:
+        return parse_duration(text)
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
+
+
+def _start(text: str, where: str) -> tuple[float | None, int | None]:
+    if text == "all":
+        return None, None
+    try:
+        return parse_duration(text), None
+    except ValueError:
+        pass
+    try:
+        return None, parse_moment(text)
+    except ValueError:
+        raise ConfigError(
+            f"{where}: {text!r}: takes a duration back, such as '24h', a timestamp, or 'all'"
+        ) from None
 
 
 def check_feed_names(settings: Settings, known: list[str]) -> None:

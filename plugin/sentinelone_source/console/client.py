@@ -6,14 +6,13 @@ import time
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from sentinelone_source.config import ConsoleTable
-from sentinelone_source.console.responses import Response, console_clock, failure
+from sentinelone_source.console.responses import Response, failure
 from sentinelone_source.console.token import ApiToken
 from sentinelone_source.errors import Unavailable
 from sentinelone_source.http.bodies import BrokenBody, decoded
-from sentinelone_source.http.client import HttpClient
+from sentinelone_source.http.client import HttpClient, proxies_for
 from sentinelone_source.http.connections import Connections
-from sentinelone_source.http.proxies import proxies_for
-from sentinelone_source.times import SECOND
+from sentinelone_source.times import SECOND, parse_http_date
 from sentinelone_source.timings import DEFAULTS, Timings
 
 if TYPE_CHECKING:
@@ -123,7 +122,8 @@ def _read(endpoint: str, answer: requests.Response) -> Response:
         error.http_status = 200
         raise error
     content = answer.raw.read(decode_content=False)
-    return Response(endpoint, content, encoding, console_clock(answer.headers))
+    clock = parse_http_date(answer.headers.get("Date", ""))
+    return Response(endpoint, content, encoding, clock)
 
 
 def _readable(body: bytes, encoding: str) -> bytes:

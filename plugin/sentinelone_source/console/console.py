@@ -10,11 +10,10 @@ from typing import Any
 from sentinelone_source.config import ConsoleTable
 from sentinelone_source.console.access import Access
 from sentinelone_source.console.client import ConsoleClient, PageQuery
-from sentinelone_source.console.expiry import Expiry
-from sentinelone_source.console.limits import Limits
-from sentinelone_source.console.page_size import PageSize
+from sentinelone_source.console.limits import Limits, PageSize
 from sentinelone_source.console.pagination import Paginator
 from sentinelone_source.console.responses import Response
+from sentinelone_source.console.token import Expiry
 from sentinelone_source.errors import (
     BadRequest,
     ConfigError,
@@ -59,8 +58,8 @@ class Console:
         self.name, self.url = settings.name, settings.url
         self.requests: dict[tuple[str, str], int] = {}
         self.answered = False
-        self.expiry = Expiry(settings, self.post, timings)
         self._client = ConsoleClient(settings, timings, limits.connections)
+        self.expiry = Expiry(settings.name, self._client.token, self.post, timings)
         self._endpoints = endpoints
         self._access = Access(settings.name, self._client.token, endpoints, timings)
         self._limits = limits
@@ -84,7 +83,8 @@ class Console:
         Raises what `ConsoleClient.page` raises.
         """
         wanted = query.size
-        size = self._page_size(endpoint)
+        new = PageSize(self.name, endpoint, self.timings.smaller_pages)
+        size = self._page_sizes.setdefault(endpoint, new)
         asked = size.of(wanted)
         try:
             answer = await self._request(endpoint, self._client.page, query.sized(asked))
@@ -156,15 +156,16 @@ class Console:
         except SourceError as error:
             if isinstance(error, Throttled):
                 limit.close(min(error.retry_after or 0.0, LONGEST_OBEYED))
-            self._count(endpoint, error.http_status)
             self._record(endpoint, stamp, error)
             raise
-        self._count(endpoint, 200)
         self._record(endpoint, stamp, None)
         return answer
 
     def _record(self, endpoint: str, stamp: object, error: SourceError | None) -> None:
-        """Keep what the API says about the token."""
+        """Count an answer, and keep what it says about the token."""
+        status = 200 if error is None else error.http_status
+        key = (endpoint, "none" if status is None else str(status))
+        self.requests[key] = self.requests.get(key, 0) + 1
         if isinstance(error, Refused):
             error.stamp = stamp
             self._access.record(endpoint, stamp, accepted=False)
@@ -186,13 +187,3 @@ class Console:
     async def regain(self, refused: Refused) -> None:
         """Wait for a token that the console accepts, loudly and slowly."""
         await self._access.wait_for_another_token(refused)
-
-    def _page_size(self, endpoint: str) -> PageSize:
-        if endpoint not in self._page_sizes:
-            hold = self.timings.smaller_pages
-            self._page_sizes[endpoint] = PageSize(self.name, endpoint, hold)
-        return self._page_sizes[endpoint]
-
-    def _count(self, endpoint: str, status: int | None) -> None:
-        key = (endpoint, "none" if status is None else str(status))
-        self.requests[key] = self.requests.get(key, 0) + 1

@@ -25,11 +25,19 @@ from sentinelone_source.errors import (
     Unavailable,
 )
 from sentinelone_source.http.bodies import BrokenBody, decoded
-from sentinelone_source.http.dates import parse_http_date
 from sentinelone_source.http.retry import retry_after
 
 INSUFFICIENT_PERMISSIONS = 4030010
 INVALID_VALUE = 4000010
+_PERMISSIONS = {
+    "activities": "Activity Page > View",
+    "agents": "Endpoints > View",
+    "cloud-detection/alerts": "Custom Alerts > View",
+    "groups": "Groups > View",
+    "threats": "Threats > View",
+    "unifiedalerts/graphql": "Unified Alerts > View",
+}
+"""By endpoint, from SentinelOne's API reference, `Required permissions`."""
 # How GraphQL servers word errors: the reference implementation, and graphql-java.
 _QUERY = r"cannot query|is undefined|validation.?error|syntax|unknown (type|argument)|variable"
 _PERMISSION = r"permission|forbidden|access.denied|not.(authori[sz]ed|allowed)|unauthori[sz]ed"
@@ -104,6 +112,11 @@ def _meaning(endpoint: str, status: int, headers: Dict[str, str], body: bytes) -
     return _passing(status, said, headers)
 
 
+def permission(endpoint: str) -> str:
+    """The permission of a role that an endpoint needs, as the console shows it."""
+    return _PERMISSIONS.get(endpoint, "the one that this endpoint's reference names")
+
+
 def answer_error(endpoint: str, messages: list[str]) -> SourceError:
     """What an answer with HTTP 200 stands for that holds no records, but says why.
 
@@ -124,11 +137,6 @@ def _passing(status: int, said: str, headers: Dict[str, str]) -> Retriable:
         said += f": moved to {_host(headers.get('Location', ''))}; correct the console's url"
     kind = Throttled if status == 429 else Overloaded if status >= 500 else Unavailable
     return kind(said, retry_after(headers))
-
-
-def console_clock(headers: Dict[str, str]) -> int | None:
-    """The console's time by the `Date` header, whole seconds as microseconds since 1970."""
-    return parse_http_date(headers.get("Date", ""))
 
 
 def _api_error(body: bytes) -> tuple[int | None, str]:

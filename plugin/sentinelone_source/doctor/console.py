@@ -6,8 +6,8 @@ import time
 from typing import TYPE_CHECKING
 
 from sentinelone_source.console.client import ConsoleClient
-from sentinelone_source.console.expiry import DETAILS, claimed_expiry, told_expiry
-from sentinelone_source.console.permissions import permission
+from sentinelone_source.console.responses import permission
+from sentinelone_source.console.token import DETAILS, claimed_expiry, told_expiry
 from sentinelone_source.doctor.checks import expiry, failed, ok, skipped, warning
 from sentinelone_source.errors import (
     BadRequest,

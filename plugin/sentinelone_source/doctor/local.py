@@ -13,7 +13,7 @@ from sentinelone_source.doctor.checks import counted, failed, ok, skipped, warni
 from sentinelone_source.errors import ConfigError, StateError
 from sentinelone_source.feed.state.schema import STATE_FILE
 from sentinelone_source.feed.state.snapshot import read_snapshot
-from sentinelone_source.http.trust import trusted
+from sentinelone_source.http.client import trusted
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import structlog
 
 from sentinelone_source.console.console import Console
-from sentinelone_source.console.permissions import permission
+from sentinelone_source.console.responses import permission
 from sentinelone_source.errors import (
     EXIT_FAILED,
     EXIT_OK,

@@ -34,7 +34,6 @@ class Connections:
         """The transport adapter that sends requests to a URL.
 
         Args:
-            url: of the request.
             bundle: a file or directory of certificates to trust, or True for the default ones.
 
         Raises:

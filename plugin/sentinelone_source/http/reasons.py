@@ -17,13 +17,7 @@ _NO_ANSWER = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 
 
 def no_answer(about: str, error: BaseException, timeout: Timeout) -> Unavailable:
-    """The error to raise for a request that has no answer.
-
-    Args:
-        about: what was asked for.
-        error: one of `FAILURES`.
-        timeout: how long was waited.
-    """
+    """The error to raise for a request about something that failed with one of `FAILURES`."""
     late = isinstance(error, _NO_ANSWER) and not isinstance(error, _NO_CONNECTION)
     return (Overloaded if late else Unavailable)(f"{about}: {reason(error, timeout)}")
 
@@ -42,14 +36,10 @@ def reason(error: BaseException, timeout: Timeout) -> str:
 
 
 def _no_connection(error: BaseException) -> str:
-    if isinstance(error, requests.exceptions.ProxyError):
-        return _proxy_reason(error)
-    tls = isinstance(error, requests.exceptions.SSLError)
-    return f"{'TLS' if tls else 'no connection'}: {_innermost(error)}"
-
-
-def _proxy_reason(error: BaseException) -> str:
     words = _innermost(error)
+    if not isinstance(error, requests.exceptions.ProxyError):
+        tls = isinstance(error, requests.exceptions.SSLError)
+        return f"{'TLS' if tls else 'no connection'}: {words}"
     if words.startswith("Tunnel connection failed"):
         return f"the proxy refuses the connection: {words.partition(': ')[2]}"
     return f"no connection to the proxy: {words}"

@@ -8,8 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeVar
 
-from sentinelone_source.http.dates import parse_http_date
-from sentinelone_source.times import SECOND
+from sentinelone_source.times import SECOND, parse_http_date
 
 T = TypeVar("T")
 
@@ -31,9 +30,7 @@ async def retry(
         call: what may fail.
         should_retry: whether an error is worth another try; a number is the seconds that the other
             side asks for. They lengthen the wait up to an hour, and never shorten it.
-        first: seconds before the first new try, doubled for each further one.
-        longest: seconds between tries at most, if the other side asks for nothing.
-        patience: seconds after which the last error stands; None for ever.
+        first, longest, patience: as `Backoff` takes them.
 
     Raises:
         whatever `call` raised last.

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import structlog
 
-from sentinelone_source.config.listen import Address
+from sentinelone_source.config.addresses import Address
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.timings import DEFAULTS
 

@@ -51,15 +51,12 @@ class Share(Bound):
         self._free = most
 
     def wait(self) -> float:
-        """Seconds until a request may be made; infinite if another request has to end first."""
         return 0.0 if self._free > 0 else math.inf
 
     def entered(self) -> None:
-        """Count a request that begins."""
         self._free -= 1
 
     def left(self) -> None:
-        """Count a request that has ended."""
         self._free += 1
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from sentinelone_source.config.listen import Address
+from sentinelone_source.config.addresses import Address
 from sentinelone_source.errors import StateError
 from sentinelone_source.feed.state.snapshot import StateSnapshot, read_snapshot
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import structlog
 
-from sentinelone_source.config.listen import Address
+from sentinelone_source.config.addresses import Address
 from sentinelone_source.http.server import Application, Reply, Request, Server
 from sentinelone_source.telemetry.exposition import Exposition
 from sentinelone_source.telemetry.health import Health, Heartbeat

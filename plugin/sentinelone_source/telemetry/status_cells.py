@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 
 from sentinelone_source.console.console import Console
-from sentinelone_source.console.expiry import SOON
+from sentinelone_source.console.token import SOON
 from sentinelone_source.telemetry.feed_status import FeedStatus, Situation
 from sentinelone_source.telemetry.html import Html, element, text
 from sentinelone_source.telemetry.row_history import MINUTES
