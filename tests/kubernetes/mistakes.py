@@ -84,6 +84,8 @@ settings.source source/volumeMounts/mappings/mountPath = /other
 settings.source configmap/config/config.toml ~ 0.0.0.0:9464 => 127.0.0.1:9464
 settings.listener configmap/config/config.toml ~ 8687 => 9880
 settings.listener configmap/shipper/http.yaml ~ listen: 127.0.0.1 => listen: 0.0.0.0
+settings.outputs configmap/shipper/http.yaml ~ match: sentinelone.alertsv2.* => match: x
+settings.outputs configmap/shipper/http.yaml ~ SentinelOneSource_CL => SentinelOneHealth_CL
 settings.variables configmap/azure/DCE_URL -
 settings.variables shipper/volumeMounts/broker/mountPath = /run/secrets/other
 settings.storage shipper/volumeMounts/data/name = shipper-tmp

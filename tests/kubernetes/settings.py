@@ -18,6 +18,8 @@ from kubernetes.kubelite.manifest import Manifest, Object, containers
 from sentinelone_source.cli import commands
 from sentinelone_source.config import Settings, load_settings
 from sentinelone_source.errors import ConfigError
+from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.mapping.spec.health import HEALTH
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -102,6 +104,26 @@ def listener(manifest: Manifest) -> Iterator[str]:
             listening |= {one["address"]} if "address" in one else set()
     if listening != {wanted.netloc}:
         yield f"handed over to {wanted.netloc}, taken at {sorted(listening)}"
+
+
+def outputs(manifest: Manifest) -> Iterator[str]:
+    """The shipper delivers every built-in table, also those that are off by default."""
+    shipper = container_of(manifest, "shipper")
+    assert shipper is not None
+    delivered = set()
+    for text in _configurations(manifest, shipper):
+        document = yaml.safe_load(text)
+        for one in document.get("pipeline", {}).get("outputs", []):
+            delivered.add((one.get("match"), one.get("table_name")))
+        routes = document.get("transforms", {}).get("tables", {}).get("route", {})
+        for one in document.get("sinks", {}).values():
+            name = one["inputs"][0].removeprefix("tables.")
+            delivered.add((routes.get(name), one.get("stream_name")))
+    for table in (*load_mappings().values(), HEALTH):
+        for_fluent_bit = (f"sentinelone.{table.name}.*", table.table)
+        for_vector = (f'._table == "{table.table}"', table.stream)
+        if not delivered & {for_fluent_bit, for_vector}:
+            yield f"{table.table} is not delivered"
 
 
 def variables(manifest: Manifest) -> Iterator[str]:

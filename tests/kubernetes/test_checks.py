@@ -24,6 +24,15 @@ def test_finds_what_vector_lacks() -> None:
     assert list(settings.variables(manifest))
 
 
+def test_finds_what_vector_does_not_deliver() -> None:
+    """A table that Vector's configuration sends to no stream of its own is found."""
+    manifest = copied(rendered("vector-client-secret"))
+    make(
+        manifest, "settings.outputs configmap/shipper/vector.yaml ~ tables.health => tables.groups"
+    )
+    assert list(settings.outputs(manifest)) == ["SentinelOneSource_CL is not delivered"]
+
+
 def test_every_check_is_tried() -> None:
     """Every check has a mistake that it finds."""
     tried = {check_of(mistake) for mistake in MISTAKES}

@@ -33,7 +33,16 @@ MORE = {
         {**CONSOLE, "siteIds": ["225494730938493804"]},
         {"name": 'a "b"\n', "url": "c.example", "tokenKey": "emea", "proxy": "http://p.example:1"},
     ],
-    "extraConfig": '[feeds]\ninterval = "5m"\n',
+    "extraConfig": """
+[feeds]
+interval = "5m"
+[feeds.alertsv2]
+enabled = true
+[health]
+interval = "5m"
+[azure]
+tenant_id = "tenant-1"
+""",
     "existingSecret": "tokens",
     "fullnameOverride": "s1",
     "mappings": {"threats.toml": 'table = "SentinelOneThreats_CL"\n'},
@@ -135,6 +144,9 @@ def test_values_arrive(shipper: str, identity: str) -> None:
     assert settings.consoles[0].site_ids == ("225494730938493804",)
     assert [one.proxy for one in settings.consoles] == ["", "http://p.example:1"]
     assert settings.feed("threats").interval == 300
+    assert settings.is_enabled("alertsv2", by_default=False)
+    assert settings.health_interval == 300
+    assert settings.azure.tenant_id == "tenant-1"
     assert content(manifest, source, "/etc/sentinelone-source-mappings/threats.toml")
     assert content(manifest, beside, "/etc/sentinelone-ca/ca.pem") == b""
     for one in containers(manifest.pod):
@@ -212,6 +224,9 @@ def test_page() -> None:
     values = {key: value for block in blocks for key, value in yaml.safe_load(block).items()}
     manifest = render({**values, "image": {"repository": NAME}}, *COMBINATIONS[0])
     assert [problem for check in CHECKS for problem in check(manifest)] == []
+    source = container_of(manifest, "source")
+    assert source is not None
+    assert settings_of(manifest, source).is_enabled("alertsv2", by_default=False)
     known = yaml.safe_load((CHART / "values.yaml").read_text())
     for row in re.findall(r"^\| (`.*?) \|", section, flags=re.MULTILINE):
         for name in re.findall(r"`([\w.]+)`", row):

@@ -36,6 +36,7 @@ CHECKS: list[Check] = [
     hardening.network,
     settings.source,
     settings.listener,
+    settings.outputs,
     settings.variables,
     settings.storage,
     settings.programs,

@@ -13,7 +13,7 @@ import yaml
 
 from kubernetes.kubelite.manifest import Manifest, containers
 from kubernetes.overlays import CHARTS, DEPLOY, OVERLAYS, SECRETS, chart_values, rendered
-from kubernetes.settings import container_of, content
+from kubernetes.settings import container_of, content, settings_of
 from kubernetes.test_overlays import CHECKS
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def deploy(tmp_path: Path) -> Render:
             if line.startswith("$ cp "):
                 subprocess.run(line.removeprefix("$ ").split(), cwd=tmp_path, check=True)
         folder = tmp_path / "acme"
+        with (folder / "config.toml").open("a") as config:
+            config.writelines(blocks("toml"))
         (folder / "threats.toml").write_text('table = "SentinelOneThreats_CL"\n')
         if text:
             (folder / "kustomization.yaml").write_text(text)
@@ -90,6 +92,9 @@ def test_typed(deploy: Render, shipper: str) -> None:
         if is_source:
             container["image"] = "sentinelone-source"
     assert [problem for check in CHECKS for problem in check(manifest)] == []
+    source = container_of(manifest, "source")
+    assert source is not None
+    assert settings_of(manifest, source).is_enabled("alertsv2", by_default=False)
 
 
 @pytest.mark.parametrize("shipper", ["fluent-bit", "vector"])
