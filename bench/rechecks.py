@@ -15,8 +15,8 @@ import structlog
 from bench.report import Goal, Row, compare
 from bench.rounds import rounds
 from bench.tenant import LATENCY, Poller, Tenant, poller
-from sentinelone_source.feed.plan import Plan
-from sentinelone_source.feed.state.schema import STATE_FILE
+from sentinelone_source.feed.progress import Plan
+from sentinelone_source.feed.state.files import STATE_FILE
 from sentinelone_source.times import SECOND
 
 DAY = 86_400.0

@@ -14,9 +14,9 @@ from typing import Any, Self, cast
 from bench.pages import RECORDS, mappings, record_id, template
 from sentinelone_source.console.responses import Response
 from sentinelone_source.feed.feed import Feed
-from sentinelone_source.feed.plan import Plan
+from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.feed.settlement import FeedContext, Settlement
-from sentinelone_source.feed.state.progress import Progress, RowKeys, SettledPage
+from sentinelone_source.feed.state.schema import RowKeys, SettledPage
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Receipt, all_taken

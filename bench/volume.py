@@ -18,7 +18,7 @@ from bench.poller import Bench, console
 from bench.report import Goal, Row, compare
 from bench.rounds import BenchError, rounds
 from sentinelone_source.feed.feed import Feed
-from sentinelone_source.feed.plan import Plan
+from sentinelone_source.feed.progress import Plan
 from sentinelone_source.feed.settlement import FeedContext, Settlement
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters

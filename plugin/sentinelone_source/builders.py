@@ -8,7 +8,7 @@ from sentinelone_source.config import Settings, check_feed_names
 from sentinelone_source.console.console import Console
 from sentinelone_source.console.limits import Limits
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.feed.plan import SHORTEST_OVERLAP, Plan
+from sentinelone_source.feed.progress import SHORTEST_OVERLAP, Plan
 from sentinelone_source.handover.sink import Sink
 from sentinelone_source.handover.stdout import StdoutSink
 from sentinelone_source.http.connections import Connections

@@ -18,7 +18,7 @@ from doubles.world import World
 from sentinelone_source.azure.credential import Token
 from sentinelone_source.doctor import entra
 from sentinelone_source.doctor.console import check_clock
-from sentinelone_source.feed.state.schema import STATE_FILE
+from sentinelone_source.feed.state.files import STATE_FILE
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.times import SECOND
 from support.certificates import Authority

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doubles import faults
-from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.feed.progress import Progress
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.times import parse_moment
 

@@ -10,9 +10,9 @@ import pytest
 from mapping.helpers import CONSOLE, mapper, page_of, record
 from sentinelone_source.demo.timestamps import text
 from sentinelone_source.feed.page_run import PageRun
-from sentinelone_source.feed.plan import Plan
+from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.feed.repeats import Repeats
-from sentinelone_source.feed.state.progress import Progress, RowKeys, SettledPage
+from sentinelone_source.feed.state.schema import RowKeys, SettledPage
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.feed.sweep import Sweep
 from sentinelone_source.mapping.heartbeat import Content, LastRow
@@ -150,7 +150,9 @@ def pages(state: State) -> int:
 
 
 @pytest.mark.parametrize("postponed", [True, False])
-def test_what_repeats_a_refused_row_of_its_page_is_read_again(postponed: bool) -> None:
+def test_what_repeats_a_refused_row_of_its_page_is_read_again(
+    tmp_path: Path, postponed: bool
+) -> None:
     """A row that was not delivered stands for no other, in its page and afterwards.
 
     Only what was delivered is a late row.
@@ -161,12 +163,9 @@ def test_what_repeats_a_refused_row_of_its_page_is_read_again(postponed: bool) -
     body = page_of(*(record(id=one, at=at[n], name="x") for n, one in enumerate("aabb")))
     now = parse_moment("2026-03-14T12:00:05")
     reading = Sweep(Plan(lookback=0), Progress(watermark=now, signpost=now, swept_at=now), now)
-    run = PageRun(
-        maps.open(body, CONSOLE),
-        reading,
-        lambda *_: set(),
-        Repeats(lambda _: {}, lambda _: None, SECOND * 9),
-    )
+    state = State(tmp_path)
+    repeats = Repeats(state.last_rows(state.feed("acme", "things")), SECOND * 9)
+    run = PageRun(maps.open(body, CONSOLE), reading, lambda *_: set(), repeats)
     made = b"".join(piece for batch in run.batches(maps) for piece in batch)
     assert made.count(b"\n") == 2
     run.postpone([0] * postponed, [0] * (not postponed))
@@ -177,3 +176,4 @@ def test_what_repeats_a_refused_row_of_its_page_is_read_again(postponed: bool) -
     assert [key[0] for key in remembered.keys] == ["a", "b", "b"][postponed:]
     assert [row.digest != b"" for row in remembered.last_rows.values()] == [False, True]
     assert reading.held is not None
+    state.close()

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sentinelone_source.feed.plan import Plan, seconds_behind
-from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.times import SECOND
 
 NOW = 1_000_000 * SECOND
@@ -35,4 +34,4 @@ def ago(seconds: int) -> int:
 )
 def test_seconds_behind(plan: Plan, progress: Progress, behind: float) -> None:
     """Seconds behind count from the last whole sweep, else from how far the first one came."""
-    assert seconds_behind(plan, progress, MADE, NOW) == behind
+    assert plan.seconds_behind(progress, MADE, NOW) == behind

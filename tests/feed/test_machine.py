@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from sentinelone_source.feed.plan import Plan
+from sentinelone_source.feed.progress import Plan
 from sentinelone_source.feed.recheck import Recheck
 from sentinelone_source.feed.sweep import Sweep
 from support.clocks import (

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source.feed.plan import Plan
-from sentinelone_source.feed.recheck import Recheck, next_due, rechecked
-from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.feed.progress import Plan, Progress
+from sentinelone_source.feed.recheck import Recheck
 from sentinelone_source.times import SECOND
 from support.modelconsole import ModelConsole
 from support.poller import Poller
@@ -87,10 +86,10 @@ def test_what_is_fetched_for_each_new_record(
 
 def test_an_age_that_is_new_begins_where_a_greater_one_is() -> None:
     """What was read at a greater age counts for a smaller one, and nothing is before the origin."""
-    progress = Progress(origin=50, rechecked=((600, 9000), (12_000, 2000)))
-    ages = rechecked(progress, (20, 1200, 12_000, 48_000), 20_000)
-    assert ages == ((20, 9000), (1200, 2000), (12_000, 2000), (48_000, 50))
-    assert rechecked(progress, (600,), 9100) == ((600, 8500),)
+    progress = Progress(origin=50, rechecked=((400, 9000), (8000, 2000)))
+    ages = Plan(lookback=48_000, overlap=1).rechecked(progress, 20_000)
+    assert ages == ((20, 9000), (400, 9000), (8000, 2000), (48_000, 50))
+    assert Plan(lookback=400, overlap=20).rechecked(progress, 9100) == ((400, 8700),)
 
 
 def test_a_recheck_does_not_hand_over_what_may_have_been_forgotten() -> None:
@@ -103,7 +102,7 @@ def test_a_recheck_does_not_hand_over_what_may_have_been_forgotten() -> None:
 @pytest.mark.parametrize("age", [600, 86_400])
 def test_a_recheck_is_due_before_a_position_exceeds_its_age_by_a_tenth(age: int) -> None:
     """A recheck begins early enough to end before the oldest position is too old."""
-    due = next_due(Progress(rechecked=((age, 1000),)))[age]
+    due = Progress(rechecked=((age, 1000),)).next_due()[age]
     assert 1000 + age < due <= 1000 + age + age * 0.075
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from sentinelone_source.feed.progress import Progress
 from sentinelone_source.feed.settlement import Settlement
-from sentinelone_source.feed.state.progress import Progress, RowKeys, SettledPage
+from sentinelone_source.feed.state.schema import RowKeys, SettledPage
 from sentinelone_source.feed.state.state import State
 
 if TYPE_CHECKING:

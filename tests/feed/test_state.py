@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sentinelone_source.errors import StateError, StateLocked
-from sentinelone_source.feed.plan import Plan
-from sentinelone_source.feed.state.progress import Progress, RowKeys, SettledPage, UnsettledPage
+from sentinelone_source.feed.progress import Plan, Progress
+from sentinelone_source.feed.state.schema import RowKeys, SettledPage
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.feed.sweep import Sweep
 from support.states import KEYS, POSITIONS, filled
@@ -27,6 +27,10 @@ time.sleep(600)
 """
 
 
+def page_of(feed: int, keys: list[str], positions: list[int], prune_before: int = 0) -> SettledPage:
+    return SettledPage(feed, RowKeys(keys, positions), DONE, prune_before)
+
+
 def test_settled_rows_survive(tmp_path: Path) -> None:
     """Settled rows and the feed's progress are known after a restart."""
     state = State(filled(tmp_path))
@@ -40,7 +44,7 @@ def test_unsettled_rows_are_known_and_then_forgotten(tmp_path: Path) -> None:
     """Unsettled rows are known while their process runs, and not after a restart."""
     state = State(tmp_path)
     feed = state.feed("acme", "threats")
-    state.record_unsettled(feed, KEYS, POSITIONS)
+    state.record_unsettled(page_of(feed, KEYS, POSITIONS))
     assert state.known(feed, KEYS, POSITIONS) == set(KEYS)
     state.close()
     state = State(tmp_path)
@@ -53,9 +57,9 @@ def test_a_page_settles_alone(tmp_path: Path) -> None:
     """Settling a page makes its own rows permanent, and no others."""
     state = State(tmp_path)
     feed = state.feed("acme", "threats")
-    first = state.record_unsettled(feed, KEYS[:1], POSITIONS[:1])
-    state.record_unsettled(feed, KEYS[1:], POSITIONS[1:])
-    state.settle([UnsettledPage(first, feed, DONE, 0)])
+    first = state.record_unsettled(page_of(feed, KEYS[:1], POSITIONS[:1]))
+    state.record_unsettled(page_of(feed, KEYS[1:], POSITIONS[1:]))
+    state.settle([first])
     state.close()
     state = State(tmp_path)
     assert state.known(feed, KEYS, POSITIONS) == set(KEYS[:1])
@@ -79,7 +83,7 @@ def test_every_key_is_looked_up_by_itself(tmp_path: Path, spread: int) -> None:
     feed = state.feed("acme", "threats")
     keys = [f"{n}@1" for n in range(200)]
     positions = [1000 + spread * n for n in range(200)]
-    state.record_unsettled(feed, keys[::2], positions[::2])
+    state.record_unsettled(page_of(feed, keys[::2], positions[::2]))
     assert state.known(feed, keys, positions) == set(keys[::2])
     few = slice(90, 95)
     assert state.known(feed, keys[few], positions[few]) == {"90@1", "92@1", "94@1"}
@@ -111,7 +115,7 @@ def test_forgetting(tmp_path: Path) -> None:
     """Settling forgets the keys before the given position, and keeps the others."""
     state = State(filled(tmp_path))
     feed = state.feed("acme", "threats")
-    state.settle([UnsettledPage(state.record_unsettled(feed, [], []), feed, DONE, 20)])
+    state.settle([state.record_unsettled(page_of(feed, [], [], prune_before=20))])
     assert state.known(feed, KEYS, POSITIONS) == set(KEYS[1:])
     assert [one.keys for one in state.show()] == [2]
     state.close()
@@ -134,13 +138,8 @@ def test_rewind_moves_all_feeds_or_none(tmp_path: Path) -> None:
     state = State(filled(tmp_path))
     never = state.feed("acme", "agents")
     behind = state.feed("acme", "groups")
-    state.settle(
-        [
-            UnsettledPage(
-                state.record_unsettled(behind, [], []), behind, Progress(watermark=12), None
-            )
-        ]
-    )
+    watermark = SettledPage(behind, RowKeys([], []), Progress(watermark=12), None)
+    state.settle([state.record_unsettled(watermark)])
     before = state.show()
     with pytest.raises(StateError, match=r"^acme/groups: the watermark can only be moved back"):
         state.rewind(before, 20)
@@ -155,7 +154,7 @@ def test_reset(tmp_path: Path) -> None:
     """A feed that was reset has neither progress nor rows; another feed keeps its rows."""
     state = State(filled(tmp_path))
     other = state.feed("globex", "threats")
-    state.settle([UnsettledPage(state.record_unsettled(other, KEYS, POSITIONS), other, DONE, 0)])
+    state.settle([state.record_unsettled(page_of(other, KEYS, POSITIONS))])
     state.reset(state.feed("acme", "threats"))
     assert [(one.console, one.keys) for one in state.show()] == [("globex", 3)]
     again = state.feed("acme", "threats")

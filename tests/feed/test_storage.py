@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.state.progress import Progress, RowKeys, SettledPage
-from sentinelone_source.feed.state.schema import key_hash
+from sentinelone_source.feed.progress import Progress
+from sentinelone_source.feed.state.schema import RowKeys, SettledPage, key_hash
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.times import SECOND
 from support.states import filled
@@ -27,15 +27,17 @@ FILL = """
 import sys
 from pathlib import Path
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.state.progress import Progress, UnsettledPage
+from sentinelone_source.feed.progress import Progress
+from sentinelone_source.feed.state.schema import RowKeys, SettledPage
 from sentinelone_source.feed.state.state import State
 try:
     state = State(Path(sys.argv[1]))
     feed = state.feed("acme", "threats")
     for page in range(400):
         keys = [f"{page}-{n}-{'x' * 40}" for n in range(1000)]
-        number = state.record_unsettled(feed, keys, list(range(1000)))
-        state.settle([UnsettledPage(number, feed, Progress(watermark=page), 0)])
+        rows = RowKeys(keys, list(range(1000)))
+        written = SettledPage(feed, rows, Progress(watermark=page), 0)
+        state.settle([state.record_unsettled(written)])
         print(page, flush=True)
 except StateError as error:
     print(error)

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from sentinelone_source.feed.plan import Plan
-from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.feed.sweep import Sweep
 
 NOW = 1_000_000

@@ -9,7 +9,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.feed.progress import Progress
 from sentinelone_source.history.plan import PlannedWindow
 from sentinelone_source.history.schedule import Schedule, WindowPart
 from sentinelone_source.history.window import BackfillWindow, Watch

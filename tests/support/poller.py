@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from sentinelone_source.console.responses import Response
 from sentinelone_source.feed.feed import Feed
+from sentinelone_source.feed.progress import Progress
 from sentinelone_source.feed.settlement import FeedContext, Settlement
-from sentinelone_source.feed.state.progress import Progress, RowKeys
+from sentinelone_source.feed.state.schema import RowKeys
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Receipt
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable
     from pathlib import Path
 
-    from sentinelone_source.feed.plan import Plan
+    from sentinelone_source.feed.progress import Plan
     from sentinelone_source.feed.recheck import Recheck
     from sentinelone_source.feed.sweep import Sweep
     from sentinelone_source.mapping.request import PageRequest

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sentinelone_source.feed.state.progress import Progress, UnsettledPage
+from sentinelone_source.feed.progress import Progress
+from sentinelone_source.feed.state.schema import RowKeys, SettledPage
 from sentinelone_source.feed.state.state import State
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ def filled(folder: Path, keys: list[str] | None = None) -> Path:
     state = State(folder)
     feed = state.feed("acme", "threats")
     positions = [10 * (place + 1) for place in range(len(keys))]
-    page = state.record_unsettled(feed, keys, positions)
     progress = Progress(watermark=30, origin=5, signpost=30, swept_at=31)
-    state.settle([UnsettledPage(page, feed, progress, 0)])
+    page = SettledPage(feed, RowKeys(keys, positions), progress, 0)
+    state.settle([state.record_unsettled(page)])
     state.close()
     return folder

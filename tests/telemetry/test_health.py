@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doubles import faults
-from sentinelone_source.feed.state.snapshot import StateSnapshot
+from sentinelone_source.feed.state.files import StateSnapshot
 from sentinelone_source.telemetry.healthcheck import judge
 from support.processes import Running
 from support.scraping import Scraper, listening

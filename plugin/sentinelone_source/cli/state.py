@@ -11,8 +11,7 @@ from sentinelone_source.aligned import aligned
 from sentinelone_source.cli.options import config_option, read_moment, table_option
 from sentinelone_source.config import load_settings
 from sentinelone_source.errors import ConfigError, StateError
-from sentinelone_source.feed.state.progress import FeedState
-from sentinelone_source.feed.state.state import State
+from sentinelone_source.feed.state.state import FeedState, State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.times import SYSTEM_CLOCK, to_iso

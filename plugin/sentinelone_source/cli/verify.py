@@ -115,7 +115,7 @@ def _checks(
 ) -> Iterator[list[FeedCheck]]:
     """What compares each feed of each console."""
     from sentinelone_source.builders import build_consoles, build_plan, select_mappings
-    from sentinelone_source.feed.state.snapshot import KeySnapshot
+    from sentinelone_source.feed.state.files import KeySnapshot
     from sentinelone_source.history.verify import FeedCheck
     from sentinelone_source.history.verify_workspace import TableQuery
     from sentinelone_source.mapping.mapper import Mapper

@@ -11,8 +11,7 @@ from urllib.parse import urlsplit
 
 from sentinelone_source.doctor.checks import counted, failed, ok, skipped, warning
 from sentinelone_source.errors import ConfigError, StateError
-from sentinelone_source.feed.state.schema import STATE_FILE
-from sentinelone_source.feed.state.snapshot import read_snapshot
+from sentinelone_source.feed.state.files import STATE_FILE, read_snapshot
 from sentinelone_source.http.client import trusted
 
 if TYPE_CHECKING:

@@ -10,12 +10,11 @@ import structlog
 from sentinelone_source.console.console import Console
 from sentinelone_source.errors import Declined
 from sentinelone_source.feed.page_run import Counts
-from sentinelone_source.feed.plan import OVERDUE, Plan, seconds_behind
+from sentinelone_source.feed.progress import OVERDUE, Plan, Progress
 from sentinelone_source.feed.reader import FeedReader
 from sentinelone_source.feed.reading import Reading
-from sentinelone_source.feed.recheck import Recheck, next_due
+from sentinelone_source.feed.recheck import Recheck
 from sentinelone_source.feed.settlement import FeedContext
-from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.feed.sweep import Sweep
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.times import SECOND
@@ -100,7 +99,7 @@ class Feed:
         def over() -> bool:
             return self._clock.monotonic() >= began + within
 
-        for age, due in next_due(self.progress).items():
+        for age, due in self.progress.next_due().items():
             clock = self._console_clock
             if clock is None or due > clock:
                 continue
@@ -112,7 +111,7 @@ class Feed:
     def until_recheck(self) -> float:
         """Seconds until the next recheck is due; infinite if there is none."""
         clock = self._console_clock
-        due = next_due(self.progress).values()
+        due = self.progress.next_due().values()
         return math.inf if clock is None or not due else max(0.0, (min(due) - clock) / SECOND)
 
     async def _sweep(self) -> None:
@@ -177,7 +176,7 @@ class Feed:
             idle_until = self._ended + interval + min(interval, OVERDUE)
             if self._clock.monotonic() < idle_until:
                 return 0.0
-        return seconds_behind(self._plan, self.progress, self._made, self._clock.now())
+        return self._plan.seconds_behind(self.progress, self._made, self._clock.now())
 
     @property
     def last_success(self) -> float | None:

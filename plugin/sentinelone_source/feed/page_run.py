@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 
 from sentinelone_source.feed.reading import Reading
 from sentinelone_source.feed.repeats import Repeats
-from sentinelone_source.feed.state.progress import RowKeys
+from sentinelone_source.feed.state.schema import RowKeys
 from sentinelone_source.handover.batches import pack
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page

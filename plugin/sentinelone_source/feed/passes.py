@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sentinelone_source.feed.progress import Progress
 from sentinelone_source.feed.reading import LOWEST, Reading
-from sentinelone_source.feed.state.progress import Progress
 
 
 class EarlierPass:

@@ -17,10 +17,11 @@ from sentinelone_source.feed.dead_records import DeadRecords
 from sentinelone_source.feed.opening import open_page
 from sentinelone_source.feed.page_run import Counts, PageRun
 from sentinelone_source.feed.passes import EarlierPass
+from sentinelone_source.feed.progress import Progress
 from sentinelone_source.feed.reading import Reading
 from sentinelone_source.feed.repeats import Repeats
 from sentinelone_source.feed.settlement import FeedContext, MemorySlot
-from sentinelone_source.feed.state.progress import Progress, RowKeys
+from sentinelone_source.feed.state.schema import RowKeys
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
 from sentinelone_source.mapping.request import PageRequest, page_requests
@@ -184,8 +185,7 @@ class FeedReader:
         """What finds repeated rows of the next page; None if the feed has no heartbeat."""
         if not self.heartbeat:
             return None
-        rows = self._context.state.last_rows(self._number)
-        return Repeats(rows.known, rows.doubt, self.heartbeat)
+        return Repeats(self._context.state.last_rows(self._number), self.heartbeat)
 
     async def _settle(self, reading: Reading, rows: RowKeys, progress: Progress) -> None:
         await self._context.settlement.add(self._number, rows, progress, reading.prune_before())

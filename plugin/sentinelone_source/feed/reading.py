@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from sentinelone_source.feed.state.progress import Progress
+from sentinelone_source.feed.progress import Progress
 
 LOWEST = -(1 << 63)
 """A position before all others."""

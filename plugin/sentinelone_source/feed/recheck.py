@@ -2,42 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
-from sentinelone_source.feed.plan import Plan
+from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.feed.reading import LOWEST, Window
-from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.times import SECOND
-
-_SHARE = 15
-"""A recheck is due when a position exceeds the age by a fifteenth. So there is time to read it
-before it exceeds the age by a tenth."""
-
-
-def rechecked(progress: Progress, ages: Iterable[int], clock: int) -> tuple[tuple[int, int], ...]:
-    """Each age with the position up to which everything has been read at that age or later.
-
-    A new age takes the position of a greater one, else the position that reaches the age now. Each
-    position is at least the origin, and old enough to have reached the age.
-
-    Args:
-        progress: of the feed.
-        ages: the plan's ages, microseconds.
-        clock: the console's clock, microseconds.
-    """
-    origin = LOWEST if progress.origin is None else progress.origin
-    found = []
-    for age in ages:
-        so_far = (at for other, at in progress.rechecked if other >= age)
-        youngest = clock - age
-        found.append((age, max(origin, min(max(so_far, default=youngest), youngest))))
-    return tuple(found)
-
-
-def next_due(progress: Progress) -> dict[int, int]:
-    """By age, the moment at which its next recheck is due, by the console's clock."""
-    return {age: at + age + age // _SHARE for age, at in progress.rechecked}
 
 
 class Recheck(Window):

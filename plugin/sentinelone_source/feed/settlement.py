@@ -8,12 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, Self
 
-from sentinelone_source.feed.state.progress import (
-    Progress,
-    RowKeys,
-    SettledPage,
-    UnsettledPage,
-)
+from sentinelone_source.feed.progress import Progress
+from sentinelone_source.feed.state.schema import RowKeys, SettledPage, UnsettledPage
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Sink
@@ -76,13 +72,12 @@ class Settlement:
             ReaderGone: the reader has gone, so the page may not have arrived.
             StateError: the state cannot be written.
         """
+        page = SettledPage(feed, rows, progress, prune_before)
         if self._delay:
-            number = self._state.record_unsettled(feed, *rows)
-            unsettled = UnsettledPage(number, feed, progress, prune_before)
+            unsettled = self._state.record_unsettled(page)
             self._pages.append(_Due(time.monotonic() + self._delay, unsettled))
             return
         self._reader.check()
-        page = SettledPage(feed, rows, progress, prune_before)
         if not any(rows):
             self._without_rows[feed] = page
             return

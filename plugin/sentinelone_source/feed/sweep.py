@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sentinelone_source.feed.plan import Plan, origin
+from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.feed.reading import LOWEST
-from sentinelone_source.feed.recheck import rechecked
-from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.times import SECOND
 
 _LONGEST = 86_400 * SECOND
@@ -66,7 +64,7 @@ class Sweep:
         self.held: int | None = None
         self.beyond = self.nearly_beyond = False
         if progress.watermark is None and self.first:
-            progress = replace(progress, origin=origin(plan, now))
+            progress = replace(progress, origin=plan.origin(now))
         self.progress = progress
         rested = _since(progress.rescanned_at, now) if rested is None else rested
         due = rested is None or not 0 <= rested < plan.rescan_interval  # below 0: our clock was off
@@ -95,7 +93,7 @@ class Sweep:
         if clock is None:
             return True
         if console_clock is not None and before.watermark is None and self.first:
-            self.progress = replace(self.progress, origin=origin(plan, console_clock))
+            self.progress = replace(self.progress, origin=plan.origin(console_clock))
         start = self.start
         if start is not None and self.now - clock > plan.overlap:
             start = min(start, self._start(clock) or start)
@@ -106,7 +104,7 @@ class Sweep:
                 clock = console_clock - passed
             if went_back > plan.overlap:
                 start = min(start, clock - plan.overlap)
-        self.progress = replace(self.progress, rechecked=rechecked(self.progress, plan.ages, clock))
+        self.progress = replace(self.progress, rechecked=plan.rechecked(self.progress, clock))
         begins_again = start != self.start
         self.start = start
         return not begins_again
@@ -172,7 +170,7 @@ class Sweep:
             self._advance(reached)
         progress = self.progress
         if not progress.rechecked and progress.watermark is not None:
-            ages = rechecked(progress, self._plan.ages, progress.watermark)
+            ages = self._plan.rechecked(progress, progress.watermark)
             progress = replace(progress, rechecked=ages)
         forgotten = progress.forgotten
         if forgotten is not None and (self.start is None or self.start < forgotten):

@@ -12,10 +12,8 @@ import structlog
 
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.feed.feed import Feed
-from sentinelone_source.feed.state.progress import Progress
-from sentinelone_source.feed.state.schema import STATE_FILE
-from sentinelone_source.feed.state.snapshot import read_snapshot
-from sentinelone_source.feed.state.state import State
+from sentinelone_source.feed.progress import Progress
+from sentinelone_source.feed.state.files import STATE_FILE, KeySnapshot, read_snapshot
 from sentinelone_source.history.plan import PlannedWindow
 from sentinelone_source.times import SYSTEM_CLOCK, to_iso
 
@@ -89,7 +87,8 @@ def _began(folder: Path, patience: float) -> dict[tuple[str, str], int | None]:
         return {}
     told = False
     while True:
-        feeds = _read(folder)
+        with KeySnapshot(folder) as keys:
+            feeds = {name: one.progress for name, one in keys.feeds.items()}
         begun = {name: one.origin for name, one in feeds.items() if one != Progress()}
         left = read_snapshot(folder).started + patience - time.time()
         if begun.keys() == feeds.keys() or left <= 0:
@@ -99,11 +98,3 @@ def _began(folder: Path, patience: float) -> dict[tuple[str, str], int | None]:
             _log.info("backfill_waits", feeds=waiting, seconds=round(left))
             told = True
         time.sleep(min(1.0, left))
-
-
-def _read(folder: Path) -> dict[tuple[str, str], Progress]:
-    state = State(folder, read_only=True)
-    try:
-        return {(one.console, one.mapping): one.progress for one in state.show()}
-    finally:
-        state.close()

@@ -12,10 +12,9 @@ import msgspec
 
 from sentinelone_source.console.console import Console
 from sentinelone_source.errors import CursorLost, Fatal, FeedRefused, Refused, SourceError
-from sentinelone_source.feed.plan import Plan
+from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.feed.reading import Window
-from sentinelone_source.feed.state.progress import Progress
-from sentinelone_source.feed.state.snapshot import KeySnapshot, RememberedFeed
+from sentinelone_source.feed.state.files import KeySnapshot, RememberedFeed
 from sentinelone_source.history.verify_reading import SpanReader
 from sentinelone_source.history.verify_workspace import Ask, TableQuery, comparable
 from sentinelone_source.mapping.mapper import Mapper

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.page_run import Counts
+from sentinelone_source.feed.progress import Progress
 from sentinelone_source.feed.reader import FeedReader
 from sentinelone_source.feed.reading import Window
 from sentinelone_source.feed.settlement import FeedContext
-from sentinelone_source.feed.state.progress import Progress
 from sentinelone_source.history.schedule import WindowPart
 
 OLD = "old"

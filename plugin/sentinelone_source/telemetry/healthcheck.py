@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from sentinelone_source.config.addresses import Address
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.state.snapshot import StateSnapshot, read_snapshot
+from sentinelone_source.feed.state.files import StateSnapshot, read_snapshot
 
 PATIENCE = 5.0
 """Seconds within which a living process answers."""

@@ -1,23 +1,20 @@
-"""The tables and files of the state. A damaged or incomplete file is never taken for a new one."""
+"""The tables of the state, and what is stored of a page in them."""
 
 from __future__ import annotations
 
-import sqlite3
 import struct
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from hashlib import blake2b
-from pathlib import Path
+from typing import NamedTuple
 
-from sentinelone_source.errors import StateError
+from sentinelone_source.feed.progress import Progress
+from sentinelone_source.mapping.heartbeat import LastRow
 
 SCHEMA_VERSION = 3
-STATE_FILE = "state.sqlite"
-UNSETTLED_FILE = "unsettled.sqlite"
-_PATIENCE = 60.0
-"""Seconds that one connection waits for a commit of another: a disk can be slow."""
 BEYOND_POSITIONS = 1 << 62
 """Where version 1 kept the keys of dead letters."""
+PROGRESS = "watermark, origin, signpost, swept_at, rescanned_at, forgotten, rechecked"
+"""The columns of a `Progress`, in the order of its attributes."""
 
 _KEYS = """
 CREATE TABLE keys (
@@ -42,7 +39,7 @@ CREATE TABLE last_rows (
     PRIMARY KEY (feed, id)
 ) WITHOUT ROWID;
 """
-_SCHEMA = f"""
+SCHEMA = f"""
 CREATE TABLE feeds (
     id INTEGER PRIMARY KEY,
     console TEXT NOT NULL,
@@ -84,9 +81,9 @@ ALTER TABLE feeds ADD COLUMN rechecked TEXT NOT NULL DEFAULT '[]';
 PRAGMA user_version = 3;
 COMMIT;
 """
-_MIGRATIONS = (_FROM_1, _FROM_2)
+MIGRATIONS = (_FROM_1, _FROM_2)
 """Each migrates from one version to the next, beginning with version 1."""
-_UNSETTLED = """
+UNSETTLED = """
 PRAGMA scratch.journal_mode = MEMORY;
 PRAGMA scratch.synchronous = OFF;
 CREATE TABLE scratch.unsettled (
@@ -124,103 +121,40 @@ def key_hashes(keys: Collection[str]) -> tuple[int, ...]:
     return struct.unpack(f"<{len(keys)}q", b"".join(digests))
 
 
-def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:
-    """Open the state's file, and make it if there is none.
+class RowKeys(NamedTuple):
+    """What is stored of a page's rows.
 
-    Raises:
-        StateError: the file is empty or newer than this program, or is missing with `read_only`.
-        sqlite3.Error, OSError: it is damaged or cannot be written. `explained` translates these.
+    Attributes:
+        keys: the keys of the rows.
+        positions: their positions, microseconds.
+        last_rows: by id, the last of the rows; empty if the feed has no heartbeat.
     """
-    if not path.exists():
-        if read_only:
-            raise StateError(f"{path}: no state yet; `run` makes it")
-        _make(path)
-    elif path.stat().st_size == 0:
-        raise StateError(f"{path}: is empty, which a state never is; {_way_out(path)}")
-    mode = "ro" if read_only else "rw"
-    uri = f"{path.resolve().as_uri()}?mode={mode}"
-    db = sqlite3.connect(uri, timeout=_PATIENCE, uri=True)
-    try:
-        _check(db, path)
-        if not read_only:
-            _make_ready(db, path)
-    except BaseException:
-        db.close()
-        raise
-    return db
+
+    keys: list[str]
+    positions: list[int]
+    last_rows: Mapping[str, LastRow] = {}
 
 
-def open_writer(path: Path) -> sqlite3.Connection:
-    """Open a second connection to an open state, with which any thread may commit."""
-    uri = f"{path.resolve().as_uri()}?mode=rw"
-    db = sqlite3.connect(uri, timeout=_PATIENCE, uri=True, check_same_thread=False)
-    db.execute("PRAGMA synchronous = FULL")
-    return db
+class SettledPage(NamedTuple):
+    """What is stored of a page when it is settled.
+
+    Attributes:
+        feed: the feed's number.
+        rows: of the page.
+        progress: how far the feed is complete with it.
+        prune_before: keys before this position are deleted; None keeps all.
+    """
+
+    feed: int
+    rows: RowKeys
+    progress: Progress
+    prune_before: int | None
 
 
-def _check(db: sqlite3.Connection, path: Path) -> None:
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    if version == 0:  # SQLite accepts some damaged files as empty databases
-        raise sqlite3.DatabaseError("not a state")
-    if not 0 < version <= SCHEMA_VERSION:
-        raise StateError(
-            f"{path}: has version {version}, this program knows version {SCHEMA_VERSION}; "
-            "run the version that made it, or a newer one"
-        )
-    if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-        raise sqlite3.DatabaseError("malformed")
+class UnsettledPage(NamedTuple):
+    """A page whose rows wait in the scratch file, under the number that they got there."""
 
-
-def _make_ready(db: sqlite3.Connection, path: Path) -> None:
-    db.execute("PRAGMA journal_mode = WAL")
-    db.execute("PRAGMA synchronous = FULL")
-    db.execute("BEGIN IMMEDIATE")  # fails now if the state cannot be written
-    db.rollback()
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    db.create_function("key_hash", 1, key_hash, deterministic=True)
-    for migration in _MIGRATIONS[version - 1 :]:
-        db.executescript(migration)
-    scratch = path.with_name(UNSETTLED_FILE)
-    scratch.unlink(missing_ok=True)
-    db.execute("ATTACH DATABASE ? AS scratch", (str(scratch),))
-    db.executescript(_UNSETTLED)
-
-
-def _make(path: Path) -> None:
-    """Make a new state under another name and rename it, so that the file is always complete."""
-    draft = path.with_name(path.name + ".new")
-    for leftover in (draft, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
-        leftover.unlink(missing_ok=True)
-    db = sqlite3.connect(draft)
-    try:
-        db.executescript(_SCHEMA)
-    finally:
-        db.close()
-    draft.rename(path)
-
-
-def _way_out(path: Path) -> str:
-    return (
-        f"restore {path.parent} from a backup, or move it away and set `start` "
-        "to where the rows should begin again"
-    )
-
-
-@contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """Raise errors of SQLite and the file system as StateError, with a sentence for users."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        text = str(error).lower()
-        if "readonly" in text or "unable to open" in text:
-            reason = "cannot be written; the directory must belong to this process's user"
-        elif "full" in text or "disk i/o" in text:
-            reason = "cannot be written: the disk is full or failing"
-        elif "locked" in text:
-            reason = "is locked by another program"
-        else:
-            reason = f"is damaged ({error}); {_way_out(path)}"
-        raise StateError(f"{path}: {reason}") from None
-    except OSError as error:
-        raise StateError(f"{path}: {error.strerror}") from None
+    number: int
+    feed: int
+    progress: Progress
+    prune_before: int | None

@@ -6,34 +6,56 @@ scratch file: this process knows them, and after a crash they are unknown, so th
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
 
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed.state import last_rows
-from sentinelone_source.feed.state.lock import Lock
-from sentinelone_source.feed.state.lookup import find_known
-from sentinelone_source.feed.state.progress import (
-    FeedState,
-    Progress,
-    SettledPage,
-    UnsettledPage,
-)
-from sentinelone_source.feed.state.schema import (
-    BEYOND_POSITIONS,
+from sentinelone_source.feed import repeats
+from sentinelone_source.feed.progress import LOWEST, Progress
+from sentinelone_source.feed.state.files import (
     STATE_FILE,
     explained,
-    key_hashes,
+    lock_folder,
     open_database,
     open_writer,
 )
-from sentinelone_source.mapping.heartbeat import LastRow
+from sentinelone_source.feed.state.lookup import find_known
+from sentinelone_source.feed.state.schema import (
+    BEYOND_POSITIONS,
+    PROGRESS,
+    SettledPage,
+    UnsettledPage,
+    key_hashes,
+)
 
-_NONE: Mapping[str, LastRow] = {}
-_NOWHERE = -(1 << 63)
+_SETTLE = "INSERT OR IGNORE INTO keys SELECT feed, position, hash FROM unsettled WHERE page = ?"
+_ADVANCE = f"UPDATE feeds SET ({PROGRESS}) = (?, ?, ?, ?, ?, ?, ?) WHERE id = ?"  # noqa: S608
+_SHOW = """
+SELECT console, mapping, watermark, origin, signpost, swept_at, rescanned_at,
+    (SELECT count(*) FROM keys WHERE feed = feeds.id AND position < ?)
+FROM feeds ORDER BY 1, 2
+"""
+"""This works with older versions, too, which are only read."""
+_REWIND = """
+UPDATE feeds SET watermark = ?1, origin = ?1, signpost = NULL, swept_at = NULL,
+    rescanned_at = NULL, rechecked = '[]', forgotten = min(forgotten, ?1)
+WHERE id = ?2
+"""
+
+
+@dataclass(frozen=True)
+class FeedState:
+    """One feed's line of `state show`."""
+
+    console: str
+    mapping: str
+    progress: Progress
+    keys: int
 
 
 class State:
@@ -53,10 +75,8 @@ class State:
         self._path = folder / STATE_FILE
         self._page = 0
         self._newest: dict[int, int] = {}
-        self._lock = None
         self._writing = threading.Lock()
-        if not read_only:
-            self._lock = Lock(folder)
+        self._lock = None if read_only else lock_folder(folder)
         try:
             with explained(self._path):
                 self._db = open_database(self._path, read_only=read_only)
@@ -81,21 +101,15 @@ class State:
     def feed(self, console: str, mapping: str) -> int:
         """The number of a feed, which is added if it is new."""
         self.enter([(console, mapping)])
+        query = "SELECT id FROM feeds WHERE console = ? AND mapping = ?"
         with explained(self._path):
-            row = self._db.execute(
-                "SELECT id FROM feeds WHERE console = ? AND mapping = ?", (console, mapping)
-            ).fetchone()
-        return int(row[0])
+            return int(self._db.execute(query, (console, mapping)).fetchone()[0])
 
     def progress(self, feed: int) -> Progress:
         """How far a feed is complete, by settled pages only."""
+        query = f"SELECT {PROGRESS} FROM feeds WHERE id = ?"  # noqa: S608
         with explained(self._path):
-            row = self._db.execute(
-                "SELECT watermark, origin, signpost, swept_at, rescanned_at, forgotten, rechecked "
-                "FROM feeds WHERE id = ?",
-                (feed,),
-            ).fetchone()
-        return Progress.from_row(row)
+            return Progress.from_row(self._db.execute(query, (feed,)).fetchone())
 
     def known(self, feed: int, keys: list[str], positions: list[int]) -> set[str]:
         """The keys of these rows that were handed over before; an empty key stands for no row."""
@@ -109,47 +123,28 @@ class State:
         with explained(self._path):
             return find_known(self._db, feed, keys, positions)
 
-    def last_rows(self, feed: int) -> last_rows.LastRows:
-        """The last rows of a feed."""
-        return last_rows.LastRows(self._db, self._path, feed)
+    def last_rows(self, feed: int) -> repeats.LastRows:
+        """The last row of each id of a feed."""
+        return repeats.LastRows(self._db, self._path, feed)
 
-    def record_unsettled(
-        self,
-        feed: int,
-        keys: list[str],
-        positions: list[int],
-        last: Mapping[str, LastRow] = _NONE,
-    ) -> int:
-        """Remember rows as handed over, until they are settled or this process ends.
-
-        Args:
-            feed: the feed's number.
-            keys: of the rows.
-            positions: of the rows.
-            last: by id, the last of these rows; empty if the feed has no heartbeat.
-
-        Returns:
-            The page's number, for `settle`.
-        """
+    def record_unsettled(self, page: SettledPage) -> UnsettledPage:
+        """Remember a page's rows as handed over, until it is settled or this process ends."""
         self._page += 1
+        feed, (keys, positions, last_rows), progress, prune_before = page
         self.raise_newest(feed, positions)
         rows = zip(repeat(feed), positions, key_hashes(keys), repeat(self._page))
         with explained(self._path), self._db as db:
             db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?, ?, ?, ?)", rows)
-            last_rows.record_unsettled(db, feed, self._page, last)
-        return self._page
+            repeats.record_unsettled(db, feed, self._page, last_rows)
+        return UnsettledPage(self._page, feed, progress, prune_before)
 
     def settle(self, pages: Iterable[UnsettledPage]) -> None:
         """Make rows and progress of these pages permanent, in one transaction."""
         with explained(self._path), self._db as db:
             for page in pages:
-                self._db.execute(
-                    "INSERT OR IGNORE INTO keys "
-                    "SELECT feed, position, hash FROM unsettled WHERE page = ?",
-                    (page.number,),
-                )
-                self._db.execute("DELETE FROM unsettled WHERE page = ?", (page.number,))
-                last_rows.settle(db, page.number)
+                db.execute(_SETTLE, (page.number,))
+                db.execute("DELETE FROM unsettled WHERE page = ?", (page.number,))
+                repeats.settle(db, page.number)
                 _advance(db, page)
 
     def settle_at_once(self, pages: Iterable[SettledPage]) -> None:
@@ -159,7 +154,7 @@ class State:
                 hashes = key_hashes(page.rows.keys)
                 rows = zip(repeat(page.feed), page.rows.positions, hashes)
                 db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", rows)
-                last_rows.settle_at_once(db, page.feed, page.rows.last_rows)
+                repeats.settle_at_once(db, page.feed, page.rows.last_rows)
                 _advance(db, page)
 
     def dead(self, feed: int, keys: Iterable[str]) -> set[str]:
@@ -169,20 +164,19 @@ class State:
             return {key for key in keys if self._db.execute(query, (feed, key)).fetchone()}
 
     def remember_dead(self, feed: int, keys: Iterable[str], now: int, prune_before: int) -> None:
-        """Remember records as dead letters, and forget those that were not seen for a long time.
+        """Remember records as dead letters, and forget those last seen before a moment.
 
         Args:
             feed: the feed's number.
             keys: of the records.
             now: when they were seen, in microseconds of our clock.
-            prune_before: records that were last seen before this moment are forgotten.
+            prune_before: the moment.
         """
         rows = zip(repeat(feed), keys, repeat(now))
-        with explained(self._path), self._db:
-            self._db.executemany("INSERT OR REPLACE INTO dead VALUES (?, ?, ?)", rows)
-            self._db.execute(
-                "DELETE FROM dead WHERE feed = ? AND seen_at < ?", (feed, prune_before)
-            )
+        forget = "DELETE FROM dead WHERE feed = ? AND seen_at < ?"
+        with explained(self._path), self._db as db:
+            db.executemany("INSERT OR REPLACE INTO dead VALUES (?, ?, ?)", rows)
+            db.execute(forget, (feed, prune_before))
 
     def _newest_known(self, feed: int) -> int:
         """The highest position of the known rows of a feed."""
@@ -190,22 +184,17 @@ class State:
             query = "SELECT max(position) FROM keys WHERE feed = ?"
             with explained(self._path):
                 highest = self._db.execute(query, (feed,)).fetchone()[0]
-            self._newest[feed] = _NOWHERE if highest is None else highest
+            self._newest[feed] = LOWEST if highest is None else highest
         return self._newest[feed]
 
     def raise_newest(self, feed: int, positions: list[int]) -> None:
         """Note that rows at these positions are about to become known."""
-        self._newest[feed] = max(self._newest_known(feed), max(positions, default=_NOWHERE))
+        self._newest[feed] = max(self._newest_known(feed), max(positions, default=LOWEST))
 
     def show(self) -> list[FeedState]:
         """All feeds, for `state show`."""
         with explained(self._path):
-            rows = self._db.execute(  # works with older versions, too, which are only read
-                "SELECT console, mapping, watermark, origin, signpost, swept_at, rescanned_at, "
-                "(SELECT count(*) FROM keys WHERE feed = feeds.id AND position < ?) "
-                "FROM feeds ORDER BY 1, 2",
-                (BEYOND_POSITIONS,),
-            ).fetchall()
+            rows = self._db.execute(_SHOW, (BEYOND_POSITIONS,)).fetchall()
         return [FeedState(row[0], row[1], Progress(*row[2:7]), row[7]) for row in rows]
 
     def rewind(self, feeds: Sequence[FeedState], moment: int) -> None:
@@ -230,34 +219,24 @@ class State:
         with explained(self._path), self._db:
             self._db.executemany("DELETE FROM keys WHERE position >= ? AND feed = ?", numbers)
             for _, number in numbers:
-                last_rows.forget(self._db, number, moment)
-            self._db.executemany(
-                "UPDATE feeds SET watermark = ?1, origin = ?1, signpost = NULL, swept_at = NULL, "
-                "rescanned_at = NULL, rechecked = '[]', forgotten = min(forgotten, ?1) "
-                "WHERE id = ?2",
-                numbers,
-            )
+                repeats.forget(self._db, number, moment)
+            self._db.executemany(_REWIND, numbers)
         self._newest.clear()
 
     def reset(self, feed: int) -> None:
         """Forget a feed: its next sweep is a first one."""
-        with explained(self._path), self._db:
-            self._db.execute("DELETE FROM keys WHERE feed = ?", (feed,))
-            self._db.execute("DELETE FROM dead WHERE feed = ?", (feed,))
-            last_rows.forget(self._db, feed)
-            self._db.execute("DELETE FROM feeds WHERE id = ?", (feed,))
+        with explained(self._path), self._db as db:
+            for table in ("keys", "dead", "last_rows"):
+                db.execute(f"DELETE FROM {table} WHERE feed = ?", (feed,))  # noqa: S608
+            db.execute("DELETE FROM feeds WHERE id = ?", (feed,))
 
     def _release(self) -> None:
         if self._lock is not None:
-            self._lock.release()
+            os.close(self._lock)
 
 
 def _advance(db: sqlite3.Connection, page: SettledPage | UnsettledPage) -> None:
-    db.execute(
-        "UPDATE feeds SET watermark = ?, origin = ?, signpost = ?, swept_at = ?, "
-        "rescanned_at = ?, forgotten = ?, rechecked = ? WHERE id = ?",
-        (*page.progress.row(), page.feed),
-    )
+    db.execute(_ADVANCE, (*page.progress.row(), page.feed))
     if page.prune_before is not None:
         forget = "DELETE FROM keys WHERE feed = ? AND position < ?"
         db.execute(forget, (page.feed, page.prune_before))
