@@ -135,7 +135,9 @@ class PageRun:
         self._page.body, self._page.records, self._page.raws = b"", [], None
 
     def _known(self, keys: list[str], positions: list[int]) -> Container[str]:
-        walked = [at for key, at in zip(keys, positions, strict=True) if key]
+        walked = positions
+        if "" in keys:
+            walked = [at for key, at in zip(keys, positions, strict=True) if key]
         self.walked += walked
         found = self._handed_over(keys, positions)
         reading = self._reading

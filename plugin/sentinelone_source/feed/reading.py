@@ -123,9 +123,9 @@ class Window:
 
     def passed(self, positions: list[int]) -> Progress:
         """Move `reached` to the last position of a page, if the records come in order."""
-        for position in positions:
-            self._ordered &= position >= self._last
-            self._last = position
+        if positions:
+            self._ordered &= positions[0] >= self._last and positions == sorted(positions)
+            self._last = positions[-1]
         if positions and self._ordered:
             self.nearly_beyond = positions[-1] >= self.until
             self.beyond = positions[0] >= self.until

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -71,6 +72,10 @@ class PageReader:
         if spec.errors:
             _plant(tree, spec.errors.members, msgspec.Raw)
         self._decode = msgspec.json.Decoder(_struct(tree)).decode
+        self._records = _attributes(tree, spec.records.members)
+        self._cursor = _attributes(tree, spec.cursor.members)
+        self._more = _attributes(tree, spec.more.members) if spec.more else ()
+        self._failed = _attributes(tree, spec.errors.members) if spec.errors else ()
         *around, _ = (re.escape(name.encode()) for name in spec.cursor.members)
         end = rb'[{,]\s*"%b"\s*:\s*(\{[^{}]*\})(?:\s*\}){%d}\s*\Z'
         self._end = re.compile(end % (around[-1], len(around))).search if around else None
@@ -93,14 +98,14 @@ class PageReader:
     def _open(self, body: bytes) -> Opened:
         spec = self.spec
         page = self._decode(body)
-        records = _reach(page, spec.records.members)
+        records = _reach(page, self._records)
         errors = self._errors(page)
         if not isinstance(records, list):
             if errors:
                 raise AnswerHasErrors(errors)
             raise NotAPage(f"no list at $.{'.'.join(spec.records.members)}")
-        cursor = _reach(page, spec.cursor.members)
-        if spec.more and not _reach(page, spec.more.members):
+        cursor = _reach(page, self._cursor)
+        if spec.more and not _reach(page, self._more):
             cursor = None
         if spec.records.each:
             records = list(map(self._inside, records))
@@ -113,7 +118,7 @@ class PageReader:
 
     def _errors(self, page: Any) -> list[str]:
         path = self.spec.errors
-        found = _reach(page, path.members) if path else None
+        found = _reach(page, self._failed) if path else None
         if path is None or not found:
             return []
         matches = path.find_below(msgspec.json.decode(found))
@@ -183,10 +188,18 @@ def _struct(tree: dict[str, Any]) -> type[msgspec.Struct]:
     return msgspec.defstruct("page", fields, rename=renames, gc=False)
 
 
-def _reach(page: Any, members: tuple[str, ...]) -> Any:
+def _attributes(tree: dict[str, Any], members: tuple[str, ...]) -> list[str]:
+    """The attributes of nested `_struct`s that lead to a member."""
+    found = []
     for name in members:
+        found.append(f"m{list(tree).index(name)}")
+        tree = tree[name]
+    return found
+
+
+def _reach(page: Any, attributes: Sequence[str]) -> Any:
+    for name in attributes:
         if page is None:
             return None
-        field = next(f for f in msgspec.structs.fields(page) if f.encode_name == name)
-        page = getattr(page, field.name)
+        page = getattr(page, name)
     return page
