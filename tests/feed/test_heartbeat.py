@@ -12,14 +12,15 @@ from sentinelone_source.demo.timestamps import text
 from sentinelone_source.feed.page_run import PageRun
 from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.feed.repeats import Repeats
-from sentinelone_source.feed.state.schema import RowKeys, SettledPage
+from sentinelone_source.feed.state.schema import RowKeys, SettledPage, key_hashes
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.feed.sweep import Sweep
-from sentinelone_source.mapping.heartbeat import Content, LastRow
+from sentinelone_source.mapping.heartbeat import Content, Contents, LastRow
 from sentinelone_source.times import SECOND, parse_moment
 from support.tenancy import lines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from support.processes import Running
@@ -126,17 +127,56 @@ def test_rows_that_are_forgotten_are_repeated_by_nothing(
     assert row in sweep(tenancy).lines
 
 
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"value": "plain", "more": 7},
+        {"value": '50 % é 😀 \\ " %b \u0000', "more": "text"},
+        {"value": None, "more": None},
+        {"value": "x" * 70_000, "more": {"a": [1.50, None]}},
+        {"value": {"UpdatedAt": "nested"}, "more": "y" * 70_000},
+    ],
+)
+def test_a_line_does_not_depend_on_a_heartbeat(values: dict[str, object]) -> None:
+    """Lines are the same with and without a heartbeat, whatever is in volatile columns."""
+    columns = {
+        "First": "$.value",
+        "Volatile": "$.value",
+        "More": {"path": "$.more", "type": "dynamic"},
+        "Last": "$.more",
+    }
+    walk = {"id": "$.id", "position": "$.at", "filter": "a", "sort_by": "a"}
+    maps = mapper(columns, walk={**walk, "volatile": ["Volatile", "More"]})
+    usual = {"value": "usual", "more": "usual"}
+    records = [record(id=f"{n}", **(values if n == 1 else usual)) for n in range(3)]
+    seen: list[Contents] = []
+
+    def all_of(rows: Contents) -> Sequence[int]:
+        seen.append(rows)
+        return range(len(rows.ids))
+
+    body = page_of(*records)
+    expected = [piece.data for piece in maps.lines(maps.open(body, CONSOLE))]
+    found = [piece.data for piece in maps.lines(maps.open(body, CONSOLE), changed=all_of)]
+    assert b"".join(found) == b"".join(expected)
+    [contents] = seen
+    assert contents.digests[0] == contents.digests[2] != contents.digests[1]
+    assert contents.sizes[0] == len(b"".join(expected).splitlines()[0]) + 1
+
+
 def test_an_agent_takes_at_most_64_bytes_in_the_state(tmp_path: Path) -> None:
     """Digest and time of the last row of each id, in the file; ids that vanish are pruned."""
     state = State(tmp_path)
     feed = state.feed("acme", "agents")
     before = pages(state)
+    ids = key_hashes([f"{n * 7919}" for n in range(20_000)])
     for start in range(0, 20_000, 1000):
-        rows = {f"{n * 7919}": LastRow(n * SECOND, bytes(12)) for n in range(start, start + 1000)}
+        some = range(start, start + 1000)
+        rows = {ids[n]: LastRow(n * SECOND, bytes(12)) for n in some}
         state.settle_at_once([SettledPage(feed, RowKeys([], [], rows), Progress(), None)])
     assert (pages(state) - before) / 20_000 <= 64
     state.last_rows(feed).prune(19_990 * SECOND)
-    assert len(state.last_rows(feed).known(f"{n * 7919}" for n in range(20_000))) == 10
+    assert len(state.last_rows(feed).known(ids)) == 10
     state.close()
 
 

@@ -6,18 +6,18 @@ The functions work inside a transaction of the caller; the methods of `LastRows`
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from sentinelone_source.feed.progress import LOWEST
 from sentinelone_source.feed.state.files import explained
-from sentinelone_source.feed.state.schema import key_hash
-from sentinelone_source.mapping.heartbeat import UNKNOWN, Content, LastRow
+from sentinelone_source.feed.state.schema import key_hashes
+from sentinelone_source.mapping.heartbeat import UNKNOWN, Contents, LastRow
 
 _AT_ONCE = 32
 """How many ids one statement looks up."""
-_KNOWN = " UNION ALL ".join(
+_SETTLED, _UNSETTLED = (
     f"SELECT id, position, digest FROM {table} WHERE feed = ? AND id IN ({ids})"  # noqa: S608
     for ids in [", ".join("?" * _AT_ONCE)]
     for table in ("last_rows", "unsettled_rows")
@@ -41,30 +41,30 @@ class LastRows:
         db: the connection to the state.
         path: the file of the state, for errors.
         feed: the feed's number.
+        unsettled: whether some rows may be handed over, but not settled.
     """
 
-    def __init__(self, db: sqlite3.Connection, path: Path, feed: int) -> None:
+    def __init__(self, db: sqlite3.Connection, path: Path, feed: int, *, unsettled: bool) -> None:
         self._db, self._path, self._feed = db, path, feed
+        self._queries = (_SETTLED, _UNSETTLED) if unsettled else (_SETTLED,)
 
-    def known(self, ids: Iterable[str]) -> dict[str, LastRow]:
-        """The last row of each of these ids, settled or not."""
-        hashes = {key_hash(one): one for one in ids}
-        wanted = list(hashes)
-        found: dict[str, LastRow] = {}
-        for start in range(0, len(wanted), _AT_ONCE):
-            some: list[int | None] = [*wanted[start : start + _AT_ONCE]]
-            values = [self._feed, *some, *[None] * (_AT_ONCE - len(some))]
-            with explained(self._path):
-                rows = self._db.execute(_KNOWN, [*values, *values]).fetchall()
-            for hashed, position, digest in rows:
-                last = found.get(hashes[hashed])
-                if last is None or last.position <= position:
-                    found[hashes[hashed]] = LastRow(position, digest)
+    def known(self, ids: Sequence[int]) -> dict[int, LastRow]:
+        """The last row of each of these ids, settled or not; an id is given as its hash."""
+        found: dict[int, LastRow] = {}
+        for start in range(0, len(ids), _AT_ONCE):
+            some: list[int | None] = [*ids[start : start + _AT_ONCE]]
+            some += [None] * (_AT_ONCE - len(some))
+            for query in self._queries:
+                with explained(self._path):
+                    rows = self._db.execute(query, (self._feed, *some)).fetchall()
+                for one, position, digest in rows:
+                    if one not in found or found[one].position <= position:
+                        found[one] = LastRow(position, digest)
         return found
 
-    def doubt(self, ids: Iterable[str]) -> None:
+    def doubt(self, ids: Iterable[int]) -> None:
         """Delete the digests of the last rows of these ids, but keep their positions."""
-        rows = [(self._feed, key_hash(one)) for one in ids]
+        rows = [(self._feed, one) for one in ids]
         with explained(self._path), self._db as db:
             for table in ("last_rows", "unsettled_rows"):
                 unset = f"UPDATE {table} SET digest = x'' WHERE feed = ? AND id = ?"  # noqa: S608
@@ -82,7 +82,7 @@ class LastRows:
 
 
 def record_unsettled(
-    db: sqlite3.Connection, feed: int, page: int, rows: Mapping[str, LastRow]
+    db: sqlite3.Connection, feed: int, page: int, rows: Mapping[int, LastRow]
 ) -> None:
     """Remember last rows until their page is settled, or this process ends."""
     insert = "INSERT INTO unsettled_rows VALUES (?, ?, ?, ?, ?)"
@@ -95,7 +95,7 @@ def settle(db: sqlite3.Connection, page: int) -> None:
     db.execute("DELETE FROM unsettled_rows WHERE page = ?", (page,))
 
 
-def settle_at_once(db: sqlite3.Connection, feed: int, rows: Mapping[str, LastRow]) -> None:
+def settle_at_once(db: sqlite3.Connection, feed: int, rows: Mapping[int, LastRow]) -> None:
     """Remember last rows permanently."""
     db.executemany(_SETTLE_AT_ONCE, _rows(feed, rows))
 
@@ -105,8 +105,8 @@ def forget(db: sqlite3.Connection, feed: int, since: int = LOWEST) -> None:
     db.execute("DELETE FROM last_rows WHERE feed = ? AND position >= ?", (feed, since))
 
 
-def _rows(feed: int, rows: Mapping[str, LastRow]) -> Iterable[tuple[int, int, int, bytes]]:
-    return ((feed, key_hash(one), *last) for one, last in rows.items())
+def _rows(feed: int, rows: Mapping[int, LastRow]) -> Iterable[tuple[int, int, int, bytes]]:
+    return ((feed, one, *last) for one, last in rows.items())
 
 
 class _Repeat(NamedTuple):
@@ -134,27 +134,31 @@ class Repeats:
         self._heartbeat = heartbeat
         self._seen = 0
         self._repeats: dict[int, _Repeat] = {}
-        self._handed_over: list[tuple[int, Content]] = []
-        self._newest: dict[str, tuple[LastRow, int]] = {}
-        self._doubtful: list[str] = []
+        self._handed_over: dict[int, LastRow] = {}
+        self._ids: list[int] = []
+        self._newest: dict[int, int] = {}
+        self._doubtful: list[int] = []
 
-    def changed(self, rows: list[Content]) -> list[int]:
+    def changed(self, rows: Contents) -> list[int]:
         """From the next rows of the page, the indexes of those that are to be handed over."""
-        before = self._last_rows.known(row.id for row in rows)
+        ids = key_hashes(rows.ids)
+        before = self._last_rows.known(ids)
         taken = []
-        for number, row in enumerate(rows):
-            place = self._seen + number
-            last, base = self._newest.get(row.id) or (before.get(row.id), None)
-            if last is not None and last.is_repeated_by(row, self._heartbeat):
-                self._repeats[place] = _Repeat(base, row.size)
-                continue
+        for number, (one, row) in enumerate(zip(ids, rows.last_rows(), strict=True)):
+            place, base = self._seen + number, self._newest.get(one)
+            last = before.get(one) if base is None else self._handed_over[base]
+            if last is not None:
+                if last.is_repeated_by(row, self._heartbeat):
+                    self._repeats[place] = _Repeat(base, rows.sizes[number])
+                    continue
+                if last.digest not in (row.digest, UNKNOWN):
+                    self._doubtful.append(one)
             taken.append(number)
-            self._handed_over.append((place, row))
+            self._handed_over[place] = row
             if last is None or last.position <= row.position:
-                self._newest[row.id] = LastRow(row.position, row.digest), place
-            if last is not None and last.digest not in (row.digest, UNKNOWN):
-                self._doubtful.append(row.id)
-        self._seen += len(rows)
+                self._newest[one] = place
+        self._ids += ids
+        self._seen += len(ids)
         return taken
 
     def begin_hand_over(self) -> None:
@@ -180,11 +184,11 @@ class Repeats:
         sizes = [one.size for place, one in self._repeats.items() if place not in without]
         return len(sizes), sum(sizes)
 
-    def to_remember(self, failed: set[int]) -> dict[str, LastRow]:
-        """By id, the last row of the page to remember; with an unknown digest if it failed."""
-        newest: dict[str, LastRow] = {}
-        for place, row in self._handed_over:
-            if row.id not in newest or newest[row.id].position <= row.position:
-                digest = UNKNOWN if place in failed else row.digest
-                newest[row.id] = LastRow(row.position, digest)
+    def to_remember(self, failed: set[int]) -> dict[int, LastRow]:
+        """By hash of the id, the last row of the page; with an unknown digest if it failed."""
+        newest: dict[int, LastRow] = {}
+        for place, row in self._handed_over.items():
+            one = self._ids[place]
+            if one not in newest or newest[one].position <= row.position:
+                newest[one] = row._replace(digest=UNKNOWN) if place in failed else row
         return newest

@@ -12,7 +12,7 @@ import msgspec
 from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.compile.compiled_mapping import CompiledMapping
 from sentinelone_source.mapping.compile.runtime import NEEDS_INTERPRETER
-from sentinelone_source.mapping.heartbeat import Changed, ContentReader
+from sentinelone_source.mapping.heartbeat import Changed, Drafts, Volatile
 from sentinelone_source.mapping.interpreter import Interpreted, Interpreter
 from sentinelone_source.mapping.numbers import UNREADABLE, compact, mend_surrogates
 from sentinelone_source.mapping.page import Dead, Known, Page
@@ -65,7 +65,7 @@ class Mapper:
         self._interpreter = Interpreter(mapping, self._row)
         self._split = PageReader(mapping.request, msgspec.Raw)
         self.peek_cursor = self._split.peek_cursor
-        self._contents = ContentReader(mapping)
+        self._volatile = Volatile(mapping)
 
     @property
     def code(self) -> str:
@@ -142,21 +142,19 @@ class Mapper:
             first = len(page.keys)
             page.keys += made.keys
             page.positions += made.positions
-            taken = self._taken(page, made, first, changed)
             too_long: list[int] = []
-            yield from encode([made.rows[n] for n in taken], at_once, page.cut, too_long)
+            taken: Sequence[int] = range(len(made.rows))
+            if changed is None:
+                yield from encode(made.rows, at_once, page.cut, too_long)
+            else:
+                drafts = Drafts(self._volatile, made.rows, at_once)
+                taken = changed(drafts.contents(made.keys, made.positions))
+                left = set(range(len(made.rows))).difference(taken)
+                page.without_line += [first + place for place in left]
+                yield from drafts.lines(taken, page.cut, too_long)
             page.without_line += [first + taken[n] for n in too_long]
             for n in too_long:
                 self._bury(page, start + places[taken[n]], "the row is too long for a line")
-
-    def _taken(self, page: Page, made: _Made, first: int, changed: Changed | None) -> Sequence[int]:
-        """The places of rows that become lines; `first` is that of their first in the page."""
-        if changed is None:
-            return range(len(made.rows))
-        taken = changed([*map(self._contents.read, made.rows, made.keys, made.positions)])
-        left = set(range(len(made.rows))).difference(taken)
-        page.without_line += [first + place for place in left]
-        return taken
 
     def _leave_out(self, page: Page, known: Known | None) -> None:
         """Leave the records of a page that are known, and decode the others."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sentinelone_source.mapping.heartbeat import Content, LastRow
+from sentinelone_source.mapping.heartbeat import Content, Contents, LastRow
 from sentinelone_source.times import SECOND
 
 if TYPE_CHECKING:
@@ -50,9 +50,9 @@ class Versions:
         """Make a page's rows; gives the columns that each has."""
         contents: list[Content] = []
 
-        def all_of(rows: list[Content]) -> Sequence[int]:
-            contents.extend(rows)
-            return range(len(rows))
+        def all_of(rows: Contents) -> Sequence[int]:
+            contents.extend(map(Content, *rows))
+            return range(len(rows.ids))
 
         lines = [
             line

@@ -127,12 +127,12 @@ class RowKeys(NamedTuple):
     Attributes:
         keys: the keys of the rows.
         positions: their positions, microseconds.
-        last_rows: by id, the last of the rows; empty if the feed has no heartbeat.
+        last_rows: by hash of the id, the last of the rows; empty if the feed has no heartbeat.
     """
 
     keys: list[str]
     positions: list[int]
-    last_rows: Mapping[str, LastRow] = {}
+    last_rows: Mapping[int, LastRow] = {}
 
 
 class SettledPage(NamedTuple):

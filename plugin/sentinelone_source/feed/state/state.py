@@ -125,7 +125,7 @@ class State:
 
     def last_rows(self, feed: int) -> repeats.LastRows:
         """The last row of each id of a feed."""
-        return repeats.LastRows(self._db, self._path, feed)
+        return repeats.LastRows(self._db, self._path, feed, unsettled=self._page > 0)
 
     def record_unsettled(self, page: SettledPage) -> UnsettledPage:
         """Remember a page's rows as handed over, until it is settled or this process ends."""
