@@ -193,7 +193,7 @@ def test_address(tmp_path: Path, url: str, normal: str) -> None:
         ("[handover]\nsettle='-1s'", "handover.settle: '-1s' is not a duration"),
         (
             "[handover]\ntag='{maping}'",
-            "handover.tag: unknown place 'maping' (did you mean 'mapping'",
+            "handover.tag: unknown placeholder 'maping' (did you mean 'mapping'",
         ),
         ("[handover]\ntag='s1-{mapping}'", "handover.tag: 's1-{mapping}': takes letters, digits"),
         ("[handover]\ntag='s1..{mapping}'", "takes letters, digits"),

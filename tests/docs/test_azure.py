@@ -14,7 +14,8 @@ from sentinelone_source.template.generate import generate
 from sentinelone_source.template.tables import plan_tables
 from support.templates import EXPRESSION, parse
 
-PAGE = (Path(__file__).parents[2] / "docs/how-to/azure.md").read_text()
+HOW_TO = Path(__file__).parents[2] / "docs/how-to"
+PAGE = (HOW_TO / "azure.md").read_text()
 TEMPLATE = parse("arm", generate(plan_tables(), with_parser=True))
 
 
@@ -62,8 +63,9 @@ def test_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_names_of_resources() -> None:
-    """The commands of the page name the resources that the template deploys."""
-    assert "'azapi_resource.table[\"SentinelOneThreats_CL\"]'" in PAGE
+    """The commands of the pages name the resources that the template deploys."""
+    migration = (HOW_TO / "migrate-from-the-connector.md").read_text()
+    assert "'azapi_resource.table[\"SentinelOneThreats_CL\"]'" in migration
     for name in ("errors-to-workspace", "dcr-sentinelone-rows-dropped"):
         assert f"--name {name}" in PAGE
     assert "--name dcr-sentinelone-transformation-errors" in PAGE

@@ -157,9 +157,12 @@ def test_mapping_keys_and_types() -> None:
 
 
 def test_index() -> None:
-    """The index leads to every page."""
+    """The index leads to every page, and every page says first whom it is for."""
     linked = set(re.findall(r"\]\(([\w/-]+\.md)\)", text_of("index.md")))
-    assert linked == {str(path.relative_to(DOCS)) for path in DOCS.glob("*/*.md")}
+    pages = list(DOCS.glob("*/*.md"))
+    assert linked == {str(path.relative_to(DOCS)) for path in pages}
+    for page in pages:
+        assert re.match(r"# .+\n\nThis page is for ", page.read_text()), page
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -22,14 +23,32 @@ FREE_PORTS = {
 }
 CONSOLE_READY = "until grep -q TOKEN console.env; do sleep 0.1; done"
 AZURE_READY = "until grep -q IDENTITY_HEADER dce.env; do sleep 0.1; done"
+CONSOLE = f"""sentinelone-source demo console --port 0 --token the-token 2> console.env &
+{CONSOLE_READY}; export $(head -1 console.env)
+"""
+HERE = {"https://console.example.invalid": "$SENTINELONE_URL", "/run/secrets/sentinelone": "token"}
 
 
-def commands(page: str, first: str, last: str) -> str:
+def blocks(page: str, language: str, first: str = "", last: str = "\0") -> list[str]:
+    """The blocks of a language between two headings, those of numbered steps too."""
+    text = (DOCS / page).read_text().partition(first)[2] if first else (DOCS / page).read_text()
+    fence = re.compile(rf"^( *)```{language}\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for _, block in fence.findall(text.partition(last)[0])]
+
+
+def commands(page: str, first: str = "", last: str = "\0") -> str:
     """What a reader types between two headings, lines that go into a file too."""
-    text = (DOCS / page).read_text().partition(f"## {first}")[2].partition(f"## {last}")[0]
-    blocks = re.findall(r"^```console\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
-    typed = re.findall(r"^\$ (.+<<'END'\n(?:.*\n)*?END|.+)$", "".join(blocks), re.MULTILINE)
-    return "\n".join(typed)
+    shown = "".join(blocks(page, "console", first and f"## {first}", last and f"## {last}"))
+    typed = re.findall(r"^\$ (.+<<'END'\n(?:.*\n)*?END|.+)$", shown, re.MULTILINE)
+    return "\n".join(line for line in typed if not re.search(r"\baz ", line))
+
+
+def into(file: str, *texts: str) -> str:
+    """The command that writes blocks of a page into a file, with the addresses of this test."""
+    text = "".join(texts)
+    for before, after in HERE.items():
+        text = text.replace(before, after)
+    return f"cat > {file} <<END\n{text}END\n"
 
 
 def type_in(folder: Path, typed: str, replaced: dict[str, str]) -> str:
@@ -124,3 +143,94 @@ def test_backfill(tmp_path: Path) -> None:
     found = re.match(rf" *{past} past.ndjson\n.* run.ndjson\n.* total\n(\d+)\n$", shown)
     assert found, shown
     assert 0 < int(found[1]) <= past  # threats may have changed since
+
+
+def test_connect_a_console(tmp_path: Path) -> None:
+    """doctor accepts the console and each of its feeds."""
+    page = "how-to/connect-a-console.md"
+    typed = CONSOLE + "printf the-token > token\n" + into("config.toml", *blocks(page, "toml"))
+    shown = type_in(tmp_path, f"{typed}{commands(page)}\nkill %1", {})
+    assert "ok       console acme token" in shown, shown
+    assert shown.count("can be read") == 5
+
+
+def test_rotate_a_token(tmp_path: Path) -> None:
+    """A poller whose token is refused continues with the new one, without a restart."""
+    settings = '[state]\npath = "state"\n', *blocks("how-to/connect-a-console.md", "toml")
+    waits = "until grep -q {} run.log; do sleep 0.1; done\n"
+    typed = (
+        CONSOLE + "printf an-old-token > token\n" + into("config.toml", *settings) + ""
+        "sentinelone-source run > rows.ndjson 2> run.log &\n" + waits.format("refused")
+    )
+    replaced = {
+        "cat > token.new": "printf the-token > token.new",
+        "/run/secrets/sentinelone": "token",
+    }
+    pasted = commands("how-to/rotate-a-token.md")
+    for before, after in replaced.items():
+        pasted = pasted.replace(before, after)
+    shown = type_in(tmp_path, f"{typed}{pasted}\n{waits.format('swept')}kill %1 %2; wait", {})
+    assert "ok       console acme token" in shown, shown
+    rows = (tmp_path / "rows.ndjson").read_bytes().splitlines()
+    assert len(rows) == len(set(rows)) > 0
+
+
+def test_add_a_column(tmp_path: Path) -> None:
+    """The new columns are in the rows and in the template, the removed one is not in the rows."""
+    page = "how-to/add-a-column.md"
+    config, mapping = blocks(page, "toml")
+    files = f"mkdir mappings\n{into('config.toml', config)}{into('mappings/threats.toml', mapping)}"
+    shown = type_in(tmp_path, f"{CONSOLE}{files}{commands(page)}\nkill %1", {})
+    rows = [line for line in shown.splitlines() if line.startswith("{")]
+    assert any('"Sha1":"' in row for row in rows)
+    assert not any("WhiteningOptions" in row for row in rows)
+    assert '"Sha1"' in (tmp_path / "main.json").read_text()
+
+
+def test_drop_noise(tmp_path: Path) -> None:
+    """`map` with the mapping of the page counts on stderr what it removes."""
+    page = "how-to/drop-noise.md"
+    files = f"mkdir mappings\n{into('mappings/activities.toml', *blocks(page, 'toml'))}"
+    files += into("config.toml", '[mappings]\npath = "mappings"\n')
+    signed_on = "sed -i s/mgmt/sso/ activities.json; sentinelone-source map"
+    shown = type_in(
+        tmp_path,
+        f"exec 2>&1\n{CONSOLE}{files}{commands(page)}\nkill %1",
+        {"sentinelone-source map": signed_on},
+    )
+    assert '"event":"dropped"' in shown, shown
+
+
+def test_reduce_volume(tmp_path: Path) -> None:
+    """Two downloads of agents show what a heartbeat would save."""
+    typed = commands("how-to/reduce-volume.md")
+    until_changed = "until download > agents-2.json; ! cmp -s agents-[12].json; do sleep 0.1; done"
+    replaced = {"sleep 300; download > agents-2.json": until_changed}
+    assert "heartbeat = " in type_in(tmp_path, f"{CONSOLE}{typed}\nkill %1", replaced)
+
+
+def test_replay(tmp_path: Path) -> None:
+    """Rows and dead letters are delivered, and a second replay sends nothing."""
+    [dead_letters] = blocks("how-to/replay.md", "sh")
+    typed = f"""
+sentinelone-source demo --seconds 1 > rows.ndjson
+sed 's/.*"_table":"\\([^"]*\\)".*/{{"table":"\\1","row":&}}/' rows.ndjson > dead-letters.ndjson
+cp dead-letters.ndjson dead-letters-0001.ndjson
+sentinelone-source demo dce --ca-file ca.pem 2> dce.env &
+{AZURE_READY}; . ./dce.env; export SSL_CERT_FILE=$PWD/ca.pem
+printf '[azure]\nendpoint = "%s"\ndcr_immutable_id = "%s"\n' $DCE_URL $DCR_ID > config.toml
+sentinelone-source replay rows.ndjson
+{dead_letters}{dead_letters}kill %1; wait; tail -8 dce.env
+"""
+    shown = type_in(tmp_path, typed, {"demo dce": FREE_PORTS["demo dce"]})
+    rows = len((tmp_path / "rows.ndjson").read_bytes().splitlines())
+    assert f"\n{3 * rows} rows in " in shown, shown
+
+
+def test_unified_alerts(tmp_path: Path) -> None:
+    """doctor's line for the feed is the one of the page."""
+    page = "how-to/unified-alerts.md"
+    settings = blocks("how-to/connect-a-console.md", "toml") + blocks(page, "toml")[:1]
+    typed = CONSOLE + "printf the-token > token\n" + into("config.toml", *settings)
+    shown = type_in(tmp_path, f"{typed}{commands(page)}\nkill %1", {})
+    assert "unifiedalerts/graphql can be read" in shown, shown

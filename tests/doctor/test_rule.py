@@ -118,7 +118,7 @@ def no_table_reader(manager: Manager) -> None:
         (drop_table, f"table {THREATS}", "failed", "no such table"),
         (drop_stream, f"declaration Custom-{THREATS}", "failed", "no such stream"),
         (drop_flow, f"declaration Custom-{THREATS}", "failed", "no data flow"),
-        (more_columns, f"table {THREATS}", "ok", "1 that no row fills: Own"),
+        (more_columns, f"table {THREATS}", "ok", "1 not filled by any row: Own"),
         (standard_columns, f"table {THREATS}", "ok", "columns, none missing"),
         (other_plan, f"table {THREATS}", "warning", "Basic"),
         (transform, f"declaration Custom-{THREATS}", "warning", "transforms"),

@@ -112,7 +112,7 @@ def test_newer_version(tmp_path: Path, read_only: bool) -> None:
     with sqlite3.connect(filled(tmp_path) / "state.sqlite") as db:
         db.execute("PRAGMA user_version = 9")
     db.close()
-    with pytest.raises(StateError, match="has version 9, this program knows version 3"):
+    with pytest.raises(StateError, match="has version 9, but this program supports 3"):
         State(tmp_path, read_only=read_only)
 
 

@@ -145,7 +145,7 @@ def test_a_workspace_that_answers_in_parts(site: Site) -> None:
     assert site.verify(*arguments)["activities"]["in_workspace"] == 30
     site.cloud.azure.behaviour.most_rows = 0
     found = site.verify(*arguments, status=1)["activities"]
-    assert "answers with a part only" in found["error"]
+    assert "returned only part of the rows" in found["error"]
     assert "E_QUERY_RESULT_SET_TOO_LARGE" in found["error"]
 
 

@@ -129,13 +129,17 @@ cursor = "$.next"
 @pytest.mark.parametrize(
     ("before", "after", "says"),
     [
-        ("{cursor}", "{curser}", "request.body: unknown place 'curser' (did you mean 'cursor'?)"),
-        ("{cursor}", "cursor", "request.body: needs a place '{cursor}'"),
-        ("{from}", "x", "request.body: needs a place '{from}' or '{from_ms}'"),
+        (
+            "{cursor}",
+            "{curser}",
+            "request.body: unknown placeholder 'curser' (did you mean 'cursor'?)",
+        ),
+        ("{cursor}", "cursor", "request.body: needs a placeholder '{cursor}'"),
+        ("{from}", "x", "request.body: needs a placeholder '{from}' or '{from_ms}'"),
         ('from = "{from}"', 'from = "{from}", at = 2026-01-01', "request.body.at: takes text,"),
         ('from = "{from}"', 'from = "{from}", at = nan', "request.body.at: takes text, numbers,"),
-        ("cursor =", 'passes = [{a = "b"}]\ncursor =', "request.passes: 'a' needs a place of its"),
-        (BODY, 'passes = [{a = "b"}]\n', "request.passes: needs a body with places"),
+        ("cursor =", 'passes = [{a = "b"}]\ncursor =', "request.passes: 'a' needs a placeholder"),
+        (BODY, 'passes = [{a = "b"}]\n', "request.passes: needs a body with placeholders"),
         ("$.next", "$.data.next", "request.cursor: $.data.next and records, $.data, overlap"),
         ("cursor =", 'more = "$.more[*]"\ncursor =', "request.more: takes a path of member names"),
         ("[walk]", "[walk]\nfilter = 'x'", "walk.filter: has no use beside request.body"),

@@ -51,6 +51,17 @@ def test_rules_fire_when_they_should_and_only_then() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_page_configures_prometheus(tmp_path: Path) -> None:
+    """Prometheus accepts the prometheus.yml of the page, with the rules beside it."""
+    page = (ROOT / "docs/how-to/monitor.md").read_text()
+    [text] = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "prometheus.yml").write_text(text)
+    shutil.copy(RULES, tmp_path)
+    command = [program("promtool"), "check", "config", str(tmp_path / "prometheus.yml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_rules_and_dashboard_use_metrics_that_exist() -> None:
     """Each metric is one of the source, or on the page of its shipper."""
     pages = "".join(

@@ -146,7 +146,7 @@ def test_trouble_that_is_over(tenancy: Tenancy) -> None:
         seen = Read(Scraper(running).get("/").text)
     assert seen.of("threats")["State"] == "✓up to date"
     assert "HTTP 502" in seen.of("threats")["Last error"]
-    assert "over since" in seen.of("threats")["Last error"]
+    assert "resolved" in seen.of("threats")["Last error"]
     assert "".join(seen.texts["h1"]) == "1 feed, all up to date."
 
 

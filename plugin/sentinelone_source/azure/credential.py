@@ -36,7 +36,7 @@ _ADVICE = {
     "AADSTS70021": "no federated credential of the application fits this pod's service account",
     "AADSTS700213": "no federated credential of the application fits this pod's service account",
     "AADSTS700211": "no federated credential of the application has this cluster's issuer",
-    "AADSTS500011": "the resource is not known in this tenant; is `cloud` right?",
+    "AADSTS500011": "the resource is not known in this tenant; check azure.cloud",
 }
 _PERMANENT = {
     "access_denied",
@@ -184,7 +184,9 @@ def _refusal(place: str, answer: dict[str, Any]) -> SourceError:
     advice = _ADVICE.get(found[0], "") if found else ""
     if place == Identity.MANAGED.value:
         words = words.removeprefix("None, None")
-        advice = "does this machine or app have such an identity? client_id chooses among several"
+        advice = (
+            "check that this machine or app has such an identity; client_id selects one of several"
+        )
     said = f"{place}: {words or 'no token in the answer'}" + (f": {advice}" if advice else "")
     if answer.get("error") in _PERMANENT and not words.startswith("5"):
         return ConfigError(said)

@@ -107,7 +107,7 @@ def check_tag(tag: str, consoles: Iterable[str], where: str) -> None:
     """
     for place in _PLACE.findall(tag):
         if place not in _PLACES:
-            raise ConfigError(f"{where}: {unknown('place', place, _PLACES)}")
+            raise ConfigError(f"{where}: {unknown('placeholder', place, _PLACES)}")
     if not _TAG.fullmatch(_PLACE.sub("x", tag)):
         raise ConfigError(
             f"{where}: {tag!r}: takes letters, digits, '_', '.' between words, "

@@ -114,7 +114,7 @@ def _meaning(endpoint: str, status: int, headers: Dict[str, str], body: bytes) -
 
 def permission(endpoint: str) -> str:
     """The permission of a role that an endpoint needs, as the console shows it."""
-    return _PERMISSIONS.get(endpoint, "the one that this endpoint's reference names")
+    return _PERMISSIONS.get(endpoint, "that SentinelOne's API reference names for this endpoint")
 
 
 def answer_error(endpoint: str, messages: list[str]) -> SourceError:

@@ -20,7 +20,7 @@ class Drift(NamedTuple):
     Attributes:
         missing: columns of the mapping that the other side does not have: their values are lost.
         retyped: columns of another type, as `Name (string, not int)`.
-        extra: columns that no row fills.
+        extra: columns not filled by any row.
     """
 
     missing: list[str]
@@ -36,7 +36,7 @@ class Drift(NamedTuple):
         parts = [
             (self.missing, "missing"),
             (self.retyped, "of another type"),
-            (self.extra, "that no row fills"),
+            (self.extra, "not filled by any row"),
         ]
         return "; ".join(f"{len(some)} {what}: {_listed(some)}" for some, what in parts if some)
 

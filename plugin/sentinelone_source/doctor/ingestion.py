@@ -77,7 +77,7 @@ def send_test(ingestion: Ingestion, mappings: Iterable[TableSpec], *, healthy: b
         return skipped(name, "not sent: an earlier check failed")
     chosen = next((pair for pair in map(_marked, mappings) if pair[1]), None)
     if chosen is None:
-        return skipped(name, "no table has a column for a mark")
+        return skipped(name, "no table has a text column for the mark")
     mapping, column = chosen
     mark = f"{MARK} {uuid.uuid4()}"
     row = {"TimeGenerated": to_iso(round(time.time() * SECOND)), column: mark}

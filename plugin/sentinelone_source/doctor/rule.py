@@ -116,7 +116,7 @@ def _identity(name: str, azure: AzureSettings, found: _Properties) -> Check:
         return failed(name, said, "correct azure.dcr_immutable_id or azure.dcr_resource_id")
     own = (found.endpoints and found.endpoints.logs_ingestion) or ""
     if own and azure.endpoint and own.rstrip("/").lower() != azure.endpoint.lower():
-        said = f"its own endpoint is {own}, not azure.endpoint"
+        said = f"the rule's own endpoint is {own}, not azure.endpoint"
         return warning(
             name, said, "correct if azure.endpoint is a Data Collection Endpoint of your own"
         )

@@ -141,7 +141,7 @@ class HttpSink:
         except Retriable as error:
             if refusals >= REFUSALS:
                 return str(error)
-            reason = f"{error}; nothing was taken for {self._patience:.0f} seconds"
+            reason = f"{error}; nothing was accepted for {self._patience:.0f} seconds"
             raise ReaderGone(reason) from None
         return ""
 

@@ -48,14 +48,16 @@ class StdoutSink:
             async with asyncio.timeout(self._patience), self._turn:
                 await in_thread(self._write, pieces)
         except TimeoutError:
-            raise ReaderGone(f"stdout: nobody read for {self._patience:.0f} seconds") from None
+            raise ReaderGone(
+                f"stdout: the reader has not read for {self._patience:.0f} seconds"
+            ) from None
 
     def check(self) -> None:
         """Raise ReaderGone if the reading end has been closed."""
         poll = select.poll()
         poll.register(self._descriptor, 0)
         if any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
-            raise ReaderGone("stdout: the reader has gone")
+            raise ReaderGone("stdout: the reader has closed the pipe")
 
     def unreachable(self) -> str:
         """A pipe has a reader, or the process ends."""
@@ -71,7 +73,7 @@ class StdoutSink:
                 if written:
                     left[0] = left[0][written:]
         except BrokenPipeError:
-            raise ReaderGone("stdout: the reader has gone") from None
+            raise ReaderGone("stdout: the reader has closed the pipe") from None
         except OSError as error:
             raise ReaderGone(f"stdout: cannot be written: {error.strerror}") from None
 

@@ -242,6 +242,6 @@ def _check_finished(plan: BackfillPlan, names: list[str], state: State) -> None:
         changed = sorted({*plan.feeds} ^ {*names})
         what += f" and other feeds ({', '.join(changed)})"
     raise ConfigError(
-        f"backfill: an unfinished one {what}; "
-        "give the same arguments to go on, or --restart to forget it"
+        f"an unfinished backfill {what}; "
+        "give the same arguments to continue it, or --restart to forget it"
     )

@@ -69,7 +69,9 @@ class PlanFile:
         except FileNotFoundError:
             return None
         except (OSError, msgspec.DecodeError) as error:
-            raise StateError(f"{self._path}: is damaged ({error}); --restart forgets it") from None
+            raise StateError(
+                f"{self._path}: is damaged ({error}); use --restart to forget it"
+            ) from None
 
     def write(self, plan: BackfillPlan) -> None:
         """Replace the plan in the file; the new one is on disk when this returns.

@@ -95,7 +95,7 @@ class TableQuery:
         if end - start < 2 * SECOND:
             reason = answer.partial or f"more than {self.most} rows"
             raise PartOnly(
-                f"{self.table}: the workspace answers with a part only for "
+                f"{self.table}: the workspace returned only part of the rows for "
                 f"{to_iso(start)} to {to_iso(end)}: {reason}"
             )
         middle = (start + end) // 2

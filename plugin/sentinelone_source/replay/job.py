@@ -71,7 +71,7 @@ class ReplayJob:
             raise ConfigError(f"{name}: no such file")
         kept = options.refused or Path(("replay" if name == "-" else name) + SUFFIX)
         if self._path is not None and kept.resolve() == self._path.resolve():
-            raise ConfigError(f"--refused: {kept}: is what is to be replayed; name another file")
+            raise ConfigError(f"--refused: {kept}: is the file to replay; name another one")
         self.size = None if self._path is None else self._path.stat().st_size
         self._refused_path = kept
         self._refused = 0

@@ -93,7 +93,7 @@ class HealthRows:
             if row.line not in lost:
                 self._told[row.number] = row.counts
         if lost:
-            reason = refused[0].reason if refused else "the shipper takes none of them"
+            reason = refused[0].reason if refused else "the shipper accepts none of them"
             _log.warning("health_refused", rows=len(lost), error=reason)
 
     def _make(self, status: FeedStatus, since: float) -> _Made:

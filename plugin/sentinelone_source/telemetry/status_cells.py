@@ -49,7 +49,7 @@ def error_cell(feed: FeedStatus) -> Html:
         return text("none")
     when = f"{in_words(now - trouble.at)} ago"
     if trouble.until <= now:
-        when += ", over since"
+        when += ", resolved"
     elif trouble.next_try:
         when += f"; next try {trouble.next_try}"
     return text(trouble.error[:_LONGEST_ERROR], " ", element("small", when))
@@ -73,7 +73,7 @@ def chart(minutes: list[int]) -> Html:
 def token_summary(consoles: Sequence[Console]) -> Html:
     known = [console for console in consoles if console.expiry.at is not None]
     if not known:
-        return text("no date of expiry is known")
+        return text("the expiry date is not known")
     first = min(known, key=lambda console: console.expiry.at or 0.0)
     return text(f"{first.name}: " if len(consoles) > 1 else "", token_cell(first))
 

@@ -86,5 +86,5 @@ def _trouble(event: dict[str, Any]) -> Trouble:
     lasts = max(_LASTS, 2 * (asked or 0.0)) if name in _PASSING else float("inf")
     next_try = event.get("next_try") or _NEXT_TRY.get(name, "")
     if asked:
-        next_try = f"after {asked:.0f} s, as the other side asks"
+        next_try = f"after {asked:.0f} s, as the server asked"
     return Trouble(now, str(event["error"]), next_try, now + lasts, name in _REFUSALS)

@@ -93,7 +93,7 @@ def _connect(path: Path, mode: str, oldest: int = 1) -> sqlite3.Connection:
     if not path.exists():
         raise StateError(f"{path}: no state yet; `run` makes it")
     if path.stat().st_size == 0:
-        raise StateError(f"{path}: is empty, which a state never is; {_way_out(path)}")
+        raise StateError(f"{path}: is empty, so it is not a state; {_way_out(path)}")
     with ExitStack() as unless_opened:
         uri = f"{path.resolve().as_uri()}?mode={mode}"
         db = sqlite3.connect(uri, timeout=_PATIENCE, uri=True)
@@ -103,7 +103,7 @@ def _connect(path: Path, mode: str, oldest: int = 1) -> sqlite3.Connection:
             raise sqlite3.DatabaseError("not a state")
         if not 0 < version <= SCHEMA_VERSION:
             raise StateError(
-                f"{path}: has version {version}, this program knows version {SCHEMA_VERSION}; "
+                f"{path}: has version {version}, but this program supports {SCHEMA_VERSION}; "
                 "run the version that made it, or a newer one"
             )
         if version < oldest:

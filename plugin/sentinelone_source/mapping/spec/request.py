@@ -92,18 +92,18 @@ def _check_body(request: RequestTable, where: str) -> None:
     names = {name for one in request.passes for name in one}
     if request.body is None:
         if names:
-            raise ConfigError(f"{where}.passes: needs a body with places for their values")
+            raise ConfigError(f"{where}.passes: needs a body with placeholders for their values")
         return
     _check_json(request.body, f"{where}.body")
     places = places_of(request.body)
     for name in places - PLACES - names:
-        raise ConfigError(f"{where}.body: {unknown('place', name, PLACES | names)}")
+        raise ConfigError(f"{where}.body: {unknown('placeholder', name, PLACES | names)}")
     for name in sorted(names - places | names & PLACES):
-        raise ConfigError(f"{where}.passes: {name!r} needs a place of its own in the body")
+        raise ConfigError(f"{where}.passes: {name!r} needs a placeholder in the body")
     for wanted in ({"cursor"}, {"page_size"}, {"from", "from_ms"}):
         if not places & wanted:
             listed = " or ".join(f"'{{{name}}}'" for name in sorted(wanted))
-            raise ConfigError(f"{where}.body: needs a place {listed}")
+            raise ConfigError(f"{where}.body: needs a placeholder {listed}")
 
 
 def _check_json(value: Any, place: str) -> None:
