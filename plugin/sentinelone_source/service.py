@@ -38,10 +38,9 @@ _log = structlog.get_logger()
 
 @dataclass
 class Service:
-    """Everything that runs, put together by `build_service`.
+    """Everything that runs, put together by `build_service`; `once` means one sweep of each feed.
 
     Attributes:
-        once: one sweep of every feed.
         readers: that have read, or read now.
     """
 
@@ -119,7 +118,7 @@ class Service:
         structlog.contextvars.bind_contextvars(console=feed.console.name, feed=feed.name)
         interval = self.settings.feed(feed.name).interval
         if self.once:
-            return await sweep_once(feed, interval, self.timings)
+            return await sweep_once(feed.reader, feed.sweep, interval, self.timings)
         await asyncio.sleep(late * interval)
         return await run_feed(feed, interval, self.timings)
 
@@ -180,11 +179,10 @@ def _background(
     """What runs beside the feeds: it watches tokens, and tells how we are."""
     timings = consoles[0].timings
     step = min(timings.expiry_apart, timings.expiry_round / len(consoles))
+    watched = [] if once else consoles
     tasks: list[BackgroundTask] = [
-        partial(console.expiry.watch, place * step) for place, console in enumerate(consoles)
+        partial(console.expiry.watch, place * step) for place, console in enumerate(watched)
     ]
-    if once:
-        tasks.clear()
     interval = 0.0 if once else settings.health_interval
     if settings.listen is None and not interval:
         yield tasks, []

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sentinelone_source.feed.progress import Plan, Progress
-from sentinelone_source.feed.recheck import Recheck
+from sentinelone_source.feed.reading import Recheck
 from sentinelone_source.times import SECOND
 from support.modelconsole import ModelConsole
 from support.poller import Poller

@@ -49,7 +49,8 @@ def test_feeds_share_their_commits(state: Counting) -> None:
         settlement = Settlement(state, state, 0.0)
 
         async def add(feed: int) -> None:
-            await settlement.add(feed, RowKeys([f"{feed}@1"], [7]), Progress(feed), None)
+            rows = RowKeys([f"{feed}@1"], [7])
+            await settlement.add(SettledPage(feed, rows, Progress(feed), None))
             assert looking.progress(feed).watermark == feed
 
         await asyncio.gather(*map(add, range(1, 51)))
@@ -67,9 +68,10 @@ def test_idle_sweeps_take_no_commit_each(state: Counting) -> None:
         settlement = Settlement(state, state, 0.0)
         for at in range(3):
             for feed in range(1, 51):
-                await settlement.add(feed, NO_ROWS, Progress(watermark=at), None)
+                await settlement.add(SettledPage(feed, NO_ROWS, Progress(watermark=at), None))
         assert state.commits == 0
-        await settlement.add(1, RowKeys(["a@1"], [9]), Progress(watermark=9), None)
+        rows = RowKeys(["a@1"], [9])
+        await settlement.add(SettledPage(1, rows, Progress(watermark=9), None))
         await settlement.settle_all()
 
     asyncio.run(work())

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 
 from sentinelone_source.feed.progress import Progress
 from sentinelone_source.history.plan import PlannedWindow
-from sentinelone_source.history.schedule import Schedule, WindowPart
-from sentinelone_source.history.window import BackfillWindow, Watch
+from sentinelone_source.history.windows import BackfillWindow, Schedule, WindowPart
 from sentinelone_source.times import SECOND
 
 END = 500
@@ -42,7 +41,7 @@ class Backfill:
             self.schedule.done(part)
 
     async def _read(self, part: WindowPart) -> None:
-        window = BackfillWindow(part, Progress(), Watch(self.schedule.passed, 0, self._page))
+        window = BackfillWindow(part, Progress(), self.schedule.passed, 0, self._page)
         asked_for = [at for at in self._positions if window.asked_from <= at < window.until]
         for begin in range(0, len(asked_for) + 1, self._page):
             await self._pause()

@@ -87,6 +87,14 @@ def test_every_room_has_a_row() -> None:
     assert rooms - {"__init__", "__main__", "__pycache__", "mappings"} == set(MAY_IMPORT)
 
 
+def test_the_files_on_the_way_of_a_page_exist() -> None:
+    """Each file that the page names for the way of a page is there."""
+    [told] = re.findall(r"^Twelve files .*?\n\n", PAGE, re.MULTILINE | re.DOTALL)
+    files = re.findall(r"`([\w/]+)`", told)
+    assert len(files) == 12 + 1
+    assert [name for name in files if not (PACKAGE / f"{name}.py").is_file()] == []
+
+
 def test_a_class_name_has_one_bearer() -> None:
     """No two public classes of the package have the same name."""
     names = Counter(

@@ -14,7 +14,7 @@ from sentinelone_source.console.responses import Response
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.progress import Progress
 from sentinelone_source.feed.settlement import FeedContext, Settlement
-from sentinelone_source.feed.state.schema import RowKeys
+from sentinelone_source.feed.state.schema import SettledPage
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Receipt
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sentinelone_source.feed.progress import Plan
-    from sentinelone_source.feed.recheck import Recheck
+    from sentinelone_source.feed.reading import Recheck
     from sentinelone_source.feed.sweep import Sweep
     from sentinelone_source.mapping.request import PageRequest
     from support.modelconsole import ModelConsole, Version
@@ -157,7 +157,7 @@ class Poller:
     def settle(self) -> Settled:
         """Make the oldest page permanent."""
         if pages := self.settlement._pages:
-            self.state.settle([pages.popleft().page])
+            self.state.settle([pages.popleft()[1]])
         return self.unsettled.pop(0)
 
     def close(self) -> None:
@@ -222,15 +222,13 @@ class _Settlement(Settlement):
         super().__init__(poller.state, poller, delay)
         self._poller = poller
 
-    async def add(
-        self, feed: int, rows: RowKeys, progress: Progress, prune_before: int | None
-    ) -> None:
-        await super().add(feed, rows, progress, prune_before)
+    async def add(self, page: SettledPage) -> None:
+        await super().add(page)
         if not self._delay:
             await self.settle_all()  # what `run` does within a second
-        known = set(rows.keys)
+        known = set(page.rows.keys)
         versions = [one for one in self._poller.page if one.key in known]
-        self._poller.unsettled.append(Settled(progress, prune_before, versions))
+        self._poller.unsettled.append(Settled(page.progress, page.prune_before, versions))
 
 
 class _Console:

@@ -55,8 +55,7 @@ def command(  # noqa: PLR0913 - its options
     """
     from sentinelone_source.cli.progress import ProgressDisplay
     from sentinelone_source.history.backfill import BackfillOptions, build_backfill
-    from sentinelone_source.history.plan import Arguments
-    from sentinelone_source.history.span import PastSpan
+    from sentinelone_source.history.plan import Arguments, PastSpan
     from sentinelone_source.telemetry.logs import configure_logs
 
     configure_logs()

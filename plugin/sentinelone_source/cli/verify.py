@@ -67,7 +67,7 @@ def command(  # noqa: PLR0913 - its options
     It only reads, takes no lock and can run beside the poller. Exit status 1 means that something
     is missing, or that a feed was not compared.
     """
-    from sentinelone_source.history.span import PastSpan
+    from sentinelone_source.history.plan import PastSpan
     from sentinelone_source.telemetry.logs import configure_logs
 
     configure_logs()

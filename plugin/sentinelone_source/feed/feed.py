@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 
 import structlog
@@ -10,10 +9,9 @@ import structlog
 from sentinelone_source.console.console import Console
 from sentinelone_source.errors import Declined
 from sentinelone_source.feed.page_run import Counts
-from sentinelone_source.feed.progress import OVERDUE, Plan, Progress
+from sentinelone_source.feed.progress import ENDLESS, OVERDUE, Plan, Progress
 from sentinelone_source.feed.reader import FeedReader
-from sentinelone_source.feed.reading import Reading
-from sentinelone_source.feed.recheck import Recheck
+from sentinelone_source.feed.reading import Reading, Recheck
 from sentinelone_source.feed.settlement import FeedContext
 from sentinelone_source.feed.sweep import Sweep
 from sentinelone_source.mapping.mapper import Mapper
@@ -28,28 +26,20 @@ class Feed:
     Attributes:
         name: the name of the mapping.
         table: the table of its rows.
-        endpoint: the path of its requests, below `/web/api/v2.1/`.
-        reader: reads its pages.
+        counts: the counts of all sweeps and rechecks of this process, including one under way.
     """
 
-    def __init__(
-        self,
-        console: Console,
-        mapper: Mapper,
-        plan: Plan,
-        context: FeedContext,
-    ) -> None:
+    def __init__(self, console: Console, mapper: Mapper, plan: Plan, context: FeedContext) -> None:
         self.console = console
         self.name = mapper.mapping.name
         self.table = mapper.mapping.table
-        self.endpoint = mapper.mapping.request.path
+        number = context.state.feed(console.name, self.name)
+        self.reader = FeedReader(console, mapper, context, number, plan)
+        self.counts: Counts = self.reader.counts
         self._plan = plan
-        self._state = context.state
-        self._number = number = context.state.feed(console.name, self.name)
-        self.reader = FeedReader(console, mapper, context, number, plan.reach)
-        self.reader.heartbeat = plan.heartbeat
+        self._last_rows = context.state.last_rows(number)
         if not plan.heartbeat:
-            context.state.last_rows(number).forget()
+            self._last_rows.prune(ENDLESS)  # rows are no longer compared with them
         self._pruned = -math.inf
         self._progress = context.state.progress(number)
         self._reading: Reading | None = None
@@ -57,16 +47,6 @@ class Feed:
         self._made = self._clock.now()
         self._ended: float | None = None
         self._began: dict[str, float] = {}
-
-    @property
-    def counts(self) -> Counts:
-        """The counts of all sweeps and rechecks of this process, including one under way."""
-        return self.reader.counts
-
-    @property
-    def handing_over(self) -> asyncio.Task[None] | None:
-        """The hand-over of the current page, which continues when the sweep is cancelled."""
-        return self.reader.handing_over
 
     async def sweep(self) -> None:
         """Read what is new. Then recheck the positions that have reached an age meanwhile.
@@ -84,6 +64,21 @@ class Feed:
             await self.recheck(within)
             raise
         await self.recheck(within)
+
+    async def _sweep(self) -> None:
+        """Read from the overlap to the console's present."""
+        began = self._clock.monotonic()
+        passed, rested = self._since("sweep", began), self._since("rescan", began)
+        sweep = Sweep(self._plan, self._progress, self._clock.now(), passed, rested)
+        before = self.counts.copy()
+        await self._read(sweep)
+        self._ended = self._clock.monotonic()
+        self._began["sweep"] = began
+        if sweep.rescan:
+            self._began["rescan"] = began
+        self._prune_last_rows(began)
+        signpost = sweep.now if sweep.signpost is None else sweep.signpost
+        self._tell(sweep.kind, began, signpost, self.counts.since(before))
 
     async def recheck(self, within: float) -> None:
         """Read positions again that are due because they have reached an age.
@@ -114,34 +109,6 @@ class Feed:
         due = self.progress.next_due().values()
         return math.inf if clock is None or not due else max(0.0, (min(due) - clock) / SECOND)
 
-    async def _sweep(self) -> None:
-        """Read from the overlap to the console's present."""
-        began = self._clock.monotonic()
-        passed, rested = self._since("sweep", began), self._since("rescan", began)
-        sweep = Sweep(self._plan, self._progress, self._clock.now(), passed, rested)
-        before = self.counts.copy()
-        await self._read(sweep)
-        self._ended = self._clock.monotonic()
-        self._began["sweep"] = began
-        if sweep.rescan:
-            self._began["rescan"] = began
-        self._prune_last_rows(began)
-        signpost = sweep.now if sweep.signpost is None else sweep.signpost
-        self._tell(sweep.kind, began, signpost, self.counts.since(before))
-
-    def _prune_last_rows(self, now: float) -> None:
-        """Once in a heartbeat, forget last rows that are too old for a row to repeat them."""
-        heartbeat, watermark = self._plan.heartbeat, self._progress.watermark
-        if heartbeat and watermark is not None and now - self._pruned >= heartbeat / SECOND:
-            self._pruned = now
-            self._state.last_rows(self._number).prune(watermark - heartbeat)
-
-    @property
-    def _console_clock(self) -> int | None:
-        """The console's clock now; if the console sends no `Date`, the last position seen."""
-        clock = self.reader.console_clock
-        return self.progress.watermark if clock is None else clock
-
     async def _read(self, reading: Reading) -> None:
         self._reading = reading
         try:
@@ -149,10 +116,25 @@ class Feed:
         finally:
             self._progress, self._reading = reading.progress, None
 
+    def _prune_last_rows(self, now: float) -> None:
+        """Once in a heartbeat, forget last rows that are too old for a row to repeat them."""
+        heartbeat, watermark = self._plan.heartbeat, self._progress.watermark
+        if heartbeat and watermark is not None and now - self._pruned >= heartbeat / SECOND:
+            self._pruned = now
+            self._last_rows.prune(watermark - heartbeat)
+
     @property
-    def progress(self) -> Progress:
-        """How far the feed is complete."""
-        return self._progress if self._reading is None else self._reading.progress
+    def _console_clock(self) -> int | None:
+        """The console's clock now; if the console sends no `Date`, the last position seen."""
+        clock = self.reader.console_clock
+        return self.progress.watermark if clock is None else clock
+
+    def _since(self, what: str, now: float) -> int | None:
+        """Microseconds since the last complete sweep or re-scan began; None before the first here.
+
+        This is measured by the monotonic clock, because our clock can be set at any moment.
+        """
+        return round((now - self._began[what]) * SECOND) if what in self._began else None
 
     def _tell(self, kind: str, began: float, clock: int, counts: Counts, **more: object) -> None:
         _log.info(
@@ -166,6 +148,17 @@ class Feed:
             **counts.summary(),
         )
 
+    @property
+    def progress(self) -> Progress:
+        """How far the feed is complete."""
+        return self._progress if self._reading is None else self._reading.progress
+
+    @property
+    def last_success(self) -> float | None:
+        """When the last complete sweep began, in unix seconds of our clock; None if none has."""
+        swept_at = self.progress.swept_at
+        return None if swept_at is None else swept_at / SECOND
+
     def behind(self, interval: float) -> float:
         """How many seconds ago the feed was complete; 0 until the next sweep is overdue.
 
@@ -177,16 +170,3 @@ class Feed:
             if self._clock.monotonic() < idle_until:
                 return 0.0
         return self._plan.seconds_behind(self.progress, self._made, self._clock.now())
-
-    @property
-    def last_success(self) -> float | None:
-        """When the last complete sweep began, in unix seconds of our clock; None if none has."""
-        swept_at = self.progress.swept_at
-        return None if swept_at is None else swept_at / SECOND
-
-    def _since(self, what: str, now: float) -> int | None:
-        """Microseconds since the last complete sweep or re-scan began; None before the first here.
-
-        This is measured by the monotonic clock, because our clock can be set at any moment.
-        """
-        return round((now - self._began[what]) * SECOND) if what in self._began else None

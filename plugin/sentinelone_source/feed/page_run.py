@@ -6,14 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field, fields
 
+from sentinelone_source.feed.progress import ENDLESS
 from sentinelone_source.feed.reading import Reading
 from sentinelone_source.feed.repeats import Repeats
 from sentinelone_source.feed.state.schema import RowKeys
 from sentinelone_source.handover.batches import pack
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
-
-_ENDLESS = 1 << 63
 
 
 @dataclass
@@ -31,13 +30,10 @@ class Counts:
             remembered now, so that a later change of them is found.
         unasked: records outside of what was asked for, because the console ignores its filter.
         postponed: rows that the shipper refuses for now; they are read again.
-        pages: pages that were read.
-        bytes: bytes of the rows, as lines.
-        unchanged_bytes: bytes of the unchanged rows, which were not handed over.
+        bytes, unchanged_bytes: of the rows, as lines.
         late: rows that became visible after their position had been passed, by the age in seconds
             at which they were found.
-        misfits: values that do not fit their column, by column.
-        cut: values that were cut for their length, by column.
+        misfits, cut: values that do not fit their column, and that were cut, by column.
     """
 
     fetched: int = 0
@@ -58,31 +54,26 @@ class Counts:
 
     def add(self, other: Counts) -> None:
         """Add other counts to these."""
-        for item in fields(self):
-            mine, theirs = getattr(self, item.name), getattr(other, item.name)
+        for name in _NAMES:
+            mine, theirs = getattr(self, name), getattr(other, name)
             if isinstance(mine, Counter):
                 mine.update(theirs)
             else:
-                setattr(self, item.name, mine + theirs)
+                setattr(self, name, mine + theirs)
 
     def copy(self) -> Counts:
         """These counts as they are now."""
-        account = Counts()
-        account.add(self)
-        return account
+        copied = Counts()
+        copied.add(self)
+        return copied
 
     def since(self, before: Counts) -> Counts:
         """What has been added since `before` was copied from these counts."""
-        return Counts(
-            **{
-                item.name: getattr(self, item.name) - getattr(before, item.name)
-                for item in fields(self)
-            }
-        )
+        return Counts(**{name: getattr(self, name) - getattr(before, name) for name in _NAMES})
 
     def summary(self) -> dict[str, object]:
         """The counts that are not zero, and `rows` and `suppressed`, for a log line."""
-        found = {item.name: getattr(self, item.name) for item in fields(self)}
+        found = {name: getattr(self, name) for name in _NAMES}
         return {
             name: dict(value) if isinstance(value, Counter) else value
             for name, value in found.items()
@@ -90,14 +81,15 @@ class Counts:
         }
 
 
+_NAMES = [item.name for item in fields(Counts)]
+
+
 class PageRun:
     """A page that is being handed over.
 
     Args:
-        page: the page, from the mapper.
-        reading: the reading that the page belongs to.
         known: from keys and their positions, the keys of rows that were handed over before.
-        repeats: finds rows that repeat the last row of their id; None hands over all rows.
+        repeats: finds rows that repeat the last row of their id.
 
     Attributes:
         walked: the positions of the page's records.
@@ -108,7 +100,7 @@ class PageRun:
         page: Page,
         reading: Reading,
         known: Callable[[list[str], list[int]], set[str]],
-        repeats: Repeats | None = None,
+        repeats: Repeats,
     ) -> None:
         self.walked: list[int] = []
         self._page = page
@@ -116,19 +108,18 @@ class PageRun:
         self._handed_over = known
         self._repeats = repeats
         self._baseline: dict[str, int] = {}
+        self._unasked: set[str] = set()
         self._delivered: list[int] = []
         self._postponed: set[int] = set()
         self._orphans: set[int] = set()
         self._failed: set[int] = set()
-        self._unasked: set[str] = set()
         self._counts = Counts(fetched=len(page.records), pages=1)
 
     def batches(self, mapper: Mapper) -> Iterator[list[bytes]]:
         """Make the lines of new rows, in batches; free the page's records after the last one."""
-        changed = self._repeats.changed if self._repeats else None
+        changed = self._repeats.changed if self._repeats.heartbeat else None
         for batch in pack(mapper.lines(self._page, self._known, changed)):
-            if self._repeats:
-                self._repeats.begin_hand_over()
+            self._repeats.begin_hand_over()
             self._counts.rows += batch.rows
             self._counts.bytes += batch.size
             yield batch.pieces
@@ -141,14 +132,15 @@ class PageRun:
         self.walked += walked
         found = self._handed_over(keys, positions)
         reading = self._reading
-        first, end = reading.wanted_from, reading.until or _ENDLESS
+        first, end = reading.wanted_from, reading.until or ENDLESS
         if not walked or (first <= min(walked) and max(walked) < end):
             return found
-        rows = zip(keys, positions, strict=True)
-        outside = {key: at for key, at in rows if key and key not in found}
-        outside = {key: at for key, at in outside.items() if not first <= at < end}
-        asked = reading.asked_from
-        baseline = {key: at for key, at in outside.items() if asked <= at < end}
+        outside = {
+            key: at
+            for key, at in zip(keys, positions, strict=True)
+            if key and key not in found and not first <= at < end
+        }
+        baseline = {key: at for key, at in outside.items() if reading.asked_from <= at < end}
         self._baseline |= baseline
         self._unasked |= outside.keys() - baseline.keys()
         return found | outside.keys()
@@ -167,7 +159,7 @@ class PageRun:
         self._postponed = {places[line] for line in postponed}
         self._failed = self._postponed.union(places[line] for line in refused)
         self._delivered = [page.positions[n] for n in places if n not in self._failed]
-        self._orphans = self._repeats.orphans(self._failed) if self._repeats else set()
+        self._orphans = self._repeats.orphans(self._failed)
         if back := self._postponed | self._orphans:
             self._reading.hold(min(page.positions[n] for n in back))
             page.keys = [key for n, key in enumerate(page.keys) if n not in back]
@@ -182,7 +174,7 @@ class PageRun:
         """
         page = self._page
         held_back = len(self._baseline) + len(self._unasked)
-        unchanged, saved = self._repeats.total(self._orphans) if self._repeats else (0, 0)
+        unchanged, saved = self._repeats.total(self._orphans)
         self._counts.add(
             Counts(
                 rows=-refused - len(self._postponed),
@@ -206,5 +198,5 @@ class PageRun:
         return RowKeys(
             [*self._page.keys, *self._baseline],
             [*self._page.positions, *self._baseline.values()],
-            self._repeats.to_remember(self._failed) if self._repeats else {},
+            self._repeats.to_remember(self._failed),
         )

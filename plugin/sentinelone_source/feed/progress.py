@@ -14,6 +14,8 @@ from sentinelone_source.times import SECOND
 
 LOWEST = -(1 << 63)
 """A position before all others."""
+ENDLESS = 1 << 62
+"""A position after all others."""
 SHORTEST_OVERLAP = 10 * SECOND
 OVERDUE = 30.0
 """Seconds that a sweep may take, or come late, before its feed counts as behind; never more than
@@ -125,11 +127,7 @@ class Plan:
         """Each age with the position up to which everything has been read at that age or later.
 
         A new age takes the position of a greater one, else the position that reaches the age now.
-        Each position is at least the origin, and old enough to have reached the age.
-
-        Args:
-            progress: of the feed.
-            clock: the console's clock.
+        Each position is at least the origin, and by the console's clock has reached the age.
         """
         origin = LOWEST if progress.origin is None else progress.origin
         found = []

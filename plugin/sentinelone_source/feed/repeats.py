@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from sentinelone_source.feed.progress import LOWEST
 from sentinelone_source.feed.state.files import explained
 from sentinelone_source.feed.state.schema import key_hashes
 from sentinelone_source.mapping.heartbeat import UNKNOWN, Contents, LastRow
@@ -35,13 +34,9 @@ _SETTLE = _UPSERT.format(
 
 
 class LastRows:
-    """The last rows of one feed that were handed over.
+    """The last rows of one feed that were handed over, in the state's file at `path`.
 
-    Args:
-        db: the connection to the state.
-        path: the file of the state, for errors.
-        feed: the feed's number.
-        unsettled: whether some rows may be handed over, but not settled.
+    `unsettled` says whether rows may be handed over, but not settled.
     """
 
     def __init__(self, db: sqlite3.Connection, path: Path, feed: int, *, unsettled: bool) -> None:
@@ -75,11 +70,6 @@ class LastRows:
         with explained(self._path), self._db as db:
             db.execute(_PRUNE, (self._feed, before))
 
-    def forget(self) -> None:
-        """Forget all last rows of the feed, because its rows are no longer compared with them."""
-        with explained(self._path), self._db as db:
-            forget(db, self._feed)
-
 
 def record_unsettled(
     db: sqlite3.Connection, feed: int, page: int, rows: Mapping[int, LastRow]
@@ -100,22 +90,12 @@ def settle_at_once(db: sqlite3.Connection, feed: int, rows: Mapping[int, LastRow
     db.executemany(_SETTLE_AT_ONCE, _rows(feed, rows))
 
 
-def forget(db: sqlite3.Connection, feed: int, since: int = LOWEST) -> None:
-    """Forget last rows from a position on."""
-    db.execute("DELETE FROM last_rows WHERE feed = ? AND position >= ?", (feed, since))
-
-
 def _rows(feed: int, rows: Mapping[int, LastRow]) -> Iterable[tuple[int, int, int, bytes]]:
     return ((feed, one, *last) for one, last in rows.items())
 
 
 class _Repeat(NamedTuple):
-    """A row that is not handed over.
-
-    Attributes:
-        base: the place of the row that it repeats; None if that row is not in this page.
-        size: bytes of its line.
-    """
+    """A row that is not handed over; `base` is the place of the row of this page it repeats."""
 
     base: int | None
     size: int
@@ -124,14 +104,13 @@ class _Repeat(NamedTuple):
 class Repeats:
     """Decides which rows of a page are handed over. A place is a row's number in the page.
 
-    Args:
-        last_rows: the last rows that were handed over before this page.
-        heartbeat: a row that is newer than the last one by this is handed over; microseconds.
+    A row that is newer than the last one of its id by the heartbeat (microseconds) is handed over,
+    and with a heartbeat of 0 every row is.
     """
 
     def __init__(self, last_rows: LastRows, heartbeat: int) -> None:
         self._last_rows = last_rows
-        self._heartbeat = heartbeat
+        self.heartbeat = heartbeat
         self._seen = 0
         self._repeats: dict[int, _Repeat] = {}
         self._handed_over: dict[int, LastRow] = {}
@@ -148,7 +127,7 @@ class Repeats:
             place, base = self._seen + number, self._newest.get(one)
             last = before.get(one) if base is None else self._handed_over[base]
             if last is not None:
-                if last.is_repeated_by(row, self._heartbeat):
+                if last.is_repeated_by(row, self.heartbeat):
                     self._repeats[place] = _Repeat(base, rows.sizes[number])
                     continue
                 if last.digest not in (row.digest, UNKNOWN):
@@ -176,11 +155,7 @@ class Repeats:
         return {place for place, repeat in self._repeats.items() if repeat.base in failed}
 
     def total(self, without: set[int]) -> tuple[int, int]:
-        """How many rows are not handed over, and their bytes.
-
-        Args:
-            without: places that do not count.
-        """
+        """How many rows are not handed over, and their bytes; some places do not count."""
         sizes = [one.size for place, one in self._repeats.items() if place not in without]
         return len(sizes), sum(sizes)
 

@@ -7,11 +7,10 @@ import time
 from collections.abc import Callable, Coroutine, Sequence
 from enum import Enum
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
-from sentinelone_source.console.console import Console
 from sentinelone_source.console.responses import permission
 from sentinelone_source.errors import (
     EXIT_FAILED,
@@ -27,6 +26,7 @@ from sentinelone_source.errors import (
     lacks_descriptors,
 )
 from sentinelone_source.feed.feed import Feed
+from sentinelone_source.feed.reader import PageSource
 from sentinelone_source.timings import Timings
 
 RESTARTS = 5
@@ -59,59 +59,38 @@ def exit_status(outcomes: Sequence[Outcome]) -> int:
     return EXIT_FAILED if failed else EXIT_OK
 
 
-class Swept(Protocol):
-    """What can be swept: a feed, or a window of its past.
-
-    Attributes:
-        console: the console to read from.
-        name: the name of the mapping.
-        endpoint: the path of its requests, below `/web/api/v2.1/`.
-    """
-
-    console: Console
-    name: str
-    endpoint: str
-
-    def sweep(self) -> Coroutine[Any, Any, object]:
-        """Read all that is new. Raises the errors of `FeedReader.read`."""
-
-
-async def sweep_once(feed: Swept, pause: float, timings: Timings) -> Outcome:
+async def sweep_once(source: PageSource, sweep: Read, pause: float, timings: Timings) -> Outcome:
     """Sweep once. Repeat the sweep while the shipper refuses rows, up to `timings.once_patience`.
 
     Args:
-        feed: to sweep.
+        source: what the sweep reads from.
+        sweep: carries it out.
         pause: seconds before a sweep is repeated, at most `timings.feed_postponed`.
-        timings: how long to wait.
 
     Raises:
         Fatal: the process has to end.
     """
     end = time.monotonic() + timings.once_patience
     while True:
-        outcome = await _attempt(feed, feed.sweep, timings)
+        outcome = await _attempt(source, sweep, timings)
         if outcome is not Outcome.POSTPONED or time.monotonic() >= end:
             return outcome
         await asyncio.sleep(min(pause, timings.feed_postponed))
 
 
 async def run_feed(feed: Feed, interval: float, timings: Timings) -> Outcome:
-    """Sweep a feed for ever.
-
-    Args:
-        feed: to sweep.
-        interval: seconds from the end of a sweep to the next.
-        timings: how long to wait after a sweep that failed.
+    """Sweep a feed for ever, each time `interval` seconds after the end of the last sweep.
 
     Raises:
         Fatal: the process has to end.
     """
+    source = feed.reader
     while True:
-        outcome = await _attempt(feed, feed.sweep, timings)
+        outcome = await _attempt(source, feed.sweep, timings)
         if outcome is Outcome.DONE:
             outcome = await _rest(feed, interval, timings)
         if outcome is Outcome.FORBIDDEN:
-            await feed.console.rest(feed.endpoint, max(interval, timings.feed_refused))
+            await feed.console.rest(source.endpoint, max(interval, timings.feed_refused))
         elif outcome is Outcome.NOT_UNDERSTOOD:
             await asyncio.sleep(max(interval, timings.feed_refused))
         elif outcome is Outcome.POSTPONED:
@@ -128,18 +107,18 @@ async def _rest(feed: Feed, interval: float, timings: Timings) -> Outcome:
         due = feed.until_recheck()
         await asyncio.sleep(min(due, left))
         if due < left:
-            outcome = await _attempt(feed, partial(feed.recheck, left - due), timings)
+            outcome = await _attempt(feed.reader, partial(feed.recheck, left - due), timings)
     return outcome
 
 
-async def _attempt(feed: Swept, read: Read, timings: Timings) -> Outcome:
+async def _attempt(source: PageSource, read: Read, timings: Timings) -> Outcome:
     """Carry out a sweep or a recheck; log an error and return the outcome."""
-    about = {"console": feed.console.name, "feed": feed.name}
+    about = {"console": source.console.name, "feed": source.name}
     try:
-        await _read_to_the_end(feed, read, timings.cursor_lost)
+        await _read_to_the_end(about, read, timings.cursor_lost)
     except FeedRefused as error:
         if error.http_status == 403:
-            about["permission"] = permission(feed.endpoint)
+            about["permission"] = permission(source.endpoint)
         _log.error("feed_refused", **about, error=str(error), retry="hourly")
         return Outcome.FORBIDDEN
     except BadRequest as error:
@@ -156,17 +135,16 @@ async def _attempt(feed: Swept, read: Read, timings: Timings) -> Outcome:
     return Outcome.DONE
 
 
-async def _read_to_the_end(feed: Swept, read: Read, pause: float) -> None:
-    for left in reversed(range(RESTARTS)):
+async def _read_to_the_end(about: dict[str, str], read: Read, pause: float) -> None:
+    for tried in range(1, RESTARTS):
         try:
             await read()
         except CursorLost as error:
-            if not left:
-                raise
-            _log.warning("restart", console=feed.console.name, feed=feed.name, error=str(error))
-            await asyncio.sleep(pause * (RESTARTS - left))
+            _log.warning("restart", **about, error=str(error))
+            await asyncio.sleep(pause * tried)
         else:
             return
+    await read()
 
 
 def _tell(error: Exception, about: dict[str, str]) -> None:

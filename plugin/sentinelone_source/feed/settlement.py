@@ -1,25 +1,37 @@
-"""Settles pages that were handed over; and `FeedContext`, which all feeds of a process share."""
+"""What becomes permanent: pages are settled in the state, and dead records go to a file.
+
+`FeedContext` is what all feeds of a process share for that.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol
 
-from sentinelone_source.feed.progress import Progress
-from sentinelone_source.feed.state.schema import RowKeys, SettledPage, UnsettledPage
+from msgspec import Raw
+from msgspec.structs import replace
+
+from sentinelone_source.feed.state.schema import SettledPage, UnsettledPage
 from sentinelone_source.feed.state.state import State
-from sentinelone_source.handover.dead_letters import DeadLetters
-from sentinelone_source.handover.sink import Sink
-from sentinelone_source.times import SYSTEM_CLOCK, Clock
+from sentinelone_source.handover.dead_letters import DeadLetter, DeadLetters, record_json
+from sentinelone_source.handover.sink import Refusal, Sink
+from sentinelone_source.mapping.page import Dead
+from sentinelone_source.mapping.redaction import Redactor
+from sentinelone_source.mapping.spec.model import Mapping
+from sentinelone_source.times import SECOND, SYSTEM_CLOCK, Clock
 from sentinelone_source.worker_threads import in_thread
 
 LOOK = 1.0
 """Seconds between two checks that the reader is still there."""
 _AT_ONCE = 16
 """How many pages are settled in one transaction; the event loop waits meanwhile."""
+_KEPT = 86_400 * SECOND
+"""The shortest time that a dead letter is remembered after it was last seen; microseconds."""
 
 
 class Reader(Protocol):
@@ -27,11 +39,6 @@ class Reader(Protocol):
 
     def check(self) -> None:
         """Raise ReaderGone if it has ended or closed the pipe."""
-
-
-class _Due(NamedTuple):
-    at: float
-    page: UnsettledPage
 
 
 class Settlement:
@@ -49,40 +56,31 @@ class Settlement:
         self._state = state
         self._reader = reader
         self._delay = delay
-        self._pages: deque[_Due] = deque()
+        self._pages: deque[tuple[float, UnsettledPage]] = deque()
         self._gathered: list[SettledPage] = []
         self._without_rows: dict[int, SettledPage] = {}
         self._committing = asyncio.Lock()
 
-    async def add(
-        self, feed: int, rows: RowKeys, progress: Progress, prune_before: int | None
-    ) -> None:
+    async def add(self, page: SettledPage) -> None:
         """Take a page that was handed over. Without a delay, it is settled when this returns.
 
         A page without rows is settled within a second instead: if a crash comes first, no row is
         lost or repeated.
 
-        Args:
-            feed: the feed's number.
-            rows: keys and positions of the page's rows.
-            progress: how far the feed is complete with this page.
-            prune_before: keys before this position are deleted; None keeps all.
-
         Raises:
             ReaderGone: the reader has gone, so the page may not have arrived.
             StateError: the state cannot be written.
         """
-        page = SettledPage(feed, rows, progress, prune_before)
         if self._delay:
             unsettled = self._state.record_unsettled(page)
-            self._pages.append(_Due(time.monotonic() + self._delay, unsettled))
+            self._pages.append((time.monotonic() + self._delay, unsettled))
             return
         self._reader.check()
-        if not any(rows):
-            self._without_rows[feed] = page
+        if not any(page.rows):
+            self._without_rows[page.feed] = page
             return
-        self._without_rows.pop(feed, None)
-        self._state.raise_newest(feed, rows.positions)
+        self._without_rows.pop(page.feed, None)
+        self._state.raise_newest(page.feed, page.rows.positions)
         self._gathered.append(page)
         async with self._committing:  # while one commit is under way, the pages of others gather
             if any(one is page for one in self._gathered):
@@ -97,9 +95,9 @@ class Settlement:
         """
         while True:
             self._reader.check()
-            while self._pages and self._pages[0].at <= time.monotonic():
+            while self._pages and self._pages[0][0] <= time.monotonic():
                 due = [self._pages.popleft() for _ in range(min(_AT_ONCE, len(self._pages)))]
-                self._state.settle([one.page for one in due])
+                self._state.settle([page for _, page in due])
                 await asyncio.sleep(0)
             if self._without_rows:
                 async with self._committing:
@@ -109,7 +107,7 @@ class Settlement:
     async def settle_all(self) -> None:
         """Settle all pages now, because the process stops or no page has to wait."""
         self._reader.check()
-        self._state.settle([due.page for due in self._pages])
+        self._state.settle([page for _, page in self._pages])
         self._pages.clear()
         async with self._committing:
             await self._commit()
@@ -125,35 +123,25 @@ class Settlement:
             raise
 
 
-class MemorySlot:
-    """The right to hold one decoded page in memory; `release` gives it back once."""
+@dataclass(frozen=True)
+class PageMemory:
+    """Bounds what is in memory, because a page of threats and its rows take 20 MiB.
 
-    def __init__(self, lock: asyncio.Lock) -> None:
-        self._lock: asyncio.Lock | None = lock
+    Attributes:
+        unpacking: held while a page is decompressed in a thread, and until it may be decoded.
+        decoding: held while a page is decoded and made into lines.
+    """
 
-    def release(self) -> None:
-        """Let the next page be decoded."""
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
+    unpacking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(frozen=True)
 class FeedContext:
     """What all feeds of a process share.
 
-    One page at a time is decoded and made into lines, because a page of threats and its rows take
-    20 MiB. Meanwhile, one more page is decompressed in a thread.
-
     Attributes:
         sink: takes the rows.
-        unpacking: held by the feed whose page is decompressed, until it has a memory slot.
         writing_dead: held by the feed whose dead letters are written.
     """
 
@@ -162,11 +150,51 @@ class FeedContext:
     state: State
     dead_letters: DeadLetters
     clock: Clock = SYSTEM_CLOCK
-    unpacking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    memory: PageMemory = field(default_factory=PageMemory)
     writing_dead: asyncio.Lock = field(default_factory=asyncio.Lock)
-    _decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def memory_slot(self) -> MemorySlot:
-        """Wait until no other page is decoded."""
-        await self._decoding.acquire()
-        return MemorySlot(self._decoding)
+
+class DeadRecords:
+    """Writes the dead letters of one feed, each record once.
+
+    Args:
+        number: the feed's number in the state.
+        remember: how long after it was last seen a record can be read again; microseconds.
+    """
+
+    def __init__(
+        self, console: str, mapping: Mapping, context: FeedContext, number: int, remember: int
+    ) -> None:
+        self._letter = DeadLetter(console=console, table=mapping.table)
+        self._redactor = Redactor(mapping)
+        self._context = context
+        self._number = number
+        self._kept = max(_KEPT, remember)
+
+    async def write(self, dead: list[Dead], refused: list[Refusal]) -> int:
+        """Write records and refused rows of a page, in a thread; returns how many records are new.
+
+        Raises:
+            StateError: the file or the state cannot be written.
+        """
+        state, now = self._context.state, self._context.clock.now()
+        by_key = {_key(one): one for one in dead}
+        known = state.dead(self._number, by_key)
+        new = [one for key, one in by_key.items() if key not in known]
+        if new or refused:
+            async with self._context.writing_dead:
+                await in_thread(self._context.dead_letters.write, self._letters(new, refused))
+        if by_key:
+            state.remember_dead(self._number, by_key, now, now - self._kept)
+        return len(new)
+
+    def _letters(self, dead: list[Dead], refused: list[Refusal]) -> Iterator[DeadLetter]:
+        for one in dead:
+            record = record_json(self._redactor.redact(one.raw))
+            yield replace(self._letter, reason=one.reason, record=record)
+        for line, reason, _ in refused:
+            yield replace(self._letter, reason=reason, row=Raw(line.strip()))
+
+
+def _key(dead: Dead) -> str:
+    return f"id:{dead.id}" if dead.id else f"sha256:{hashlib.sha256(dead.raw).hexdigest()}"

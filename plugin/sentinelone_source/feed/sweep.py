@@ -1,45 +1,34 @@
 """A sweep, as decisions: where it begins, which records are new, how far the feed is complete.
 
-It uses no network and no disk: `reader` does, and tells it each page. All moments are microseconds
-since 1970. The console's clock orders the records; ours only measures how much time has passed.
+The console's clock orders the records; ours only measures how much time has passed.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
-from sentinelone_source.feed.progress import Plan, Progress
-from sentinelone_source.feed.reading import LOWEST
+from sentinelone_source.feed.progress import LOWEST, Plan, Progress
+from sentinelone_source.feed.reading import Reading
 from sentinelone_source.times import SECOND
 
 _LONGEST = 86_400 * SECOND
 """A longer time between two sweeps is not believed: our clock was probably set meanwhile."""
 
 
-class Sweep:
+class Sweep(Reading):
     """A reading from the overlap, or from the start of a re-scan, up to the console's present.
 
     Args:
-        plan: how the feed is swept.
-        progress: how far the feed was complete before.
-        now: our clock.
         passed: time since the last complete sweep began; None if this process saw none.
         rested: time since the last complete re-scan began; None if this process saw none.
 
     Attributes:
-        start: the first position to ask for; None for everything there is.
-        until: always None; a sweep has no end in its request.
-        progress: how far the feed is complete.
         now: our clock when the sweep began.
         signpost: the console's clock when the sweep began; None before the first answer, and if
             the console sends no `Date`.
         rescan: whether records are read again to find changed versions.
         first: whether the feed has never been swept to its end.
-        ordered: whether all records came in ascending order so far.
-        held: the watermark stays at or before this position: a row there must be read again.
-        beyond: the last page lay wholly beyond the console's present, and beyond what has been
-            forgotten: there the sweep ends.
-        nearly_beyond: a position there has come: the next page may be the end.
     """
 
     def __init__(
@@ -50,22 +39,15 @@ class Sweep:
         passed: int | None = None,
         rested: int | None = None,
     ) -> None:
+        super().__init__(None, None, progress)
         self._plan = plan
-        self._before = progress
         self.now = now
         self._passed = _since(progress.swept_at, now) if passed is None else passed
-        self.until: int | None = None
-        self._last: int | None = None
-        self._highest = LOWEST
         self._answered = False
         self.signpost: int | None = None
         self.first = progress.swept_at is None
-        self.ordered = True
-        self.held: int | None = None
-        self.beyond = self.nearly_beyond = False
         if progress.watermark is None and self.first:
-            progress = replace(progress, origin=plan.origin(now))
-        self.progress = progress
+            self._progress = replace(progress, origin=plan.origin(now))
         rested = _since(progress.rescanned_at, now) if rested is None else rested
         due = rested is None or not 0 <= rested < plan.rescan_interval  # below 0: our clock was off
         self.rescan = plan.rescan > 0 and due
@@ -93,7 +75,7 @@ class Sweep:
         if clock is None:
             return True
         if console_clock is not None and before.watermark is None and self.first:
-            self.progress = replace(self.progress, origin=plan.origin(console_clock))
+            self._note(origin=plan.origin(console_clock))
         start = self.start
         if start is not None and self.now - clock > plan.overlap:
             start = min(start, self._start(clock) or start)
@@ -104,7 +86,7 @@ class Sweep:
                 clock = console_clock - passed
             if went_back > plan.overlap:
                 start = min(start, clock - plan.overlap)
-        self.progress = replace(self.progress, rechecked=plan.rechecked(self.progress, clock))
+        self._note(rechecked=plan.rechecked(self.progress, clock))
         begins_again = start != self.start
         self.start = start
         return not begins_again
@@ -130,38 +112,23 @@ class Sweep:
             floors.append(self.progress.origin)
         return max(floors)
 
-    @property
-    def asked_from(self) -> int:
-        """The first position that was asked for; records before it do not belong to this sweep."""
-        return LOWEST if self.start is None else self.start
-
     def late(self, position: int) -> str:
         """The overlap in seconds if a row became visible after its position had been passed."""
         before = self._before.watermark
         on_time = self.rescan or self.first or before is None or position >= before
         return "" if on_time else f"{self._plan.overlap // SECOND}"
 
-    def passed(self, positions: list[int]) -> Progress:
-        """Take the positions of a page that was handed over; returns the new progress."""
-        for position in positions:
-            if self._last is not None and position < self._last:
-                self.ordered = False
-            self._last = position
-        if positions:
-            self._highest = max(self._highest, *positions)
-            self.nearly_beyond = self.ordered and self._highest > self.end
-            self.beyond = self.ordered and positions[0] > self.end
-        if self.ordered and self._last is not None:
+    def _took(self, positions: list[int]) -> None:  # noqa: ARG002 - the last one is known
+        if self.ordered and self._last > LOWEST:
             self._advance(self._last)
         self._forget()
-        return self.progress
 
     def hold(self, position: int) -> None:
         """Move the watermark back if need be, so that a row at this position is read again."""
-        self.held = position if self.held is None else min(position, self.held)
+        super().hold(position)
         watermark = self.progress.watermark
         if watermark is not None and position < watermark:
-            self.progress = replace(self.progress, watermark=position)
+            self._note(watermark=position)
 
     def ended(self) -> Progress:
         """Note that everything up to the signpost has been read; returns the new progress."""
@@ -170,18 +137,13 @@ class Sweep:
             self._advance(reached)
         progress = self.progress
         if not progress.rechecked and progress.watermark is not None:
-            ages = self._plan.rechecked(progress, progress.watermark)
-            progress = replace(progress, rechecked=ages)
+            self._note(rechecked=self._plan.rechecked(progress, progress.watermark))
         forgotten = progress.forgotten
         if forgotten is not None and (self.start is None or self.start < forgotten):
             forgotten = self.start
-        self.progress = replace(
-            progress,
-            signpost=self.signpost,
-            swept_at=self.now,
-            rescanned_at=self.now if self.rescan else progress.rescanned_at,
-            forgotten=forgotten,
-        )
+        self._note(signpost=self.signpost, swept_at=self.now, forgotten=forgotten)
+        if self.rescan:
+            self._note(rescanned_at=self.now)
         self._forget()
         return self.progress
 
@@ -233,12 +195,15 @@ class Sweep:
             position = min(position, self.held)
         watermark = self.progress.watermark
         if watermark is None or position > watermark:
-            self.progress = replace(self.progress, watermark=position)
+            self._note(watermark=position)
 
     def _forget(self) -> None:
         before, forgotten = self.prune_before(), self.progress.forgotten
         if before is not None and (forgotten is None or before > forgotten):
-            self.progress = replace(self.progress, forgotten=before)
+            self._note(forgotten=before)
+
+    def _note(self, **news: Any) -> None:
+        self._progress = replace(self._progress, **news)
 
 
 def _since(moment: int | None, now: int) -> int | None:

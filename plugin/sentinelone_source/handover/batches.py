@@ -22,11 +22,7 @@ class Batch(NamedTuple):
 
 
 def pack(pieces: Iterable[tuple[bytes, int]]) -> Iterator[Batch]:
-    """Put pieces together, in order, as far as the limit goes; nothing is copied.
-
-    Args:
-        pieces: of whole lines, each with the number of its rows.
-    """
+    """Put pieces of whole lines, each with the number of its rows, together up to the limit."""
     batch: list[bytes] = []
     size = rows = 0
     for data, number in pieces:
@@ -66,11 +62,7 @@ class CompressedBatch:
         return zlib.decompress(self.body, wbits=_GZIP).splitlines(keepends=True)
 
     def split(self, at: int | None = None) -> list[Self]:
-        """Two batches of the same lines in the same order; none if there is but one line.
-
-        Args:
-            at: how many lines go into the first; half of them if it is not said.
-        """
+        """Two batches of the same lines, `at` or half of them in the first; none of a lone line."""
         lines = self.lines()
         if len(lines) < 2:
             return []

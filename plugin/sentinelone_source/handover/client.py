@@ -37,7 +37,6 @@ class ShipperClient:
     Args:
         settings: its address, and what it wants to see.
         longest: seconds to wait for an answer at most; None for as long as is sensible.
-        timings: how long to wait otherwise.
         slots: for its requests; room for 20 if none are given.
 
     Raises:
@@ -108,11 +107,8 @@ class ShipperClient:
     def post(self, tag: str, body: bytes) -> None:
         """Hand a batch over, under a tag that no other attempt ever had.
 
-        Fluent Bit makes one chunk of what comes under one tag, and of each chunk one request.
-
-        Args:
-            tag: of the rows.
-            body: NDJSON, gzipped.
+        Fluent Bit makes one chunk of what comes under one tag, and of each chunk one request. The
+        body is NDJSON, gzipped.
 
         Raises:
             Declined: 4xx that may be about the rows.

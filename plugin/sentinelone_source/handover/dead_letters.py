@@ -30,10 +30,6 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line of a file of dead letters.
 
     Attributes:
-        time: when it was written.
-        console: whose record or row it is.
-        table: for which it was meant.
-        reason: why it is here.
         record: as the API sent it, less its secrets; as text if it is not JSON.
         row: as the shipper was given it.
         line: of a file that was replayed, neither a row nor a dead letter.
@@ -75,9 +71,7 @@ def record_json(raw: bytes) -> msgspec.Raw:
 class DeadLetters:
     """The dead letters of a state directory: written here, read by `replay`.
 
-    Args:
-        folder: the state directory.
-        rotate_at: bytes of the file from which on a new one is begun; old ones are kept.
+    When the file has `rotate_at` bytes, a new one is begun; old ones are kept.
     """
 
     def __init__(self, folder: Path, rotate_at: int = _ROTATE_AT) -> None:

@@ -41,10 +41,7 @@ class Verdict(Enum):
 class HttpSink:
     """Hands batches to a shipper; every feed waits for its own.
 
-    Args:
-        client: whom to hand them to.
-        patience: seconds until a shipper that takes nothing counts as gone; None waits for ever.
-        timings: how long to wait between tries.
+    A shipper that takes nothing for `patience` seconds counts as gone; with None it never does.
     """
 
     def __init__(
@@ -68,12 +65,10 @@ class HttpSink:
         """Why nobody takes rows, as far as a connection tells; nothing once a batch was taken."""
         if any(table.taken for table in self._tables.copy().values()):
             return ""
-        address = urlsplit(self._client.url)
-        port = address.port or (443 if address.scheme == "https" else 80)
+        url = urlsplit(self._client.url)
+        address = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
         try:
-            socket.create_connection(
-                (address.hostname or "", port), self._timings.shipper_probe
-            ).close()
+            socket.create_connection(address, self._timings.shipper_probe).close()
         except OSError:
             return f"nothing listens at {self._client.url}"
         return ""

@@ -23,10 +23,7 @@ class TableState:
     A refused line is at fault only if another line of its table, the witness, is taken after it was
     refused, and it is refused again. Anything else may be the shipper: a full disk, no token.
 
-    Args:
-        tag: of the rows.
-        mapping: that made them.
-        waiting: has tag and mapping for as long as nothing of the table is taken.
+    `waiting` has tag and mapping for as long as nothing of the table is taken.
     """
 
     def __init__(self, tag: str, mapping: str, waiting: set[tuple[str, str]]) -> None:

@@ -17,11 +17,9 @@ from sentinelone_source.feed.page_run import Counts
 from sentinelone_source.feed.runner import Outcome, sweep_once
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
-from sentinelone_source.history.old_rows import KEPT, announce_old_rows, tell_old_rows
-from sentinelone_source.history.plan import Arguments, BackfillPlan, PlanFile
-from sentinelone_source.history.schedule import Schedule, WindowPart
-from sentinelone_source.history.span import PastSpan, windows_of
-from sentinelone_source.history.window import OLD, WindowReader, window_name
+from sentinelone_source.history.old_rows import ADVICE, KEPT, OLD, announce_old_rows
+from sentinelone_source.history.plan import Arguments, BackfillPlan, PastSpan, PlanFile, windows_of
+from sentinelone_source.history.windows import Schedule, WindowPart, WindowReader, window_name
 from sentinelone_source.service import Service, build_service
 from sentinelone_source.times import to_iso
 from sentinelone_source.timings import DEFAULTS, Timings
@@ -48,14 +46,7 @@ class BackfillOptions(NamedTuple):
 
 
 class Backfill(Service):
-    """A service that reads the windows of a plan; `build_backfill` makes it.
-
-    Args:
-        service: has one feed for each mapping and console.
-        plans: the file of the plan.
-        plan: the windows to read.
-        options: how to read them.
-    """
+    """A service that reads the windows of a plan; `build_backfill` makes it."""
 
     def __init__(
         self, service: Service, plans: PlanFile, plan: BackfillPlan, options: BackfillOptions
@@ -102,17 +93,15 @@ class Backfill(Service):
         return [self._outcomes.get(name, Outcome.DONE) for name in self._counts]
 
     async def _announce_old_rows(self) -> None:
-        spans: dict[str, tuple[int, int]] = {}
+        spans: dict[str, list[int]] = {}
         for part in self._parts:
             if part.left:
-                name, begin, end = part.window.feed_name, part.reached, part.window.end
-                before = spans.get(name, (begin, end))
-                spans[name] = min(begin, before[0]), max(end, before[1])
+                spans.setdefault(part.window.feed_name, []).extend((part.reached, part.window.end))
         await asyncio.gather(
             *(
-                announce_old_rows(self._feeds[name], begin, min(end, self._old_before))
-                for name, (begin, end) in spans.items()
-                if begin < self._old_before
+                announce_old_rows(self._feeds[name], min(ends), min(max(ends), self._old_before))
+                for name, ends in spans.items()
+                if min(ends) < self._old_before
             )
         )
 
@@ -130,9 +119,10 @@ class Backfill(Service):
             return
         window = WindowReader(self._feeds[name], part, self.context, self._passed, self._old_before)
         structlog.contextvars.bind_contextvars(console=window.console.name, feed=window.name)
-        self.readers.append(window.reader)
-        self._counts[name].append(window.reader.counts)
-        outcome = await sweep_once(window, self.timings.feed_postponed, self.timings)
+        self.readers.append(window)
+        self._counts[name].append(window.counts)
+        pause = self.timings.feed_postponed
+        outcome = await sweep_once(window, window.sweep, pause, self.timings)
         if outcome is not Outcome.DONE:
             self._outcomes.setdefault(name, outcome)
             for one in self._parts:
@@ -177,7 +167,7 @@ class Backfill(Service):
             old = counts.late.pop(OLD, 0)
             _log.info("backfilled", console=console, feed=feed, **counts.summary())
             if old:
-                tell_old_rows(console, feed, old)
+                _log.warning("old_rows", console=console, feed=feed, rows=old, advice=ADVICE)
 
 
 def parts_of(plan: BackfillPlan, state: State) -> list[WindowPart]:

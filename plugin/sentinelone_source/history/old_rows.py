@@ -15,37 +15,20 @@ from sentinelone_source.worker_threads import in_thread
 
 KEPT = 2 * 86_400 * SECOND
 """Azure keeps a `TimeGenerated` that is at most so old; microseconds."""
-_ADVICE = (
+OLD = "old"
+"""The label in `Counts.late` for rows whose `TimeGenerated` Azure replaces."""
+ADVICE = (
     "TimeGenerated is more than 2 days old: Azure puts the time of arrival in its place; "
     "the other columns keep their times"
 )
 _log = structlog.get_logger()
 
 
-class _Pagination(msgspec.Struct):
-    totalItems: int  # noqa: N815 - as the API has it
-
-
-class _Counted(msgspec.Struct):
-    pagination: _Pagination
-
-
 async def announce_old_rows(feed: Feed, since: int, before: int) -> None:
-    """Log how many such records a feed has, by the console's own count.
-
-    Args:
-        feed: the feed.
-        since: the first position, microseconds.
-        before: the end, exclusive: `KEPT` before now.
-    """
+    """Log how many records a feed has in a span (microseconds), by the console's own count."""
     records = await _count(feed, since, before)
     about = {"console": feed.console.name, "feed": feed.name}
-    _log.warning("old_rows", **about, before=to_iso(before), records=records, advice=_ADVICE)
-
-
-def tell_old_rows(console: str, feed: str, rows: int) -> None:
-    """Log how many of these rows were handed over."""
-    _log.warning("old_rows", console=console, feed=feed, rows=rows, advice=_ADVICE)
+    _log.warning("old_rows", **about, before=to_iso(before), records=records, advice=ADVICE)
 
 
 async def _count(feed: Feed, since: int, before: int) -> int | None:
@@ -54,9 +37,10 @@ async def _count(feed: Feed, since: int, before: int) -> int | None:
     if request.body is not None:
         return None
     query = {name: value for name, value in request.query.items() if name != "skipCount"}
+    one = replace(request, size=1, query=query)
     try:
-        response = await feed.console.fetch(feed.endpoint, replace(request, size=1, query=query))
+        response = await feed.console.fetch(feed.reader.endpoint, one)
         body = await in_thread(response.decoded)
-        return msgspec.json.decode(body, type=_Counted).pagination.totalItems
-    except (SourceError, msgspec.DecodeError):
+        return int(msgspec.json.decode(body)["pagination"]["totalItems"])
+    except (SourceError, ValueError, LookupError, TypeError):
         return None  # the reading of the windows reports the error

@@ -1,13 +1,50 @@
-"""The windows of a backfill, in a file that survives a crash."""
+"""What a backfill reads: windows of the past of each feed, in a file that survives a crash."""
 
 from __future__ import annotations
 
 import os
+import time
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import msgspec
+import structlog
 
-from sentinelone_source.errors import StateError
+from sentinelone_source.errors import ConfigError, StateError
+from sentinelone_source.feed.feed import Feed
+from sentinelone_source.feed.progress import Progress
+from sentinelone_source.feed.state.files import STATE_FILE, KeySnapshot, read_snapshot
+from sentinelone_source.times import SYSTEM_CLOCK, to_iso
+
+_FIRST_PAGE = 30.0
+"""Seconds that a `run` which has just started has for the first page of each feed."""
+_PARTS = 32
+"""Into how many windows the span is cut for a feed that is read in several passes."""
+_log = structlog.get_logger()
+
+
+class PastSpan(NamedTuple):
+    """From `since` to before `until`, in microseconds; None ends where `run` began."""
+
+    since: int
+    until: int | None
+
+    @classmethod
+    def of(cls, since: int, until: int | None) -> Self:
+        """Check the moments of a span.
+
+        Raises:
+            ConfigError: a moment is in the future, or `until` is not after `since`.
+        """
+        now = SYSTEM_CLOCK.now()
+        for option, moment in (("--since", since), ("--until", until)):
+            if moment is not None and moment > now:
+                raise ConfigError(f"{option}: {to_iso(moment)} is in the future; write a past time")
+        if until is not None and until <= since:
+            raise ConfigError(f"--until: {to_iso(until)} is not after --since, {to_iso(since)}")
+        return cls(since, until)
 
 
 class PlannedWindow(msgspec.Struct):
@@ -59,11 +96,7 @@ class PlanFile:
         self._path = folder / "plan.json"
 
     def read(self) -> BackfillPlan | None:
-        """The plan; None if no backfill was begun in this directory.
-
-        Raises:
-            StateError: the file cannot be read.
-        """
+        """The plan; None if no backfill was begun here. Raises StateError if it is damaged."""
         try:
             return msgspec.json.decode(self._path.read_bytes(), type=BackfillPlan)
         except FileNotFoundError:
@@ -74,11 +107,7 @@ class PlanFile:
             ) from None
 
     def write(self, plan: BackfillPlan) -> None:
-        """Replace the plan in the file; the new one is on disk when this returns.
-
-        Raises:
-            StateError: it cannot be written.
-        """
+        """Replace the plan; the new one is on disk when this returns. Raises StateError."""
         draft = self._path.with_suffix(".new")
         try:
             with draft.open("wb") as file:
@@ -92,3 +121,56 @@ class PlanFile:
     def remove(self) -> None:
         """Forget the plan."""
         self._path.unlink(missing_ok=True)
+
+
+def windows_of(
+    feeds: Sequence[Feed], span: PastSpan, folder: Path, settle: float
+) -> list[PlannedWindow]:
+    """The windows of each feed: usually one, and none if `run` has read the whole span.
+
+    If `run` has not begun with a feed, its windows end at the present.
+
+    Args:
+        folder: the state directory of `run`; it is read without a lock.
+        settle: seconds until a page of `run` is settled.
+
+    Raises:
+        StateError: the state of `run` cannot be read.
+    """
+    now = SYSTEM_CLOCK.now()
+    began = {} if span.until is not None else _began(folder, settle + _FIRST_PAGE)
+    windows = []
+    for feed in feeds:
+        console, end = feed.console.name, began.get((feed.console.name, feed.name), now)
+        end = span.until or end or span.since
+        if end > span.since:
+            # several passes over one window cannot be divided later
+            parts = _PARTS if len(feed.reader.mapper.mapping.request.passes) > 1 else 1
+            ends = [span.since + (end - span.since) * n // parts for n in range(parts + 1)]
+            windows += [PlannedWindow(console, feed.name, *one) for one in pairwise(ends)]
+        else:
+            _log.info("backfill_not_needed", console=console, feed=feed.name)
+    return windows
+
+
+def _began(folder: Path, patience: float) -> dict[tuple[str, str], int | None]:
+    """By console and mapping, where the first sweep of `run` began; None if it took everything.
+
+    Feeds that have not begun are left out. If `run` has just started, wait up to `patience`
+    seconds until it has settled the first page of each feed.
+    """
+    if not (folder / STATE_FILE).exists():
+        return {}
+    told = False
+    while True:
+        with KeySnapshot(folder) as keys:
+            feeds = {name: one.progress for name, one in keys.feeds.items()}
+        begun = {name: one.origin for name, one in feeds.items() if one != Progress()}
+        left = read_snapshot(folder).started + patience - time.time()
+        if begun.keys() == feeds.keys() or left <= 0:
+            return begun
+        if not told:
+            waiting = sorted("/".join(name) for name in feeds.keys() - begun.keys())
+            _log.info("backfill_waits", feeds=waiting, seconds=round(left))
+            told = True
+        time.sleep(min(1.0, left))

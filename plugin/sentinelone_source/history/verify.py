@@ -1,23 +1,23 @@
-"""`verify`: compares what the console shows for a span with what was handed over.
-
-A feed is read once for its keys, and again if the rows of missing records are to be written.
-"""
+"""`verify`: compares what the console shows for a span with what was handed over."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Sequence
+from contextlib import aclosing
 
 import msgspec
 
 from sentinelone_source.console.console import Console
 from sentinelone_source.errors import CursorLost, Fatal, FeedRefused, Refused, SourceError
 from sentinelone_source.feed.progress import Plan, Progress
+from sentinelone_source.feed.reader import PageSource
 from sentinelone_source.feed.reading import Window
+from sentinelone_source.feed.settlement import PageMemory
 from sentinelone_source.feed.state.files import KeySnapshot, RememberedFeed
-from sentinelone_source.history.verify_reading import SpanReader
 from sentinelone_source.history.verify_workspace import Ask, TableQuery, comparable
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.page import Known
 from sentinelone_source.mapping.rows.convert import DoesNotFit, to_micros
 from sentinelone_source.times import to_iso
 from sentinelone_source.worker_threads import in_thread
@@ -31,20 +31,17 @@ _TRIES = 3
 
 
 class Comparison(msgspec.Struct):
-    """The result for one feed.
+    """The result for one feed, as `verify --json` prints it.
 
     Attributes:
-        since: the first position that was compared.
-        until: the end, exclusive.
+        since, until: what was compared; the end is exclusive.
         records: how many records of the span the console shows and that can become rows.
         handed_over: how many of these were handed over, as the state remembers.
         in_workspace: how many have a row in the workspace; None if it was not queried.
         missing: how many have no row there or, if it was not queried, were not handed over.
-        missing_ids: the ids of the missing records.
         due: how many of the missing records the poller will hand over in a recheck.
         not_remembered: how many are older than what the state remembers.
         pending: how many changed after the last re-scan; the next one hands them over.
-        dead_letters: how many records cannot become rows.
         error: why the feed could not be compared; empty if it could.
     """
 
@@ -66,17 +63,9 @@ class Comparison(msgspec.Struct):
 
 
 class FeedCheck:
-    """Compares one feed.
-
-    Args:
-        console: the console of the feed.
-        mapper: the mapper of the feed.
-        keys: the keys that the state remembers.
-        plan: how the feed is swept.
-        workspace: the query for the table's keys, and what runs it; None to leave it out.
+    """Compares one feed with the keys that the state remembers, and with the workspace if given.
 
     Attributes:
-        result: what was found.
         missing: the positions of missing records, by key.
         refused: whether the console refuses the feed.
     """
@@ -95,17 +84,17 @@ class FeedCheck:
         self.refused = False
         self._feed = keys.feeds.get((console.name, mapping.name))
         self._ordering, self._keys = mapping.ordering, keys
-        self._reader = SpanReader(console, mapper)
+        self._source = PageSource(console, mapper, PageMemory())
         self._plan = plan
         self._workspace = workspace
         self._chunk: dict[str, int] = {}
+        self._dead = 0
 
     async def compare(self, since: int | None, until: int | None) -> None:
-        """Compare the feed. An error of this feed alone is stored in `result.error`.
+        """Compare the feed from `since` to before `until`, at most up to the watermark.
 
-        Args:
-            since: the first position; None begins at the oldest that the state remembers.
-            until: the end, exclusive; None ends at the watermark.
+        By default, the span begins at the oldest position that the state remembers. An error of
+        this feed alone is put into the result.
 
         Raises:
             Fatal: no feed can be compared.
@@ -129,33 +118,52 @@ class FeedCheck:
             since = max(until - self._plan.remember, _remembered_from(feed.progress))
         since = min(since, until)
         self.result.since, self.result.until = to_iso(since), to_iso(until)
+        self.result.in_workspace = 0 if self._workspace else None
         empty = self.result
         for tries_left in reversed(range(_TRIES)):
             self.result, self.missing, self._chunk = msgspec.structs.replace(empty), {}, {}
-            if self._workspace is not None:
-                self.result.in_workspace = 0
             try:
                 await self._read_keys(Window(since, until, Progress()), feed)
+                break
             except CursorLost:
                 if not tries_left:
                     raise
-            else:
-                break
-        self.result.dead_letters = self._reader.dead
+        self.result.dead_letters = self._dead
         self.result.missing = len(self.missing)
         self.result.missing_ids = [self._id(key) for key in self.missing]
 
     async def _read_keys(self, window: Window, feed: RememberedFeed) -> None:
         def known(keys: list[str], positions: list[int]) -> frozenset[str]:
-            start, end = window.asked_from, window.until or 0
             pairs = zip(keys, positions, strict=True)
-            self._chunk.update((key, at) for key, at in pairs if key and start <= at < end)
+            asked = {key: at for key, at in pairs if key and window.asked_from <= at < window.until}
+            self._chunk.update(asked)
             return frozenset(keys)  # makes no rows
 
-        async for _ in self._reader.pages(window, known):
+        async for _ in self._lines(window, known):
             if len(self._chunk) >= _CHUNK:
                 await self._compare_chunk(feed)
         await self._compare_chunk(feed)
+
+    async def _lines(self, window: Window, known: Known) -> AsyncIterator[bytes]:
+        """The rows of each page, as lines; of records whose keys `known` gives, no row is made."""
+        self._dead = 0
+        walked: list[int] = []
+
+        def noting(keys: list[str], positions: list[int]) -> Container[str]:
+            walked.extend(at for key, at in zip(keys, positions, strict=True) if key)
+            return known(keys, positions)
+
+        async with aclosing(self._source.pages(window)) as pages:
+            async for page in pages:
+                try:
+                    made = self._source.mapper.lines(page, noting)
+                    lines = b"".join(piece.data for piece in made)
+                finally:
+                    self._source.memory.decoding.release()
+                self._dead += len(page.dead)
+                window.passed(walked)
+                walked.clear()
+                yield lines
 
     async def _compare_chunk(self, feed: RememberedFeed) -> None:
         """Compare the records that were read since the last call."""
@@ -202,10 +210,7 @@ class FeedCheck:
         return (key.rpartition("@")[0] or key) if self._ordering.version else key
 
     async def write_rows(self, write: Callable[[bytes], object]) -> int:
-        """Read the missing records again and write their rows.
-
-        Args:
-            write: called with the rows of each page, as lines.
+        """Read the missing records again and write their rows, as lines.
 
         Returns:
             How many missing records have changed since `compare`, so that they have no row.
@@ -221,7 +226,7 @@ class FeedCheck:
         if left:
             positions = left.values()
             window = Window(min(positions), max(positions) + 1, Progress())
-            async for lines in self._reader.pages(window, known):
+            async for lines in self._lines(window, known):
                 write(lines)
         return len(left)
 
@@ -232,12 +237,7 @@ def _remembered_from(progress: Progress) -> int:
 
 
 async def compare_all(checks: Sequence[FeedCheck], since: int | None, until: int | None) -> None:
-    """Compare several feeds at a time.
-
-    Raises:
-        Fatal: no feed can be compared.
-        Refused: the consoles refuse all feeds.
-    """
+    """Compare several feeds at a time. Raises Fatal if no feed can be compared."""
     slots = asyncio.Semaphore(_AT_ONCE)
 
     async def compare(check: FeedCheck) -> None:

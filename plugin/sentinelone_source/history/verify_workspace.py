@@ -36,11 +36,9 @@ class TableQuery:
     """The query for the keys of a table's rows.
 
     Attributes:
-        table: the name of the table.
         id: KQL for a row's id.
         version: KQL for its version; empty to compare ids only.
         position: KQL for its position, a datetime; empty if only `TimeGenerated` has it.
-        most: most rows of one answer.
     """
 
     table: str
@@ -51,11 +49,7 @@ class TableQuery:
 
     @classmethod
     def of(cls, mapping: Mapping, *, versions: bool = True) -> Self:
-        """The query of a mapping.
-
-        Args:
-            mapping: of the table.
-            versions: compare versions, not only ids.
+        """The query of a mapping; without `versions` only ids are compared.
 
         Raises:
             ConfigError: no column holds the id.

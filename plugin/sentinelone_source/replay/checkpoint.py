@@ -25,9 +25,8 @@ class Checkpoint(msgspec.Struct):
         target: the rule that was delivered to; another one gets the whole file.
         offset: bytes of the file that are dealt with to their end.
         done: lines after `offset` that are dealt with, by table, in their order.
-        read: bytes of the file that were read; `head` and `tail` are of them.
-        head: fingerprint of the first of these bytes, so that another file of this name is known.
-        tail: fingerprint of the last of them.
+        read: bytes of the file that were read.
+        head, tail: fingerprints of the first and last of them, so that another file is known.
     """
 
     target: str
@@ -41,12 +40,7 @@ class Checkpoint(msgspec.Struct):
 class CheckpointFile:
     """The place in one file, on disk after every request.
 
-    Args:
-        path: what is replayed; None for standard input, of which nothing is remembered.
-        file: the same, open.
-        target: the rule that it goes to.
-        restart: forget what was delivered.
-        keep: write places down; else they are only read.
+    Of standard input (no path) nothing is remembered. Without `keep`, places are only read.
 
     Raises:
         SourceError: what was remembered cannot be read.
@@ -70,7 +64,7 @@ class CheckpointFile:
             return "What was read and not sent is lost; nothing is remembered of standard input"
         return "The same command continues from here"
 
-    def line(self, table: str, count: int) -> None:
+    def lines_done(self, table: str, count: int) -> None:
         """So many more lines of a table are dealt with."""
         self.position.done[table] = self.position.done.get(table, 0) + count
         self._save()

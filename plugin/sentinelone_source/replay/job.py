@@ -18,7 +18,7 @@ from sentinelone_source.errors import ConfigError, StateLocked
 from sentinelone_source.handover.dead_letters import append
 from sentinelone_source.replay.checkpoint import CheckpointFile
 from sentinelone_source.replay.parsing import CHUNK, read_chunks
-from sentinelone_source.replay.sender import Interrupted, RefusedLine
+from sentinelone_source.replay.sender import Interrupted
 from sentinelone_source.worker_threads import in_thread
 
 if TYPE_CHECKING:
@@ -40,7 +40,6 @@ class Options(NamedTuple):
         target: the rule that its rows go to.
         refused: the file for refused rows, if not the one beside the file.
         restart: begin at the file's beginning, whatever was delivered.
-        dry_run: write nothing.
     """
 
     target: str
@@ -50,15 +49,7 @@ class Options(NamedTuple):
 
 
 class ReplayJob:
-    """A file that is to be replayed.
-
-    Args:
-        name: of the file; `-` is standard input.
-        parser: makes rows of its lines.
-        sender: sends them.
-
-    Attributes:
-        size: bytes of the file; None for standard input.
+    """A file that is to be replayed; `-` is standard input.
 
     Raises:
         ConfigError: there is no such file, or it would be written to.
@@ -81,13 +72,10 @@ class ReplayJob:
         self._began = time.monotonic()
 
     def run(self, show: Callable[[float | None, int], None] = lambda *_: None) -> int:
-        """Deliver the file.
+        """Deliver the file; returns how many lines cannot be delivered.
 
         Args:
             show: told the part of the file that is delivered, if its size is known, and the rows.
-
-        Returns:
-            How many lines cannot be delivered.
 
         Raises:
             SourceError: the replay ended early, and why.
@@ -135,7 +123,7 @@ class ReplayJob:
             for table, lines in by_table.items():
                 for batch in _batches(lines[checkpoint.position.done.get(table, 0) :]):
                     await self._deliver_batch(table, batch)
-                    checkpoint.line(table, len(batch))
+                    checkpoint.lines_done(table, len(batch))
                     if self._sender.stopping:
                         raise Interrupted("stopped")
             checkpoint.chunk_done(chunk.end)
@@ -144,10 +132,10 @@ class ReplayJob:
 
     async def _deliver_batch(self, table: str, lines: list[ParsedLine]) -> None:
         refused = await self._sender.send(table, [line for line in lines if line.row is not None])
-        refused += [RefusedLine(line, line.reason) for line in lines if line.reason]
+        refused += [line for line in lines if line.reason]
         self._refused += len(refused)
         if refused and not self._options.dry_run:
-            letters = [replace(line.letter, reason=reason) for line, reason in refused]
+            letters = [replace(line.letter, reason=line.reason) for line in refused]
             append(self._refused_path, letters)
         self._dropped += sum(line.row is None and not line.reason for line in lines)
 

@@ -91,11 +91,7 @@ class ParsedLine:
 
 
 class LineParser:
-    """Makes rows of lines, with the mappings as they are now.
-
-    Args:
-        mappings: of all tables.
-        urls: of the consoles, by name.
+    """Makes rows of lines, with the mappings as they are now; `urls` are those of the consoles.
 
     Attributes:
         displaced: rows whose `TimeGenerated` Azure would replace by the time of arrival.

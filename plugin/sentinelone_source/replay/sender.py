@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
@@ -25,24 +25,11 @@ class Interrupted(SourceError):
 
 
 class Pace(NamedTuple):
-    """Waits between requests, in seconds.
-
-    Attributes:
-        first: before a request is made again; doubled for each further time.
-        longest: at most.
-        patience: that the endpoint may stay away before the replay ends.
-    """
+    """Waits between requests, in seconds; `patience` is how long the endpoint may stay away."""
 
     first: float = 1.0
     longest: float = 60.0
     patience: float = 600.0
-
-
-class RefusedLine(NamedTuple):
-    """A line that cannot be delivered, and why."""
-
-    line: ParsedLine
-    reason: str
 
 
 @dataclass
@@ -69,8 +56,8 @@ class Sender:
     under_way: bool = False
     stopping: bool = False
 
-    async def send(self, table: str, lines: list[ParsedLine]) -> list[RefusedLine]:
-        """Send rows; when they are refused for what they are, find out which.
+    async def send(self, table: str, lines: list[ParsedLine]) -> list[ParsedLine]:
+        """Send rows; returns those that are refused for what they are, with the reason.
 
         Raises:
             ConfigError: Azure will not take anything of them as things are configured.
@@ -83,12 +70,10 @@ class Sender:
             await self._retry(table, [line.row or b"" for line in lines])
         except (TooLong, Misunderstood) as error:
             if len(lines) == 1:
-                return [RefusedLine(lines[0], str(error))]
+                return [replace(lines[0], reason=str(error))]
             middle = len(lines) // 2
-            return [
-                *await self.send(table, lines[:middle]),
-                *await self.send(table, lines[middle:]),
-            ]
+            refused = await self.send(table, lines[:middle])
+            return refused + await self.send(table, lines[middle:])
         self.rows[table] += len(lines)
         return []
 
@@ -105,11 +90,8 @@ class Sender:
                 self.under_way = False
                 self.requests += 1
 
-        first, longest, patience = self.pace
         try:
-            await retry(
-                attempt, self._should_retry, first=first, longest=longest, patience=patience
-            )
+            await retry(attempt, self._should_retry, **self.pace._asdict())
         except Retriable as error:
             raise Interrupted(f"{error}; given up") from None
 

@@ -32,10 +32,7 @@ _PATIENCE = 60.0
 
 
 def lock_folder(folder: Path) -> int:
-    """Lock a directory for this process; the kernel releases the lock when the process ends.
-
-    Returns:
-        The descriptor that has the lock; closing it releases the lock.
+    """Lock a directory for this process, until the descriptor that this returns is closed.
 
     Raises:
         StateLocked: another process holds it; the message has its pid.
@@ -195,22 +192,16 @@ def read_snapshot(folder: Path) -> StateSnapshot:
 
 
 class RememberedFeed(NamedTuple):
-    """A feed in a state: its number there, and how far it was complete."""
+    """A feed in a state: its number there, and how far it is complete."""
 
     number: int
     progress: Progress
 
 
 class KeySnapshot:
-    """The keys that a state has at one moment; a context manager.
+    """The keys that a state has at one moment, and its feeds by console and mapping.
 
     Later writes of another process are not seen, and do not have to wait.
-
-    Args:
-        folder: the state directory.
-
-    Attributes:
-        feeds: the feeds of the state, by console and mapping.
 
     Raises:
         StateError: there is no state, or it cannot be read.

@@ -1,7 +1,8 @@
-"""The tables of the state, and what is stored of a page in them."""
+"""The tables of the state, what is stored of a page in them, and which rows are known."""
 
 from __future__ import annotations
 
+import sqlite3
 import struct
 from collections.abc import Collection, Mapping
 from hashlib import blake2b
@@ -104,6 +105,24 @@ CREATE TABLE scratch.unsettled_rows (
 ) WITHOUT ROWID;
 CREATE INDEX scratch.unsettled_rows_page ON unsettled_rows (page);
 """
+_ROOM = 4
+"""One range query is used if the range has fewer than this many times the wanted keys."""
+_AT_ONCE = 32
+"""How many keys one statement looks up otherwise."""
+_SUMS = """
+SELECT count(*), sum(hash >> 32), sum(hash & 0xffffffff), sum(position & 0xffffffff) FROM (
+    SELECT position, hash FROM keys WHERE feed = ?1 AND position BETWEEN ?2 AND ?3 LIMIT ?4
+)
+"""
+_NEAR = """
+SELECT position, hash FROM keys WHERE feed = ?1 AND position BETWEEN ?2 AND ?3 UNION ALL
+SELECT position, hash FROM unsettled WHERE feed = ?1 AND position BETWEEN ?2 AND ?3 LIMIT ?4
+"""
+_ONE_BY_ONE = """
+WITH wanted (position, hash) AS (VALUES {rows})
+SELECT position, hash FROM wanted CROSS JOIN keys USING (position, hash) WHERE feed = ? UNION ALL
+SELECT position, hash FROM wanted CROSS JOIN unsettled USING (position, hash) WHERE feed = ?
+""".replace("{rows}", ", ".join(["(?, ?)"] * _AT_ONCE))
 
 
 def key_hash(key: str) -> int:
@@ -124,10 +143,7 @@ def key_hashes(keys: Collection[str]) -> tuple[int, ...]:
 class RowKeys(NamedTuple):
     """What is stored of a page's rows.
 
-    Attributes:
-        keys: the keys of the rows.
-        positions: their positions, microseconds.
-        last_rows: by hash of the id, the last of the rows; empty if the feed has no heartbeat.
+    With a heartbeat, it has the last of them by hash of the id, too.
     """
 
     keys: list[str]
@@ -140,8 +156,7 @@ class SettledPage(NamedTuple):
 
     Attributes:
         feed: the feed's number.
-        rows: of the page.
-        progress: how far the feed is complete with it.
+        progress: how far the feed is complete with the page.
         prune_before: keys before this position are deleted; None keeps all.
     """
 
@@ -158,3 +173,45 @@ class UnsettledPage(NamedTuple):
     feed: int
     progress: Progress
     prune_before: int | None
+
+
+def find_known(
+    db: sqlite3.Connection, feed: int, keys: list[str], positions: list[int]
+) -> set[str]:
+    """The keys of these rows that were handed over before; every page needs this once."""
+    hashes = key_hashes(keys)
+    first, last = min(positions), max(positions)
+    sums = db.execute(_SUMS, (feed, first, last, len(keys) + 1)).fetchone()
+    if _are_sums(sums, hashes, positions):  # what most rechecks find
+        return set(keys)
+    rows = list(zip(positions, hashes, strict=True))
+    enough = _ROOM * len(rows)
+    near = db.execute(_NEAR, (feed, first, last, enough)).fetchall()
+    if len(near) == enough:  # many others lie between them
+        near = _one_by_one(db, feed, rows)
+    wanted = dict(zip(rows, keys, strict=True))
+    return {wanted[one] for one in wanted.keys() & near}
+
+
+def _are_sums(
+    sums: tuple[int, int, int, int], hashes: tuple[int, ...], positions: list[int]
+) -> bool:
+    """Whether the rows of a range are these, so that they need not be fetched.
+
+    A sum of hashes tells sets apart as surely as a hash tells keys.
+    """
+    count, high, low, places = sums
+    same = count == len(hashes) and (high << 32) + low == sum(hashes)
+    return same and (places - sum(positions)) & 0xFFFFFFFF == 0
+
+
+def _one_by_one(
+    db: sqlite3.Connection, feed: int, rows: list[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """The position and hash of each of these rows that was handed over before."""
+    found = []
+    for start in range(0, len(rows), _AT_ONCE):
+        values: list[int | None] = [part for row in rows[start : start + _AT_ONCE] for part in row]
+        values += [None] * (2 * _AT_ONCE - len(values))
+        found += db.execute(_ONE_BY_ONE, (*values, feed, feed)).fetchall()
+    return found

@@ -24,12 +24,12 @@ from sentinelone_source.feed.state.files import (
     open_database,
     open_writer,
 )
-from sentinelone_source.feed.state.lookup import find_known
 from sentinelone_source.feed.state.schema import (
     BEYOND_POSITIONS,
     PROGRESS,
     SettledPage,
     UnsettledPage,
+    find_known,
     key_hashes,
 )
 
@@ -61,9 +61,7 @@ class FeedState:
 class State:
     """The state of all feeds, in one directory that one process holds at a time.
 
-    Args:
-        folder: the directory; it is made if it is missing.
-        read_only: whether to take no lock and to write nothing.
+    With `read_only` it takes no lock and writes nothing; else it makes what is missing.
 
     Raises:
         StateLocked: another process holds the state.
@@ -166,11 +164,7 @@ class State:
     def remember_dead(self, feed: int, keys: Iterable[str], now: int, prune_before: int) -> None:
         """Remember records as dead letters, and forget those last seen before a moment.
 
-        Args:
-            feed: the feed's number.
-            keys: of the records.
-            now: when they were seen, in microseconds of our clock.
-            prune_before: the moment.
+        Moments are microseconds of our clock.
         """
         rows = zip(repeat(feed), keys, repeat(now))
         forget = "DELETE FROM dead WHERE feed = ? AND seen_at < ?"
@@ -217,9 +211,9 @@ class State:
             )
         numbers = [(moment, self.feed(feed.console, feed.mapping)) for feed in feeds]
         with explained(self._path), self._db:
-            self._db.executemany("DELETE FROM keys WHERE position >= ? AND feed = ?", numbers)
-            for _, number in numbers:
-                repeats.forget(self._db, number, moment)
+            for table in ("keys", "last_rows"):
+                forget = f"DELETE FROM {table} WHERE position >= ? AND feed = ?"  # noqa: S608
+                self._db.executemany(forget, numbers)
             self._db.executemany(_REWIND, numbers)
         self._newest.clear()
 
