@@ -49,9 +49,7 @@ def _generated(name: str, before: str) -> str:
         "commands": _commands,
         "command": lambda: _command(words, dict(every_command())[words]),
         "keys": lambda: _with_text(("key", "type", "default"), _keys(words), "meaning", before),
-        "metrics": lambda: _with_text(
-            ("metric", "type", "labels", "meaning"), _metrics(), "example of an alert", before
-        ),
+        "metrics": lambda: _table(("metric", "type", "labels", "meaning"), _metrics()),
         "events": lambda: _with_text(("event", "level"), _events(before), "meaning", before),
         "tables": _tables,
     }
