@@ -18,7 +18,6 @@ class SecretFile:
     it.
 
     Args:
-        path: the file.
         what: what it holds, for errors: `token file`.
     """
 

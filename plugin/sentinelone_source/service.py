@@ -188,8 +188,8 @@ def _background(
         yield tasks, []
         return
     from sentinelone_source.telemetry.health_rows import HealthRows
-    from sentinelone_source.telemetry.metrics import Source
     from sentinelone_source.telemetry.serve import serve_telemetry
+    from sentinelone_source.telemetry.source import Source
 
     intervals = {feed.name: settings.feed(feed.name).interval for feed in feeds}
     source = Source(context.dead_letters, feeds, consoles, context.sink, intervals)

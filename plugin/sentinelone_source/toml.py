@@ -53,8 +53,6 @@ def convert(data: Any, into: type[T], where: str) -> T:
     """Check data against a msgspec Struct and build it.
 
     Args:
-        data: as TOML gives it.
-        into: the Struct.
         where: what the message starts with: the file, and what more helps to find the place.
 
     Raises:

@@ -19,10 +19,8 @@ import requests
 from doubles.azure_faults import hang, refuse
 from doubles.console import Console
 from doubles.world import World
-from sentinelone_source.azure import token_refresher
-from sentinelone_source.azure.broker import admits, brokering
+from sentinelone_source.azure.broker import LEAST_LIFE, TokenRefresher, admits, brokering
 from sentinelone_source.azure.credential import Token
-from sentinelone_source.azure.token_refresher import TokenRefresher
 from sentinelone_source.config.azure import CLOUDS
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
 from sentinelone_source.timings import Timings
@@ -206,7 +204,7 @@ def test_refreshed_ahead() -> None:
     with TokenRefresher(fetch, SOON) as refresher:
         assert refresher.take(5).value
         until(lambda: len(made) > 3)
-        assert refresher.take(5).expires_on - time.time() > token_refresher.LEAST_LIFE
+        assert refresher.take(5).expires_on - time.time() > LEAST_LIFE
 
 
 def test_entra_is_down_when_it_is_time() -> None:

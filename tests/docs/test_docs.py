@@ -23,8 +23,8 @@ from sentinelone_source.handover.stdout import StdoutSink
 from sentinelone_source.mapping.rows.types import TYPES
 from sentinelone_source.mapping.spec import columns, conditions, request, schema
 from sentinelone_source.mapping.spec.files import load_mappings
-from sentinelone_source.telemetry.exposition import Exposition
-from sentinelone_source.telemetry.metrics import Source
+from sentinelone_source.telemetry.metrics import Exposition
+from sentinelone_source.telemetry.source import Source
 from support import reference
 
 ROOT = Path(__file__).parents[2]

@@ -16,7 +16,7 @@ from doubles.azure_faults import refuse
 from doubles.console import Console
 from doubles.world import World
 from sentinelone_source.azure.credential import Token
-from sentinelone_source.doctor import entra
+from sentinelone_source.doctor.azure_checks import audience
 from sentinelone_source.doctor.console import check_clock
 from sentinelone_source.feed.state.files import STATE_FILE
 from sentinelone_source.feed.state.state import State
@@ -313,7 +313,7 @@ def test_audience(cloud: Cloud) -> None:
     settings = cloud.settings()
 
     def checked(value: str) -> str:
-        return entra.audience("token", settings, Token(value, int(time.time()) + 60, None)).status
+        return audience("token", settings, Token(value, int(time.time()) + 60, None)).status
 
     def token(**claims: str) -> str:
         cloud.azure.behaviour.tenant_id = claims.pop("tid", settings.tenant_id)

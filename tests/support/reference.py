@@ -15,15 +15,12 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import click
 import msgspec
-from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.metrics_core import Metric
 
 from sentinelone_source import cli, config
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.mapping.spec.health import HEALTH
 from sentinelone_source.mapping.spec.model import Column, Mapping, TableSpec
-from sentinelone_source.telemetry import exposition
-from sentinelone_source.telemetry.metrics import METRICS, PREFIX
+from sentinelone_source.telemetry.metrics import METRICS, PREFIX, other_metrics
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -168,18 +165,16 @@ def _type(kind: Any) -> str:
 
 
 def _metrics() -> Iterator[Row]:
-    registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    ours = [one.kind(PREFIX + one.name, one.text, labels=one.labels) for one in METRICS]
-    [build] = exposition._Build().collect()
-    families: list[tuple[Metric, Iterable[str]]] = [(build, build.samples[0].labels)]
-    families += [(family, one.labels) for family, one in zip(ours, METRICS, strict=True)]
-    families += [(family, ()) for family in registry.collect()]
-    for family, labels in families:
-        suffix = {"counter": "_total", "info": "_info"}.get(family.type, "")
-        kind = "gauge" if family.type == "info" else family.type
-        shown = ", ".join(f"`{label}`" for label in labels)
-        yield f"`{family.name}{suffix}`", kind, shown, _escaped(family.documentation)
+    build, *process = other_metrics().collect()
+    labels = ", ".join(f"`{label}`" for label in build.samples[0].labels)
+    yield f"`{build.name}_info`", "gauge", labels, _escaped(build.documentation)
+    for one in METRICS:
+        name = f"`{PREFIX}{one.name}{'_total' * (one.kind == 'counter')}`"
+        labels = ", ".join(f"`{label}`" for label in one.labels)
+        yield name, one.kind, labels, _escaped(one.text)
+    for family in process:
+        suffix = "_total" * (family.type == "counter")
+        yield f"`{family.name}{suffix}`", family.type, "", _escaped(family.documentation)
 
 
 def _events(before: str) -> Iterator[Row]:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doubles import faults
+from sentinelone_source.cli.health import judge
 from sentinelone_source.feed.state.files import StateSnapshot
-from sentinelone_source.telemetry.healthcheck import judge
 from support.processes import Running
 from support.scraping import Scraper, listening
 from support.tenancy import NAMES, TOKEN

@@ -18,9 +18,8 @@ from sentinelone_source.config.addresses import Address
 from sentinelone_source.console.token import DETAILS
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.http.server import MOST, Reply, Server
-from sentinelone_source.telemetry.health import Health, Heartbeat
 from sentinelone_source.telemetry.logs import configure_logs
-from sentinelone_source.telemetry.serve import serve_pages
+from sentinelone_source.telemetry.serve import Health, Heartbeat, serve_pages
 from support.in_http import InHttp
 from support.processes import logs_of
 from support.scraping import Scraper, listening

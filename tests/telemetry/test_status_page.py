@@ -16,10 +16,9 @@ from doubles import faults
 from sentinelone_source.console.token import DETAILS
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import StdoutSink
-from sentinelone_source.telemetry.health import Heartbeat
-from sentinelone_source.telemetry.html import element
-from sentinelone_source.telemetry.metrics import Source
-from sentinelone_source.telemetry.row_history import MINUTES, RowHistory
+from sentinelone_source.telemetry.serve import Heartbeat
+from sentinelone_source.telemetry.source import MINUTES, RowHistory, Source
+from sentinelone_source.telemetry.status_cells import element
 from sentinelone_source.telemetry.status_page import MOST, StatusPage
 from support.chromium import Chromium
 from support.in_http import InHttp, status
@@ -237,7 +236,7 @@ def test_stuck_loop(tmp_path: Path) -> None:
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=3 * MINUTES))
 def test_history(rows: list[int]) -> None:
     """The history has the rows of the last hour, minute by minute, for 240 bytes a feed."""
-    feed = SimpleNamespace(counts=SimpleNamespace(rows=7))
+    feed: Any = SimpleNamespace(counts=SimpleNamespace(rows=7))
     history = RowHistory([feed])
     for number in rows[:-1]:
         feed.counts.rows += number

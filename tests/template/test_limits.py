@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mapping.files import GOOD, write
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.template.limits import MAX_COLUMNS, MAX_STREAMS, check_limits
-from sentinelone_source.template.tables import Table, TableColumn, plan_tables
+from sentinelone_source.template.tables import (
+    MAX_COLUMNS,
+    MAX_STREAMS,
+    Table,
+    TableColumn,
+    check_limits,
+    plan_tables,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +55,7 @@ def test_a_good_table() -> None:
 )
 def test_names_of_tables_and_streams(change: dict[str, Any], wanted: str) -> None:
     """A wrong name of a table or stream is an error that names file and table."""
-    message = refusal(replace(THINGS, **change))
+    message = refusal(THINGS._replace(**change))
     assert message.startswith(f"things.toml: {change.get('name', 'Things_CL')}: ")
     assert wanted in message
     assert "\n" not in message
@@ -79,7 +84,7 @@ def test_names_of_tables_and_streams(change: dict[str, Any], wanted: str) -> Non
 )
 def test_columns(column: TableColumn, wanted: str) -> None:
     """A wrong column is an error that names file, table and column."""
-    message = refusal(replace(THINGS, columns=(*THINGS.columns, column)))
+    message = refusal(THINGS._replace(columns=(*THINGS.columns, column)))
     assert message.startswith("things.toml: Things_CL: column ")
     assert wanted in message
 
@@ -88,7 +93,7 @@ def test_columns(column: TableColumn, wanted: str) -> None:
 def test_time(time: str | None) -> None:
     """A table needs TimeGenerated as a datetime."""
     columns = (TableColumn("TimeGenerated", time),) if time else ()
-    message = refusal(replace(THINGS, columns=(*columns, TableColumn("Name", "string"))))
+    message = refusal(THINGS._replace(columns=(*columns, TableColumn("Name", "string"))))
     assert message == (
         "things.toml: Things_CL: column TimeGenerated: every table needs it, as a datetime"
     )
@@ -97,7 +102,7 @@ def test_time(time: str | None) -> None:
 def many(count: int) -> list[Table]:
     """Tables with names of their own."""
     return [
-        replace(THINGS, name=f"T{n}_CL", stream=f"Custom-T{n}_CL", file=f"t{n}.toml")
+        THINGS._replace(name=f"T{n}_CL", stream=f"Custom-T{n}_CL", file=f"t{n}.toml")
         for n in range(1, count + 1)
     ]
 
@@ -106,7 +111,7 @@ def test_as_many_as_azure_takes() -> None:
     """A rule with 10 streams and a table with 500 columns are accepted."""
     check_limits(many(MAX_STREAMS))
     check_limits(
-        [replace(THINGS, columns=(TIME, *(TableColumn(f"C{n}", "int") for n in range(499))))]
+        [THINGS._replace(columns=(TIME, *(TableColumn(f"C{n}", "int") for n in range(499))))]
     )
 
 
@@ -115,15 +120,15 @@ def test_one_too_many() -> None:
     assert refusal(*many(MAX_STREAMS + 1)).startswith(
         "t11.toml: T11_CL: one data collection rule takes 10 streams and this is number 11; "
     )
-    wide = replace(
-        THINGS, columns=(TIME, *(TableColumn(f"C{n}", "int") for n in range(MAX_COLUMNS)))
+    wide = THINGS._replace(
+        columns=(TIME, *(TableColumn(f"C{n}", "int") for n in range(MAX_COLUMNS)))
     )
     assert refusal(wide) == "things.toml: Things_CL: 501 columns; a table takes 500"
 
 
 def test_a_stream_of_two_tables() -> None:
     """Two tables with one stream are an error."""
-    other = replace(THINGS, name="Others_CL", file="others.toml")
+    other = THINGS._replace(name="Others_CL", file="others.toml")
     assert refusal(THINGS, other) == (
         "others.toml: Others_CL: stream: 'Custom-Things_CL' is the stream of Things_CL already; "
         "every table needs its own"
@@ -137,7 +142,7 @@ def test_a_mapping_of_ones_own(tmp_path: Path) -> None:
     write(tmp_path, text + 'Seen = { path = "$.x", type = "long" }\n', "threats.toml")
     tables = {table.name: table for table in plan_tables(tmp_path)}
     assert len(tables) == len(plan_tables()) + 1
-    assert tables["Things_CL"] == replace(THINGS, file=str(tmp_path / "things.toml"))
+    assert tables["Things_CL"] == THINGS._replace(file=str(tmp_path / "things.toml"))
     threats = tables["SentinelOneThreats_CL"]
     assert threats.file == str(tmp_path / "threats.toml")
     assert threats.columns[-2:] == (TableColumn("Sha1", "string"), TableColumn("Seen", "long"))

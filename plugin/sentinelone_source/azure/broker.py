@@ -8,39 +8,112 @@ from __future__ import annotations
 
 import contextlib
 import hmac
+import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import structlog
 
 from sentinelone_source.azure.credential import Credential
-from sentinelone_source.azure.token_refresher import TokenRefresher
 from sentinelone_source.config import is_loopback
-from sentinelone_source.errors import SourceError
+from sentinelone_source.errors import SourceError, Unavailable
 from sentinelone_source.http.server import Reply, Request, Server
 from sentinelone_source.secret_file import SecretFile
-from sentinelone_source.timings import DEFAULTS
+from sentinelone_source.timings import DEFAULTS, Timings
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sentinelone_source.azure.credential import Token
     from sentinelone_source.config.azure import AzureSettings
 
 _NO_STORE = (("Cache-Control", "no-store"),)
+LEAST_LIFE = 120.0
+"""Seconds of validity that a token has left when it is handed out; Fluent Bit needs 67."""
 _QUIET = 60.0
 """Seconds between two log lines about wrong secrets."""
 
 _log = structlog.get_logger()
 
 
-class Broker:
-    """Answers token requests, for the scope of the configured cloud only.
+class TokenRefresher:
+    """Keeps one token fresh, in a thread of its own; a context manager.
 
     Args:
-        azure: the identity, the address to listen on, and the secret to check.
-        refresher: gives the tokens.
+        fetch: gets a token; told whether it must be a new one.
+    """
+
+    def __init__(self, fetch: Callable[[bool], Token], timings: Timings = DEFAULTS) -> None:
+        self._fetch = fetch
+        self._timings = timings
+        self._news = threading.Condition()
+        self._stopped = threading.Event()
+        self._token: Token | None = None
+        self._error: SourceError | None = None
+
+    def __enter__(self) -> Self:
+        threading.Thread(target=self._run, daemon=True, name="tokens").start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+
+    def take(self, patience: float) -> Token:
+        """A token that is valid for a while yet; waits `patience` seconds for the first one.
+
+        Raises:
+            SourceError: there is none, and why.
+        """
+        with self._news:
+            self._news.wait_for(lambda: self._good() or self._error is not None, patience)
+            if self._token is not None and self._good():
+                return self._token
+            raise self._error or Unavailable("no token yet: the identity provider has not answered")
+
+    def _good(self) -> bool:
+        return self._token is not None and self._token.expires_on - time.time() > LEAST_LIFE
+
+    def _run(self) -> None:
+        fresh, retry = False, self._timings.azure_token_first_retry
+        while not self._stopped.is_set():
+            try:
+                token = self._fetch(fresh)
+            except SourceError as error:
+                self._failed(error, retry)
+                wait, retry = retry, min(2 * retry, self._timings.azure_token_longest_retry)
+            except Exception:  # noqa: BLE001 - without this thread there are no tokens at all
+                _log.exception("token_failed", error="internal error, please report it")
+                self._failed(Unavailable("internal error"), retry)
+                wait = self._timings.azure_token_longest_retry
+            else:
+                self._came(token)
+                wait, retry, fresh = self._wait(token), self._timings.azure_token_first_retry, True
+            self._stopped.wait(wait)
+
+    def _came(self, token: Token) -> None:
+        with self._news:
+            self._token, self._error = token, None
+            self._news.notify_all()
+
+    def _failed(self, error: SourceError, retry: float) -> None:
+        """Keep the last token and log the failure."""
+        with self._news:
+            self._error = error
+            self._news.notify_all()
+        _log.warning("token_failed", error=str(error), in_hand=self._good(), next_try=f"{retry:g}s")
+
+    def _wait(self, token: Token) -> float:
+        """Seconds until a new token should be fetched: before a fifth of its life is left."""
+        now = time.time()
+        latest = token.expires_on - max(2 * LEAST_LIFE, (token.expires_on - now) / 5)
+        return max(min(token.refresh_on or latest, latest) - now, self._timings.azure_token_again)
+
+
+class Broker:
+    """Answers token requests, for the scope of the configured cloud only.
 
     Raises:
         ConfigError: the secret's file cannot be read.
@@ -81,7 +154,7 @@ class Broker:
             return _error(503, "temporarily_unavailable", str(error))
         left = int(token.expires_on - time.time())
         body = {"token_type": "Bearer", "expires_in": left, "access_token": token.value}
-        return _reply(200, body, _NO_STORE)
+        return _reply(200, body)
 
     def _complain(self) -> None:
         if time.monotonic() - self._complained > _QUIET or not self._complained:
@@ -106,11 +179,11 @@ def _form(body: bytes) -> dict[str, str]:
 
 
 def _error(status: int, code: str, words: str) -> Reply:
-    later = (("Retry-After", "5"),) if status == 503 else ()
-    return _reply(status, {"error": code, "error_description": words}, _NO_STORE + later)
+    return _reply(status, {"error": code, "error_description": words})
 
 
-def _reply(status: int, body: dict[str, Any], headers: tuple[tuple[str, str], ...]) -> Reply:
+def _reply(status: int, body: dict[str, Any]) -> Reply:
+    headers = _NO_STORE + ((("Retry-After", "5"),) if status == 503 else ())
     return Reply(status, msgspec.json.encode(body), headers=headers)
 
 
@@ -130,19 +203,16 @@ def brokering(azure: AzureSettings) -> Iterator[str]:
     broker = Broker(azure, refresher)
     with refresher:
         where = f"{azure.source}: azure.broker.listen"
-        server = Server("broker", azure.broker, broker.answer, where)
-        url = f"http://{server.address}/token"
-        _log.info(
-            "broker_started",
-            address=url,
-            identity=azure.identity.value,
-            cloud=azure.cloud_name,
-            asks_for_secret=azure.broker_secret_file is not None,
-        )
-        try:
+        with contextlib.closing(Server("broker", azure.broker, broker.answer, where)) as server:
+            url = f"http://{server.address}/token"
+            _log.info(
+                "broker_started",
+                address=url,
+                identity=azure.identity.value,
+                cloud=azure.cloud_name,
+                asks_for_secret=azure.broker_secret_file is not None,
+            )
             yield url
-        finally:
-            server.close()
 
 
 def _is_loopback_host(host: str) -> bool:

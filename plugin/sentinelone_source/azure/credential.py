@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import requests
 
-from sentinelone_source.azure.identities import SOURCES
+from sentinelone_source.azure.identities import IdentitySource
 from sentinelone_source.azure.session import Session
 from sentinelone_source.config.azure import Identity
 from sentinelone_source.errors import AZURE_EXTRA, ConfigError, SourceError, Unavailable
@@ -72,10 +72,6 @@ class Credential:
 
     The first token sets msal up, which sends requests. Files are read again when they change.
 
-    Args:
-        azure: the identity.
-        timings: how long to wait for Azure.
-
     Raises:
         ConfigError: the extra is not installed, or something about the identity is missing.
     """
@@ -87,7 +83,7 @@ class Credential:
         self._lock = threading.Lock()
         self._app: Any = None
         self._stamp: object = None
-        self._source = SOURCES[azure.identity](azure, Session(timings))
+        self._source = IdentitySource(azure, Session(timings))
 
     def __repr__(self) -> str:
         return f"Credential({self._azure.identity.value})"
@@ -133,9 +129,10 @@ class Credential:
         except SourceError:
             raise
         except (requests.RequestException, OSError) as error:
-            raise Unavailable(
-                f"{self._place}: {self._source.web.reason(error)}{self._elsewhere}"
-            ) from None
+            said = f"{self._place}: {self._source.web.reason(error)}"
+            if self._azure.identity is Identity.MANAGED:  # the default where nothing is configured
+                said += "; outside Azure, set client_secret_file or certificate_file"
+            raise Unavailable(said) from None
         except ValueError as error:
             if self._source.web.status in (408, 429):
                 raise Unavailable(f"{self._place}: HTTP {self._source.web.status}") from None
@@ -150,13 +147,6 @@ class Credential:
     def _place(self) -> str:
         who = self._azure.identity
         return who.value if who is Identity.MANAGED else f"Entra ID ({who.value})"
-
-    @property
-    def _elsewhere(self) -> str:
-        """Advice for a managed identity, which is the default when nothing is configured."""
-        if self._azure.identity is not Identity.MANAGED:
-            return ""
-        return "; outside Azure, set client_secret_file or certificate_file"
 
 
 def need_packages() -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -24,116 +22,71 @@ _KEY = re.compile(
 )
 
 
-class Application(ABC):
-    """An application of Entra ID, by secret, certificate or federated token."""
+class IdentitySource:
+    """Sets msal up for the identity that is configured, and asks it for tokens."""
 
     def __init__(self, azure: AzureSettings, web: Session) -> None:
-        self._azure = azure
         self.web = web
+        self._azure = azure
+        path, what = {
+            Identity.SECRET: (azure.secret_file, "client secret"),
+            Identity.CERTIFICATE: (azure.certificate_file, "certificate"),
+            Identity.WORKLOAD: (azure.token_file, "federated token (AZURE_FEDERATED_TOKEN_FILE)"),
+            Identity.MANAGED: (None, ""),
+        }[azure.identity]
+        self._file = SecretFile(path, what) if path else None
 
     def stamp(self) -> object:
-        """A value that changes when msal has to be set up again."""
-        return None
+        """A value that changes when msal has to be set up again.
 
-    @abstractmethod
-    def secret(self) -> Any:
-        """What msal calls `client_credential`."""
+        msal reads a federated token itself, for each access token.
+        """
+        is_ours = self._azure.identity in (Identity.SECRET, Identity.CERTIFICATE)
+        return self._text() if is_ours else None
 
     def build(self) -> Any:
         """Set msal up; this sends requests."""
         import msal
 
-        host = urlsplit(self._azure.authority).hostname or ""
+        azure = self._azure
+        if azure.identity is Identity.MANAGED:
+            identity = (
+                msal.UserAssignedManagedIdentity(client_id=azure.client_id)
+                if azure.client_id
+                else msal.SystemAssignedManagedIdentity()
+            )
+            return msal.ManagedIdentityClient(identity, http_client=self.web)
+        host = urlsplit(azure.authority).hostname or ""
         return msal.ConfidentialClientApplication(
-            self._azure.client_id,
-            client_credential=self.secret(),
-            authority=f"{self._azure.authority}/{self._azure.tenant_id}",
+            azure.client_id,
+            client_credential=self._credential(),
+            authority=f"{azure.authority}/{azure.tenant_id}",
             instance_discovery=False if is_loopback(host) else None,
             http_client=self.web,
         )
 
     def ask(self, app: Any, scope: str) -> dict[str, Any]:
         """msal's answer, with an `access_token` or an `error`."""
-        answer: dict[str, Any] = app.acquire_token_for_client([scope])
+        answer: dict[str, Any] = (
+            app.acquire_token_for_client(resource=scope.removesuffix("/.default"))
+            if self._azure.identity is Identity.MANAGED
+            else app.acquire_token_for_client([scope])
+        )
         return answer
 
-
-class Secret(Application):
-    """A client secret, from a file or from `AZURE_CLIENT_SECRET`."""
-
-    def __init__(self, azure: AzureSettings, web: Session) -> None:
-        super().__init__(azure, web)
-        self._file = SecretFile(azure.secret_file, "client secret") if azure.secret_file else None
-
-    def stamp(self) -> object:
-        return self.secret()
-
-    def secret(self) -> str:
+    def _text(self) -> str:
         return self._file.value() if self._file else os.environ["AZURE_CLIENT_SECRET"].strip()
 
-
-class Certificate(Application):
-    """A certificate with its key."""
-
-    def __init__(self, azure: AzureSettings, web: Session) -> None:
-        super().__init__(azure, web)
-        assert azure.certificate_file is not None
-        self._file = SecretFile(azure.certificate_file, "certificate")
-
-    def stamp(self) -> object:
-        return self._file.value()
-
-    def secret(self) -> dict[str, str]:
-        """Key and certificates of one PEM file; the chain is sent too, for trust by issuer."""
-        text = self._file.value()
+    def _credential(self) -> Any:
+        """What msal calls `client_credential`."""
+        if self._azure.identity is Identity.WORKLOAD:
+            return {"client_assertion": self._text}
+        if self._azure.identity is Identity.SECRET:
+            return self._text()
+        text = self._text()
         key, certificates = _KEY.search(text), _CERTIFICATE.findall(text)
         if key is None or not certificates:
             lacking = "private key" if key is None else "certificate"
             raise ConfigError(f"{self._file}: holds no {lacking}; it needs both, as PEM")
+        # the whole chain, for trust by issuer
         return {"private_key": key[0], "public_certificate": "\n".join(certificates)}
-
-
-class Workload(Application):
-    """A federated token; its file is read for each access token."""
-
-    def secret(self) -> dict[str, Callable[[], str]]:
-        assert self._azure.token_file is not None
-        file = SecretFile(self._azure.token_file, "federated token (AZURE_FEDERATED_TOKEN_FILE)")
-        return {"client_assertion": file.value}
-
-
-class Managed:
-    """The identity of the platform that this program runs on."""
-
-    def __init__(self, azure: AzureSettings, web: Session) -> None:
-        self._client_id = azure.client_id
-        self.web = web
-
-    def stamp(self) -> object:
-        return None
-
-    def build(self) -> Any:
-        """Set msal up; this sends requests."""
-        import msal
-
-        identity = (
-            msal.UserAssignedManagedIdentity(client_id=self._client_id)
-            if self._client_id
-            else msal.SystemAssignedManagedIdentity()
-        )
-        return msal.ManagedIdentityClient(identity, http_client=self.web)
-
-    def ask(self, app: Any, scope: str) -> dict[str, Any]:
-        """msal's answer, with an `access_token` or an `error`."""
-        answer: dict[str, Any] = app.acquire_token_for_client(
-            resource=scope.removesuffix("/.default")
-        )
-        return answer
-
-
-SOURCES: dict[Identity, Callable[[AzureSettings, Session], Application | Managed]] = {
-    Identity.SECRET: Secret,
-    Identity.CERTIFICATE: Certificate,
-    Identity.WORKLOAD: Workload,
-    Identity.MANAGED: Managed,
-}

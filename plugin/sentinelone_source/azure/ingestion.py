@@ -1,14 +1,15 @@
-"""The Data Collection Endpoint, with Azure's own client; a request is one array of rows."""
+"""The Data Collection Endpoint, with Azure's own client, and its errors with advice."""
 
 from __future__ import annotations
 
 import gzip
 import io
+from collections.abc import Mapping as Dict
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.azure.ingestion_errors import TokenRefused, failure
-from sentinelone_source.azure.session import body_of, client_options, client_reason
-from sentinelone_source.errors import ConfigError, SourceError, Unavailable
+from sentinelone_source.azure.session import client_errors, client_options, service_error, shown
+from sentinelone_source.errors import ConfigError, SourceError, Throttled, Unavailable
+from sentinelone_source.http.retry import retry_after
 from sentinelone_source.timings import DEFAULTS
 
 if TYPE_CHECKING:
@@ -17,6 +18,34 @@ if TYPE_CHECKING:
     from sentinelone_source.azure.credential import Credential
     from sentinelone_source.config.azure import AzureSettings
 
+ROLE = "Monitoring Metrics Publisher"
+_ADVICE = {
+    403: f"grant this identity the role {ROLE!r} on the data collection rule, which takes up to 30 "
+    "minutes, and check that endpoint and rule belong together",
+    404: "check azure.dcr_immutable_id, azure.endpoint, and that the rule has this stream",
+}
+
+
+class TokenRefused(SourceError):
+    """HTTP 401: the token is not accepted; a new one may be."""
+
+
+class TooLong(SourceError):
+    """HTTP 413: more than one request may carry."""
+
+
+class Misunderstood(SourceError):
+    """HTTP 400: something in these rows does not fit the stream declaration."""
+
+
+_KINDS: Dict[int, type[SourceError]] = {
+    400: Misunderstood,
+    401: TokenRefused,
+    403: SourceError,
+    404: ConfigError,
+    413: TooLong,
+}
+
 
 class Ingestion:
     """Sends arrays of rows to one Data Collection Rule.
@@ -24,9 +53,8 @@ class Ingestion:
     The client gets each body as bytes, so rows arrive unchanged and one call is one request. The
     client's retries are off: the caller retries.
 
-    Args:
-        azure: endpoint and rule.
-        credential: the identity.
+    Raises:
+        ConfigError: a key of `[azure]` is missing.
     """
 
     def __init__(self, azure: AzureSettings, credential: Credential) -> None:
@@ -35,6 +63,8 @@ class Ingestion:
         azure.need("endpoint", "dcr_immutable_id")
         self._azure = azure
         self._credential = credential
+        is_plain = not azure.endpoint.startswith("https")
+        self._plain: dict[str, Any] = {"enforce_https": False} if is_plain else {}
         self._client = LogsIngestionClient(
             azure.endpoint,
             credential,
@@ -77,26 +107,34 @@ class Ingestion:
         self._client.close()
 
     def _send(self, stream: str, body: bytes) -> None:
-        from azure.core import exceptions
-
-        plain: dict[str, Any] = (
-            {} if self._azure.endpoint.startswith("https") else {"enforce_https": False}
-        )
-        try:
+        with client_errors(self._azure.endpoint, DEFAULTS.ingestion_answer, _failure):
             self._client.upload(
                 self._azure.dcr_immutable_id,
                 stream,
                 io.BytesIO(body),
                 content_type="application/json",
-                **plain,
+                **self._plain,
             )
-        except SourceError:
-            raise  # the credential's own
-        except exceptions.HttpResponseError as error:
-            response: Any = error.response
-            if response is None:
-                raise Unavailable(f"{self._azure.endpoint}: the answer broke off") from None
-            raise failure(response.status_code, response.headers, body_of(response)) from None
-        except exceptions.AzureError as error:
-            why = client_reason(error, DEFAULTS.ingestion_answer)
-            raise Unavailable(f"{self._azure.endpoint}: {why}") from None
+
+
+def _failure(status: int, headers: Dict[str, str], body: bytes) -> SourceError:
+    """The error that an answer other than 204 stands for."""
+    error = service_error(body)
+    said = f"HTTP {status}" + shown(": ".join(filter(None, (error.code, error.message))))
+    if status in _KINDS:
+        advice = f": {_ADVICE[status]}" if status in _ADVICE else ""
+        return _KINDS[status](said + advice)
+    if status == 429:
+        return Throttled(said, retry_after(headers))
+    if status == 408 or status >= 500:
+        return Unavailable(said, retry_after(headers))
+    return SourceError(said)
+
+
+def split_advice(error: SourceError) -> tuple[str, str]:
+    """What happened, and what to do about it, of an error of the Logs Ingestion API."""
+    said = str(error)
+    for advice in _ADVICE.values():
+        if said.endswith(f": {advice}"):
+            return said.removesuffix(f": {advice}"), advice
+    return said, ""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from collections.abc import Mapping as Dict
+from contextlib import contextmanager
 from typing import Any
 
+import msgspec
 import requests
 
-from sentinelone_source.http import reasons
-from sentinelone_source.http.client import HttpClient, proxies_for, trusted
+from sentinelone_source.errors import SourceError, Unavailable
+from sentinelone_source.http.client import HttpClient, proxies_for, reason
+from sentinelone_source.http.connections import trusted
 from sentinelone_source.timings import DEFAULTS, Timings
+
+Refusal = Callable[[int, Dict[str, str], bytes], SourceError]
+"""Makes the error that an answer stands for, from its status, headers and body."""
 
 
 class Session(HttpClient):
     """Takes certificates and proxies from the environment.
-
-    Args:
-        timings: how long to wait.
 
     Attributes:
         status: of the last answer.
@@ -36,15 +41,11 @@ class Session(HttpClient):
 
     def reason(self, error: BaseException) -> str:
         """Why there is no answer, without addresses, queries and headers."""
-        return reasons.reason(error, self.timeout)
+        return reason(error, self.timeout)
 
 
 def client_options(url: str, answer: float) -> dict[str, Any]:
-    """How Azure's own clients connect.
-
-    Args:
-        url: where to.
-        answer: seconds to wait for an answer.
+    """How Azure's own clients connect to a URL, and wait `answer` seconds for an answer.
 
     Raises:
         ConfigError: the environment names certificates or a proxy that cannot be used.
@@ -59,15 +60,38 @@ def client_options(url: str, answer: float) -> dict[str, Any]:
     }
 
 
-def body_of(response: Any) -> bytes:
-    """The body of an answer that Azure's own client took for an error; empty if it has none."""
+@contextmanager
+def client_errors(url: str, answer: float, refusal: Refusal) -> Iterator[None]:
+    """Within, errors of Azure's own client become this program's.
+
+    Args:
+        url: of the request, for errors.
+        answer: seconds that the client waits for an answer.
+        refusal: for an answer that the client takes for an error.
+    """
+    from azure.core import exceptions
+
+    try:
+        yield
+    except SourceError:  # the credential's own
+        raise
+    except exceptions.HttpResponseError as error:
+        response: Any = error.response
+        if response is None:
+            raise Unavailable(f"{url}: the answer broke off") from None
+        raise refusal(response.status_code, response.headers, _body_of(response)) from None
+    except exceptions.AzureError as error:
+        raise Unavailable(f"{url}: {_reason(error, answer)}") from None
+
+
+def _body_of(response: Any) -> bytes:
     try:
         return bytes(response.body())
     except Exception:  # noqa: BLE001 - the status says enough
         return b""
 
 
-def client_reason(error: Any, answer: float) -> str:
+def _reason(error: Any, answer: float) -> str:
     """Why Azure's own client has no answer, without addresses, queries and headers."""
     from azure.core import exceptions
 
@@ -78,4 +102,33 @@ def client_reason(error: Any, answer: float) -> str:
         return "the answer broke off"
     if not isinstance(inner, BaseException):
         return "no connection"
-    return reasons.reason(inner, (DEFAULTS.azure_connect, answer))
+    return reason(inner, (DEFAULTS.azure_connect, answer))
+
+
+class ServiceError(msgspec.Struct):
+    """What Azure's answers say about an error; the innermost one says most."""
+
+    code: str | None = None
+    message: str | None = None
+    innererror: ServiceError | None = None
+
+
+class _ErrorAnswer(msgspec.Struct):
+    error: ServiceError | None = None
+
+
+_read_error = msgspec.json.Decoder(_ErrorAnswer).decode
+"""Made once: threads that meet a type for the first time together crash in msgspec."""
+
+
+def service_error(body: bytes) -> ServiceError:
+    """The error in the body of an answer; one without words where there is none."""
+    try:
+        return _read_error(body).error or ServiceError()
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ServiceError()
+
+
+def shown(words: str) -> str:
+    """Words of Azure behind `HTTP 400`: on one line, of a bounded length."""
+    return f", {' '.join(words.split())[:400].rstrip('.')}" if words else ""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping as Dict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
-from sentinelone_source.azure.session import body_of, client_options, client_reason
+from sentinelone_source.azure.session import (
+    ServiceError,
+    client_errors,
+    client_options,
+    service_error,
+    shown,
+)
 from sentinelone_source.errors import AZURE_EXTRA, ConfigError, SourceError, Unavailable
 from sentinelone_source.timings import DEFAULTS
 
@@ -30,25 +35,8 @@ class QueryAnswer(NamedTuple):
     partial: str
 
 
-class _Inner(msgspec.Struct):
-    message: str = ""
-    code: str = ""
-    innererror: _Inner | None = None
-
-
-class _Failure(msgspec.Struct):
-    error: _Inner | None = None
-
-
-_read_failure = msgspec.json.Decoder(_Failure).decode
-
-
 class Workspace:
     """One workspace, asked in KQL.
-
-    Args:
-        azure: which one, and in which cloud.
-        credential: the identity.
 
     Raises:
         ConfigError: a key or the package is missing.
@@ -86,21 +74,15 @@ class Workspace:
         return QueryAnswer(tables[0].rows, " ".join(str(why).split()))
 
     def _answer(self, query: str) -> Any:
-        from azure.core import exceptions
-
         azure = self._azure
-        is_safe = azure.query_url.startswith("https")
         try:
-            return self._client.query_workspace(
-                azure.workspace_id, query, timespan=None, enforce_https=is_safe
-            )
-        except SourceError:
-            raise  # the credential's own
-        except exceptions.HttpResponseError as error:
-            raise self._failure(error) from None
-        except exceptions.AzureError as error:
-            why = client_reason(error, DEFAULTS.query_answer)
-            raise Unavailable(f"{azure.query_url}: {why}") from None
+            with client_errors(azure.query_url, DEFAULTS.query_answer, self._failure):
+                return self._client.query_workspace(
+                    azure.workspace_id,
+                    query,
+                    timespan=None,
+                    enforce_https=azure.query_url.startswith("https"),
+                )
         except (AttributeError, KeyError, TypeError, ValueError):  # the client expects its own JSON
             raise Unavailable(f"{azure.query_url}: {_UNEXPECTED}") from None
 
@@ -108,12 +90,9 @@ class Workspace:
         """Close the connection."""
         self._client.close()
 
-    def _failure(self, error: Any) -> SourceError:
+    def _failure(self, status: int, _: Dict[str, str], body: bytes) -> SourceError:
         place = f"{self._azure.query_url}: workspace {self._azure.workspace_id}"
-        if error.response is None:
-            return Unavailable(f"{place}: the answer broke off")
-        status = error.response.status_code
-        said = f"{place}: HTTP {status}{_words(body_of(error.response))}"
+        said = f"{place}: HTTP {status}{shown(_innermost(body))}"
         if status in (401, 403):
             return SourceError(
                 f"{said}: grant this identity the role {READER!r} on the workspace, which takes "
@@ -126,14 +105,11 @@ class Workspace:
         return SourceError(said)
 
 
-def _words(body: bytes) -> str:
+def _innermost(body: bytes) -> str:
     """The innermost message of an error: the others only say that there is one."""
-    try:
-        error = _read_failure(body).error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
     words = ""
+    error: ServiceError | None = service_error(body)
     while error is not None:
         words = error.message or words
         error = error.innererror
-    return f", {' '.join(words.split())[:400].rstrip('.')}" if words else ""
+    return words

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,7 @@ from sentinelone_source.errors import SourceError
 
 if TYPE_CHECKING:
     from sentinelone_source.azure.ingestion import Ingestion
-    from sentinelone_source.config import Settings
+    from sentinelone_source.config.azure import AzureSettings
     from sentinelone_source.replay.job import ReplayJob
 
 
@@ -43,6 +42,7 @@ def command(
     FILE holds rows as `run` writes them, or dead letters. `-` is standard input. An interrupted
     replay continues where it stopped.
     """
+    from sentinelone_source.config.azure import azure_settings
     from sentinelone_source.mapping.spec.files import load_mappings, load_tables
     from sentinelone_source.replay.job import Options, ReplayJob
     from sentinelone_source.replay.parsing import LineParser
@@ -54,8 +54,9 @@ def command(
     mappings = load_mappings(*settings.mappings)
     streams = {one.table: one.stream for one in load_tables(*settings.mappings)}
     urls = {console.name: console.url for console in settings.consoles}
-    with _ingestion(settings, dry_run) as (ingestion, target):
-        options = Options(target, refused, restart, dry_run)
+    azure = azure_settings(settings)
+    options = Options(azure.dcr_immutable_id, refused, restart, dry_run)
+    with _ingestion(azure, wanted=not dry_run) as ingestion:
         jobs = [
             ReplayJob(name, options, LineParser(mappings, urls), Sender(ingestion, streams, name))
             for name in files
@@ -76,21 +77,14 @@ def _run(job: ReplayJob) -> int:
         job.log_summary()
 
 
-@contextlib.contextmanager
-def _ingestion(settings: Settings, dry_run: bool) -> Iterator[tuple[Ingestion | None, str]]:
-    """Where rows go, and its name; nowhere when nothing is to be sent."""
-    from sentinelone_source.config.azure import azure_settings
-
-    azure = azure_settings(settings)
-    if dry_run:
-        yield None, azure.dcr_immutable_id
-        return
+def _ingestion(
+    azure: AzureSettings, *, wanted: bool
+) -> contextlib.AbstractContextManager[Ingestion | None]:
+    """Where rows go; nowhere when nothing is to be sent."""
+    if not wanted:
+        return contextlib.nullcontext()
     azure.need("endpoint", "dcr_immutable_id")
     from sentinelone_source.azure.credential import Credential
     from sentinelone_source.azure.ingestion import Ingestion
 
-    ingestion = Ingestion(azure, Credential(azure))
-    try:
-        yield ingestion, azure.dcr_immutable_id
-    finally:
-        ingestion.close()
+    return contextlib.closing(Ingestion(azure, Credential(azure)))

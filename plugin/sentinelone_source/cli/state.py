@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -61,15 +63,10 @@ def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, mo
     to = read_moment(moment, "--to")
     if to > SYSTEM_CLOCK.now():
         raise StateError(f"--to: {moment!r} is in the future; a watermark can only be moved back")
-    names = _names(config, tables)
-    state = _existing(config)
-    try:
-        feeds = _chosen(state, names, console)
+    with _chosen(config, tables, console) as (state, feeds):
         state.rewind(feeds, to)
         for feed in feeds:
-            click.echo(f"{feed.console}/{feed.mapping}: watermark {to_iso(to)}")
-    finally:
-        state.close()
+            click.echo(f"{_name(feed)}: watermark {to_iso(to)}")
 
 
 @command.command("reset")
@@ -79,44 +76,42 @@ def rewind(config: Path | None, tables: tuple[str, ...], console: str | None, mo
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def reset(config: Path | None, tables: tuple[str, ...], console: str | None, yes: bool) -> None:
     """Forget feeds, so that their next sweep is a first sweep, from `start`."""
-    names = _names(config, tables)
-    state = _existing(config)
-    try:
-        feeds = _chosen(state, names, console)
-        forgotten = ", ".join(f"{feed.console}/{feed.mapping}" for feed in feeds)
+    with _chosen(config, tables, console) as (state, feeds):
+        forgotten = ", ".join(map(_name, feeds))
         if not yes:
             click.confirm(f"Forget {forgotten}?", abort=True, err=True)
         for feed in feeds:
             state.reset(state.feed(feed.console, feed.mapping))
         click.echo(f"forgotten: {forgotten}")
-    finally:
-        state.close()
 
 
-def _existing(config: Path | None) -> State:
-    """The state of a configuration; a mistyped path is an error, and makes none."""
-    path = load_settings(config).state_path
-    State(path, read_only=True).close()
-    return State(path)
-
-
-def _names(config: Path | None, tables: tuple[str, ...]) -> set[str]:
-    """Mapping names for what was typed; a name that no table has is taken as a mapping's."""
-    mappings = load_mappings(*load_settings(config).mappings).values()
+@contextlib.contextmanager
+def _chosen(
+    config: Path | None, tables: tuple[str, ...], console: str | None
+) -> Iterator[tuple[State, list[FeedState]]]:
+    """The state, locked, and the feeds in it that were named; a name may be a mapping's."""
+    settings = load_settings(config)
+    mappings = load_mappings(*settings.mappings).values()
     by_table = {mapping.table: mapping.name for mapping in mappings}
-    return {by_table.get(table, table) for table in tables}
+    names = {by_table.get(table, table) for table in tables}
+    State(
+        settings.state_path, read_only=True
+    ).close()  # a mistyped path is an error, and makes none
+    with contextlib.closing(State(settings.state_path)) as state:
+        known = state.show()
+        feeds = [
+            feed
+            for feed in known
+            if (not names or feed.mapping in names) and console in (None, feed.console)
+        ]
+        if not feeds:
+            listed = ", ".join(map(_name, known)) or "none"
+            raise ConfigError(f"no such feed in the state; known: {listed}")
+        yield state, feeds
 
 
-def _chosen(state: State, names: set[str], console: str | None) -> list[FeedState]:
-    feeds = [
-        feed
-        for feed in state.show()
-        if (not names or feed.mapping in names) and console in (None, feed.console)
-    ]
-    if not feeds:
-        known = ", ".join(f"{feed.console}/{feed.mapping}" for feed in state.show()) or "none"
-        raise ConfigError(f"no such feed in the state; known: {known}")
-    return feeds
+def _name(feed: FeedState) -> str:
+    return f"{feed.console}/{feed.mapping}"
 
 
 def _line(feed: FeedState) -> dict[str, object]:

@@ -67,13 +67,10 @@ def command(
         output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"--output: {output}: cannot be written: {error.strerror}") from None
-    click.echo(_summary(output, tables), err=True)
-
-
-def _summary(output: Path, tables: tuple[Table, ...]) -> str:
     columns = sum(len(table.columns) for table in tables)
     page = "docs/how-to/azure.md"
-    return f"{output}: {len(tables)} tables with {columns} columns; how to deploy it: {page}"
+    words = f"{len(tables)} tables with {columns} columns; how to deploy it: {page}"
+    click.echo(f"{output}: {words}", err=True)
 
 
 def _warn(tables: tuple[Table, ...]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -18,7 +18,7 @@ from sentinelone_source.config import load_settings
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError
 
 if TYPE_CHECKING:
-    from sentinelone_source.azure.workspace import QueryAnswer
+    from sentinelone_source.azure.workspace import Workspace
     from sentinelone_source.config import Settings
     from sentinelone_source.history.verify import Comparison, FeedCheck
 
@@ -123,48 +123,35 @@ def _checks(
 
     mappings = select_mappings(settings, tables)
     consoles = build_consoles(settings, mappings, DEFAULTS.once_patience, DEFAULTS)
-    with KeySnapshot(settings.state_path) as keys, _workspace(settings, wanted=workspace) as ask:
+    with KeySnapshot(settings.state_path) as keys, _workspace(settings, wanted=workspace) as asked:
         checks = []
         for mapping in mappings:
             mapper, swept = Mapper(mapping), build_plan(settings, mapping)
-            query = ask and TableQuery.of(mapping, versions=not swept.heartbeat)
-            asked = (query, ask) if query and ask else None
-            checks += [FeedCheck(one, mapper, keys, swept, asked) for one in consoles]
+            query = TableQuery.of(mapping, versions=not swept.heartbeat) if asked else None
+            ask = (query, asked.ask) if query and asked else None
+            checks += [FeedCheck(one, mapper, keys, swept, ask) for one in consoles]
         yield checks
 
 
-@contextlib.contextmanager
 def _workspace(
     settings: Settings, *, wanted: bool
-) -> Iterator[Callable[[str], QueryAnswer] | None]:
-    """How to ask the workspace, if it is wanted."""
+) -> contextlib.AbstractContextManager[Workspace | None]:
     if not wanted:
-        yield None
-        return
+        return contextlib.nullcontext()
     from sentinelone_source.azure.credential import Credential
     from sentinelone_source.azure.workspace import Workspace
     from sentinelone_source.config.azure import azure_settings
 
     azure = azure_settings(settings)
-    workspace = Workspace(azure, Credential(azure))
-    try:
-        yield workspace.ask
-    finally:
-        workspace.close()
+    return contextlib.closing(Workspace(azure, Credential(azure)))
 
 
-@contextlib.contextmanager
-def _opened(path: Path | None) -> Iterator[BinaryIO | None]:
+def _opened(path: Path | None) -> contextlib.AbstractContextManager[BinaryIO | None]:
     """The file for rows, opened before anything is compared, so that a mistake shows at once."""
-    if path is None:
-        yield None
-        return
     try:
-        file = path.open("wb")
+        return path.open("wb") if path else contextlib.nullcontext()
     except OSError as error:
         raise ConfigError(f"--rows: {path}: cannot be written: {error.strerror}") from None
-    with file:
-        yield file
 
 
 def _print(results: Sequence[Comparison]) -> None:

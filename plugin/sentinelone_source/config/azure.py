@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from sentinelone_source.config.addresses import (
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
     from sentinelone_source.config.settings import Settings
 
 
-@dataclass(frozen=True)
-class Cloud:
+class Cloud(NamedTuple):
     """One of Azure's clouds.
 
     Attributes:
@@ -72,8 +70,8 @@ CLOUDS: dict[CloudName, Cloud] = {
         "https://api.loganalytics.azure.cn",
     ),
 }
-
-
+_AUTHORITY = "https://login.microsoftonline.com"
+_ENDPOINT = "https://NAME.REGION.ingest.monitor.azure.com"
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -86,8 +84,7 @@ class Identity(Enum):
     MANAGED = "managed identity"
 
 
-@dataclass(frozen=True)
-class AzureSettings:
+class AzureSettings(NamedTuple):
     """`[azure]` and the environment. Holds no secret, only where each is.
 
     Attributes:
@@ -130,21 +127,18 @@ class AzureSettings:
 
 
 def azure_settings(settings: Settings, environ: Dict[str, str] = os.environ) -> AzureSettings:
-    """The settings of the commands that use Azure.
-
-    Args:
-        settings: the configuration.
-        environ: fills what it leaves empty.
+    """The settings of the commands that use Azure; the environment fills what is left empty.
 
     Raises:
         ConfigError: naming the key and what would be right.
     """
     azure, where = settings.azure, settings.source
-    here = Path(settings.source).parent if settings.source != "environment" else Path()
-    broker = _listen(azure.broker.listen, f"{where}: azure.broker.listen")
+    here = Path(where).parent if where != "environment" else Path()
     if azure.client_secret_file and azure.certificate_file:
         raise ConfigError(f"{where}: azure: give either client_secret_file or certificate_file")
-    authority = _authority(environ.get("AZURE_AUTHORITY_HOST", ""))
+    authority = _url(environ.get("AZURE_AUTHORITY_HOST", ""), "AZURE_AUTHORITY_HOST", _AUTHORITY)
+    if authority.startswith("http:"):
+        raise ConfigError(f"AZURE_AUTHORITY_HOST: {authority!r} must be an https URL")
     cloud_name = _cloud(azure.cloud, authority)
     token_file = environ.get("AZURE_FEDERATED_TOKEN_FILE", "")
     return _checked(
@@ -158,11 +152,11 @@ def azure_settings(settings: Settings, environ: Dict[str, str] = os.environ) -> 
             secret_file=_path(here, azure.client_secret_file),
             certificate_file=_path(here, azure.certificate_file),
             token_file=Path(token_file) if token_file else None,
-            endpoint=_endpoint(azure.endpoint, f"{where}: azure.endpoint"),
+            endpoint=_url(azure.endpoint, f"{where}: azure.endpoint", _ENDPOINT),
             dcr_immutable_id=azure.dcr_immutable_id,
             dcr_resource_id=azure.dcr_resource_id.rstrip("/"),
             workspace_id=azure.workspace_id,
-            broker=broker,
+            broker=_listen(azure.broker.listen, f"{where}: azure.broker.listen"),
             broker_secret_file=_path(here, azure.broker.secret_file),
             cloud=CLOUDS[cloud_name],
         )
@@ -210,12 +204,9 @@ def _path(here: Path, text: str) -> Path | None:
     return here / text if text else None
 
 
-def _authority(text: str) -> str:
-    """`AZURE_AUTHORITY_HOST` in one form; a host name is enough, as for Azure's libraries."""
-    where = "AZURE_AUTHORITY_HOST"
-    url = read_url(text, where, "https://login.microsoftonline.com") if text else ""
-    if url.startswith("http:"):
-        raise ConfigError(f"{where}: {text!r} must be an https URL")
+def _url(text: str, where: str, example: str) -> str:
+    """A URL in one form, and no example's; a host name is enough, as for Azure's libraries."""
+    url = read_url(text, where, example) if text else ""
     refuse_placeholder(url, where)
     return url
 
@@ -224,13 +215,6 @@ def _cloud(named: CloudName, authority: str) -> CloudName:
     """The cloud that is named; for the default, the cloud of the authority."""
     found = (name for name, cloud in CLOUDS.items() if cloud.authority == authority)
     return next(found, named) if named == "public" else named
-
-
-def _endpoint(text: str, where: str) -> str:
-    example = "https://NAME.REGION.ingest.monitor.azure.com"
-    url = read_url(text, where, example) if text else ""
-    refuse_placeholder(url, where)
-    return url
 
 
 def _listen(text: str, where: str) -> Address:

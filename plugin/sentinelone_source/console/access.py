@@ -29,14 +29,7 @@ class _Verdict(NamedTuple):
 
 
 class Access:
-    """One console's token, and whether each endpoint accepts it.
-
-    Args:
-        name: the console's, for the log.
-        token: its token.
-        endpoints: those that its feeds ask.
-        timings: how long to wait.
-    """
+    """One console's token, and whether each endpoint that its feeds ask accepts it."""
 
     def __init__(
         self, name: str, token: ApiToken, endpoints: Iterable[str], timings: Timings
@@ -79,10 +72,7 @@ class Access:
         answer now, the last one counts.
 
         Args:
-            endpoint: which refuses it.
-            stamp: of the token.
             sent: when that request was sent; an earlier acceptance proves nothing.
-            ask: makes a request to another endpoint.
         """
         others = self._endpoints - {endpoint}
         with contextlib.suppress(TimeoutError):

@@ -50,11 +50,6 @@ class PageQuery(Protocol):
 class ConsoleClient:
     """Asks one console. Threads may share it.
 
-    Args:
-        console: its address, token and certificates.
-        timings: how long to wait.
-        connections: to share with other consoles.
-
     Raises:
         ConfigError: the certificates to trust, or the environment's proxy, cannot be used.
     """
@@ -84,7 +79,6 @@ class ConsoleClient:
 
         Args:
             endpoint: path below `/web/api/v2.1/`.
-            query: what is asked for, within the console's scope.
 
         Raises:
             Refused, FeedRefused, BadRequest, Throttled, CursorLost: as the console answers.

@@ -41,7 +41,6 @@ class Console:
         timings: all other waits.
 
     Args:
-        settings: address, token, filters.
         limits: of the token; shared with other consoles that use the same.
         endpoints: those that its feeds ask, and what each is asked for.
     """
@@ -176,12 +175,7 @@ class Console:
             self.answered = True
 
     def pages(self, endpoint: str, query: PageQuery) -> Paginator:
-        """The pages of a query, in an event loop; `async with` lets go of what is under way.
-
-        Args:
-            endpoint: path below `/web/api/v2.1/`.
-            query: of the first page.
-        """
+        """The pages of a query, in an event loop; `async with` lets go of what is under way."""
         return Paginator(self, endpoint, query)
 
     async def regain(self, refused: Refused) -> None:

@@ -76,10 +76,7 @@ class PageSize:
     and so on. A size that works is doubled again; where its double fails, it stays for a while.
 
     Args:
-        console: its name, for the log.
-        endpoint: whose pages they are.
         hold: seconds that a size stays when its double has failed.
-        clock: gives monotonic seconds.
     """
 
     def __init__(

@@ -21,9 +21,7 @@ class Asked(Protocol):
     """Whose pages are read.
 
     Attributes:
-        name: for the log.
         patience: seconds to wait for a page, or for a token that is accepted; None for ever.
-        timings: waits between two tries.
     """
 
     name: str
@@ -45,11 +43,6 @@ class Paginator:
     the last one: a short page, or an empty one, is not.
 
     A page that the console fails at is asked for again, as long as the console's `patience` goes.
-
-    Args:
-        console: whose pages they are.
-        endpoint: path below `/web/api/v2.1/`.
-        query: of the first page.
 
     Raises:
         Refused: while reading: the token is not accepted, and patience is limited.

@@ -69,12 +69,6 @@ class ApiToken:
 class Expiry:
     """Asks daily when a console's token expires, so that somebody is told before it does.
 
-    Args:
-        name: the console's, for the log.
-        token: its token.
-        post: sends a document to the console.
-        timings: how long to wait between questions.
-
     Attributes:
         at: when the token expires, unix seconds; None if nobody knows.
     """

@@ -7,10 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from sentinelone_source.console.token import SOON
 from sentinelone_source.times import SECOND, to_iso
-
-SOON = 14 * 86_400.0
-"""Seconds before its expiry from which on a credential is a warning."""
 
 Status = Literal["ok", "warning", "failed", "skipped"]
 
@@ -19,9 +17,7 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of the doctor's report.
 
     Attributes:
-        check: what was looked at.
         status: `failed` is broken now; `warning` will be, or may be intended.
-        found: what was seen.
         advice: what to do about it; empty if nothing has to be done.
     """
 
@@ -32,22 +28,18 @@ class Check(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def ok(check: str, found: str) -> Check:
-    """Nothing to do."""
     return Check(check, "ok", found)
 
 
 def failed(check: str, found: object, advice: str = "") -> Check:
-    """Broken now."""
     return Check(check, "failed", str(found), advice)
 
 
 def warning(check: str, found: object, advice: str = "") -> Check:
-    """Not broken yet, or perhaps intended."""
     return Check(check, "warning", str(found), advice)
 
 
 def skipped(check: str, why: object, advice: str = "") -> Check:
-    """Not checked, and why."""
     return Check(check, "skipped", str(why), advice)
 
 
@@ -57,14 +49,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def expiry(check: str, at: float | None, what: str, advice: str) -> Check:
-    """A check of when a credential expires.
-
-    Args:
-        check: its name.
-        at: the expiry, unix seconds; None if it is unknown.
-        what: the words before the date.
-        advice: what to do when it expires soon.
-    """
+    """A check of an expiry: `at` is in unix seconds, None if it is unknown."""
     if at is None:
         return ok(check, f"{what}; its expiry is unknown")
     days = (at - time.time()) / 86_400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -38,12 +39,7 @@ _CONNECTION = "check url, proxy and ca_file of this console"
 
 
 def check_console(settings: ConsoleTable, mappings: Iterable[Mapping]) -> Iterator[Check]:
-    """A console: whether it answers, its token, its clock, and the endpoint of each feed.
-
-    Args:
-        settings: the console's.
-        mappings: of the feeds that are enabled.
-    """
+    """A console: whether it answers, its token, its clock, and the endpoint of each feed."""
     name = f"console {settings.name}"
     try:
         session = ConsoleClient(settings)
@@ -72,10 +68,9 @@ def _asked(
 
     It is asked what a sweep asks, for one record: that shows an unknown parameter as well.
     """
-    endpoint = mapper.mapping.request.path
     query = page_requests(mapper.mapping, round((time.time() - 60) * SECOND), None)[0].sized(1)
     try:
-        answer = session.page(endpoint, query)
+        answer = session.page(mapper.mapping.request.path, query)
     except SourceError as error:
         return None, error
     try:
@@ -94,9 +89,8 @@ def _feed(feed: str, mapping: Mapping, error: SourceError | None) -> Check:
     if isinstance(error, BadRequest | FeedRefused):
         return failed(feed, error, "correct [request] and [walk] of this table's mapping")
     if isinstance(error, Throttled):
-        return warning(
-            feed, error, "another client uses up the limit of this token; try again later"
-        )
+        advice = "another client uses up the limit of this token; try again later"
+        return warning(feed, error, advice)
     return failed(feed, error, _RENEW if isinstance(error, Refused) else _CONNECTION)
 
 
@@ -104,8 +98,6 @@ def check_clock(name: str, url: str, clock: int | None, *, answered: bool) -> Ch
     """Whether the console's clock agrees with this machine's.
 
     Args:
-        name: the check's.
-        url: the console's.
         clock: of its answer; None if it had no Date header.
         answered: whether the answer was a page, which has one.
     """
@@ -123,8 +115,6 @@ def check_clock(name: str, url: str, clock: int | None, *, answered: bool) -> Ch
 def _token(name: str, session: ConsoleClient) -> Check:
     at = claimed_expiry(token := session.token.value())
     if at is None:
-        try:
+        with contextlib.suppress(SourceError):  # not every console has this endpoint
             at = told_expiry(session.post(DETAILS, {"data": {"apiToken": token}}))
-        except SourceError:
-            at = None  # not every console has this endpoint
     return expiry(f"{name} token", at, f"{session.token} is accepted", _RENEW)

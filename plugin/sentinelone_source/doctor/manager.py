@@ -1,4 +1,4 @@
-"""Azure's Resource Manager: reads what is deployed."""
+"""Azure's Resource Manager: reads what is deployed, as far as the checks look at it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,7 @@ class Missing(SourceError):
 
 
 class Manager:
-    """Reads resources.
-
-    Args:
-        cloud: whose Resource Manager.
-        credential: the identity.
-        web: the connection.
-        base: the address, if not the cloud's.
-    """
+    """Reads resources; `base` is its address, if not the cloud's."""
 
     def __init__(self, cloud: Cloud, credential: Credential, web: Session, base: str = "") -> None:
         self._base = base or cloud.manager
@@ -46,8 +39,7 @@ class Manager:
 
         Args:
             resource: its id, `/subscriptions/...`.
-            version: of the API.
-            into: what of it is wanted.
+            into: the Struct of what is wanted of it.
 
         Raises:
             NotAllowed, Missing: 401 and 403, 404.
@@ -73,3 +65,63 @@ class Manager:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             pass
         raise SourceError(f"{self._base}: HTTP {answer.status_code}, unexpected answer")
+
+
+class DeployedColumn(msgspec.Struct):
+    name: str
+    type: str
+
+
+class Declaration(msgspec.Struct):
+    columns: list[DeployedColumn] = []
+
+
+class Flow(msgspec.Struct, rename="camel"):
+    streams: list[str] = []
+    destinations: list[str] = []
+    transform_kql: str | None = None
+    output_stream: str | None = None
+
+
+class _Destination(msgspec.Struct, rename="camel"):
+    name: str = ""
+    workspace_resource_id: str = ""
+
+
+class _Destinations(msgspec.Struct, rename="camel"):
+    log_analytics: list[_Destination] = []
+
+
+class _Endpoints(msgspec.Struct, rename="camel"):
+    logs_ingestion: str | None = None
+
+
+class RuleProperties(msgspec.Struct, rename="camel"):
+    immutable_id: str = ""
+    stream_declarations: dict[str, Declaration] = {}
+    data_flows: list[Flow] = []
+    destinations: _Destinations = msgspec.field(default_factory=_Destinations)
+    endpoints: _Endpoints | None = None
+
+
+class DeployedRule(msgspec.Struct):
+    properties: RuleProperties
+
+
+class _Schema(msgspec.Struct, rename="camel"):
+    columns: list[DeployedColumn] = []
+    # those that Azure adds; TimeGenerated may be among them
+    standard_columns: list[DeployedColumn] = []
+
+
+class TableProperties(msgspec.Struct):
+    schema: _Schema
+    plan: str = ""
+
+
+class DeployedTable(msgspec.Struct):
+    properties: TableProperties
+
+
+class DiagnosticSettings(msgspec.Struct):
+    value: list[msgspec.Raw] = []

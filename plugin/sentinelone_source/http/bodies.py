@@ -43,7 +43,6 @@ def decoded(body: bytes, encoding: str, unpacker: Any = FASTEST) -> bytes:
     """The JSON text of a body, without compression and byte order mark.
 
     Args:
-        body: as it was received.
         encoding: its `Content-Encoding`; empty if it has none.
         unpacker: a module with the functions of `zlib`.
 

@@ -1,26 +1,28 @@
-"""Requests to consoles, shippers and Azure: certificates, proxies and time-outs."""
+"""Requests to consoles, shippers and Azure: proxies, time-outs, and why there is no answer."""
 
 from __future__ import annotations
 
-import functools
 import ipaddress
-import os
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+import urllib3.exceptions
 from requests.adapters import BaseAdapter
 from requests.utils import get_environ_proxies, select_proxy
 
 from sentinelone_source import __version__
 from sentinelone_source.config import is_loopback
-from sentinelone_source.errors import ConfigError
-from sentinelone_source.http.connections import Connections
-from sentinelone_source.http.reasons import FAILURES, no_answer
+from sentinelone_source.errors import ConfigError, Overloaded, Unavailable, lacks_descriptors
+from sentinelone_source.http.connections import Connections, trusted
+
+FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+"""What a request without an answer raises."""
+
+_NO_CONNECTION = (requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError)
+_NO_ANSWER = (requests.exceptions.Timeout, urllib3.exceptions.TimeoutError)
 
 
 class HttpClient(requests.Session):
@@ -33,7 +35,6 @@ class HttpClient(requests.Session):
         ca_file: certificates to trust; else the environment's, else the usual.
         ca_key: the configuration key that names the file, for errors.
         proxies: as requests takes them; None for the environment's, by address.
-        connections: to share with other clients.
 
     Raises:
         ConfigError: the certificates cannot be used.
@@ -122,40 +123,46 @@ def _is_near(host: str) -> bool:
         return False
 
 
-def trusted(ca_file: str, key: str) -> str | bool:
-    """The certificates to trust, as requests takes them: a file's, the environment's, the usual.
-
-    Args:
-        ca_file: a file of certificates; empty if none is named.
-        key: the configuration key that named it, for errors.
-
-    Raises:
-        ConfigError: the file does not exist, or holds no certificate in PEM.
-    """
-    named = {
-        key: ca_file,
-        "REQUESTS_CA_BUNDLE": os.environ.get("REQUESTS_CA_BUNDLE"),
-        "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE"),
-    }
-    for name, path in named.items():
-        if path:
-            if fault := _fault(path):
-                raise ConfigError(f"{name}: {path}: {fault}")
-            return path
-    return True
+def no_answer(about: str, error: BaseException, timeout: tuple[float, float]) -> Unavailable:
+    """The error to raise for a request about something that failed with one of `FAILURES`."""
+    late = isinstance(error, _NO_ANSWER) and not isinstance(error, _NO_CONNECTION)
+    return (Overloaded if late else Unavailable)(f"{about}: {reason(error, timeout)}")
 
 
-@functools.cache
-def _fault(path: str) -> str:
-    """Why nothing can be trusted by a file, or a directory of certificates; empty if it can."""
-    if not Path(path).exists():
-        return "no such file"
-    if Path(path).is_dir():
-        return ""
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
-    except ssl.SSLError:
-        return "holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
-    except OSError as error:
-        return error.strerror or "cannot be read"
-    return ""
+def reason(error: BaseException, timeout: tuple[float, float]) -> str:
+    """Why there is no answer."""
+    if lacks_descriptors(error):
+        return "no file descriptor is left for a connection; raise the limit (ulimit -n)"
+    if isinstance(error, _NO_CONNECTION):
+        return f"no connection within {timeout[0]:g} seconds"
+    if isinstance(error, _NO_ANSWER):
+        return f"no answer within {timeout[1]:g} seconds"
+    if isinstance(error, urllib3.exceptions.ProtocolError):
+        return "the answer broke off"
+    return _no_connection(error)
+
+
+def _no_connection(error: BaseException) -> str:
+    words = _innermost(error)
+    if not isinstance(error, requests.exceptions.ProxyError):
+        tls = isinstance(error, requests.exceptions.SSLError)
+        return f"{'TLS' if tls else 'no connection'}: {words}"
+    if words.startswith("Tunnel connection failed"):
+        return f"the proxy refuses the connection: {words.partition(': ')[2]}"
+    return f"no connection to the proxy: {words}"
+
+
+def _innermost(error: BaseException) -> str:
+    """The words of the error that all others are about."""
+    while (following := _cause(error)) is not None and following is not error:
+        error = following
+    words = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
+    return words or (str(error) if type(error) is OSError else "") or type(error).__name__
+
+
+def _cause(error: BaseException) -> BaseException | None:
+    reason = getattr(error, "reason", None) or getattr(error, "original_error", None)
+    if isinstance(reason, BaseException):
+        return reason
+    inner = next((arg for arg in error.args if isinstance(arg, BaseException)), None)
+    return inner or error.__cause__ or error.__context__

@@ -1,8 +1,10 @@
-"""Open connections that are kept for later requests: a bounded number, with shared TLS contexts."""
+"""Connections: whose certificates they trust, and how many are kept open for later requests."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
+import os
 import ssl
 import threading
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util.ssl_ import create_urllib3_context
+
+from sentinelone_source.errors import ConfigError
 
 
 class Connections:
@@ -96,3 +100,42 @@ def _stamp(path: str) -> object:
         found = Path(path).stat()
         return found.st_mtime_ns, found.st_ino, found.st_size
     return None
+
+
+def trusted(ca_file: str, key: str) -> str | bool:
+    """The certificates to trust, as requests takes them: a file's, the environment's, the usual.
+
+    Args:
+        ca_file: a file of certificates; empty if none is named.
+        key: the configuration key that named it, for errors.
+
+    Raises:
+        ConfigError: the file does not exist, or holds no certificate in PEM.
+    """
+    named = {
+        key: ca_file,
+        "REQUESTS_CA_BUNDLE": os.environ.get("REQUESTS_CA_BUNDLE"),
+        "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE"),
+    }
+    for name, path in named.items():
+        if path:
+            if fault := _fault(path):
+                raise ConfigError(f"{name}: {path}: {fault}")
+            return path
+    return True
+
+
+@functools.cache
+def _fault(path: str) -> str:
+    """Why nothing can be trusted by a file, or a directory of certificates; empty if it can."""
+    if not Path(path).exists():
+        return "no such file"
+    if Path(path).is_dir():
+        return ""
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        return "holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)"
+    except OSError as error:
+        return error.strerror or "cannot be read"
+    return ""

@@ -52,12 +52,12 @@ class Reply(NamedTuple):
 Application = Callable[[Request], Reply]
 
 
-class Server:
+class Server(ThreadingMixIn, TCPServer):
     """Answers one request a connection, from when it is made until it is closed.
 
+    Connections are counted, so that none of them lasts, and they never become too many.
+
     Args:
-        name: of what it serves, for the log.
-        address: where to listen.
         application: makes the answers; called from several threads.
         where: the address's place in the configuration, for errors.
         patience: seconds that a connection may last.
@@ -65,6 +65,11 @@ class Server:
     Raises:
         ConfigError: nothing can listen there.
     """
+
+    daemon_threads = True
+    block_on_close = False
+    allow_reuse_address = True
+    request_queue_size = MOST
 
     def __init__(
         self,
@@ -74,44 +79,28 @@ class Server:
         where: str,
         patience: float = DEFAULTS.served_connection,
     ) -> None:
-        try:
-            self._server = _Server(name, address, application, patience)
-        except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or "no such host"
-            raise ConfigError(f"{where}: cannot listen on {address}: {reason}") from None
-        self.address = Address(address.host, self._server.socket.getsockname()[1])
-        threading.Thread(
-            target=self._server.serve_forever, args=(0.1,), daemon=True, name=name
-        ).start()
-
-    def close(self) -> None:
-        """Take no further requests, and end those under way."""
-        self._server.shutdown()
-        self._server.server_close()
-        self._server.end_older_than(0.0)
-
-
-class _Server(ThreadingMixIn, TCPServer):
-    """Knows its connections, so that none of them lasts, and they never become too many."""
-
-    daemon_threads = True
-    block_on_close = False
-    allow_reuse_address = True
-    request_queue_size = MOST
-
-    def __init__(
-        self, name: str, address: Address, application: Application, patience: float
-    ) -> None:
         self.name = name
         self.application = application
         self.patience = patience
         self._lock = threading.Lock()
         self._begun: dict[socket.socket, float] = {}
-        found = socket.getaddrinfo(
-            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        self.address_family = found[0][0]
-        super().__init__(found[0][4], _Handler)  # type: ignore[arg-type]
+        try:
+            found = socket.getaddrinfo(
+                address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            )
+            self.address_family = found[0][0]
+            super().__init__(found[0][4], _Handler)  # type: ignore[arg-type]
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or "no such host"
+            raise ConfigError(f"{where}: cannot listen on {address}: {reason}") from None
+        self.address = Address(address.host, self.socket.getsockname()[1])
+        threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True, name=name).start()
+
+    def close(self) -> None:
+        """Take no further requests, and end those under way."""
+        self.shutdown()
+        self.server_close()
+        self._end_older_than(0.0)
 
     def server_bind(self) -> None:
         if self.address_family == socket.AF_INET6:  # `[::]` stands for IPv4 too, on every system
@@ -139,10 +128,9 @@ class _Server(ThreadingMixIn, TCPServer):
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        self.end_older_than(self.patience)
+        self._end_older_than(self.patience)
 
-    def end_older_than(self, seconds: float) -> None:
-        """End connections that have lasted so long."""
+    def _end_older_than(self, seconds: float) -> None:
         latest = time.monotonic() - seconds
         with self._lock:
             old = [connection for connection, begun in self._begun.items() if begun <= latest]
@@ -164,7 +152,7 @@ def _end(connection: socket.socket) -> None:
 class _Handler(BaseHTTPRequestHandler):
     """One request, of any method."""
 
-    server: _Server
+    server: Server
     protocol_version = "HTTP/1.1"
     error_content_type = "application/json"
     error_message_format = '{"error": %(code)d}\n'

@@ -40,11 +40,7 @@ class Bound:
 
 
 class Share(Bound):
-    """A part of the slots.
-
-    Args:
-        most: how many of its requests may be under way at once.
-    """
+    """A part of the slots, with at most `most` requests under way at once."""
 
     def __init__(self, most: int) -> None:
         super().__init__()
@@ -106,12 +102,8 @@ class Slots:
         cannot be stopped.
 
         Args:
-            call: makes the request.
             bounds: what it has to wait for, besides a slot.
             urgent: whether to put it before all requests that wait for a slot.
-
-        Returns:
-            What the call returns. Its exceptions are raised, too.
         """
         asked = _Asked(bounds)
         if urgent:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import structlog
 
-from sentinelone_source.azure.ingestion_errors import Misunderstood, TooLong
+from sentinelone_source.azure.ingestion import Misunderstood, TooLong
 from sentinelone_source.errors import Retriable, SourceError
 from sentinelone_source.http.retry import retry
 from sentinelone_source.worker_threads import in_thread

@@ -9,8 +9,7 @@ from typing import NamedTuple
 
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.handover.sink import NOTICE
-from sentinelone_source.telemetry.metrics import Source
-from sentinelone_source.telemetry.troubles import Trouble
+from sentinelone_source.telemetry.source import Source, Trouble
 
 LATE = 900.0
 """Seconds behind from which on a feed needs somebody's attention."""

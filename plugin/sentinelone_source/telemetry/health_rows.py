@@ -18,7 +18,7 @@ from sentinelone_source.mapping.rows.lines import row_type
 from sentinelone_source.mapping.spec.health import HEALTH
 from sentinelone_source.mapping.spec.model import TableSpec
 from sentinelone_source.telemetry.feed_status import FeedStatus, read_feeds
-from sentinelone_source.telemetry.metrics import Source
+from sentinelone_source.telemetry.source import Source
 from sentinelone_source.times import SECOND, to_iso
 
 _LONGEST_ERROR = 2000
@@ -38,8 +38,6 @@ class HealthRows:
     """Hands over a row a feed, now and then; nothing else waits for them.
 
     Args:
-        source: what there is to know.
-        table: of the rows.
         interval: seconds between two rows of a feed.
         by_console: hand over the rows of each console on their own, since their tags differ.
 

@@ -1,95 +1,35 @@
-"""Metrics, read when somebody asks, from what is counted anyway: they cost the poller nothing.
+"""The page `/metrics`, from what is counted anyway: metrics cost the poller nothing.
 
 Everything is read in the listener's thread while the event loop goes on: numbers one by one, and
 dictionaries by a copy, which no other thread can come between.
+
+The lines are made here: prometheus_client checks each name and label of each line again, which for
+500 consoles takes ten times as long.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import math
+import platform
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Info, ProcessCollector
+from prometheus_client.exposition import choose_encoder
 
-from sentinelone_source.console.console import Console
-from sentinelone_source.feed.feed import Feed
-from sentinelone_source.handover.dead_letters import DeadLetters
-from sentinelone_source.handover.sink import Sink
-from sentinelone_source.telemetry.row_history import RowHistory
-from sentinelone_source.telemetry.troubles import Troubles
+from sentinelone_source import __version__
+from sentinelone_source.http.server import Reply
+
+if TYPE_CHECKING:
+    from sentinelone_source.feed.feed import Feed
+    from sentinelone_source.telemetry.source import Source
 
 PREFIX = "sentinelone_source_"
 FEED = ("console", "feed")
-COLUMN = (*FEED, "column")
 
 Samples = Iterable[tuple[Sequence[str], float]]
 """Values, each with its labels."""
-
-
-class Source:
-    """Everything there is to know about a running source.
-
-    Args:
-        dead_letters: how much there is of them.
-        feeds: and what they count.
-        consoles: and what was asked of them.
-        sink: that takes the rows.
-        intervals: by mapping, seconds between two sweeps.
-
-    Attributes:
-        troubles: the last error of each feed.
-        history: rows of the last hour.
-    """
-
-    def __init__(
-        self,
-        dead_letters: DeadLetters,
-        feeds: Sequence[Feed],
-        consoles: Sequence[Console],
-        sink: Sink,
-        intervals: Mapping[str, float],
-    ) -> None:
-        self.dead_letters = dead_letters
-        self.feeds = feeds
-        self.consoles = consoles
-        self.sink = sink
-        self.intervals = intervals
-        self.troubles = Troubles()
-        self.history = RowHistory(feeds)
-        self._waited: dict[str, float] = {}
-
-    def waiting(self) -> dict[str, float]:
-        """By mapping, how long the hand-over under way has been waiting."""
-        began, now = self.sink.backpressure.waiting, time.monotonic()
-        return {name: max(0.0, now - began.get(name, now)) for name in self.intervals}
-
-    def refused(self) -> set[str]:
-        """Mappings of whose rows the shipper takes none, from one console at least."""
-        return {mapping for _, mapping in self.sink.backpressure.refused.copy()}
-
-    def waited(self) -> dict[str, float]:
-        """By mapping, time spent handing over; never less than it was."""
-        done = self.sink.backpressure.waited.copy()
-        for name, going_on in self.waiting().items():
-            so_far = done.get(name, 0.0) + going_on
-            self._waited[name] = max(self._waited.get(name, 0.0), so_far)
-        return self._waited
-
-
-def _count(field: str) -> Callable[[Source], Samples]:
-    """A field of what feeds count."""
-    return lambda source: [(_of(feed), getattr(feed.counts, field)) for feed in source.feeds]
-
-
-def _by_label(field: str) -> Callable[[Source], Samples]:
-    """The same, for what is counted by column or by age."""
-    return lambda source: [
-        ([*_of(feed), label], count)
-        for feed in source.feeds
-        for label, count in dict(getattr(feed.counts, field)).items()
-    ]
 
 
 def _of(feed: Feed) -> list[str]:
@@ -125,63 +65,65 @@ def _expiry(source: Source) -> Samples:
 class Definition(NamedTuple):
     """A metric: its name without the prefix, what it means, and where its values are."""
 
-    kind: Any
+    kind: Literal["counter", "gauge"]
     name: str
     text: str
     labels: Sequence[str]
     samples: Callable[[Source], Samples]
 
 
-_counter = partial(Definition, CounterMetricFamily)
-_gauge = partial(Definition, GaugeMetricFamily)
+def _per_feed(name: str, text: str, field: str = "") -> Definition:
+    """A counter with a value a feed: what the feed counts under the same name, or in `field`."""
+
+    def samples(source: Source) -> Samples:
+        return [(_of(feed), getattr(feed.counts, field or name)) for feed in source.feeds]
+
+    return Definition("counter", name, text, FEED, samples)
+
+
+def _per_label(name: str, text: str, field: str, label: str) -> Definition:
+    """A counter with a value a feed and label: what the feed counts by it in `field`."""
+
+    def samples(source: Source) -> Samples:
+        return [
+            ([*_of(feed), value], count)
+            for feed in source.feeds
+            for value, count in dict(getattr(feed.counts, field)).items()
+        ]
+
+    return Definition("counter", name, text, (*FEED, label), samples)
+
+
+_counter = partial(Definition, "counter")
+_gauge = partial(Definition, "gauge")
 
 
 METRICS = (
-    _counter("fetched", "Records read, known ones too.", FEED, _count("fetched")),
-    _counter("rows", "Rows handed over.", FEED, _count("rows")),
-    _counter("row_bytes", "Bytes of the rows handed over.", FEED, _count("bytes")),
-    _counter("suppressed", "Records that had been handed over before.", FEED, _count("suppressed")),
-    _counter(
+    _per_feed("fetched", "Records read, known ones too."),
+    _per_feed("rows", "Rows handed over."),
+    _per_feed("row_bytes", "Bytes of the rows handed over.", "bytes"),
+    _per_feed("suppressed", "Records that had been handed over before."),
+    _per_label(
         "late_rows",
         "Rows that became visible late, by the age in seconds at which they were found.",
-        (*FEED, "age"),
-        _by_label("late"),
+        "late",
+        "age",
     ),
-    _counter(
-        "baseline",
-        "Records older than the feed's start, or than what is remembered of it.",
-        FEED,
-        _count("baseline"),
-    ),
-    _counter(
-        "unasked",
-        "Records outside of what was asked for: the console ignores its filter.",
-        FEED,
-        _count("unasked"),
-    ),
-    _counter(
-        "postponed",
-        "Rows that the shipper refuses for now. They are read again.",
-        FEED,
-        _count("postponed"),
-    ),
-    _counter(
-        "unchanged",
-        "Rows left out because only volatile columns changed.",
-        FEED,
-        _count("unchanged"),
-    ),
-    _counter("unchanged_bytes", "Bytes of unchanged rows.", FEED, _count("unchanged_bytes")),
-    _counter("dropped", "Records that a `[[drop]]` removed.", FEED, _count("dropped")),
-    _counter("dead_letters", "Records and rows kept as dead letters.", FEED, _count("dead")),
-    _counter("pages", "Pages read and handed over.", FEED, _count("pages")),
-    _counter(
+    _per_feed("baseline", "Records older than the feed's start, or than what is remembered of it."),
+    _per_feed("unasked", "Records outside of what was asked for: the console ignores its filter."),
+    _per_feed("postponed", "Rows that the shipper refuses for now. They are read again."),
+    _per_feed("unchanged", "Rows left out because only volatile columns changed."),
+    _per_feed("unchanged_bytes", "Bytes of unchanged rows."),
+    _per_feed("dropped", "Records that a `[[drop]]` removed."),
+    _per_feed("dead_letters", "Records and rows kept as dead letters.", "dead"),
+    _per_feed("pages", "Pages read and handed over."),
+    _per_label(
         "misfit_values",
         "Values left out because their column's type does not take them.",
-        COLUMN,
-        _by_label("misfits"),
+        "misfits",
+        "column",
     ),
-    _counter("cut_values", "Values truncated for their length.", COLUMN, _by_label("cut")),
+    _per_label("cut_values", "Values truncated for their length.", "cut", "column"),
     _gauge(
         "dead_letter_files",
         "Files of dead letters, rotated ones too.",
@@ -225,3 +167,55 @@ METRICS = (
     _gauge("token_expiry_timestamp_seconds", "When the API token expires.", ("console",), _expiry),
 )
 """Every metric of this program but `build_info`, in the order of the page."""
+
+
+def other_metrics() -> CollectorRegistry:
+    """What is running, and the metrics of the process."""
+    registry = CollectorRegistry()
+    build = Info(f"{PREFIX}build", "What is running.", registry=registry)
+    build.info({"version": __version__, "python": platform.python_version()})
+    ProcessCollector(registry=registry)
+    return registry
+
+
+class Exposition:
+    """The page `/metrics`: the source's metrics, the process's, and what is running."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._others = other_metrics()
+        self._labels: dict[tuple[Sequence[str], ...], str] = {}
+
+    def page(self, accept: str) -> Reply:
+        """Prometheus text, or OpenMetrics if that is asked for."""
+        try:
+            encode, content_type = choose_encoder(accept)
+        except (TypeError, ValueError):  # a version that is none
+            encode, content_type = choose_encoder("")
+        ours = "".join(self._lines(is_open="openmetrics" in content_type))
+        return Reply(200, ours.encode() + encode(self._others), content_type)
+
+    def _lines(self, *, is_open: bool) -> Iterator[str]:
+        for kind, name, text, labels, samples in METRICS:
+            full = f"{PREFIX}{name}_total" if kind == "counter" else f"{PREFIX}{name}"
+            family = f"{PREFIX}{name}" if is_open else full
+            yield f"# HELP {family} {text}\n"
+            yield f"# TYPE {family} {kind}\n"
+            for values, value in samples(self._source):
+                number = "+Inf" if value == math.inf else repr(value)
+                yield f"{full}{self._labelled(labels, tuple(values))} {number}\n"
+
+    def _labelled(self, names: Sequence[str], values: Sequence[str]) -> str:
+        if not names:
+            return ""
+        key = (names, values)
+        if key not in self._labels:
+            pairs = (
+                f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True)
+            )
+            self._labels[key] = f"{{{','.join(pairs)}}}"
+        return self._labels[key]
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

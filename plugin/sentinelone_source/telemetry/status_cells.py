@@ -1,15 +1,15 @@
-"""What stands in the cells of the status page."""
+"""What stands in the cells of the status page, as HTML with every text escaped."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from html import escape
 
 from sentinelone_source.console.console import Console
 from sentinelone_source.console.token import SOON
 from sentinelone_source.telemetry.feed_status import FeedStatus, Situation
-from sentinelone_source.telemetry.html import Html, element, text
-from sentinelone_source.telemetry.row_history import MINUTES
+from sentinelone_source.telemetry.source import MINUTES
 
 SYMBOLS = {
     Situation.OK: "✓",
@@ -20,6 +20,24 @@ SYMBOLS = {
     Situation.REFUSED: "✕",
 }
 _LONGEST_ERROR = 500
+
+
+class Html(str):
+    """Markup; it is not escaped again."""
+
+    __slots__ = ()
+
+
+def text(*parts: str) -> Html:
+    """Texts and markup one after another."""
+    return Html("".join(part if isinstance(part, Html) else escape(part) for part in parts))
+
+
+def element(name: str, *content: str, **attributes: str) -> Html:
+    """An element; `class_` and `http_equiv` are written without and with what Python forbids."""
+    known = {key.rstrip("_").replace("_", "-"): value for key, value in attributes.items()}
+    written = "".join(f' {key}="{escape(value)}"' for key, value in known.items())
+    return Html(f"<{name}{written}>{text(*content)}</{name}>")
 
 
 def grid(head: list[str], rows: list[Html]) -> Html:

@@ -8,16 +8,16 @@ import time
 from collections import Counter
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sentinelone_source import __version__
 from sentinelone_source.http.server import Reply
 from sentinelone_source.telemetry.feed_status import FeedStatus, Situation, read_feeds
-from sentinelone_source.telemetry.health import Heartbeat
-from sentinelone_source.telemetry.html import Html, element, text
-from sentinelone_source.telemetry.metrics import Source
 from sentinelone_source.telemetry.status_cells import (
     SYMBOLS,
+    Html,
     chart,
+    element,
     error_cell,
     grid,
     in_words,
@@ -26,10 +26,15 @@ from sentinelone_source.telemetry.status_cells import (
     size_in_words,
     state_cell,
     symbol_mark,
+    text,
     token_cell,
     token_summary,
 )
 from sentinelone_source.times import SECOND, from_micros
+
+if TYPE_CHECKING:
+    from sentinelone_source.telemetry.serve import Heartbeat
+    from sentinelone_source.telemetry.source import Source
 
 FEW = 20
 """Consoles of which each feed has a line of its own."""
@@ -51,12 +56,7 @@ _HEADERS = (
 
 
 class StatusPage:
-    """Makes the page anew for each request.
-
-    Args:
-        source: what there is to know.
-        heartbeat: whether the event loop turns.
-    """
+    """Makes the page anew for each request."""
 
     def __init__(self, source: Source, heartbeat: Heartbeat) -> None:
         self._source = source

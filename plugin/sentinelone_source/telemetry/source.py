@@ -1,0 +1,178 @@
+"""What there is to know about a running source: counts, rows of the last hour, last errors."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import structlog
+from structlog.typing import EventDict
+
+if TYPE_CHECKING:
+    from sentinelone_source.console.console import Console
+    from sentinelone_source.feed.feed import Feed
+    from sentinelone_source.handover.dead_letters import DeadLetters
+    from sentinelone_source.handover.sink import Sink
+
+MINUTES = 60
+_MOST = (1 << 32) - 1
+_HOURLY = {"feed_refused", "feed_not_understood"}
+_REFUSALS = {"refused", *_HOURLY}
+_PASSING = {"retry", "handover_retry", "table_refused"}
+_LASTS = 300.0
+"""Seconds that an error counts which is logged again for as long as it goes on."""
+_NEXT_TRY = {
+    "retry": "within a minute",
+    "restart": "within seconds",
+    "sweep_failed": "with the next sweep",
+    "handover_retry": "within a minute",
+    "table_refused": "within a minute",
+    **dict.fromkeys(_HOURLY, "within an hour"),
+}
+
+
+class RowHistory:
+    """What each feed handed over in each of the last minutes; four bytes a minute and feed."""
+
+    def __init__(self, feeds: Sequence[Feed]) -> None:
+        self._feeds = feeds
+        self._seen = [feed.counts.rows for feed in feeds]
+        self._ring = array("I", bytes(4 * MINUTES * len(feeds)))
+        self._at = 0
+
+    async def run(self, every: float = 60.0) -> None:
+        """Look once a minute, until cancelled."""
+        while True:
+            await asyncio.sleep(every)
+            self.look()
+
+    def look(self) -> None:
+        """A minute has passed."""
+        for number, feed in enumerate(self._feeds):
+            rows = feed.counts.rows
+            place = number * MINUTES + self._at
+            self._ring[place] = min(max(0, rows - self._seen[number]), _MOST)
+            self._seen[number] = rows
+        self._at = (self._at + 1) % MINUTES
+
+    def of(self, number: int) -> list[int]:
+        """Rows of a feed by minute, the minute under way last."""
+        begin = number * MINUTES
+        ring, at = self._ring[begin : begin + MINUTES].tolist(), self._at
+        now = max(0, self._feeds[number].counts.rows - self._seen[number])
+        return [*ring[at + 1 :], *ring[:at], now]
+
+
+class Trouble(NamedTuple):
+    """An error that was logged.
+
+    Attributes:
+        at: when, unix seconds.
+        error: its sentence.
+        next_try: when the request is made again, in words.
+        until: how long it counts, if no sweep has ended before.
+        refusal: a person has to act.
+    """
+
+    at: float
+    error: str
+    next_try: str
+    until: float
+    refusal: bool
+
+
+NO_TROUBLE = Trouble(0.0, "", "", 0.0, refusal=False)
+
+
+class Troubles:
+    """Reads the log as it is written; one error a feed, and one a console, is kept."""
+
+    def __init__(self) -> None:
+        self._last: dict[tuple[str, str], Trouble] = {}
+
+    @contextmanager
+    def recorded(self) -> Iterator[None]:
+        """Within: errors are kept."""
+        before = structlog.get_config()["processors"]
+        structlog.configure(processors=[self._record, *before])
+        try:
+            yield
+        finally:
+            structlog.configure(processors=before)
+
+    def of(self, console: str, feed: str) -> Trouble:
+        """The last error of a feed, its console's included."""
+        found = (self._last.get(key, NO_TROUBLE) for key in ((console, feed), (console, "")))
+        return max(found, key=lambda trouble: (trouble.until, trouble.at))
+
+    def _record(self, _: Any, level: str, told: EventDict) -> EventDict:
+        """A processor of structlog; it changes nothing."""
+        event = structlog.contextvars.get_contextvars() | dict(told)
+        console, feed = event.get("console"), event.get("feed", "")
+        if console and event["event"] == "swept":
+            for key in ((console, feed), (console, "")):
+                if key in self._last:
+                    self._last[key] = self._last[key]._replace(until=0.0)
+        elif console and level in ("warning", "error") and event.get("error"):
+            is_consoles = event["event"] == "refused" and "endpoint" not in event
+            self._last[console, "" if is_consoles else feed] = _trouble(event)
+        return told
+
+
+def _trouble(event: dict[str, Any]) -> Trouble:
+    now, name, asked = time.time(), event["event"], event.get("retry_after")
+    lasts = max(_LASTS, 2 * (asked or 0.0)) if name in _PASSING else float("inf")
+    next_try = event.get("next_try") or _NEXT_TRY.get(name, "")
+    if asked:
+        next_try = f"after {asked:.0f} s, as the server asked"
+    return Trouble(now, str(event["error"]), next_try, now + lasts, name in _REFUSALS)
+
+
+class Source:
+    """A running source.
+
+    Args:
+        intervals: by mapping, seconds between two sweeps.
+
+    Attributes:
+        troubles: the last error of each feed.
+        history: rows of the last hour.
+    """
+
+    def __init__(
+        self,
+        dead_letters: DeadLetters,
+        feeds: Sequence[Feed],
+        consoles: Sequence[Console],
+        sink: Sink,
+        intervals: Mapping[str, float],
+    ) -> None:
+        self.dead_letters = dead_letters
+        self.feeds = feeds
+        self.consoles = consoles
+        self.sink = sink
+        self.intervals = intervals
+        self.troubles = Troubles()
+        self.history = RowHistory(feeds)
+        self._waited: dict[str, float] = {}
+
+    def waiting(self) -> dict[str, float]:
+        """By mapping, how long the hand-over under way has been waiting."""
+        began, now = self.sink.backpressure.waiting, time.monotonic()
+        return {name: max(0.0, now - began.get(name, now)) for name in self.intervals}
+
+    def refused(self) -> set[str]:
+        """Mappings of whose rows the shipper takes none, from one console at least."""
+        return {mapping for _, mapping in self.sink.backpressure.refused.copy()}
+
+    def waited(self) -> dict[str, float]:
+        """By mapping, time spent handing over; never less than it was."""
+        done = self.sink.backpressure.waited.copy()
+        for name, going_on in self.waiting().items():
+            so_far = done.get(name, 0.0) + going_on
+            self._waited[name] = max(self._waited.get(name, 0.0), so_far)
+        return self._waited
