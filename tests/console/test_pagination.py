@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -54,7 +54,8 @@ def read(work: Callable[[Asked, Paginator], Awaitable[None]]) -> Asked:
 
     async def main() -> Asked:
         asked = Asked()
-        async with Paginator(asked, "agents", PageRequest(9)) as pages:
+        console: Any = asked
+        async with Paginator(console, "agents", PageRequest(9)) as pages:
             await work(asked, pages)
         return asked
 

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Self
 
 import structlog
 
-from sentinelone_source.console.client import PageQuery
-from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import CursorLost, Refused, Retriable, Unavailable
 from sentinelone_source.http.retry import Backoff
-from sentinelone_source.timings import Timings
+
+if TYPE_CHECKING:
+    from sentinelone_source.console.client import PageQuery
+    from sentinelone_source.console.console import Console
+    from sentinelone_source.console.responses import Response
 
 _log = structlog.get_logger()
-
-
-class Asked(Protocol):
-    """Whose pages are read.
-
-    Attributes:
-        patience: seconds to wait for a page, or for a token that is accepted; None for ever.
-    """
-
-    name: str
-    patience: float | None
-    timings: Timings
-
-    def fetch(self, endpoint: str, query: PageQuery) -> Coroutine[Any, Any, Response]:
-        """Make one request."""
-
-    async def regain(self, refused: Refused) -> None:
-        """Wait for a token that the console accepts."""
 
 
 class Paginator:
@@ -51,7 +34,7 @@ class Paginator:
         FeedRefused, BadRequest: at once.
     """
 
-    def __init__(self, console: Asked, endpoint: str, query: PageQuery) -> None:
+    def __init__(self, console: Console, endpoint: str, query: PageQuery) -> None:
         self._console = console
         self._endpoint = endpoint
         self._next: PageQuery | None

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Dict
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import msgspec
@@ -48,8 +47,7 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[SourceError], int], ...] = (
 )
 
 
-@dataclass
-class Response:
+class Response(msgspec.Struct):
     """A page as it came over the wire.
 
     Attributes:

@@ -2,5 +2,5 @@
 
 `run` does them in order, those of this machine too. `checks` says what a check is. `console` checks
 SentinelOne. `azure_checks` checks identity, endpoint, streams and workspace, and `rule` compares
-what `manager` reads with the mappings.
+what `resource_manager` reads with the mappings.
 """

@@ -19,7 +19,7 @@ from sentinelone_source.azure.workspace import Workspace
 from sentinelone_source.config import AzureTable, is_loopback
 from sentinelone_source.config.azure import azure_settings
 from sentinelone_source.doctor.checks import expiry, failed, ok, skipped, warning
-from sentinelone_source.doctor.manager import Manager
+from sentinelone_source.doctor.resource_manager import Manager
 from sentinelone_source.doctor.rule import rule
 from sentinelone_source.errors import ConfigError, SourceError, Throttled
 from sentinelone_source.jwt import read_claims

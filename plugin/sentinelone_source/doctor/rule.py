@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from sentinelone_source.doctor.checks import failed, ok, skipped, warning
-from sentinelone_source.doctor.manager import (
+from sentinelone_source.doctor.resource_manager import (
     DeployedRule,
     DeployedTable,
     DiagnosticSettings,
