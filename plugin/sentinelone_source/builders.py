@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sentinelone_source.config import Settings, check_feed_names
+from sentinelone_source.config.settings import Settings, check_feed_names
 from sentinelone_source.console.console import Console
 from sentinelone_source.console.limits import Limits
 from sentinelone_source.errors import ConfigError

@@ -14,7 +14,7 @@ import structlog
 
 from sentinelone_source import __version__
 from sentinelone_source.builders import build_consoles, build_plan, build_sink, select_mappings
-from sentinelone_source.config import Settings
+from sentinelone_source.config.settings import Settings
 from sentinelone_source.console.console import Console
 from sentinelone_source.errors import Fatal
 from sentinelone_source.feed.feed import Feed

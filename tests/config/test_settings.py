@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.config import check_feed_names, load_settings
+from sentinelone_source.config.settings import check_feed_names, load_settings
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.times import parse_moment
 
 if TYPE_CHECKING:
-    from sentinelone_source.config import Settings
+    from sentinelone_source.config.settings import Settings
 
 CONSOLE = '[[consoles]]\nname="acme"\nurl="https://a.example"\ntoken_file="token"\n'
 ENVIRON = {

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.service import build_service
 from sentinelone_source.telemetry.logs import configure_logs
 from sentinelone_source.timings import Timings

@@ -10,7 +10,7 @@ import pytest
 
 from doubles.console import Console
 from doubles.world import World
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.console.client import ConsoleClient
 from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import ConfigError, Unavailable

@@ -11,7 +11,7 @@ import pytest
 
 from doubles import faults
 from doubles.console import Rate
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.console.console import Console
 from sentinelone_source.console.limits import Limit, Limits
 from sentinelone_source.errors import Throttled

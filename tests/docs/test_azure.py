@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from sentinelone_source.cli.template import command
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.template.generate import generate
 from sentinelone_source.template.tables import plan_tables
 from support.templates import EXPRESSION, parse

@@ -14,8 +14,10 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from doubles.azure import Azure
-from sentinelone_source import config, errors
-from sentinelone_source.config import file, load_settings
+from sentinelone_source import errors
+from sentinelone_source.config import file
+from sentinelone_source.config.addresses import is_loopback
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.demo.dce.faults import Fault
 from sentinelone_source.demo.dce.show import surroundings
 from sentinelone_source.handover.dead_letters import DeadLetters
@@ -107,7 +109,7 @@ def test_placeholders(folder: str) -> None:
 
 
 def _is_nobodys(host: str) -> bool:
-    return config.is_loopback(host) or host.endswith((".invalid", "…")) or "…" in host
+    return is_loopback(host) or host.endswith((".invalid", "…")) or "…" in host
 
 
 def test_installation() -> None:

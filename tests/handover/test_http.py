@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
-from sentinelone_source.config import HandoverTable
+from sentinelone_source.config.file import HandoverTable
 from sentinelone_source.errors import ConfigError, ReaderGone
 from sentinelone_source.handover.client import ShipperClient
 from sentinelone_source.handover.http import HttpSink

@@ -16,7 +16,7 @@ import yaml
 from kubernetes.kubelite.containers import environment
 from kubernetes.kubelite.manifest import Manifest, Object, containers
 from sentinelone_source.cli import commands
-from sentinelone_source.config import Settings, load_settings
+from sentinelone_source.config.settings import Settings, load_settings
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.mapping.spec.health import HEALTH

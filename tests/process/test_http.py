@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.handover.batches import MAX_BATCH
 from sentinelone_source.service import build_service
 from sentinelone_source.timings import Timings

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.demo.dce.behaviour import Behaviour
 from sentinelone_source.mapping.spec.files import load_tables
 from shippers.test_vector_files import SCHEMA

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import trustme
 
-from sentinelone_source.config import load_settings
 from sentinelone_source.config.azure import azure_settings
+from sentinelone_source.config.settings import load_settings
 from support.processes import Running
 
 if TYPE_CHECKING:

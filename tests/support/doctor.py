@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.doctor.azure_checks import run_azure_checks
 from sentinelone_source.doctor.run import run_checks
 from sentinelone_source.mapping.spec.files import load_mappings

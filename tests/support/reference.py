@@ -16,7 +16,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import click
 import msgspec
 
-from sentinelone_source import cli, config
+from sentinelone_source import cli
+from sentinelone_source.config import file
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.mapping.spec.health import HEALTH
 from sentinelone_source.mapping.spec.model import Column, Mapping, TableSpec
@@ -140,7 +141,7 @@ def _escaped(text: str) -> str:
 
 def _keys(table: str) -> Iterator[Row]:
     """The keys of a table of the configuration; a table in it has a part of its own."""
-    struct: type[msgspec.Struct] = getattr(config, table)
+    struct: type[msgspec.Struct] = getattr(file, table)
     for field in msgspec.structs.fields(struct):
         if not isinstance(field.default, msgspec.Struct):
             made = field.default_factory

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from doubles.world import World
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.ingestion import Ingestion
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.replay.job import Options, ReplayJob
 from sentinelone_source.replay.parsing import LineParser

@@ -13,7 +13,7 @@ import click
 import pytest
 
 from sentinelone_source.cli import commands
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.errors import EXIT_USAGE
 
 ROOT = Path(__file__).parents[2]

@@ -18,7 +18,7 @@ import msgspec
 import structlog
 
 from sentinelone_source.azure.credential import Credential
-from sentinelone_source.config import is_loopback
+from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.errors import SourceError, Unavailable
 from sentinelone_source.http.server import Reply, Request, Server
 from sentinelone_source.secret_file import SecretFile

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from sentinelone_source.azure.session import Session
-from sentinelone_source.config import is_loopback
+from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.config.azure import Identity
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.secret_file import SecretFile

@@ -16,7 +16,7 @@ from sentinelone_source.cli.options import (
     to_option,
     with_destination,
 )
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 
 
 @click.command("backfill")

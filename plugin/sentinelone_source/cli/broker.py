@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import click
 
 from sentinelone_source.cli.options import config_option
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 
 if TYPE_CHECKING:
-    from sentinelone_source.config import Settings
+    from sentinelone_source.config.settings import Settings
 
 
 @click.command("broker")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import click
 
 from sentinelone_source.cli.options import config_option
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,8 @@ from typing import NamedTuple
 import click
 
 from sentinelone_source.cli.options import config_option
-from sentinelone_source.config import Address, Settings, load_settings, read_duration
+from sentinelone_source.config.addresses import Address
+from sentinelone_source.config.settings import Settings, load_settings, read_duration
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, StateError
 from sentinelone_source.feed.state.files import StateSnapshot, read_snapshot
 from sentinelone_source.mapping.spec.files import load_mappings

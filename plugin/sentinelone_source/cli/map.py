@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from sentinelone_source.cli.options import config_option
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.errors import SourceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sentinelone_source.config import Settings
+    from sentinelone_source.config.settings import Settings
     from sentinelone_source.mapping.mapper import Mapper
     from sentinelone_source.mapping.spec.model import ConsoleId
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from sentinelone_source.config import Settings, check_destination
+from sentinelone_source.config.checks import check_destination
+from sentinelone_source.config.settings import Settings
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.times import SECOND, SYSTEM_CLOCK, parse_duration, parse_moment
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sentinelone_source.cli.options import config_option
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.errors import SourceError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import msgspec
 
 from sentinelone_source.aligned import aligned
 from sentinelone_source.cli.options import config_option, read_moment, table_option
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.errors import ConfigError, StateError
 from sentinelone_source.feed.state.state import FeedState, State
 from sentinelone_source.handover.dead_letters import DeadLetters

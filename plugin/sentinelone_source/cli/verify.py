@@ -14,12 +14,12 @@ import msgspec
 
 from sentinelone_source.aligned import aligned
 from sentinelone_source.cli.options import config_option, read_moment, table_option
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError
 
 if TYPE_CHECKING:
     from sentinelone_source.azure.workspace import Workspace
-    from sentinelone_source.config import Settings
+    from sentinelone_source.config.settings import Settings
     from sentinelone_source.history.verify import Comparison, FeedCheck
 
 _SHOWN = 100

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from sentinelone_source.config import load_settings
+from sentinelone_source.config.settings import load_settings
 from sentinelone_source.demo.activity import Activity
 from sentinelone_source.demo.console import DemoConsole
 from sentinelone_source.demo.world import World

@@ -16,8 +16,9 @@ from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.ingestion import Ingestion, split_advice
 from sentinelone_source.azure.session import Session
 from sentinelone_source.azure.workspace import Workspace
-from sentinelone_source.config import AzureTable, is_loopback
+from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.config.azure import azure_settings
+from sentinelone_source.config.file import AzureTable
 from sentinelone_source.doctor.checks import expiry, failed, ok, skipped, warning
 from sentinelone_source.doctor.resource_manager import Manager
 from sentinelone_source.doctor.rule import rule
@@ -32,8 +33,8 @@ if TYPE_CHECKING:
     from sentinelone_source.azure.credential import Token
     from sentinelone_source.azure.ingestion import Ingestion
     from sentinelone_source.azure.session import Session
-    from sentinelone_source.config import Settings
     from sentinelone_source.config.azure import AzureSettings
+    from sentinelone_source.config.settings import Settings
     from sentinelone_source.doctor.checks import Check
     from sentinelone_source.mapping.spec.model import TableSpec
 

@@ -27,7 +27,7 @@ from sentinelone_source.times import SECOND
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from sentinelone_source.config import ConsoleTable
+    from sentinelone_source.config.file import ConsoleTable
     from sentinelone_source.doctor.checks import Check
     from sentinelone_source.mapping.spec.model import Mapping
 

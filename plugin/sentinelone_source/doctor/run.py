@@ -9,7 +9,7 @@ import ssl
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from sentinelone_source.config import check_feed_names, find_config, load_settings
+from sentinelone_source.config.settings import check_feed_names, find_config, load_settings
 from sentinelone_source.doctor.checks import counted, failed, ok, skipped, warning
 from sentinelone_source.doctor.console import check_console
 from sentinelone_source.errors import ConfigError, StateError
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from sentinelone_source.config import HandoverTable, Settings
+    from sentinelone_source.config.file import HandoverTable
+    from sentinelone_source.config.settings import Settings
     from sentinelone_source.doctor.checks import Check
     from sentinelone_source.mapping.spec.model import Mapping, TableSpec
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 import structlog
 
-from sentinelone_source.config import Settings
+from sentinelone_source.config.settings import Settings
 from sentinelone_source.errors import EXIT_OK, ConfigError, SourceError
 from sentinelone_source.feed.page_run import Counts
 from sentinelone_source.feed.runner import Outcome, sweep_once

@@ -14,7 +14,7 @@ from requests.adapters import BaseAdapter
 from requests.utils import get_environ_proxies, select_proxy
 
 from sentinelone_source import __version__
-from sentinelone_source.config import is_loopback
+from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.errors import ConfigError, Overloaded, Unavailable, lacks_descriptors
 from sentinelone_source.http.connections import Connections, trusted
 
