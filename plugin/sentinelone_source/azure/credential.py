@@ -19,6 +19,7 @@ from sentinelone_source.azure.identities import IdentitySource
 from sentinelone_source.azure.session import Session
 from sentinelone_source.config.azure import Identity
 from sentinelone_source.errors import AZURE_EXTRA, ConfigError, SourceError, Unavailable
+from sentinelone_source.http.client import reason
 from sentinelone_source.timings import DEFAULTS, Timings
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ class Credential:
         except SourceError:
             raise
         except (requests.RequestException, OSError) as error:
-            said = f"{self._place}: {self._source.web.reason(error)}"
+            said = f"{self._place}: {reason(error, self._source.web.timeout)}"
             if self._azure.identity is Identity.MANAGED:  # the default where nothing is configured
                 said += "; outside Azure, set client_secret_file or certificate_file"
             raise Unavailable(said) from None

@@ -39,10 +39,6 @@ class Session(HttpClient):
         self.status = answer.status_code
         return answer
 
-    def reason(self, error: BaseException) -> str:
-        """Why there is no answer, without addresses, queries and headers."""
-        return reason(error, self.timeout)
-
 
 def client_options(url: str, answer: float) -> dict[str, Any]:
     """How Azure's own clients connect to a URL, and wait `answer` seconds for an answer.

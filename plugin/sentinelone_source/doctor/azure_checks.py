@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import msgspec
-import requests
 
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.ingestion import Ingestion, split_advice
@@ -155,11 +154,10 @@ def _endpoint(azure: AzureSettings, web: Session) -> Check:
     """Whether the ingestion endpoint can be reached, and belongs to the cloud."""
     name = "ingestion endpoint"
     try:
-        with web.get(azure.endpoint, allow_redirects=False, stream=True):
+        with web.answer(azure.endpoint, "GET", azure.endpoint):
             pass
-    except (requests.RequestException, OSError) as error:
-        found = f"{azure.endpoint}: {web.reason(error)}"
-        return failed(name, found, "check azure.endpoint, the proxy, and the firewall")
+    except SourceError as error:
+        return failed(name, error, "check azure.endpoint, the proxy, and the firewall")
     host = urlsplit(azure.endpoint).hostname or ""
     if not (host.endswith(azure.cloud.ingestion) or is_loopback(host)):
         found = f"{azure.endpoint} answers, but does not end in {azure.cloud.ingestion}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
-import requests
 
 from sentinelone_source.errors import SourceError
 
@@ -46,25 +46,22 @@ class Manager:
             SourceError: no answer, or one that cannot be understood.
         """
         token = self._credential.token(self._scope)
-        try:
-            answer = self._web.get(
-                f"{self._base}{resource}",
-                params={"api-version": version},
-                headers={"Authorization": f"Bearer {token.value}"},
-                allow_redirects=False,
-            )
-        except (requests.RequestException, OSError) as error:
-            raise SourceError(f"{self._base}: {self._web.reason(error)}") from None
-        if answer.status_code in (401, 403):
-            raise NotAllowed(f"HTTP {answer.status_code}: this identity may not read it")
-        if answer.status_code == 404:
+        with self._web.answer(
+            self._base,
+            "GET",
+            f"{self._base}{resource}",
+            params={"api-version": version},
+            headers={"Authorization": f"Bearer {token.value}"},
+        ) as answer:
+            status, body = answer.status_code, answer.content
+        if status in (401, 403):
+            raise NotAllowed(f"HTTP {status}: this identity may not read it")
+        if status == 404:
             raise Missing("HTTP 404: not found")
-        try:
-            if answer.status_code == 200:
-                return msgspec.json.decode(answer.content, type=into)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            pass
-        raise SourceError(f"{self._base}: HTTP {answer.status_code}, unexpected answer")
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            if status == 200:
+                return msgspec.json.decode(body, type=into)
+        raise SourceError(f"{self._base}: HTTP {status}, unexpected answer")
 
 
 class DeployedColumn(msgspec.Struct):

@@ -18,7 +18,7 @@ from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.errors import ConfigError, Overloaded, Unavailable, lacks_descriptors
 from sentinelone_source.http.connections import Connections, trusted
 
-FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
+_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """What a request without an answer raises."""
 
 _NO_CONNECTION = (requests.exceptions.ConnectTimeout, urllib3.exceptions.ConnectTimeoutError)
@@ -87,8 +87,8 @@ class HttpClient(requests.Session):
         try:
             with self.request(method, url, stream=True, allow_redirects=False, **what) as response:
                 yield response
-        except FAILURES as error:
-            raise no_answer(about, error, self.timeout) from None
+        except _FAILURES as error:
+            raise _no_answer(about, error, self.timeout) from None
 
 
 def proxies_for(url: str, configured: str = "") -> dict[str, str]:
@@ -123,14 +123,17 @@ def _is_near(host: str) -> bool:
         return False
 
 
-def no_answer(about: str, error: BaseException, timeout: tuple[float, float]) -> Unavailable:
-    """The error to raise for a request about something that failed with one of `FAILURES`."""
+def _no_answer(about: str, error: BaseException, timeout: tuple[float, float]) -> Unavailable:
     late = isinstance(error, _NO_ANSWER) and not isinstance(error, _NO_CONNECTION)
     return (Overloaded if late else Unavailable)(f"{about}: {reason(error, timeout)}")
 
 
 def reason(error: BaseException, timeout: tuple[float, float]) -> str:
-    """Why there is no answer."""
+    """Why there is no answer, without addresses, queries and headers.
+
+    Args:
+        timeout: seconds for a connection, and for each part of an answer.
+    """
     if lacks_descriptors(error):
         return "no file descriptor is left for a connection; raise the limit (ulimit -n)"
     if isinstance(error, _NO_CONNECTION):
