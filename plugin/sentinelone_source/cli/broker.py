@@ -35,12 +35,8 @@ def command(config: Path | None) -> None:
         stop.wait()
 
 
-def serving(
-    settings: Settings, *, wanted: bool = True
-) -> contextlib.AbstractContextManager[str | None]:
-    """The broker of a configuration, until the end of the `with`; nothing if it is not wanted."""
-    if not wanted:
-        return contextlib.nullcontext()
+def serving(settings: Settings) -> contextlib.AbstractContextManager[str]:
+    """The broker of a configuration, until the end of the `with`; gives its URL."""
     from sentinelone_source.azure.broker import brokering
     from sentinelone_source.config.azure import azure_settings
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sys
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sentinelone_source.cli.broker import serving
 from sentinelone_source.cli.options import (
     config_option,
     rows_on_terminal,
@@ -39,7 +39,12 @@ def command(
 
     configure_logs()
     settings = with_destination(load_settings(config), to)
-    with serving(settings, wanted=broker), build_service(settings, tables, once=once) as service:
+    with contextlib.ExitStack() as stack:
+        if broker:
+            from sentinelone_source.cli.broker import serving
+
+            stack.enter_context(serving(settings))
+        service = stack.enter_context(build_service(settings, tables, once=once))
         if sys.stderr.isatty() and not rows_on_terminal(settings):
             service.background = [*service.background, partial(_show_first_sweeps, service)]
         status = asyncio.run(service.run())
