@@ -43,6 +43,8 @@ class Timings:
         azure_token_first_retry: before a token is requested again; doubled each time.
         azure_token_longest_retry: the most that this grows to.
         broker_answer: for the first token of the broker; Fluent Bit's engine blocks meanwhile.
+        health_answer: for the answer of the process that `health` asks.
+        doctor_connect: for a connection of `doctor` to the shipper.
         served_connection: that a connection to our own servers may last.
         cursor_lost: before a sweep begins again whose cursor the console lost; more each time.
         feed_refused: until a feed is tried again that the console does not permit, or understand.
@@ -81,6 +83,8 @@ class Timings:
     azure_token_first_retry: float = 1.0
     azure_token_longest_retry: float = 30.0
     broker_answer: float = 4.0
+    health_answer: float = 5.0
+    doctor_connect: float = 5.0
     served_connection: float = 10.0
     cursor_lost: float = 1.0
     feed_refused: float = 3600.0

@@ -15,11 +15,10 @@ from sentinelone_source.config.settings import Settings, load_settings, read_dur
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, StateError
 from sentinelone_source.feed.state.files import StateSnapshot, read_snapshot
 from sentinelone_source.mapping.spec.files import load_mappings
+from sentinelone_source.timings import DEFAULTS
 
 MAX_AGE = 900.0
 """Largest age of a feed's last sweep in seconds, or three intervals if that is longer."""
-_PATIENCE = 5.0
-"""Seconds within which a living process answers."""
 
 
 class HealthReport(NamedTuple):
@@ -56,7 +55,7 @@ def _ask_process(address: Address) -> HealthReport:
     """Ask a process that listens whether its event loop turns."""
     import http.client
 
-    connection = http.client.HTTPConnection(*address.from_here, timeout=_PATIENCE)
+    connection = http.client.HTTPConnection(*address.from_here, timeout=DEFAULTS.health_answer)
     try:
         connection.request("GET", "/healthz")
         answer = connection.getresponse()

@@ -17,6 +17,7 @@ from sentinelone_source.feed.state.files import STATE_FILE, read_snapshot
 from sentinelone_source.http.connections import trusted
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.spec.files import health_table, load_mappings
+from sentinelone_source.timings import DEFAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 LEAST_FREE = 100_000_000
 """Bytes of free disk below which the state has too little."""
-_TIMEOUT = 5.0
 _FIRST = "correct this first: every other check needs it"
 
 
@@ -117,7 +117,7 @@ def _connect(handover: HandoverTable) -> None:
     parts = urlsplit(handover.to)
     verify = trusted(handover.ca_file, "handover.ca_file")
     port = parts.port or (443 if parts.scheme == "https" else 80)
-    with socket.create_connection((parts.hostname or "", port), _TIMEOUT) as plain:
+    with socket.create_connection((parts.hostname or "", port), DEFAULTS.doctor_connect) as plain:
         if parts.scheme == "https":
             context = ssl.create_default_context(cafile=verify if isinstance(verify, str) else None)
             context.wrap_socket(plain, server_hostname=parts.hostname).close()
