@@ -195,11 +195,7 @@ def brokering(azure: AzureSettings) -> Iterator[str]:
         ConfigError: what it needs is not configured, or the address is taken.
     """
     credential = Credential(azure)
-
-    def fetch(fresh: bool) -> Token:
-        return credential.token(azure.cloud.scope, fresh=fresh)
-
-    refresher = TokenRefresher(fetch)
+    refresher = TokenRefresher(lambda fresh: credential.token(azure.cloud.scope, fresh=fresh))
     broker = Broker(azure, refresher)
     with refresher:
         where = f"{azure.source}: azure.broker.listen"

@@ -95,10 +95,6 @@ class Access:
         is_old = verdict.at < (sent if verdict.accepted else sent - _RECENT)
         return None if is_old else verdict.accepted
 
-    def log_refusal(self, endpoint: str, error: Refused) -> None:
-        """Log that one endpoint refuses the token while others accept it."""
-        self._log_refused(error, endpoint=endpoint, next_try="in an hour")
-
     async def wait_for_another_token(self, error: Refused) -> None:
         """Wait for another token, loudly and slowly; all feeds of the console wait with us."""
         if not self._open.is_set():
@@ -107,7 +103,7 @@ class Access:
         self._open.clear()
         try:
             seconds = self._timings.token_refused
-            self._log_refused(error, next_try=f"in {seconds:.0f} s")
+            self.log_refusal(error, f"in {seconds:.0f} s")
             await self._changed(error.stamp, seconds)
         finally:
             self._open.set()
@@ -125,7 +121,8 @@ class Access:
         while (left := until - time.monotonic()) > 0 and not self.is_outdated(stamp):
             await asyncio.sleep(min(left, self._timings.token_look))
 
-    def _log_refused(self, error: Refused, next_try: str, **about: str) -> None:
+    def log_refusal(self, error: Refused, next_try: str, **about: str) -> None:
+        """Log that the token is refused, and when it is tried again; `about` names an endpoint."""
         _log.error(
             "refused",
             console=self._name,

@@ -115,7 +115,7 @@ class Console:
                     endpoint, error.stamp, sent, self._probe
                 ):
                     raise
-                self._access.log_refusal(endpoint, error)
+                self._access.log_refusal(error, "in an hour", endpoint=endpoint)
                 refusal = FeedRefused(f"{error}, though other endpoints accept it")
                 refusal.http_status = error.http_status
                 raise refusal from None
