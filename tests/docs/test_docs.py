@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -20,6 +21,7 @@ from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.config.settings import load_settings
 from sentinelone_source.demo.dce.faults import Fault
 from sentinelone_source.demo.dce.show import surroundings
+from sentinelone_source.feed.page_run import Counts
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import StdoutSink
 from sentinelone_source.mapping.rows.types import TYPES
@@ -125,6 +127,12 @@ def test_exit_statuses() -> None:
     known = {value for name, value in vars(errors).items() if name.startswith("EXIT_")}
     text = section("commands.md", "Exit status")
     assert {int(status) for status in re.findall(r"^\| (\d) \|", text, re.MULTILINE)} == known
+
+
+def test_fields_of_swept() -> None:
+    """The page has everything that a sweep counts."""
+    shown = set(re.findall(r"`(\w+)`", section("logs.md", "The fields of swept")))
+    assert {field.name for field in dataclasses.fields(Counts)} <= shown
 
 
 def test_metrics(tmp_path: Path) -> None:
