@@ -24,6 +24,7 @@ from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.progress import Plan
 from sentinelone_source.feed.settlement import FeedContext, Settlement
 from sentinelone_source.feed.state.state import State
+from sentinelone_source.handover.batches import CompressedBatch
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Receipt, Sink, all_taken
 from sentinelone_source.handover.stdout import StdoutSink
@@ -104,34 +105,53 @@ async def _day() -> Row:
     )
 
 
+class _Shipper(_Workspace):
+    """Takes rows as they are sent to a shipper: compressed."""
+
+    async def write(
+        self, _console: str, _mapping: str, batches: Iterable[list[bytes]]
+    ) -> Awaitable[Receipt]:
+        """Compress every batch."""
+        for pieces in batches:
+            CompressedBatch.compress(pieces, 0)
+        return all_taken()
+
+
 def _cost() -> list[Row]:
     """Two sweeps of all agents: the first one, and one after which nothing but times differs."""
-    contenders = {h: partial(_cpu, h) for h in (DAY * SECOND, 0)}
-    ours, others = rounds(contenders, ROUNDS).values()
-    whats = "are all new", "differ only in times"
+    with Path(os.devnull).open("wb") as nowhere:
+        sinks = {"stdout": StdoutSink(nowhere.fileno()), "HTTP": cast("Any", _Shipper())}
+        contenders = {
+            (to, heartbeat): partial(_cpu, sink, heartbeat)
+            for to, sink in sinks.items()
+            for heartbeat in (DAY * SECOND, 0)
+        }
+        found = rounds(contenders, ROUNDS)
     return [
         compare(
             "volume",
-            f"{AGENTS:,} agents with a heartbeat that {what}, CPU",
-            [one[n] for one in ours],
-            ("without", [one[n] for one in others]),
+            f"{AGENTS:,} agents {what}, by {to}, CPU with a heartbeat",
+            [one[n] for one in found[to, DAY * SECOND]],
+            ("without", [one[n] for one in found[to, 0]]),
             Goal(1.15),
         )
-        for n, what in enumerate(whats)
+        for n, what in enumerate(("in which only times differ", "that are all new"))
+        for to in sinks
     ]
 
 
-def _cpu(heartbeat: int) -> list[float]:
-    """CPU seconds of each sweep, without the fleet's own part; rows go to /dev/null."""
+def _cpu(sink: Sink, heartbeat: int) -> tuple[float, float]:
+    """CPU seconds of a sweep in which only times differ, and of the one before, the first.
+
+    What the fleet itself uses is left out.
+    """
     fleet = Fleet(AGENTS, EVERY, DAY, 0, compressed=True)
-    nowhere = os.open(os.devnull, os.O_WRONLY)
     used = []
-    with _feed(fleet, StdoutSink(nowhere), heartbeat) as feed:
+    with _feed(fleet, sink, heartbeat) as feed:
         for _ in range(2):
             gc.collect()
             began, others = time.process_time(), fleet.cpu
             asyncio.run(feed.sweep())
             used.append(time.process_time() - began - (fleet.cpu - others))
             fleet.clock += EVERY * SECOND
-    os.close(nowhere)
-    return used
+    return used[1], used[0]

@@ -176,7 +176,13 @@ def test_index() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "docs/reference/mappings.md", "docs/how-to/content.md"]
+    "page",
+    [
+        "README.md",
+        "docs/reference/mappings.md",
+        "docs/how-to/content.md",
+        "docs/how-to/unified-alerts.md",
+    ],
 )
 def test_mapping_examples(page: str, tmp_path: Path) -> None:
     """The mapping files of the pages can be copied."""

@@ -27,6 +27,9 @@ from sentinelone_source.mapping.spec.model import ConsoleId
 from sentinelone_source.times import SECOND, SYSTEM_CLOCK, Clock
 from sentinelone_source.worker_threads import in_thread
 
+_SMALL = 1 << 17
+"""A compressed page of fewer bytes is decompressed at once: a thread would take more CPU."""
+
 _log = structlog.get_logger()
 
 
@@ -115,7 +118,8 @@ class PageSource:
     async def _open(self, reading: Reading, response: Response, pages: Paginator) -> Page:
         """Wait until no other page is decoded, and decode this one."""
         async with self.memory.unpacking:
-            body = await in_thread(response.decoded)
+            small = len(response.content) < _SMALL
+            body = response.decoded() if small else await in_thread(response.decoded)
             if not reading.nearly_beyond:
                 pages.expect(self.mapper.peek_cursor(body))
             await self.memory.decoding.acquire()
