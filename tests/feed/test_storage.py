@@ -8,12 +8,14 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sentinelone_source.errors import StateError
 from sentinelone_source.feed.progress import Progress
+from sentinelone_source.feed.state.files import KeySnapshot, read_snapshot
 from sentinelone_source.feed.state.schema import RowKeys, SettledPage, key_hash
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.times import SECOND
@@ -106,14 +108,16 @@ def test_flipped_page(tmp_path: Path) -> None:
         State(tmp_path)
 
 
-@pytest.mark.parametrize("read_only", [False, True])
-def test_newer_version(tmp_path: Path, read_only: bool) -> None:
-    """A state of a newer version is refused, for reading and for writing."""
+@pytest.mark.parametrize(
+    "open_state", [State, partial(State, read_only=True), read_snapshot, KeySnapshot]
+)
+def test_newer_version(tmp_path: Path, open_state: Callable[[Path], object]) -> None:
+    """A state of a newer version is refused, for reading and for writing, by every command."""
     with sqlite3.connect(filled(tmp_path) / "state.sqlite") as db:
         db.execute("PRAGMA user_version = 9")
     db.close()
     with pytest.raises(StateError, match="has version 9, but this program supports 3"):
-        State(tmp_path, read_only=read_only)
+        open_state(tmp_path)
 
 
 VERSION_1 = """
