@@ -18,6 +18,7 @@ from sentinelone_source.config.settings import Settings
 from sentinelone_source.console.console import Console
 from sentinelone_source.errors import Fatal
 from sentinelone_source.feed.feed import Feed
+from sentinelone_source.feed.reader import FeedReader
 from sentinelone_source.feed.runner import Outcome, exit_status, run_feed, sweep_once
 from sentinelone_source.feed.settlement import FeedContext, Settlement
 from sentinelone_source.feed.state.state import State
@@ -53,7 +54,7 @@ class Service:
     health: Sequence[HealthRows] = ()
 
     def __post_init__(self) -> None:
-        self.readers = [feed.reader for feed in self.feeds]
+        self.readers: list[FeedReader] = [*self.feeds]
 
     async def run(self) -> int:
         """Run until done, or stopped by SIGTERM or SIGINT; gives the exit status."""
@@ -118,7 +119,7 @@ class Service:
         structlog.contextvars.bind_contextvars(console=feed.console.name, feed=feed.name)
         interval = self.settings.feed(feed.name).interval
         if self.once:
-            return await sweep_once(feed.reader, feed.sweep, interval, self.timings)
+            return await sweep_once(feed, interval, self.timings)
         await asyncio.sleep(late * interval)
         return await run_feed(feed, interval, self.timings)
 

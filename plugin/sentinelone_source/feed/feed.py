@@ -20,22 +20,18 @@ from sentinelone_source.times import SECOND
 _log = structlog.get_logger()
 
 
-class Feed:
+class Feed(FeedReader):
     """Sweeps one mapping on one console.
 
     Attributes:
-        name: the name of the mapping.
         table: the table of its rows.
         counts: the counts of all sweeps and rechecks of this process, including one under way.
     """
 
     def __init__(self, console: Console, mapper: Mapper, plan: Plan, context: FeedContext) -> None:
-        self.console = console
-        self.name = mapper.mapping.name
+        number = context.state.feed(console.name, mapper.mapping.name)
+        super().__init__(console, mapper, context, number, plan)
         self.table = mapper.mapping.table
-        number = context.state.feed(console.name, self.name)
-        self.reader = FeedReader(console, mapper, context, number, plan)
-        self.counts: Counts = self.reader.counts
         self._plan = plan
         self._last_rows = context.state.last_rows(number)
         if not plan.heartbeat:
@@ -43,7 +39,6 @@ class Feed:
         self._pruned = -math.inf
         self._progress = context.state.progress(number)
         self._reading: Reading | None = None
-        self._clock = context.clock
         self._made = self._clock.now()
         self._ended: float | None = None
         self._began: dict[str, float] = {}
@@ -95,7 +90,7 @@ class Feed:
             return self._clock.monotonic() >= began + within
 
         for age, due in self.progress.next_due().items():
-            clock = self._console_clock
+            clock = self._present
             if clock is None or due > clock:
                 continue
             before = self.counts.copy()
@@ -105,14 +100,14 @@ class Feed:
 
     def until_recheck(self) -> float:
         """Seconds until the next recheck is due; infinite if there is none."""
-        clock = self._console_clock
+        clock = self._present
         due = self.progress.next_due().values()
         return math.inf if clock is None or not due else max(0.0, (min(due) - clock) / SECOND)
 
     async def _read(self, reading: Reading) -> None:
         self._reading = reading
         try:
-            await self.reader.read(reading)
+            await self.read(reading)
         finally:
             self._progress, self._reading = reading.progress, None
 
@@ -124,9 +119,9 @@ class Feed:
             self._last_rows.prune(watermark - heartbeat)
 
     @property
-    def _console_clock(self) -> int | None:
+    def _present(self) -> int | None:
         """The console's clock now; if the console sends no `Date`, the last position seen."""
-        clock = self.reader.console_clock
+        clock = self.console_clock
         return self.progress.watermark if clock is None else clock
 
     def _since(self, what: str, now: float) -> int | None:

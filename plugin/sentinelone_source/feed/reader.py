@@ -162,6 +162,10 @@ class FeedReader(PageSource):
         self._heartbeat = plan.heartbeat
         self._dead = DeadRecords(console.name, mapper.mapping, context, number, plan.reach)
 
+    async def sweep(self) -> None:
+        """Read all that is to be read now. Raises what `read` raises."""
+        raise NotImplementedError
+
     async def read(self, reading: Reading) -> None:
         """Read pages to the reading's end, hand their rows over, and settle them.
 
@@ -177,7 +181,7 @@ class FeedReader(PageSource):
         postponed = self.counts.postponed
         async with aclosing(self.pages(reading)) as pages:
             async for page in pages:
-                if self.console_clock is None:
+                if self._clock_seen is None:
                     self._warn_once("no_clock")
                 self.handing_over = asyncio.create_task(self._hand_over(reading, page))
                 await asyncio.shield(self.handing_over)

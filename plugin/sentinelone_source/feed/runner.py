@@ -26,7 +26,7 @@ from sentinelone_source.errors import (
     lacks_descriptors,
 )
 from sentinelone_source.feed.feed import Feed
-from sentinelone_source.feed.reader import PageSource
+from sentinelone_source.feed.reader import FeedReader
 from sentinelone_source.timings import Timings
 
 RESTARTS = 5
@@ -59,20 +59,17 @@ def exit_status(outcomes: Sequence[Outcome]) -> int:
     return EXIT_FAILED if failed else EXIT_OK
 
 
-async def sweep_once(source: PageSource, sweep: Read, pause: float, timings: Timings) -> Outcome:
+async def sweep_once(feed: FeedReader, pause: float, timings: Timings) -> Outcome:
     """Sweep once. Repeat the sweep while the shipper refuses rows, up to `timings.once_patience`.
 
-    Args:
-        source: what the sweep reads from.
-        sweep: carries it out.
-        pause: seconds before a sweep is repeated, at most `timings.feed_postponed`.
+    The pause before a sweep is repeated is in seconds, at most `timings.feed_postponed`.
 
     Raises:
         Fatal: the process has to end.
     """
     end = time.monotonic() + timings.once_patience
     while True:
-        outcome = await _attempt(source, sweep, timings)
+        outcome = await _attempt(feed, feed.sweep, timings)
         if outcome is not Outcome.POSTPONED or time.monotonic() >= end:
             return outcome
         await asyncio.sleep(min(pause, timings.feed_postponed))
@@ -84,13 +81,12 @@ async def run_feed(feed: Feed, interval: float, timings: Timings) -> Outcome:
     Raises:
         Fatal: the process has to end.
     """
-    source = feed.reader
     while True:
-        outcome = await _attempt(source, feed.sweep, timings)
+        outcome = await _attempt(feed, feed.sweep, timings)
         if outcome is Outcome.DONE:
             outcome = await _rest(feed, interval, timings)
         if outcome is Outcome.FORBIDDEN:
-            await feed.console.rest(source.endpoint, max(interval, timings.feed_refused))
+            await feed.console.rest(feed.endpoint, max(interval, timings.feed_refused))
         elif outcome is Outcome.NOT_UNDERSTOOD:
             await asyncio.sleep(max(interval, timings.feed_refused))
         elif outcome is Outcome.POSTPONED:
@@ -107,18 +103,18 @@ async def _rest(feed: Feed, interval: float, timings: Timings) -> Outcome:
         due = feed.until_recheck()
         await asyncio.sleep(min(due, left))
         if due < left:
-            outcome = await _attempt(feed.reader, partial(feed.recheck, left - due), timings)
+            outcome = await _attempt(feed, partial(feed.recheck, left - due), timings)
     return outcome
 
 
-async def _attempt(source: PageSource, read: Read, timings: Timings) -> Outcome:
+async def _attempt(feed: FeedReader, read: Read, timings: Timings) -> Outcome:
     """Carry out a sweep or a recheck; log an error and return the outcome."""
-    about = {"console": source.console.name, "feed": source.name}
+    about = {"console": feed.console.name, "feed": feed.name}
     try:
         await _read_to_the_end(about, read, timings.cursor_lost)
     except FeedRefused as error:
         if error.http_status == 403:
-            about["permission"] = permission(source.endpoint)
+            about["permission"] = permission(feed.endpoint)
         _log.error("feed_refused", **about, error=str(error), retry="hourly")
         return Outcome.FORBIDDEN
     except BadRequest as error:

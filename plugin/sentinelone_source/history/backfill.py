@@ -121,8 +121,7 @@ class Backfill(Service):
         structlog.contextvars.bind_contextvars(console=window.console.name, feed=window.name)
         self.readers.append(window)
         self._counts[name].append(window.counts)
-        pause = self.timings.feed_postponed
-        outcome = await sweep_once(window, window.sweep, pause, self.timings)
+        outcome = await sweep_once(window, self.timings.feed_postponed, self.timings)
         if outcome is not Outcome.DONE:
             self._outcomes.setdefault(name, outcome)
             for one in self._parts:

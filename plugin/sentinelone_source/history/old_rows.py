@@ -33,13 +33,13 @@ async def announce_old_rows(feed: Feed, since: int, before: int) -> None:
 
 async def _count(feed: Feed, since: int, before: int) -> int | None:
     """The console's number of records in a span; None if it does not tell one."""
-    [request, *_] = page_requests(feed.reader.mapper.mapping, since, before)
+    [request, *_] = page_requests(feed.mapper.mapping, since, before)
     if request.body is not None:
         return None
     query = {name: value for name, value in request.query.items() if name != "skipCount"}
     one = replace(request, size=1, query=query)
     try:
-        response = await feed.console.fetch(feed.reader.endpoint, one)
+        response = await feed.console.fetch(feed.endpoint, one)
         body = await in_thread(response.decoded)
         return int(msgspec.json.decode(body)["pagination"]["totalItems"])
     except (SourceError, ValueError, LookupError, TypeError):

@@ -175,7 +175,7 @@ class WindowReader(FeedReader):
         old_before: int,
     ) -> None:
         number = context.state.feed(feed.console.name, window_name(feed.name, part.number))
-        super().__init__(feed.console, feed.reader.mapper, context, number, Plan(lookback=0))
+        super().__init__(feed.console, feed.mapper, context, number, Plan(lookback=0))
         self._part, self._progress = part, context.state.progress(number)
         self._passed, self._old_before = passed, old_before
         request = self.mapper.mapping.request
@@ -183,7 +183,7 @@ class WindowReader(FeedReader):
         self._full = sys.maxsize if len(request.passes) > 1 else request.page_size // 2
 
     async def sweep(self) -> None:
-        """Read the window. Raises the errors of `read`."""
+        """Read the window."""
         window = BackfillWindow(
             self._part, self._progress, self._passed, self._old_before, self._full
         )
