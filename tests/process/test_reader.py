@@ -22,7 +22,7 @@ def ended_for_want_of_a_reader(running: Running) -> None:
     assert running.wait() == 1, running.errors
     assert "Traceback" not in running.errors
     (failed,) = running.events("failed")
-    assert "reader has gone" in failed["error"]
+    assert "the reader has closed the pipe" in failed["error"]
     assert failed["exit_status"] == 1
 
 

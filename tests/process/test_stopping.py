@@ -160,5 +160,5 @@ def test_reader_goes_while_we_stop(tenancy: Tenancy) -> None:
         running.process.send_signal(signal.SIGTERM)
         running.leave()
         assert running.wait() == 1
-        assert "reader has gone" in running.events("failed")[-1]["error"]
+        assert "the reader has closed the pipe" in running.events("failed")[-1]["error"]
         assert "Traceback" not in running.errors
