@@ -392,8 +392,10 @@ class Heartbeats(Sweeps):
     def _handed_over(self) -> None:
         poller = self.poller
         kept: list[Version] = []
+        end = poller.reading.until or 1 << 62
         for version in poller.held_back:
-            repeats = version not in self.handed and self._repeats_the_last(version)
+            is_new = version.position < end and version not in self.handed
+            repeats = is_new and self._repeats_the_last(version)
             (self.handed.add if repeats else kept.append)(version)
         poller.held_back = kept
         self.delivered += poller.fresh
