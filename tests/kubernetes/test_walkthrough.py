@@ -127,7 +127,7 @@ def test_one_complete_file() -> None:
 def test_namespaces() -> None:
     """Every command says in which namespace, or works on the whole folder or on no namespace."""
     free = (
-        r"kustomize|(create|label) namespace|(apply|delete) --kustomize|repo add|apply --filename -"
+        r"kustomize|(create|label) namespace|(apply|delete) --kustomize|repo add|replace --filename -"
     )
     for line in commands():
         for part in line.split(" | "):
