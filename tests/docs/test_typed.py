@@ -228,9 +228,15 @@ sentinelone-source replay rows.ndjson
 
 
 def test_unified_alerts(tmp_path: Path) -> None:
-    """doctor's line for the feed is the one of the page."""
+    """doctor's line for the feed is the one of the page; its mapping file leaves alerts out."""
     page = "how-to/unified-alerts.md"
     settings = blocks("how-to/connect-a-console.md", "toml") + blocks(page, "toml")[:1]
-    typed = CONSOLE + "printf the-token > token\n" + into("config.toml", *settings)
-    shown = type_in(tmp_path, f"{typed}{commands(page)}\nkill %1", {})
+    own = f"[mappings]\npath = 'mappings'\n[state]\npath = '{tmp_path}/state'\n"
+    files = into("config.toml", *settings, own) + "mkdir mappings\n"
+    files += into("mappings/alertsv2.toml", *blocks(page, "toml")[1:])
+    run = "sentinelone-source run --once --table alertsv2 2> run.log"
+    typed = f"{CONSOLE}printf the-token > token\n{files}{commands(page)}\n{run}\nkill %1"
+    shown = type_in(tmp_path, typed, {})
     assert "unifiedalerts/graphql can be read" in shown, shown
+    assert '"_table":"SentinelOneAlertsV2_CL"' in shown
+    assert "INFORMATIONAL" not in shown

@@ -126,9 +126,7 @@ def test_one_complete_file() -> None:
 
 def test_namespaces() -> None:
     """Every command says in which namespace, or works on the whole folder or on no namespace."""
-    free = (
-        r"kustomize|(create|label) namespace|(apply|delete) --kustomize|repo add|replace --filename -"
-    )
+    free = r"kustomize|(create|label) namespace|(apply|delete) --kustomize|repo add|replace --file"
     for line in commands():
         for part in line.split(" | "):
             if part.startswith(("kubectl", "helm")):
