@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from kubernetes.conftest import Build
     from kubernetes.kubelite.podman import Podman
 
-pytestmark = pytest.mark.shippers
+pytestmark = [pytest.mark.shippers, pytest.mark.timeout(900)]  # images are built before the first
 LOCKED = (
     "run",
     "--rm",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kubernetes.kubelite.pod import Pod
     from kubernetes.kubelite.podman import Podman
 
-pytestmark = pytest.mark.shippers
+pytestmark = [pytest.mark.shippers, pytest.mark.timeout(900)]  # images are built before the first
 STAND_IN = "localhost/stand-in:test"
 NEW_TOKEN = "s3cr3t-0f-the-c0ns0le-2"
 
