@@ -73,12 +73,12 @@ def test_errors_say_what_to_do(cloud: Cloud, ask: Callable[[str], Any]) -> None:
 def test_a_foreign_answer(cloud: Cloud, body: bytes) -> None:
     """An answer that is not the query API's is an error, and not an empty table."""
     server = HttpServer(LOOPBACK, lambda _: Answer(200, body))
-    server.open()
+    server.start()
     cloud.configure(workspace_id=cloud.azure.behaviour.workspace_id, endpoint=server.url)
     azure = cloud.settings()
     with pytest.raises(SourceError, match=r"http://127\.0\.0\.1"):
         Workspace(azure, Credential(azure)).ask("print 1")
-    server.close()
+    server.stop()
 
 
 def test_the_workspace_is_named_by_its_customer_id(cloud: Cloud) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from doubles import faults
-from sentinelone_source.demo.api import failure
+from sentinelone_source.demo.console import failure
 from sentinelone_source.demo.transport import Answer
 from sentinelone_source.times import SECOND, parse_moment
 from support.tenancy import NAMES

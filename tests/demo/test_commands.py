@@ -13,8 +13,7 @@ import pytest
 import requests
 
 from demo.test_azure import SCOPE, STREAM, TABLE, row
-from sentinelone_source.demo.dce import certificates
-from sentinelone_source.demo.dce.azure import DemoAzure
+from sentinelone_source.demo.dce.azure import Behaviour, DemoAzure, has_tls
 from sentinelone_source.errors import ConfigError
 from support.processes import Running
 from support.waiting import until
@@ -123,13 +122,13 @@ def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], words: str) -> 
     assert "Traceback" not in running.errors
 
 
-def test_without_cryptography(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_cryptography(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the extra `azure`, TLS is an error that names the extra; plain http works."""
     monkeypatch.setitem(sys.modules, "cryptography", None)
-    assert not certificates.is_possible()
+    assert not has_tls()
     with pytest.raises(ConfigError, match=r"\[azure\]"):
-        DemoAzure([])
-    with DemoAzure([], listen_tls=None) as azure:
+        DemoAzure([], Behaviour(), tmp_path / "ca.pem")
+    with DemoAzure([], Behaviour(), None) as azure:
         assert azure.ca_file is None
         assert azure.endpoint == azure.plain.url
 

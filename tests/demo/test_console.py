@@ -15,10 +15,8 @@ import pytest
 import requests
 
 from doubles.console import Rate
-from sentinelone_source.demo.endpoints import ENDPOINTS
-from sentinelone_source.demo.index import find
+from sentinelone_source.demo.endpoints import ENDPOINTS, find
 from sentinelone_source.demo.timestamps import text
-from sentinelone_source.times import to_micros
 from support.certificates import Authority
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ EVERY_AGENT = {"isDecommissioned": "True,False", "isUninstalled": "True,False"}
 
 
 @pytest.mark.parametrize("authorization", ["", "ApiToken wrong", "Bearer demo-token", "demo-token"])
-@pytest.mark.parametrize("path", ["threats", "system/info", "users/viewer-auth-check"])
+@pytest.mark.parametrize("path", ["threats", "groups"])
 def test_wrong_token(client: Any, path: str, authorization: str) -> None:
     """A request without the right token gets 401, on every path."""
     client.session.headers["Authorization"] = authorization
@@ -48,10 +46,7 @@ def test_wrong_token(client: Any, path: str, authorization: str) -> None:
 @pytest.mark.parametrize(
     ("path", "status"),
     [
-        ("/web/api/v2.1/system/status", 200),
-        ("/web/api/v2.1/system/info", 200),
-        ("/web/api/v2.1/users/viewer-auth-check", 200),
-        ("/login", 200),
+        ("/web/api/v2.1/threats", 200),
         ("//web/api/v2.1/threats", 404),
         ("/web/api/v2.0/threats", 404),
         ("/web/api/v2.1/threats/", 404),
@@ -156,7 +151,7 @@ def test_pages(world: World, client: Any) -> None:
     assert [record["id"] for record in client.page("activities")[0]] == newest[:10]
     assert [len(page) for page in client.pages("groups", limit=10)] == [10, 10, 0]
     total = client.get("activities", limit=1).json()["pagination"]["totalItems"]
-    assert total == 192
+    assert total == 230
     counted = client.get("groups", countOnly="true").json()
     assert counted == {"data": [], "pagination": {"nextCursor": None, "totalItems": 20}}
     assert client.get("groups", skipCount="true").json()["pagination"]["totalItems"] == 0
@@ -219,18 +214,16 @@ def nested(path: str, value: object, record: dict[str, Any]) -> dict[str, Any]:
 def test_times(world: World, client: Any, name: Any) -> None:
     """Bounds are open or closed as they are called, to the microsecond."""
     endpoint = ENDPOINTS[name]
-    kept = {"lt": "1", "lte": "12", "gt": "3", "gte": "23", "between": "123"}
-    ms = to_micros(INSTANT) // 1000
+    kept = {"lt": "1", "lte": "12", "gt": "3", "gte": "23"}
     for prefix, path in endpoint.times.items():
         for number, at in enumerate((INSTANT - MICROSECOND, INSTANT, INSTANT + MICROSECOND), 1):
             shown = dict.fromkeys(endpoint.hidden, False)
             record = nested(endpoint.id, str(number), nested(path, text(at), shown))
             world.insert(name, record)
-        for comparison in endpoint.comparisons:
-            value = f"{ms}-{ms + 1}" if comparison == "between" else text(INSTANT)
-            asked = {f"{prefix}__{comparison}": value, "sortOrder": "asc"}
+        for comparison, numbers in kept.items():
+            asked = {f"{prefix}__{comparison}": text(INSTANT), "sortOrder": "asc"}
             found = client.walk(endpoint.path, **asked)
-            assert [find(r, endpoint.id) for r in found] == list(kept[comparison]), comparison
+            assert [find(r, endpoint.id) for r in found] == list(numbers), comparison
 
 
 @pytest.mark.parametrize(
@@ -243,7 +236,6 @@ def test_times(world: World, client: Any, name: Any) -> None:
         ("threats", "updatedAt__between", "1-2"),
         ("threats", "updatedAt__gte", "yesterday"),
         ("agents", "updatedAt__between", "yesterday"),
-        ("agents", "isActive", "perhaps"),
         ("groups", "limit", "0"),
         ("groups", "limit", "1001"),
         ("groups", "skip", "-1"),
@@ -269,7 +261,8 @@ def test_lists(world: World, client: Any) -> None:
         for parameter, path in endpoint.lists.items():
             values = sorted({str(v) for r in records if (v := find(r, path)) is not None})[:2]
             kept = [r for r in records if str(find(r, path)) in values]
-            found = client.walk(endpoint.path, **{parameter: ",".join(values)}, limit=1000, **more)
+            asked = {**more, parameter: ",".join(values), "limit": 1000}
+            found = client.walk(endpoint.path, **asked)
             if values:
                 assert len(found) == len(kept) > 0, parameter
     accounts = {s["id"]: s["account_id"] for s in world.records.tenant.sites}
@@ -279,14 +272,11 @@ def test_lists(world: World, client: Any) -> None:
 
 
 def test_hidden(world: World, client: Any) -> None:
-    """Agents out of service and internal activities are shown to those who ask for them."""
+    """Agents out of service are shown to those who ask for them."""
     world.populate(agents=60)
     out = [a for a in world.all("agents") if a["isDecommissioned"] or a["isUninstalled"]]
     assert len(client.walk("agents", limit=1000)) == 60 - len(out) < 60
     assert len(client.walk("agents", limit=1000, **EVERY_AGENT)) == 60
-    shown, hidden = world.new_activity(27), world.new_activity(5009)
-    assert client.walk("activities") == [shown]
-    assert client.walk("activities", includeHidden="true", sortOrder="asc") == [shown, hidden]
 
 
 def test_switches(world: World, client: Any) -> None:
@@ -325,7 +315,7 @@ def test_what_is_remembered(client: Any, capfd: pytest.CaptureFixture[str]) -> N
     client.get("groups", limit=0)
     asked = client.console.requests
     assert [one.endpoint for one in asked] == ["alerts", "system/info", "groups"]
-    assert [one.status for one in asked] == [200, 200, 400]
+    assert [one.status for one in asked] == [200, 404, 400]
     assert asked[0].query == {"limit": ["5"], "siteIds": ["1,2"]}
     assert "demo-token" not in repr(asked)
     assert capfd.readouterr() == ("", "")

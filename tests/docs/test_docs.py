@@ -19,8 +19,8 @@ from sentinelone_source import errors
 from sentinelone_source.config import file
 from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.config.settings import load_settings
-from sentinelone_source.demo.dce.faults import Fault
-from sentinelone_source.demo.dce.show import surroundings
+from sentinelone_source.demo.dce.errors import Fault
+from sentinelone_source.demo.dce.report import shell_lines
 from sentinelone_source.feed.page_run import Counts
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import StdoutSink
@@ -90,7 +90,7 @@ def test_loopback_azure(tmp_path: Path) -> None:
     ports: dict[str, Any] = {"listen": ("127.0.0.1", 8690), "listen_tls": ("127.0.0.1", 8691)}
     azure = Azure([], **ports, ca_file=tmp_path / "ca.pem")
     [block] = code_blocks(text, "sh")
-    assert block.strip() == surroundings(azure).replace(str(tmp_path), "/tmp")
+    assert block.strip() == shell_lines(azure).replace(str(tmp_path), "/tmp")
     for field in msgspec.structs.fields(Fault):
         assert f"`{field.name}`" in text
 

@@ -317,7 +317,8 @@ def test_audience(cloud: Cloud) -> None:
 
     def token(**claims: str) -> str:
         cloud.azure.behaviour.tenant_id = claims.pop("tid", settings.tenant_id)
-        return cloud.azure._issuer.issue(claims["aud"], "app")[0]
+        tenant = cloud.azure.behaviour.tenant_id
+        return cloud.azure.issuer.issue(claims["aud"], "app", tenant)[0]
 
     assert checked(token(aud="https://monitor.azure.com/")) == "ok"
     assert checked(token(aud="d3fd16a4-12aa-4a3d-9ab3-8ac12b4a4ae9")) == "ok"

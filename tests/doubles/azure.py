@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import weakref
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, overload
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from time import time
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
+from urllib.parse import urlencode
 
 import msgspec
 
+from doubles.azure_faults import Fault
 from sentinelone_source.demo.dce.azure import LOOPBACK, DemoAzure
-from sentinelone_source.demo.dce.behaviour import Behaviour
+from sentinelone_source.demo.dce.azure import Behaviour as DemoBehaviour
+from sentinelone_source.demo.dce.errors import RequestRefused, refused, token_refused
+from sentinelone_source.demo.dce.identity import APP_SERVICE
+from sentinelone_source.demo.dce.ingestion import route, unpacked
+from sentinelone_source.demo.dce.rows import built_in_streams
+from sentinelone_source.demo.dce.workspace import workspace_of
+from sentinelone_source.jwt import read_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from pathlib import Path
 
-    from doubles.azure_faults import Fault
-    from sentinelone_source.demo.dce.received import Losses
-    from sentinelone_source.demo.dce.schema_check import Stream
+    from sentinelone_source.demo.dce.rows import Losses, Stream
+    from sentinelone_source.demo.transport import Answer, Call
 
 Row = dict[str, Any]
+_VIRTUAL_MACHINE: Final = "/metadata/identity/oauth2/token"
+_ASSERTED: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
 class Rows(Sequence[Row]):
@@ -93,8 +107,34 @@ class TokenRequest(NamedTuple):
     user_agent: str
 
 
+@dataclass
+class Behaviour(DemoBehaviour):
+    """What may be changed while it runs, beside what the demo knows.
+
+    Attributes:
+        assertions: federated tokens that are accepted as they are; when empty, any that is shaped
+            like a JWT and has not expired.
+        token_life: seconds; with 0 every token is expired when it arrives.
+        has_role: whether the application may send to the rule; else 403.
+        may_query: whether the application may read the workspace; else 403.
+        most_rows: of a query's answer; what is more is left out, and the answer says so.
+    """
+
+    assertions: frozenset[str] = field(default=frozenset(), repr=False)
+    token_life: float = 3600.0
+    has_role: bool = True
+    may_query: bool = True
+    most_rows: int = 500_000
+
+
 class Azure(DemoAzure):
-    """Knows the fields of `Behaviour` as keywords; `behaviour` and `faults` may change."""
+    """Knows the fields of `Behaviour` as keywords; `behaviour` and `faults` may change.
+
+    `requests` has those to streams, `token_requests` those for tokens, in order, and never a token
+    or a credential. `plain` and `tls` can be stopped and started alone.
+    """
+
+    behaviour: Behaviour
 
     def __init__(
         self,
@@ -104,33 +144,128 @@ class Azure(DemoAzure):
         listen: tuple[str, int] = LOOPBACK,
         listen_tls: tuple[str, int] | None = LOOPBACK,
         ca_file: Path | None = None,
-        rows_file: BinaryIO | None = None,
         **switches: Any,
     ) -> None:
+        if listen_tls is not None and ca_file is None:
+            folder = tempfile.mkdtemp(prefix="sentinelone-source-")
+            weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            ca_file = Path(folder, "ca.pem")
         super().__init__(
-            streams,
+            built_in_streams() if streams is None else streams,
             Behaviour(**switches),
+            None if listen_tls is None else ca_file,
             listen=listen,
-            listen_tls=listen_tls,
-            ca_file=ca_file,
-            rows_file=rows_file,
+            listen_tls=listen_tls or LOOPBACK,
         )
         self.faults.add(*faults)
+        self.requests: list[Request] = []
+        self.token_requests: list[TokenRequest] = []
+
+    def respond(self, call: Call) -> Answer:
+        """What is answered to a call, also to one of a virtual machine's managed identity."""
+        if call.path == _VIRTUAL_MACHINE and call.headers.get("metadata") == "true":
+            known = {"x-identity-header": self.behaviour.identity_header}
+            target = call.target.replace(_VIRTUAL_MACHINE, APP_SERVICE)
+            call = replace(call, target=target, headers={**call.headers, **known})
+        return super().respond(call)
+
+    def answer(self, call: Call, wanted: tuple[str, ...]) -> Answer:
+        """The answer, or what a fault makes of it; the request is remembered."""
+        at = time()
+        served: list[Answer] = []
+
+        def serve() -> Answer:
+            served.append(self.serve(call, wanted[-1]))
+            return served[0]
+
+        fault = self.faults.take(*wanted)
+        if isinstance(fault, Fault):
+            answer = fault.spoil(call, serve)
+        else:
+            answer = fault.answer() if fault else serve()
+        if wanted[-1] == "ingestion":
+            plain, rows = _content(call) if served and served[0].status == 204 else (0, 0)
+            self._remember(call, at, plain, rows, answer.status)
+        elif wanted[-1] == "token":
+            self._remember_token(call, at, answer.status)
+        return answer
+
+    def serve(self, call: Call, service: str) -> Answer:
+        """What a service answers, as `behaviour` has it."""
+        known, self.issuer.life = self.behaviour, self.behaviour.token_life
+        if service == "ingestion" and not known.has_role:
+            text = "The authentication token provided does not have access to ingest data"
+            return refused(403, "OperationFailed", text).answer
+        if workspace_of(call) == known.workspace_id and not known.may_query:
+            text = "The provided credentials have insufficient access"
+            return refused(403, "InsufficientAccessError", text).answer
+        try:
+            call = self._with_secret(call) if service == "token" else call
+        except RequestRefused as refusal:
+            return refusal.answer
+        answer = super().serve(call, service)
+        is_rows = service == "query" and answer.status == 200
+        return _cut(answer, known.most_rows) if is_rows else answer
+
+    def _with_secret(self, call: Call) -> Call:
+        """A request with a good assertion, with the secret in its place. Raises RequestRefused."""
+        form, known = call.form, self.behaviour
+        if form.get("client_assertion_type") != _ASSERTED:
+            return call
+        assertion = form.get("client_assertion", "")
+        claims = read_claims(assertion, dict[str, Any]) or {}
+        expires = claims.get("exp")
+        is_good = isinstance(expires, int | float) and expires > time()
+        if claims.get("iss") == known.client_id:  # signed with a certificate's key
+            is_good = is_good and claims.get("aud") == f"{call.base}{call.path}"
+        elif known.assertions:
+            is_good = is_good and assertion in known.assertions
+        if not is_good:
+            raise token_refused(401, "invalid_client", 700213, "The assertion is not accepted.")
+        form = form | {"client_secret": known.client_secret}
+        return replace(call, body=urlencode(form).encode())
+
+    def _remember(self, call: Call, at: float, plain: int, rows: int, status: int) -> None:
+        dcr_id, stream = route(call) or ("", "")
+        self.requests.append(
+            Request(
+                time=at,
+                dcr_id=dcr_id,
+                stream=stream,
+                wire=len(call.body),
+                plain=plain,
+                rows=rows,
+                status=status,
+                api_version=call.query.get("api-version", ""),
+                user_agent=call.headers.get("user-agent", ""),
+                encoding=call.headers.get("content-encoding", ""),
+                absolute=not call.target.startswith("/"),
+            )
+        )
+
+    def _remember_token(self, call: Call, at: float, status: int) -> None:
+        given = call.form if call.method == "POST" else call.query
+        known = [name for name in ("secret", "assertion") if f"client_{name}" in given]
+        self.token_requests.append(
+            TokenRequest(
+                time=at,
+                path=call.path,
+                client_id=given.get("client_id", ""),
+                resource=given.get("scope") or given.get("resource", ""),
+                credential=known[0] if known else "",
+                status=status,
+                user_agent=call.headers.get("user-agent", ""),
+            )
+        )
+
+    def revoke(self) -> None:
+        """No token issued so far is accepted any more."""
+        self.issuer.revoke()
 
     @property
     def rows(self) -> dict[str, Rows]:
         """What arrived, by table; a table that got nothing is there and empty."""
         return {table: Rows(lines) for table, lines in self.received.lines.items()}
-
-    @property
-    def requests(self) -> list[Request]:
-        """To streams, in order."""
-        return [Request(**one) for one in self.journal["ingestion"][:]]
-
-    @property
-    def token_requests(self) -> list[TokenRequest]:
-        """For tokens, in order."""
-        return [TokenRequest(**one) for one in self.journal["token"][:]]
 
     @property
     def losses(self) -> Losses:
@@ -141,3 +276,30 @@ class Azure(DemoAzure):
     def authority(self) -> str:
         """Of Entra ID, without the tenant."""
         return self.endpoint
+
+
+def _content(call: Call) -> tuple[int, int]:
+    """Bytes of a body once decompressed, and its rows."""
+    body = unpacked(call)
+    document = msgspec.json.decode(body)
+    rows = document if isinstance(document, list) else []
+    return len(body), sum(isinstance(row, dict) for row in rows)
+
+
+def _cut(answer: Answer, most: int) -> Answer:
+    """The answer to a query with at most so many rows, which says what is missing."""
+    body = msgspec.json.decode(answer.body)
+    [table] = body["tables"]
+    if len(table["rows"]) <= most:
+        return answer
+    table["rows"] = table["rows"][:most]
+    text = f"Query result set has exceeded the internal record count limit {most}"
+    body["error"] = {
+        "code": "PartialError",
+        "message": "There were some errors when processing your query.",
+        "innererror": {
+            "code": "-2133196797",
+            "message": f"{text} (E_QUERY_RESULT_SET_TOO_LARGE).",
+        },
+    }
+    return replace(answer, body=msgspec.json.encode(body))

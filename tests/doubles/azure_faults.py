@@ -5,16 +5,47 @@ faults = [refuse("token", 503, times=2), hang("Custom-SentinelOneAgents_CL", 30)
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.demo.dce.faults import Fault
+from doubles.connections import Ended, hold
+from sentinelone_source.demo.dce.errors import Fault as DemoFault
 
-__all__ = ["Fault", "hang", "lose_answer", "refuse", "reset", "throttle"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sentinelone_source.demo.transport import Answer, Call
+
+
+class Fault(DemoFault, kw_only=True):
+    """One of `status`, `reset`, `lose_answer` and `hang` says what happens.
+
+    Attributes:
+        reset: the connection is reset before an answer, and nothing is kept.
+        lose_answer: the request is served, and the connection ends before the answer.
+        hang: seconds of silence, then the request is served; a client that has gone by then sent
+            nothing.
+    """
+
+    status: int = 0
+    reset: bool = False
+    lose_answer: bool = False
+    hang: float | None = None
+
+    def spoil(self, call: Call, serve: Callable[[], Answer]) -> Answer:
+        """What becomes of a request that `serve` would answer."""
+        if self.status:
+            return self.answer()
+        if self.reset:
+            return Ended(0, ending="reset")
+        if self.hang is not None and not hold(call, self.hang):
+            return Ended(0)
+        answer = serve()
+        return Ended(0) if self.lose_answer else answer
 
 
 def refuse(where: str, status: int, retry_after: float | str | None = None, **when: Any) -> Fault:
     """A status with the body that Azure sends with it; nothing is kept."""
-    return Fault(where, status=status, retry_after=retry_after, **when)
+    return Fault(where=where, status=status, retry_after=retry_after, **when)
 
 
 def throttle(where: str, retry_after: float | str | None = None, **when: Any) -> Fault:
@@ -24,14 +55,14 @@ def throttle(where: str, retry_after: float | str | None = None, **when: Any) ->
 
 def reset(where: str, **when: Any) -> Fault:
     """The connection is reset before an answer, and nothing is kept."""
-    return Fault(where, reset=True, **when)
+    return Fault(where=where, reset=True, **when)
 
 
 def lose_answer(where: str, **when: Any) -> Fault:
     """The request is served, and the connection ends before the answer: sent again, it is twice."""
-    return Fault(where, lose_answer=True, **when)
+    return Fault(where=where, lose_answer=True, **when)
 
 
 def hang(where: str, seconds: float, **when: Any) -> Fault:
     """Silence, then the request is served; a client that has gone by then sent nothing."""
-    return Fault(where, hang=seconds, **when)
+    return Fault(where=where, hang=seconds, **when)

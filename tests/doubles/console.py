@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack
 from urllib.parse import unquote
 from zlib import crc32
 
-from doubles.faults import Raw, Script, asked, throttled, with_cursor
-from sentinelone_source.demo.api import failure
-from sentinelone_source.demo.console import DemoConsole
+from doubles.connections import Raw, hold
+from doubles.faults import Script, asked, throttled, with_cursor
+from sentinelone_source.demo.console import DemoConsole, failure
 from sentinelone_source.demo.endpoints import BASE, BY_PATH
 from sentinelone_source.demo.timestamps import text
 
@@ -145,11 +145,9 @@ class Console(DemoConsole):
         asked_at, parameters = monotonic(), call.parameters
         fault = self.faults.take(endpoint_of(call), has_cursor="cursor" in parameters)
         answer = fault.effect(call, self) if fault else self.serve(call)
-        is_silent = answer.ending == "reset" and answer.sent is None
-        status = 0 if is_silent else answer.status
-        self.requests.append(Request(asked_at, endpoint_of(call), parameters, status))
+        self.requests.append(Request(asked_at, endpoint_of(call), parameters, answer.status))
         if silence := self.behaviour.latency + (fault.delay if fault else 0):
-            call.hold(silence)
+            hold(call, silence)
         if isinstance(answer, Raw):
             return answer
         return answer.packed(call.headers.get("accept-encoding", ""))
@@ -161,7 +159,7 @@ class Console(DemoConsole):
             call = asked(call, cursor=unquote(cursor[-1]))
         if known.short_pages and "limit" in call.parameters:
             call = asked(call, limit=_shortened(call.parameters))
-        answer = self.api.answer(call)
+        answer = self.answer(call)
         if answer.status != 200:
             return answer
         if refusal := self._refusal(endpoint_of(call)):
@@ -194,7 +192,7 @@ class Console(DemoConsole):
         found = re.search(rb'"nextCursor":"([^"]*)","total', answer.body)
         if found is None:
             return answer
-        following = self.api.answer(asked(call, cursor=unquote(found[1].decode())))
+        following = self.answer(asked(call, cursor=unquote(found[1].decode())))
         return with_cursor(answer, None) if following.body.startswith(b'{"data":[]') else answer
 
 

@@ -24,7 +24,8 @@ from urllib.parse import quote, urlencode
 from zlib import compress as deflate
 from zlib import compressobj
 
-from sentinelone_source.demo.api import INVALID_CURSOR, LOGIN_PAGE, UNAUTHENTICATED, failure
+from doubles.connections import Ended, Raw
+from sentinelone_source.demo.console import UNAUTHENTICATED, failure
 from sentinelone_source.demo.endpoints import BASE, BY_PATH
 from sentinelone_source.demo.transport import Answer
 
@@ -39,9 +40,7 @@ Requests = Literal["any", "cursor", "first"]
 Effect = Callable[["Call", "Console"], Answer]
 
 
-@dataclass(frozen=True, slots=True)
-class Raw(Answer):
-    """An answer whose body goes out as it is, whatever encoding the client accepts."""
+_INVALID_CURSOR: Final = failure(4000010, "Validation Error", "Invalid cursor value received")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def throttled(retry_after: float | str | None) -> Answer:
     """429 of the API, with or without how long to wait."""
     detail = "The requests are being throttled. Too many requests."
     headers = () if retry_after is None else (("Retry-After", f"{retry_after}"),)
-    return failure(4290010, "Too Many Requests", detail, headers)
+    return replace(failure(4290010, "Too Many Requests", detail), headers=headers)
 
 
 def _page(status: int, title: str) -> Answer:
@@ -140,7 +139,7 @@ def fails_above(endpoint: str, limit: int, code: int = 504, **when: Unpack[When]
 
 def login_page(endpoint: str, **when: Unpack[When]) -> Fault:
     """200 with HTML."""
-    return say(endpoint, LOGIN_PAGE, **when)
+    return say(endpoint, _page(200, "Management console: log in"), **when)
 
 
 def redirect(endpoint: str, location: str = "/login", **when: Unpack[When]) -> Fault:
@@ -151,7 +150,7 @@ def redirect(endpoint: str, location: str = "/login", **when: Unpack[When]) -> F
 def invalid_cursor(endpoint: str, **when: Unpack[When]) -> Fault:
     """400 with code 4000010 for the next request that carries a cursor."""
     when.setdefault("on", "cursor")
-    return say(endpoint, INVALID_CURSOR, **when)
+    return say(endpoint, _INVALID_CURSOR, **when)
 
 
 def repeat_cursor(endpoint: str, **when: Unpack[When]) -> Fault:
@@ -209,11 +208,10 @@ def date(endpoint: str, off: timedelta | None, **when: Unpack[When]) -> Fault:
     """A `Date` that is off by so much; without a `Date` if that is None."""
 
     def effect(call: Call, console: Console) -> Answer:
-        answer = replace(console.serve(call), dated=False)
-        if off is None:
-            return answer
-        told = ("Date", format_datetime(console.world.now() + off, usegmt=True))
-        return replace(answer, headers=(*answer.headers, told))
+        answer, told = console.serve(call), ""
+        if off is not None:
+            told = format_datetime(console.world.now() + off, usegmt=True)
+        return replace(answer, headers=(*answer.headers, ("Date", told)))
 
     return Fault(endpoint, effect, **when)
 
@@ -232,7 +230,13 @@ def _ended(
     endpoint: str, ending: Literal["close", "reset"], sent: int | None, **when: Unpack[When]
 ) -> Fault:
     def effect(call: Call, console: Console) -> Answer:
-        return replace(console.serve(call), ending=ending, sent=sent)
+        if sent is None:
+            return Ended(0, ending=ending)
+        answer = console.serve(call).packed(call.headers.get("accept-encoding", ""))
+        length = ("Content-Length", str(len(answer.body)))
+        body = answer.body[: min(sent, len(answer.body) - 1)]
+        headers = (*answer.headers, length)
+        return Ended(answer.status, body, answer.content_type, headers, ending)
 
     return Fault(endpoint, effect, **when)
 

@@ -155,7 +155,7 @@ def test_vector(
 ) -> None:
     """Vector, or its stand-in, brings the rows of each console to its own workspace."""
     with Azure(listen_tls=None, keep_times=True) as other:
-        other._issuer._issued = azure._issuer._issued  # one identity may send to both
+        other.issuer._issued = azure.issuer._issued  # one identity may send to both
         document = adapted(NAME, tmp_path, azure, tenancy.config)
         for name, sink in azure_sinks(document).items():
             if "globex" in name:

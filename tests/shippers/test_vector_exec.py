@@ -48,10 +48,10 @@ def test_rows_arrive_and_the_log_does_not(tenancy: Tenancy, azure: Azure, vector
 def test_azure_is_away(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
     """Rows wait while Azure is away, and then arrive."""
     tenancy.populate(30)
-    azure.plain.close()
+    azure.plain.stop()
     with vector:
         until(lambda: '"event":"swept"' in vector.said, "rows in the buffer")
-        azure.plain.open()
+        azure.plain.start()
         until(lambda: nothing_is_missing(tenancy, azure), "every row")
         assert vector.stop() == 0
     nothing_else_came(azure)

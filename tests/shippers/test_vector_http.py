@@ -69,11 +69,11 @@ def test_azure_is_away(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
         sink["request"]["timeout_secs"] = 5  # 60 as shipped: a try takes so long
     vector.start()
     tenancy.populate(20)
-    azure.plain.close()
+    azure.plain.stop()
     with run(tenancy, vector) as running:
         until(lambda: "Contents failed to deliver to sink" in running.errors, "a 400")
         assert not any(azure.received.counts().values())
-        azure.plain.open()
+        azure.plain.start()
         until(lambda: nothing_is_missing(tenancy, azure), "every row")
         assert running.stop() == 0
     assert not (tenancy.state / "dead-letters.ndjson").exists()

@@ -50,8 +50,8 @@ def test_accepted_when_azure_has_it(azure: Azure, vector: Vector) -> None:
     sender.start()
     sender.join(2)
     assert answers == []
-    azure.plain.close()  # ends the silence; what was sent into it must be sent again
-    azure.plain.open()
+    azure.plain.stop()  # ends the silence; what was sent into it must be sent again
+    azure.plain.start()
     sender.join(60)
     assert answers == [200]
     assert len(azure.rows[TABLE]) == 2

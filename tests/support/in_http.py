@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from sentinelone_source.config.addresses import Address
 from support.in_http_server import Handler, Post, Server
 
 if TYPE_CHECKING:
@@ -117,9 +118,9 @@ class InHttp:
     def start(self) -> None:
         """Returns when requests can come."""
         self.stopping.clear()
-        self._server = Server(("127.0.0.1", self.port), Handler)
+        self._server = Server(Address("127.0.0.1", self.port), Handler)
         self._server.shipper = self
-        self.port = self._server.server_port
+        self.port = self._server.server_address[1]
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def stop(self) -> None:
@@ -128,7 +129,7 @@ class InHttp:
         if server is not None:
             self.stopping.set()
             server.shutdown()
-            server.disconnect()
+            server.end_older_than(0.0)
             server.server_close()
 
     def __enter__(self) -> Self:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler
 from typing import TYPE_CHECKING, Any, Final
 
-from sentinelone_source.demo.listener import Listener, reset_when_closed
+from doubles.connections import reset
+from sentinelone_source.http.server import TrackingServer
 from support.in_http_body import Reading, inflate, read, tag_of
 
 if TYPE_CHECKING:
@@ -31,14 +32,15 @@ class Post:
     rows: int
 
 
-class Server(Listener):
+class Server(TrackingServer):
     """Knows whom it plays, and refuses everybody while that is paused."""
 
     shipper: InHttp
+    most = 1024
 
     def verify_request(self, request: Any, client_address: Any) -> bool:  # noqa: ARG002
         if self.shipper.paused:
-            reset_when_closed(request)
+            reset(request)
             return False
         return True
 
@@ -108,7 +110,7 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, code: int) -> None:
         if code == 0:
             self.close_connection = True
-            reset_when_closed(self.connection)
+            reset(self.connection)
         else:
             self._send(code, b"error: unable to process records\n" if code == 400 else b"")
 

@@ -10,8 +10,7 @@ import msgspec
 import pytest
 
 from doubles import faults
-from sentinelone_source.demo.dce.received import Losses
-from sentinelone_source.demo.dce.schema_check import built_in_streams, fitted
+from sentinelone_source.demo.dce.rows import Losses, built_in_streams, fitted
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.spec.files import health_table, load_mappings
 from sentinelone_source.mapping.spec.health import HEALTH

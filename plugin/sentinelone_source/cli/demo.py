@@ -5,17 +5,15 @@ from __future__ import annotations
 import contextlib
 import signal
 import sys
+import tempfile
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 import click
 
 from sentinelone_source.cli.options import config_option
 from sentinelone_source.config.settings import load_settings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 TOKEN = "demo-token"  # noqa: S105 - of a console that only this machine can reach
 seed_option = click.option(
@@ -40,12 +38,10 @@ def command(
     Collection Endpoint on loopback. Of a configuration only `[mappings] path` is used.
     """
     if ctx.invoked_subcommand is None:
-        if pipeline:
-            from sentinelone_source.demo.pipeline.show import show
-        else:
-            from sentinelone_source.demo.show import show
-        mappings = load_settings(config).mappings.path
-        sys.exit(show(seconds, seed, TOKEN, mappings))
+        from sentinelone_source.demo.show import DemoOptions, show, show_pipeline
+
+        options = DemoOptions(seconds, seed, TOKEN, load_settings(config).mappings.path)
+        sys.exit(show_pipeline(options) if pipeline else show(options))
 
 
 @command.command("console")
@@ -56,21 +52,20 @@ def command(
 @seed_option
 def console(port: int, token: str, seed: int) -> None:
     """Run the demo console alone until a stop signal. Twice a second something happens on it."""
-    from sentinelone_source.demo.activity import Activity
     from sentinelone_source.demo.console import DemoConsole
-    from sentinelone_source.demo.show import TICK, new_world
+    from sentinelone_source.demo.world import TICK, new_world
     from sentinelone_source.errors import SourceError
 
     world = new_world(seed)
+    server = DemoConsole(world, {token}, port=port)
     try:
-        server = DemoConsole(world, {token}, port=port)
         server.start()
     except OSError as error:
         raise SourceError(f"--port {port}: {error.strerror}") from None
     click.echo(f"SENTINELONE_URL={server.url} SENTINELONE_TOKEN={token}", err=True)
-    stop, activity = _stop_signal(), Activity(world)
+    stop = _stop_signal()
     while not stop.wait(TICK):
-        activity.tick()
+        world.tick()
     server.stop()
 
 
@@ -123,7 +118,7 @@ def _address(_: click.Context, parameter: click.Parameter, value: str) -> tuple[
 )
 @click.option(
     "--rows",
-    type=click.Path(path_type=Path),
+    type=click.File("ab"),
     metavar="FILE",
     help="Append every row as NDJSON to this file. `-` is stdout.",
 )
@@ -134,47 +129,31 @@ def dce(  # noqa: PLR0913 - its options
     *,
     tls: bool | None,
     ca_file: Path | None,
-    rows: Path | None,
+    rows: BinaryIO | None,
 ) -> None:
     """Run Entra ID's token endpoint and a Data Collection Endpoint on loopback until a stop signal.
 
     stderr gets their addresses, ids and CA certificate as shell variables, and at the end a summary
     by table. The streams are those of the mappings.
     """
-    from sentinelone_source.demo.dce import certificates
-    from sentinelone_source.demo.dce.azure import DemoAzure
-    from sentinelone_source.demo.dce.schema_check import built_in_streams
-    from sentinelone_source.demo.dce.show import serve
+    from sentinelone_source.demo.dce.azure import Behaviour, DemoAzure, has_tls
+    from sentinelone_source.demo.dce.report import shell_lines, summary
+    from sentinelone_source.demo.dce.rows import built_in_streams
     from sentinelone_source.errors import SourceError
 
     streams = built_in_streams(*load_settings(config).mappings)
-    is_tls = certificates.is_possible() if tls is None else tls
-    with _appended(rows) as file:
+    with contextlib.ExitStack() as stack:
+        ca_file = ca_file or Path(stack.enter_context(tempfile.TemporaryDirectory()), "ca.pem")
+        is_tls = has_tls() if tls is None else tls
+        where = {"listen": listen, "listen_tls": listen_tls}
         try:
             azure = DemoAzure(
-                streams,
-                listen=listen,
-                listen_tls=listen_tls if is_tls else None,
-                ca_file=ca_file,
-                rows_file=file,
+                streams, Behaviour(), ca_file if is_tls else None, rows_file=rows, **where
             )
-            serve(azure)
+            stop = _stop_signal()
+            stack.enter_context(azure)
         except OSError as error:
             raise SourceError(f"demo dce: {error.filename}: {error.strerror}") from None
-
-
-@contextlib.contextmanager
-def _appended(path: Path | None) -> Iterator[BinaryIO | None]:
-    from sentinelone_source.errors import SourceError
-
-    if path is None:
-        yield None
-    elif str(path) == "-":
-        yield sys.stdout.buffer
-    else:
-        try:
-            file = path.open("ab")
-        except OSError as error:
-            raise SourceError(f"--rows: {path}: {error.strerror}") from None
-        with file:
-            yield file
+        click.echo(shell_lines(azure), err=True)
+        stop.wait()
+    click.echo(summary(azure), err=True)

@@ -1,60 +1,84 @@
-"""A SentinelOne console on loopback."""
+"""A SentinelOne console on loopback: the management API over a world."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, Self
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
 
-from sentinelone_source.demo.api import Api
+import msgspec
+
+from sentinelone_source.demo import listing, unified_alerts
+from sentinelone_source.demo.endpoints import BASE, BY_PATH, InvalidQuery
 from sentinelone_source.demo.http_server import HttpServer
+from sentinelone_source.demo.timestamps import text
+from sentinelone_source.demo.transport import Answer
 
 if TYPE_CHECKING:
     import ssl
 
-    from sentinelone_source.demo.transport import Answer, Call
+    from sentinelone_source.demo.transport import Call
     from sentinelone_source.demo.world import World
 
 HOST: Final = "127.0.0.1"
+_TOKEN_DETAILS: Final = "users/api-token-details"  # noqa: S105 - a path
+_TOKEN_LIFE: Final = timedelta(days=365)
+_TOKEN_AGE: Final = timedelta(days=30)
 
 
-class DemoConsole:
-    """Serves a world over HTTP from threads of its own; a context manager.
+def failure(code: int, title: str, detail: str | None) -> Answer:
+    """An error as the API words it; the code's first three digits are the status."""
+    error: dict[str, Any] = {"code": code, "detail": detail, "title": title}
+    return Answer(code // 10_000, msgspec.json.encode({"errors": [error]}))
 
-    `tokens` is the set of those that are accepted. Stopped and started again, it keeps its port.
-    """
+
+UNAUTHENTICATED: Final = failure(4010010, "Authentication Failed", None)
+_NOT_FOUND: Final = failure(4040010, "Not Found", "The requested URL was not found")
+
+
+class DemoConsole(HttpServer):
+    """Shows a world to those who have one of the tokens, from threads of its own."""
 
     def __init__(
         self, world: World, tokens: set[str], *, port: int = 0, tls: ssl.SSLContext | None = None
     ) -> None:
+        super().__init__((HOST, port), self.handle, tls, now=world.now)
         self.world = world
         self.tokens = tokens
-        self.api = Api(world, tokens)
-        self._server = HttpServer((HOST, port), self.handle, tls, now=world.now)
-
-    @property
-    def url(self) -> str:
-        """Scheme, host and port."""
-        return self._server.url
-
-    @property
-    def port(self) -> int:
-        """Of the loopback address."""
-        return self._server.port
-
-    def start(self) -> None:
-        """Returns when requests can come."""
-        self._server.open()
-
-    def stop(self) -> None:
-        """Ends all connections, kept-alive ones too; returns when the port is closed."""
-        self._server.close()
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.stop()
 
     def handle(self, call: Call) -> Answer:
         """Answers a call, compressed if the client accepts that."""
-        return self.api.answer(call).packed(call.headers.get("accept-encoding", ""))
+        return self.answer(call).packed(call.headers.get("accept-encoding", ""))
+
+    def answer(self, call: Call) -> Answer:
+        """What the API answers."""
+        path = call.path.removeprefix(BASE)
+        is_unified = path == unified_alerts.PATH
+        posted = (_TOKEN_DETAILS, unified_alerts.PATH)
+        if path not in (BY_PATH if call.method == "GET" else posted):
+            return _NOT_FOUND
+        scheme, _, token = call.headers.get("authorization", "").partition(" ")
+        schemes = ("ApiToken", "Bearer") if is_unified else ("ApiToken",)
+        if scheme not in schemes or token not in self.tokens:
+            return UNAUTHENTICATED
+        if call.method == "GET":
+            return self._list(path, call)
+        if is_unified:
+            return unified_alerts.answer(self.world, call.body)
+        return self._token_details(call.body)
+
+    def _list(self, path: str, call: Call) -> Answer:
+        try:
+            return Answer(200, listing.page(self.world, BY_PATH[path], call.parameters))
+        except InvalidQuery as error:
+            return failure(4000010, "Validation Error", str(error))
+
+    def _token_details(self, body: bytes) -> Answer:
+        try:
+            is_known = msgspec.json.decode(body)["data"]["apiToken"] in self.tokens
+        except (msgspec.DecodeError, LookupError, TypeError):
+            is_known = False
+        if not is_known:
+            return failure(4000010, "Validation Error", "data.apiToken: Not a valid token")
+        created = self.world.now() - _TOKEN_AGE
+        told = {"createdAt": text(created), "expiresAt": text(created + _TOKEN_LIFE)}
+        return Answer(200, msgspec.json.encode({"data": told}))

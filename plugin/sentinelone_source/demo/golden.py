@@ -16,53 +16,47 @@ that name with something laid over it. `kinds` are laid over `record`, `choose` 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, reduce
+from operator import getitem
 from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
 from sentinelone_source.demo.timestamps import text
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
 _FOLDER: Final = Path(__file__).with_name("golden")
 _MARK: Final = re.compile(r"\{(=?)([\w.]+)(?:([-+ ])(\d+)(?:-(\d+))?(ms|[smhd])?)?\}")
 _UNITS: Final = {"ms": 1_000, "s": 10**6, "m": 60 * 10**6, "h": 3_600 * 10**6, "d": 86_400 * 10**6}
-_PLAIN: Final = frozenset((str, int, float, bool, type(None)))
-_NOTHING: Final[dict[str, Any]] = {}
 
 
 class Golden:
     """One file: what its records are made of, by kind."""
 
-    def __init__(self, document: Mapping[str, Any], common: Mapping[str, Any]) -> None:
-        self.facts = _parsed(document.get("facts", _NOTHING))
-        self.parts = _parsed(document.get("parts", _NOTHING))
-        self.vocabulary = {**common, **_parsed(document.get("vocabulary", _NOTHING))}
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self.facts: dict[str, Any] = document.get("facts", {})
+        self.parts: dict[str, Any] = document.get("parts", {})
+        self.vocabulary = {**vocabulary(), **document.get("vocabulary", {})}
         weights: Mapping[str, int] = document["choose"]
         self.kinds, self.weights = list(weights), list(weights.values())
         self.records = {
-            kind: _parsed(merged(document["record"], more))
-            for kind, more in document["kinds"].items()
+            kind: merged(document["record"], more) for kind, more in document["kinds"].items()
         }
 
 
 @cache
-def vocabulary() -> Mapping[str, Any]:
+def vocabulary() -> dict[str, Any]:
     """What all records have in common."""
-    found: Mapping[str, Any] = _parsed(_read("vocabulary"))
-    return found
+    return _read("vocabulary")
 
 
 @cache
 def golden(name: str) -> Golden:
     """The golden records of an endpoint."""
-    return Golden(_read(name), vocabulary())
+    return Golden(_read(name))
 
 
 def merged(one: Any, other: Any) -> Any:
@@ -70,6 +64,25 @@ def merged(one: Any, other: Any) -> Any:
     if not (isinstance(one, dict) and isinstance(other, dict)):
         return other
     return one | {name: merged(one.get(name), value) for name, value in other.items()}
+
+
+def _read(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = _inherited(msgspec.json.decode((_FOLDER / f"{name}.json").read_bytes()))
+    return found
+
+
+def _inherited(value: Any) -> Any:
+    """The document with every `like` replaced by what it names, which must stand before it."""
+    if not isinstance(value, dict):
+        return value
+    found: dict[str, Any] = {}
+    for name, child in value.items():
+        child = _inherited(child)  # noqa: PLW2901 - with what is below it
+        if isinstance(child, dict):
+            for base in reversed(child.pop("like", "").split()):
+                child = merged(found[base], child)  # noqa: PLW2901 - over what it is like
+        found[name] = child
+    return found
 
 
 class Scene:
@@ -85,166 +98,75 @@ class Scene:
         self.rng = rng
         self.new = new
         self.known = dict(facts)
-        self._facts = file.facts if file else _NOTHING
+        self._facts = file.facts if file else {}
         self._vocabulary = file.vocabulary if file else vocabulary()
 
     def filled(self, value: Any) -> Any:
-        """The value without marks; what has none is the golden one, not a copy."""
-        while type(value) is Mark:
-            value = value.take(self)
-        kind = type(value)
-        if kind is Tree:
-            return {n: c if type(c) in _PLAIN else self.filled(c) for n, c in value.items()}
-        if kind is Row:
+        """The value without marks."""
+        if isinstance(value, str):
+            value = self._resolved(value)
+        if isinstance(value, dict):
+            return {name: self.filled(child) for name, child in value.items()}
+        if isinstance(value, list):
             return [self.filled(child) for child in value]
-        if kind is Text:
-            return "".join([p if type(p) is str else str(self.filled(p)) for p in value])
-        return text(value) if kind is datetime else value
+        return text(value) if isinstance(value, datetime) else value
 
-    def fact(self, name: str) -> Any:
+    def _resolved(self, value: Any) -> Any:
+        """What a text stands for, which may have marks itself if it is no text."""
+        while isinstance(value, str) and "{" in value:
+            if not (whole := _MARK.fullmatch(value)):
+                return _MARK.sub(lambda mark: str(self.filled(self._value(mark))), value)
+            value = self._value(whole)
+        return value
+
+    def _value(self, mark: re.Match[str]) -> Any:
+        choice, path, sign, first, last, unit = mark.groups()
+        low = int(first or 0) * _UNITS.get(unit, 1)
+        high = int(last) * _UNITS.get(unit, 1) if last else low
+        name, *members = path.split(".")
+        if choice:
+            return self._choice(name, members, low, high)
+        if name.isdecimal():
+            return self._number(int(name), low)
+        if unit:
+            away = timedelta(microseconds=self._number(low, high))
+            return self._fact(name) + (away if sign == "+" else -away)
+        maker = _MAKERS.get(name)
+        return maker(self, low) if maker else reduce(getitem, members, self._fact(name))
+
+    def _fact(self, name: str) -> Any:
         """Given, or chosen when it is first asked for; what a choice consists of has its marks."""
-        value = self.known.get(name)
-        if value is None:
-            value = self._facts[name] if name in self._facts else self._vocabulary[name]
-            if name in self._facts:
-                while type(value) is Mark:
-                    value = value.take(self)
-                self.known[name] = value = self.filled(value) if type(value) is Text else value
-        return value
+        if self.known.get(name) is not None:
+            return self.known[name]
+        if name not in self._facts:
+            return self._vocabulary[name]
+        self.known[name] = self._resolved(self._facts[name])
+        return self.known[name]
 
-    def choices(self, name: str) -> Any:
-        """A list of the vocabulary, or of a fact."""
-        return self._vocabulary.get(name) or self.fact(name)
-
-
-class Mark(NamedTuple):
-    """A mark, ready to be asked for its value, which may have marks itself."""
-
-    take: Callable[[Scene], Any]
-
-
-class Text(list[str | Mark]):
-    """A text with marks in it."""
-
-
-class Tree(dict[str, Any]):
-    """An object with marks in it."""
-
-
-class Row(list[Any]):
-    """A list with marks in it."""
-
-
-_MARKED: Final = frozenset((Mark, Text, Tree, Row))
-
-
-def _read(name: str) -> Any:
-    return _inherited(msgspec.json.decode((_FOLDER / f"{name}.json").read_bytes()))
-
-
-def _inherited(value: Any) -> Any:
-    """The document with every `like` replaced by what it names."""
-    if not isinstance(value, dict):
-        return value
-    children = {name: _inherited(child) for name, child in value.items()}
-
-    def whole(name: str) -> Any:
-        child = children[name]
-        if not isinstance(child, dict) or "like" not in child:
-            return child
-        base: Any = {}
-        for other in [child["like"]] if isinstance(child["like"], str) else child["like"]:
-            base = merged(base, whole(other))
-        return merged(base, {key: item for key, item in child.items() if key != "like"})
-
-    return {name: whole(name) for name in children}
-
-
-def _parsed(value: Any) -> Any:
-    """The document with its marks ready."""
-    if isinstance(value, dict):
-        tree = Tree({name: _parsed(child) for name, child in value.items()})
-        return tree if any(type(child) in _MARKED for child in tree.values()) else dict(tree)
-    if isinstance(value, list):
-        row = Row(map(_parsed, value))
-        return row if any(type(child) in _MARKED for child in row) else list(row)
-    if not isinstance(value, str) or not _MARK.search(value):
-        return value
-    if whole := _MARK.fullmatch(value):
-        return _mark(whole)
-    parts, end = Text(), 0
-    for mark in _MARK.finditer(value):
-        parts += [value[end : mark.start()], _mark(mark)]
-        end = mark.end()
-    return Text([*parts, value[end:]])
-
-
-def _mark(found: re.Match[str]) -> Mark:
-    choice, path, sign, first, last, unit = found.groups()
-    low = int(first or 0) * _UNITS.get(unit, 1)
-    high = int(last) * _UNITS.get(unit, 1) if last else low
-    name, *members = path.split(".")
-    if choice:
-        return Mark(_chosen(name, members, low, high))
-    if name.isdecimal():
-        return Mark(lambda scene: _number(scene.rng, int(name), low))
-    if unit:
-        return Mark(_time(name, sign, low, high))
-    if name in _MAKERS:
-        maker = _MAKERS[name]
-        return Mark(lambda scene: maker(scene, low))
-    return Mark(_fact(name, members))
-
-
-def _fact(name: str, members: list[str]) -> Callable[[Scene], Any]:
-    def take(scene: Scene) -> Any:
-        value = scene.fact(name)
-        for member in members:
-            value = value[member]
-        return value
-
-    return take
-
-
-def _time(name: str, sign: str, low: int, high: int) -> Callable[[Scene], datetime]:
-    def take(scene: Scene) -> datetime:
-        away = timedelta(microseconds=_number(scene.rng, low, high))
-        at: datetime = scene.fact(name)
-        return at + away if sign == "+" else at - away
-
-    return take
-
-
-def _chosen(name: str, members: list[str], low: int, high: int) -> Callable[[Scene], Any]:
-    def take(scene: Scene) -> Any:
-        choices = scene.choices(name)
-        for member in members:
-            choices = choices[member]
-        start = _number(scene.rng, 0, len(choices) - 1)
+    def _choice(self, name: str, members: list[str], low: int, high: int) -> Any:
+        choices = reduce(getitem, members, self._vocabulary.get(name) or self._fact(name))
+        start = self._number(0, len(choices) - 1)
         if not high:
             return choices[start]
-        return Row((choices * 2)[start : start + _number(scene.rng, low, high)])
+        return (choices * 2)[start : start + self._number(low, high)]
 
-    return take
+    def _number(self, low: int, high: int) -> int:
+        return low + int(self.rng.random() * (high - low + 1))
 
-
-def _number(rng: Random, low: int, high: int) -> int:
-    return low + int(rng.random() * (high - low + 1))
-
-
-def _hexes(rng: Random, digits: int) -> str:
-    return f"{rng.getrandbits(4 * digits):0{digits}x}"
+    def hexes(self, digits: int) -> str:
+        """Random digits."""
+        return f"{self.rng.getrandbits(4 * digits):0{digits}x}"
 
 
-def _uuid(rng: Random) -> str:
-    h = _hexes(rng, 32)
+def _uuid(scene: Scene, _: int) -> str:
+    h = scene.hexes(32)
     return f"{h[:8]}-{h[8:12]}-4{h[13:16]}-a{h[17:20]}-{h[20:]}"
 
 
 _MAKERS: Final[dict[str, Callable[[Scene, int], Any]]] = {
-    "hex": lambda scene, digits: _hexes(scene.rng, digits),
-    "HEX": lambda scene, digits: _hexes(scene.rng, digits).upper(),
-    "uuid": lambda scene, _: _uuid(scene.rng),
+    "hex": Scene.hexes,
+    "HEX": lambda scene, digits: scene.hexes(digits).upper(),
+    "uuid": _uuid,
     "big": lambda scene, _: (1 << 60) + scene.rng.getrandbits(59) | 1,
     "new": lambda scene, _: scene.new(scene.known["at"]),
 }

@@ -1,17 +1,15 @@
-"""One small threaded HTTP server for console and Azure: calls in, answers out, plain or TLS."""
+"""The HTTP server of console and Azure: connections are kept, over plain TCP or TLS."""
 
 from __future__ import annotations
 
-import select
-import socket
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
-from threading import Event, Thread
-from typing import TYPE_CHECKING, Final
+from threading import Thread
+from typing import TYPE_CHECKING, Final, Self
 
-from sentinelone_source.demo.bodies import UnreadableBody, receive
-from sentinelone_source.demo.listener import Listener, reset_when_closed
+from sentinelone_source.config.addresses import Address
 from sentinelone_source.demo.transport import Call
+from sentinelone_source.http.server import TrackingServer
 
 if TYPE_CHECKING:
     import ssl
@@ -19,11 +17,11 @@ if TYPE_CHECKING:
 
     from sentinelone_source.demo.transport import Answer
 
-_EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 
 
 class HttpServer:
-    """One port. Closed and opened again, it keeps its number."""
+    """One port; a context manager. Stopped and started again, it keeps its number."""
 
     def __init__(
         self,
@@ -36,61 +34,53 @@ class HttpServer:
     ) -> None:
         self.host, self.port = address
         self.respond, self.name, self.now = respond, name, now
-        self.closing = Event()
+        self.scheme = "https" if tls else "http"
         self._tls = tls
         self._listener: _Listener | None = None
-
-    @property
-    def scheme(self) -> str:
-        """`http` or `https`."""
-        return "https" if self._tls else "http"
 
     @property
     def url(self) -> str:
         """Scheme, host and port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        host = "localhost" if self.host in _EVERYWHERE else host
+        host = "localhost" if self.host in EVERYWHERE else host
         return f"{self.scheme}://{host}:{self.port}"
 
-    def open(self) -> None:
-        """Returns when requests can come.
-
-        Raises:
-            OSError: the port cannot be had; its `filename` is the address.
-        """
+    def start(self) -> None:
+        """Returns when requests can come. Raises OSError, with the address as its `filename`."""
         if self._listener is not None:
             return
-        self.closing.clear()
         try:
-            self._listener = _Listener(self)
+            listener = _Listener(Address(self.host, self.port), _DemoHandler)
         except OSError as error:
             error.filename = f"{self.host}:{self.port}"
             raise
-        self.port = self._listener.server_port
+        self._listener, listener.owner, listener.name = listener, self, self.name
+        self.port = listener.socket.getsockname()[1]
         if self._tls:
-            self._listener.socket = self._tls.wrap_socket(
-                self._listener.socket, server_side=True, do_handshake_on_connect=False
+            listener.socket = self._tls.wrap_socket(
+                listener.socket, server_side=True, do_handshake_on_connect=False
             )
-        Thread(target=self._listener.serve_forever, args=(0.02,), daemon=True).start()
+        Thread(target=listener.serve_forever, args=(0.02,), daemon=True).start()
 
-    def close(self) -> None:
+    def stop(self) -> None:
         """Ends all connections, kept-alive ones too; returns when the port is closed."""
         listener, self._listener = self._listener, None
         if listener is not None:
-            self.closing.set()
             listener.shutdown()
-            listener.disconnect()
+            listener.end_older_than(0.0)
             listener.server_close()
 
+    def __enter__(self) -> Self:
+        self.start()
+        return self
 
-class _Listener(Listener):
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class _Listener(TrackingServer):
     owner: HttpServer
-
-    def __init__(self, owner: HttpServer) -> None:
-        self.owner = owner
-        if ":" in owner.host:
-            self.address_family = socket.AF_INET6
-        super().__init__((owner.host, owner.port), _DemoHandler)
+    most = 1024
 
 
 class _DemoHandler(BaseHTTPRequestHandler):
@@ -101,41 +91,23 @@ class _DemoHandler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        server = self.server.owner
+        owner = self.server.owner
+        headers = {name.lower(): value for name, value in self.headers.items()}
+        length = headers.get("content-length", "0").strip()
+        if "transfer-encoding" in headers or not length.isdecimal():
+            self.send_error(411)
+            return
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
+            raise ConnectionError("the client went away")
         # the base class folds a leading double slash in `path`; real servers do not
         target = self.requestline.split()[1]
-        headers = {name.lower(): value for name, value in self.headers.items()}
-        try:
-            body, wire = receive(self.rfile, headers)
-        except UnreadableBody as error:
-            self.send_error(400, str(error))
-            return
-        host = headers.get("host")
-        base = f"{server.scheme}://{host}" if host else server.url
-        call = Call(self.command, target, headers, body, wire, base, self._hold)
-        self._send(server.respond(call))
+        base = f"{owner.scheme}://{headers.get('host', 'localhost')}"
+        answer = owner.respond(Call(self.command, target, headers, body, base, self))
+        date = self.date_time_string(owner.now().timestamp())
+        answer.send(self, {"Server": owner.name, "Date": date})
 
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815 - found by their names
-
-    def _hold(self, seconds: float) -> bool:
-        if self.server.owner.closing.wait(seconds):
-            return False
-        poll = select.poll()
-        poll.register(self.connection, select.POLLIN)
-        return not poll.poll(0)
-
-    def _send(self, answer: Answer) -> None:
-        body = memoryview(answer.body)
-        if answer.ending != "keep":
-            self.close_connection = True
-            if answer.ending == "reset":
-                reset_when_closed(self.connection)
-            if answer.sent is None:
-                return
-            body = body[: max(0, min(answer.sent, len(body) - 1))]
-        server = self.server.owner
-        self.wfile.write(answer.head(server.name, server.now()))
-        self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         """Says nothing."""

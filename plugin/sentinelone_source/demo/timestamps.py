@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sentinelone_source.times import to_micros
@@ -11,11 +11,6 @@ if TYPE_CHECKING:
     from random import Random
 
 _SNOWFLAKE_EPOCH_MS = 1_483_228_800_000
-
-
-def utc_now() -> datetime:
-    """The real clock."""
-    return datetime.now(UTC)
 
 
 def text(at: datetime) -> str:

@@ -1,93 +1,72 @@
-"""Calls and answers of HTTP, and how an answer is spelled."""
+"""Calls and answers of HTTP."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from email.utils import format_datetime
 from gzip import compress
-from http import HTTPStatus
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from datetime import datetime
-
-JSON: Final = "application/json"
-_PHRASES: Final = {status.value: status.phrase for status in HTTPStatus}
+    from collections.abc import Mapping
+    from http.server import BaseHTTPRequestHandler
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
-    """Status, body and what describes it; `Date` and the like are added on the way out.
-
-    Attributes:
-        dated: whether a `Date` is added.
-        ending: what becomes of the connection: it is kept, ends with FIN, or with RST.
-        sent: with another ending than `keep`, how many bytes of the body are sent before it; None
-            is nothing at all.
-    """
+    """Status, body and headers, which replace those that the server adds."""
 
     status: int
     body: bytes = b""
-    content_type: str | None = JSON
+    content_type: str | None = "application/json"
     headers: tuple[tuple[str, str], ...] = ()
-    dated: bool = True
-    ending: Literal["keep", "close", "reset"] = "keep"
-    sent: int | None = None
 
     def packed(self, accepted: str) -> Answer:
         """With its body compressed, if the client accepts that and it is not yet encoded."""
-        is_encoded = any(name == "Content-Encoding" for name, _ in self.headers)
-        if not self.body or is_encoded or "gzip" not in accepted:
+        if not self.body or "Content-Encoding" in dict(self.headers) or "gzip" not in accepted:
             return self
         headers = (*self.headers, ("Content-Encoding", "gzip"))
         return replace(self, body=compress(self.body, 1, mtime=0), headers=headers)
 
-    def head(self, server: str, now: datetime) -> bytes:
-        """Status line and headers."""
-        phrase = _PHRASES.get(self.status, "Unknown")
-        lines = [f"HTTP/1.1 {self.status} {phrase}", f"Server: {server}"]
-        if self.dated:
-            lines.append(f"Date: {format_datetime(now, usegmt=True)}")
-        lines += [f"{name}: {value}" for name, value in self.headers]
-        if self.status != HTTPStatus.NO_CONTENT:
-            lines.append(f"Content-Length: {len(self.body)}")
-        if self.content_type:
-            lines.append(f"Content-Type: {self.content_type}")
-        return "\r\n".join([*lines, "\r\n"]).encode("latin-1")
+    def send(self, handler: BaseHTTPRequestHandler, headers: Mapping[str, str]) -> None:
+        """Write it with these headers of the server's; a header without a value is left out."""
+        own = {
+            "Content-Length": "" if self.status == 204 else str(len(self.body)),
+            "Content-Type": self.content_type,
+        }
+        handler.send_response_only(self.status)
+        for name, value in {**headers, **own, **dict(self.headers)}.items():
+            if value:
+                handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(self.body)
 
 
-@dataclass(frozen=True, slots=True)
+NO_CONTENT: Final = Answer(204, content_type=None)
+
+
+@dataclass(frozen=True)
 class Call:
     """A request; the headers' names are lower case.
 
     Attributes:
         target: as it came: origin form (`/path?query`) or absolute form (`https://host/path`).
-        body: without its transfer encoding; empty when it was longer than anything allowed.
-        wire: bytes of the body as they came.
         base: scheme and authority under which the client knows this server.
-        hold: stays silent for so many seconds; says whether the client still waits afterwards.
+        handler: of the connection.
     """
 
     method: str
     target: str
     headers: Mapping[str, str]
-    body: bytes = b""
-    wire: int = 0
-    base: str = ""
-    hold: Callable[[float], bool] = bool
-
-    @property
-    def is_absolute(self) -> bool:
-        """Whether the request line names scheme and host."""
-        return not self.target.startswith("/")
+    body: bytes
+    base: str
+    handler: BaseHTTPRequestHandler
 
     @property
     def path(self) -> str:
         """Without the query."""
         target = self.target
-        return urlsplit(target).path if self.is_absolute else target.partition("?")[0]
+        return target.partition("?")[0] if target.startswith("/") else urlsplit(target).path
 
     @property
     def parameters(self) -> dict[str, list[str]]:

@@ -3,59 +3,101 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 import msgspec
 
-from sentinelone_source.demo.graphql import InvalidQuery, check, picked, selected
+from sentinelone_source.demo.endpoints import InvalidQuery, find
 from sentinelone_source.demo.transport import Answer
 from sentinelone_source.times import parse_moment
 
 if TYPE_CHECKING:
+    from sentinelone_source.demo.endpoints import Name
     from sentinelone_source.demo.records import Record
     from sentinelone_source.demo.world import World
 
 PATH: Final = "unifiedalerts/graphql"
+_GOLDEN: Final[dict[str, Any]] = msgspec.json.decode(
+    Path(__file__).with_name("golden").joinpath("unified_alerts.json").read_bytes()
+)
+"""Unified alerts of threats and of alerts, where `$.a.b` is a value of the record; all fields."""
+_SOURCES: Final[tuple[Name, ...]] = ("threats", "alerts")
 _LEVELS: Final = ("INFORMATIONAL", "MALICIOUS", "SUSPICIOUS", None)
 _STATES: Final = {"unresolved": "NEW", "in_progress": "IN_PROGRESS", "resolved": "RESOLVED"}
 _TIMES: Final = frozenset(("createdAt", "detectedAt", "updatedAt"))
 _SCOPES: Final = {"ACCOUNT": "accountId", "SITE": "siteId", "GROUP": "groupId"}
-_TEXTS: Final = (
-    "id name description detectedAt createdAt updatedAt firstSeenAt lastSeenAt status severity "
-    "analystVerdict externalId storylineId attackSurfaces confidenceLevel classification "
-    "dataSources noteExists result ticketId"
-)
-_NODE: Final[dict[str, Any]] = {
-    **dict.fromkeys(_TEXTS.split()),
-    "detectionSource": dict.fromkeys(("product", "vendor")),
-    "assignee": dict.fromkeys(("fullName", "email")),
-    "assets": dict.fromkeys(("id", "name", "agentUuid", "osType", "osVersion")),
-}
-_PAGE: Final = dict.fromkeys(("hasNextPage", "hasPreviousPage", "startCursor", "endCursor"))
-_SCHEMA: Final = {"alerts": {"edges": {"cursor": None, "node": _NODE}, "pageInfo": _PAGE}}
+_ARGUMENTS: Final = re.compile(r"\([^)]*\)")
+_WORD: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 def answer(world: World, body: bytes) -> Answer:
-    """What the endpoint says; an error is HTTP 200, too."""
+    """What the endpoint says; an error is HTTP 200, too.
+
+    A query's variables are called as its arguments are.
+    """
     try:
         request = msgspec.json.decode(body, type=dict[str, Any])
-        fields, arguments = selected(str(request.get("query")))
-        variables = request.get("variables") or {}
-        asked = {name: variables.get(variable) for name, variable in arguments.items()}
-        check(fields, _SCHEMA)
-        found: dict[str, Any] = {"data": picked({"alerts": _page(world, asked)}, fields)}
+        selected = _selected(str(request.get("query")))
+        page = {"alerts": _page(world, request.get("variables") or {})}
+        found: dict[str, Any] = {"data": _picked(page, selected)}
     except (InvalidQuery, msgspec.DecodeError) as error:
         found = {"data": None, "errors": [{"message": str(error)}]}
     return Answer(200, msgspec.json.encode(found))
 
 
+def _selected(query: str) -> set[str]:
+    """The names of the fields that a query selects, at whatever depth."""
+    if query.count("{") != query.count("}"):
+        raise InvalidQuery("Invalid syntax: the query breaks off")
+    words = _WORD.findall(_ARGUMENTS.sub("", query.partition("{")[2]))
+    for name in words:
+        if name not in _GOLDEN["node"] + _GOLDEN["around"]:
+            said = f"Field '{name}' in type 'Node' is undefined"
+            raise InvalidQuery(f"Validation error (FieldUndefined@[{name}]) : {said}")
+    return set(words)
+
+
+def _picked(value: Any, selected: set[str]) -> Any:
+    """The selected fields of a value."""
+    if isinstance(value, list):
+        return [_picked(item, selected) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {name: _picked(child, selected) for name, child in value.items() if name in selected}
+
+
 def nodes(world: World) -> list[Record]:
     """All unified alerts, the informational ones too."""
     with world.lock:
-        threats = [_of_threat(world.get("threats", one)) for one in world.ids("threats")]
-        return threats + [_of_alert(world.get("alerts", one)) for one in world.ids("alerts")]
+        return [_node(name, world.get(name, one)) for name in _SOURCES for one in world.ids(name)]
+
+
+def _node(endpoint: Name, record: Record) -> Record:
+    """The unified alert of a record; its id is a UUIDv7 of the time it was made."""
+    node: Record = dict.fromkeys(_GOLDEN["node"]) | _laid_out(_GOLDEN[endpoint], record)
+    number, external = crc32(node["externalId"].encode()), int(node["externalId"])
+    milliseconds = f"{parse_moment(node['createdAt']) // 1000:012x}"
+    rest = f"{number:08x}{external & 0xFFFFFFFF:08x}"
+    return node | {
+        "id": f"{milliseconds[:8]}-{milliseconds[8:]}-7{rest[:3]}-a{rest[3:6]}-{rest[4:]}",
+        "status": _STATES.get(node["status"].lower(), "NEW"),
+        "severity": str(node["severity"]).upper(),
+        "analystVerdict": node["analystVerdict"].upper(),
+        "confidenceLevel": _LEVELS[number % len(_LEVELS)],
+    }
+
+
+def _laid_out(template: Any, record: Record) -> Any:
+    if isinstance(template, dict):
+        return {name: _laid_out(child, record) for name, child in template.items()}
+    if isinstance(template, list):
+        return [_laid_out(child, record) for child in template]
+    is_path = isinstance(template, str) and template.startswith("$.")
+    return find(record, template.removeprefix("$.")) if is_path else template
 
 
 def _page(world: World, asked: dict[str, Any]) -> dict[str, Any]:
@@ -68,15 +110,14 @@ def _page(world: World, asked: dict[str, Any]) -> dict[str, Any]:
         if all(test(node) for test in wanted)
     ]
     found.sort(key=lambda pair: pair[0], reverse=descending)
-    start = 0
-    if after is not None:
-        places = [_cursor(place) for place, _ in found]
-        start = places.index(after) + 1 if after in places else _behind(found, after)
-    page = found[start : start + int(asked.get("first") or 10)]
-    last = _cursor(page[-1][0]) if page else None
-    more = start + len(page) < len(found)
-    info = {"hasNextPage": more, "hasPreviousPage": start > 0, "endCursor": last}
+    rest = found if after is None else _behind(found, after, descending=descending)
+    page = rest[: int(asked.get("first") or 10)]
     edges = [{"cursor": _cursor(place), "node": node} for place, node in page]
+    info = {
+        "hasNextPage": len(page) < len(rest),
+        "hasPreviousPage": len(rest) < len(found),
+        "endCursor": edges[-1]["cursor"] if edges else None,
+    }
     return {"edges": edges, "pageInfo": info}
 
 
@@ -84,11 +125,11 @@ def _cursor(place: tuple[Any, str]) -> str:
     return base64.b64encode(msgspec.json.encode(place)).decode()
 
 
-def _behind(found: list[Any], after: str) -> int:
-    """Where to go on after an alert that has moved since, or is gone."""
+def _behind(found: list[Any], after: str, *, descending: bool) -> list[Any]:
+    """What comes after an alert, also when that has moved since, or is gone."""
     try:
         place = tuple(msgspec.json.decode(base64.b64decode(after, validate=True)))
-        return sum(1 for one, _ in found if one <= place)
+        return [pair for pair in found if (pair[0] < place if descending else pair[0] > place)]
     except (ValueError, TypeError):
         raise InvalidQuery("Invalid cursor value received") from None
 
@@ -113,72 +154,7 @@ def _filter(one: dict[str, Any]) -> Callable[[Record], bool]:
         high = (1 << 62) if end is None else end * 1000
         return lambda node: low <= parse_moment(node[field]) < high
     equal, among = one.get("stringEqual"), one.get("stringIn")
-    if field not in _NODE or not (equal or among):
+    if field not in _GOLDEN["node"] or not (equal or among):
         raise InvalidQuery(f"Validation error : invalid filter of field '{field}'")
     values = [equal["value"]] if equal else (among or {})["values"]
     return lambda node: node[field] in values
-
-
-def _of_threat(record: Record) -> Record:
-    info, agent, where = (
-        record[name] for name in ("threatInfo", "agentRealtimeInfo", "agentDetectionInfo")
-    )
-    return {
-        **_common(info["threatId"], info["createdAt"], info["incidentStatus"], where),
-        "name": info["threatName"],
-        "description": info["classification"],
-        "detectedAt": info["identifiedAt"],
-        "updatedAt": info["updatedAt"],
-        "severity": "HIGH",
-        "analystVerdict": info["analystVerdict"].upper(),
-        "storylineId": info["storyline"],
-        "classification": info["classification"],
-        "detectionSource": {"product": "EDR", "vendor": "SentinelOne"},
-        "assets": [_asset(agent["agentId"], agent["agentComputerName"], where["agentUuid"], agent)],
-    }
-
-
-def _of_alert(record: Record) -> Record:
-    info, agent = record["alertInfo"], record["agentDetectionInfo"]
-    host = record["agentRealtimeInfo"]
-    return {
-        **_common(info["alertId"], info["reportedAt"], info["incidentStatus"], agent),
-        "name": record["ruleInfo"]["name"],
-        "description": record["ruleInfo"]["description"],
-        "detectedAt": info["createdAt"],
-        "updatedAt": info["updatedAt"],
-        "severity": str(record["ruleInfo"]["severity"]).upper(),
-        "analystVerdict": info["analystVerdict"].upper(),
-        "detectionSource": {"product": "STAR", "vendor": "SentinelOne"},
-        "assets": [_asset(host["id"], host["name"], host["uuid"], host)],
-    }
-
-
-def _common(external: str, made: str, status: str, where: Record) -> Record:
-    """What threats and alerts have alike; the id is a UUIDv7 of the time it was made."""
-    number = crc32(external.encode())
-    milliseconds = f"{parse_moment(made) // 1000:012x}"
-    rest = f"{number:08x}{int(external) & 0xFFFFFFFF:08x}"
-    return {
-        **dict.fromkeys(_NODE),
-        **{name: where.get(name) for name in _SCOPES.values()},
-        "id": f"{milliseconds[:8]}-{milliseconds[8:]}-7{rest[:3]}-a{rest[3:6]}-{rest[4:]}",
-        "externalId": external,
-        "createdAt": made,
-        "status": _STATES.get(status.lower(), "NEW"),
-        "attackSurfaces": ["ENDPOINT"],
-        "confidenceLevel": _LEVELS[number % len(_LEVELS)],
-        "dataSources": ["SentinelOne"],
-    }
-
-
-def _asset(identifier: str, name: str, uuid: str, agent: Record) -> Record:
-    system = agent.get("agentOsType") or agent.get("os")
-    version = agent.get("agentOsRevision")
-    return {
-        "id": identifier,
-        "name": name,
-        "agentUuid": uuid,
-        "osType": system,
-        "osVersion": version,
-    }

@@ -1,131 +1,135 @@
-"""A living tenant: what its console shows, and the means to make things happen."""
+"""A living tenant: what its console shows, and what happens in it."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-from itertools import islice
+from datetime import UTC, datetime, timedelta
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 
-from sentinelone_source.demo.endpoints import ENDPOINTS, NAMES, Name
-from sentinelone_source.demo.index import Index, Item, Key, Selection
+from sentinelone_source.demo.endpoints import ENDPOINTS, NAMES, Name, find
+from sentinelone_source.demo.golden import vocabulary
 from sentinelone_source.demo.records import NOTHING, Record, Records
-from sentinelone_source.demo.timestamps import coarsened, utc_now
+from sentinelone_source.demo.timestamps import coarsened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Mapping
 
-_YEAR: Final = timedelta(days=365)
-_DAY: Final = timedelta(days=1)
-_ORDER: Final[tuple[Name, ...]] = ("groups", "agents", "threats", "alerts", "activities")
-"""So that records find what they refer to."""
+TICK: Final = 0.5
+"""Seconds between two things that happen on the demo console."""
+_HOUR: Final = timedelta(hours=1)
+_LATEST: Final = 40
+
+
+class Item(NamedTuple):
+    """A record as it goes out, and the values it is sorted and filtered by."""
+
+    id: str
+    encoded: bytes
+    values: Mapping[str, Any]
 
 
 class World:
     """A tenant in which things happen, also while consoles serve it; safe for many threads."""
 
-    def __init__(self, seed: int = 0, now: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, seed: int = 0, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self.now = now
         self.records = Records(seed)
         self.lock = RLock()
-        self._indexes: dict[Name, Index] = {name: Index(ENDPOINTS[name]) for name in NAMES}
+        self._items: dict[Name, dict[str, Item]] = {name: {} for name in NAMES}
         self._accounts = {site["id"]: site["account_id"] for site in self.records.tenant.sites}
+        self._ticks = 0
 
-    def populate(self, *, over: timedelta = _DAY, **counts: int) -> None:
-        """Makes history: that many records by endpoint, positions spread over the time before now.
-
-        Of 50 agents two are decommissioned and one is uninstalled; of three threats one has been
-        mitigated.
-        """
-        rng, start = self.records.rng, self.now() - over
-        with self.lock:
-            for name in _ORDER:
-                made = []
-                for number in range(count := counts.pop(name, 0)):
-                    at = coarsened(start + over * ((number + rng.random()) / count), rng)
-                    made.append(self._old(name, number, at))
-                self.put(name, made)
-        if counts:
-            raise TypeError(f"no such endpoint: {', '.join(counts)}")
-
-    def create(
-        self, endpoint: Name, *, late: timedelta = NOTHING, kind: int | None = None
-    ) -> Record:
-        """Shows a new record. Its position is so far in the past although it is visible only now.
-
-        `kind` is the type of an activity.
-        """
+    def create(self, endpoint: Name, *, late: timedelta = NOTHING) -> Record:
+        """Shows a new record, whose position is so far in the past."""
         with self.lock:
             at = coarsened(self.now() - late, self.records.rng)
-            record = self.records.new(endpoint, at, kind=kind)
-            self.put(endpoint, [record])
+            record = self.records.new(endpoint, at)
+            self.put(endpoint, record)
             return record
 
-    def update(self, endpoint: Name, what: str, identifier: str | None = None) -> Record:
-        """Shows the next version of a record, of any when none is named. Raises KeyError."""
+    def update(self, endpoint: Name, what: str, identifier: str) -> Record:
+        """Shows the next version of a record. Raises KeyError."""
         with self.lock:
-            ids = self.ids(endpoint)
-            if not ids:
-                raise KeyError(f"no {endpoint} yet")
-            old = self.get(endpoint, identifier or self.records.rng.choice(ids))
+            old = self.get(endpoint, identifier)
             now = coarsened(self.now(), self.records.rng)
             record = self.records.updated(endpoint, what, old, now)
-            self.put(endpoint, [record])
+            self.put(endpoint, record)
             return record
 
     def get(self, endpoint: Name, identifier: str) -> Record:
         """A copy of a record as it is now. Raises KeyError."""
         with self.lock:
-            encoded = self._indexes[endpoint].get(identifier).encoded
-            return msgspec.json.decode(encoded, type=dict[str, Any])
+            return msgspec.json.decode(self._items[endpoint][identifier].encoded, type=Record)
 
     def ids(self, endpoint: Name) -> list[str]:
         """The ids of all records, hidden ones included, in order of their last change."""
+        return [item.id for item in self.items(endpoint)]
+
+    def items(self, endpoint: Name) -> list[Item]:
+        """All records, hidden ones included, in order of their last change."""
         with self.lock:
-            return self._indexes[endpoint].ids()
+            return list(self._items[endpoint].values())
 
     def delete(self, endpoint: Name, identifier: str) -> None:
         """Shows a record no longer. Raises KeyError when there is none."""
         with self.lock:
-            self._indexes[endpoint].get(identifier)
-            self._indexes[endpoint].remove(identifier)
+            del self._items[endpoint][identifier]
 
-    def put(self, endpoint: Name, records: Iterable[Record]) -> None:
-        """Shows records from now on, in place of those with the same ids."""
-        with self.lock:
-            self._indexes[endpoint].put([self._item(endpoint, record) for record in records])
-
-    def page(
-        self, endpoint: Name, selection: Selection, *, skip: int, limit: int
-    ) -> list[tuple[Item, Key]]:
-        """At most `limit` items after the first `skip`, and where they stand."""
-        with self.lock:
-            return list(islice(self._indexes[endpoint].select(selection), skip, skip + limit))
-
-    def total(self, endpoint: Name, selection: Selection, stop: int) -> int:
-        """How many items a selection has, up to `stop`."""
-        with self.lock:
-            return self._indexes[endpoint].count(selection, stop)
-
-    def _item(self, endpoint: Name, record: Record, encoded: bytes | None = None) -> Item:
-        item = self._indexes[endpoint].item(record, encoded)
+    def put(self, endpoint: Name, record: Mapping[str, Any], encoded: bytes | None = None) -> None:
+        """Shows a record from now on, in place of one with the same id; encoded unless it is."""
+        values = ENDPOINTS[endpoint].values(record)
         if endpoint == "groups":
             # a group's record names its site only, yet can be asked for by account
-            account = self._accounts.get(item.values["siteId"])
-            item = item._replace(values={**item.values, "accountId": account})
-        return item
+            values["accountId"] = self._accounts.get(values["siteId"])
+        identifier = str(find(record, ENDPOINTS[endpoint].id))
+        with self.lock:
+            self._items[endpoint].pop(identifier, None)
+            item = Item(identifier, encoded or msgspec.json.encode(record), values)
+            self._items[endpoint][identifier] = item
 
-    def _old(self, endpoint: Name, number: int, at: datetime) -> Record:
-        records = self.records
-        record = records.new(endpoint, at, age=_YEAR * records.rng.random())
-        what = ""
-        if endpoint == "threats" and number % 3 == 0:
-            what = "mitigated"
-            at = min(at + timedelta(seconds=records.rng.uniform(1, 200)), self.now())
-        elif endpoint == "agents" and number % 25 == 7:
-            what = "decommissioned"
-        elif endpoint == "agents" and number % 50 == 11:
-            what = "uninstalled"
-        return records.updated(endpoint, what, record, at) if what else record
+    def tick(self) -> list[str]:
+        """One or two activities, and the next event; twelve ticks hold a bit of everything.
+
+        Gives what happened.
+        """
+        with self.lock:
+            number, self._ticks = self._ticks, self._ticks + 1
+            rotation: list[tuple[str, Name, str]] = vocabulary()["rotation"]
+            plain: tuple[str, Name, str] = ("activity", "activities", "new")
+            events = [plain] * (1 + number % 2) + [rotation[number % len(rotation)]]
+            for event in events:
+                self._happen(*event)
+            return [title for title, _, _ in events]
+
+    def _happen(self, title: str, endpoint: Name, what: str) -> None:
+        if what == "new":
+            is_late, rng = title.startswith("late"), self.records.rng
+            self.create(endpoint, late=timedelta(seconds=rng.uniform(2, 9)) if is_late else NOTHING)
+        elif what == "deleted":
+            self.delete(endpoint, self.ids(endpoint)[0])
+        else:
+            self.update(endpoint, what, self._target(endpoint))
+
+    def _target(self, endpoint: Name) -> str:
+        """One of the latest records; an agent that is in service, made when there is none."""
+        ids, rng = self.ids(endpoint), self.records.rng
+        if endpoint != "agents":
+            return rng.choice(ids[-_LATEST:])
+        for identifier in rng.sample(ids, min(len(ids), _LATEST)):
+            if not self.get("agents", identifier)["isDecommissioned"]:
+                return identifier
+        return str(self.create("agents")["id"])
+
+
+def new_world(seed: int) -> World:
+    """A small tenant with an hour of history."""
+    world = World(seed)
+    history: dict[Name, int] = vocabulary()["history"]  # in an order in which references are found
+    for name, count in history.items():
+        for number in range(count):
+            world.create(name, late=_HOUR * (1 - (number + world.records.rng.random()) / count))
+    return world

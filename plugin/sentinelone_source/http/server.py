@@ -52,55 +52,24 @@ class Reply(NamedTuple):
 Application = Callable[[Request], Reply]
 
 
-class Server(ThreadingMixIn, TCPServer):
-    """Answers one request a connection, from when it is made until it is closed.
+class TrackingServer(ThreadingMixIn, TCPServer):
+    """Serves each connection in a thread, and knows all of them, so that it can end them."""
 
-    Connections are counted, so that none of them lasts, and they never become too many.
-
-    Args:
-        application: makes the answers; called from several threads.
-        where: the address's place in the configuration, for errors.
-        patience: seconds that a connection may last.
-
-    Raises:
-        ConfigError: nothing can listen there.
-    """
-
+    name = "server"
+    most = MOST
     daemon_threads = True
     block_on_close = False
     allow_reuse_address = True
-    request_queue_size = MOST
+    request_queue_size = 128
 
-    def __init__(
-        self,
-        name: str,
-        address: Address,
-        application: Application,
-        where: str,
-        patience: float = DEFAULTS.served_connection,
-    ) -> None:
-        self.name = name
-        self.application = application
-        self.patience = patience
+    def __init__(self, address: Address, handler: type[BaseHTTPRequestHandler]) -> None:
         self._lock = threading.Lock()
         self._begun: dict[socket.socket, float] = {}
-        try:
-            found = socket.getaddrinfo(
-                address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-            )
-            self.address_family = found[0][0]
-            super().__init__(found[0][4], _Handler)  # type: ignore[arg-type]
-        except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or "no such host"
-            raise ConfigError(f"{where}: cannot listen on {address}: {reason}") from None
-        self.address = Address(address.host, self.socket.getsockname()[1])
-        threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True, name=name).start()
-
-    def close(self) -> None:
-        """Take no further requests, and end those under way."""
-        self.shutdown()
-        self.server_close()
-        self._end_older_than(0.0)
+        found = socket.getaddrinfo(
+            address.host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
+        self.address_family = found[0][0]
+        super().__init__(found[0][4], handler)  # type: ignore[arg-type]
 
     def server_bind(self) -> None:
         if self.address_family == socket.AF_INET6:  # `[::]` stands for IPv4 too, on every system
@@ -117,7 +86,7 @@ class Server(ThreadingMixIn, TCPServer):
     def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
             self._begun[request] = time.monotonic()
-            oldest = next(iter(self._begun)) if len(self._begun) > MOST else None
+            oldest = next(iter(self._begun)) if len(self._begun) > self.most else None
         if oldest is not None:
             _end(oldest)
         super().process_request(request, client_address)
@@ -127,10 +96,8 @@ class Server(ThreadingMixIn, TCPServer):
             self._begun.pop(request, None)
         super().shutdown_request(request)
 
-    def service_actions(self) -> None:
-        self._end_older_than(self.patience)
-
-    def _end_older_than(self, seconds: float) -> None:
+    def end_older_than(self, seconds: float) -> None:
+        """End connections that have lasted so long."""
         latest = time.monotonic() - seconds
         with self._lock:
             old = [connection for connection, begun in self._begun.items() if begun <= latest]
@@ -142,6 +109,51 @@ class Server(ThreadingMixIn, TCPServer):
         error = sys.exception()
         if not isinstance(error, OSError | ValueError):  # ValueError: ended under the handler
             _log.error("internal_error", where=self.name, exc_info=error)
+
+
+class Server(TrackingServer):
+    """Answers one request a connection, from when it is made until it is closed.
+
+    Connections are counted, so that none of them lasts, and they never become too many.
+
+    Args:
+        application: makes the answers; called from several threads.
+        where: the address's place in the configuration, for errors.
+        patience: seconds that a connection may last.
+
+    Raises:
+        ConfigError: nothing can listen there.
+    """
+
+    request_queue_size = MOST
+
+    def __init__(
+        self,
+        name: str,
+        address: Address,
+        application: Application,
+        where: str,
+        patience: float = DEFAULTS.served_connection,
+    ) -> None:
+        self.name = name
+        self.application = application
+        self.patience = patience
+        try:
+            super().__init__(address, _Handler)
+        except (OSError, UnicodeError) as error:
+            reason = getattr(error, "strerror", None) or "no such host"
+            raise ConfigError(f"{where}: cannot listen on {address}: {reason}") from None
+        self.address = Address(address.host, self.socket.getsockname()[1])
+        threading.Thread(target=self.serve_forever, args=(0.1,), daemon=True, name=name).start()
+
+    def close(self) -> None:
+        """Take no further requests, and end those under way."""
+        self.shutdown()
+        self.server_close()
+        self.end_older_than(0.0)
+
+    def service_actions(self) -> None:
+        self.end_older_than(self.patience)
 
 
 def _end(connection: socket.socket) -> None:

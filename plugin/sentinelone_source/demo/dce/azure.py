@@ -2,88 +2,109 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import weakref
 from collections import Counter
-from pathlib import Path
-from time import time
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
-from sentinelone_source.demo.dce import certificates, inspection
-from sentinelone_source.demo.dce.behaviour import Behaviour
-from sentinelone_source.demo.dce.faults import DISCOVERY, INGESTION, QUERY, TOKEN, Faults
+import msgspec
+
+from sentinelone_source.demo.dce.errors import Fault, Faults, RequestRefused, json
 from sentinelone_source.demo.dce.identity import (
     APP_SERVICE,
-    DemoIdentity,
-    is_discovery,
-    is_for_tokens,
-    json,
+    DISCOVERY,
+    LOGIN,
+    TokenIssuer,
+    issue_token,
 )
-from sentinelone_source.demo.dce.ingestion import NO_CONTENT, DemoIngestion, IngestionOutcome, route
-from sentinelone_source.demo.dce.received import Received
-from sentinelone_source.demo.dce.schema_check import Stream, built_in_streams
-from sentinelone_source.demo.dce.token_issuer import TokenIssuer
-from sentinelone_source.demo.dce.workspace import DemoWorkspace, workspace_of
+from sentinelone_source.demo.dce.ingestion import ingest, route
+from sentinelone_source.demo.dce.rows import Received
+from sentinelone_source.demo.dce.workspace import answer_query, workspace_of
 from sentinelone_source.demo.http_server import HttpServer
+from sentinelone_source.demo.transport import NO_CONTENT
+from sentinelone_source.errors import AZURE_EXTRA, ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
+    from pathlib import Path
 
+    from sentinelone_source.demo.dce.rows import Stream
     from sentinelone_source.demo.transport import Answer, Call
 
 LOOPBACK: Final = ("127.0.0.1", 0)
+TLS_MISSING: Final = f"TLS needs the package cryptography; {AZURE_EXTRA}"
+
+
+def has_tls() -> bool:
+    """Whether certificates can be made here."""
+    return find_spec("cryptography") is not None
+
+
+def places(call: Call) -> tuple[str, ...]:
+    """What a call is for, as faults name it, the service last; nothing for any other call."""
+    if addressed := route(call):
+        return addressed[1], "ingestion"
+    if workspace_of(call) is not None:
+        return ("query",)
+    if call.path.endswith(LOGIN if call.method == "POST" else APP_SERVICE):
+        return ("token",)
+    return ("discovery",) if call.path.endswith(DISCOVERY) else ()
+
+
+@dataclass
+class Behaviour:
+    """Who may come in and what is done with rows; may be changed while it runs.
+
+    Attributes:
+        identity_header: what `X-Identity-Header` must be, as in App Service.
+        audience: what tokens must be for at the Data Collection Endpoint.
+        workspace_id: of the workspace whose tables the rows go to.
+        keep_times: `TimeGenerated` stays as it came; what Azure would replace is counted all the
+            same.
+    """
+
+    tenant_id: str = "7d1a4a52-0d6c-4a3e-9c1b-5e2f4c8a9b10"
+    client_id: str = "2b9d6c1e-84f7-4c55-b0a3-1f6e7d8c9a21"
+    client_secret: str = field(default="demo-secret", repr=False)
+    identity_header: str = field(default="demo-identity", repr=False)
+    audience: str = "https://monitor.azure.com"
+    dcr_id: str = "dcr-5e1c0f4e9a7b4d2f8c6a3b1d0e9f8a7c"
+    workspace_id: str = "0c6f9a3e-41d7-4b8a-9e52-7d3b1f8a6c04"
+    keep_times: bool = False
 
 
 class DemoAzure:
     """Serves tokens, takes rows and answers queries, from threads of its own; a context manager.
 
-    `faults` and `behaviour` may be changed while it runs. `received` holds what arrived, `journal`
-    the requests that came in, never a token or a credential. Stopped and started again it keeps
-    its ports and all of these; `plain` and `tls` can be closed and opened alone.
+    `faults` and `behaviour` may be changed while it runs; `received` holds what arrived. Stopped
+    and started again it keeps its ports and all of these. The authority's certificate is written to
+    `ca_file`; without one there is no TLS. `rows_file` gets every row as NDJSON, with `_table`.
     """
 
-    def __init__(  # noqa: PLR0913 - all but two have to be named
+    def __init__(  # noqa: PLR0913 - all but three have to be named
         self,
-        streams: Iterable[Stream] | None = None,
-        behaviour: Behaviour | None = None,
+        streams: Iterable[Stream],
+        behaviour: Behaviour,
+        ca_file: Path | None,
         *,
         listen: tuple[str, int] = LOOPBACK,
-        listen_tls: tuple[str, int] | None = LOOPBACK,
-        ca_file: Path | None = None,
+        listen_tls: tuple[str, int] = LOOPBACK,
         rows_file: BinaryIO | None = None,
     ) -> None:
-        """Makes certificates; opens nothing yet.
+        """Opens nothing yet. Raises ConfigError without cryptography, and OSError of `ca_file`."""
+        self.streams = {stream.name: stream for stream in streams}
+        self.behaviour, self.faults, self.issuer = behaviour, Faults(), TokenIssuer()
+        self.received = Received([stream.table for stream in self.streams.values()], rows_file)
+        self.statuses: dict[str, Counter[str]] = {"token": Counter(), "ingestion": Counter()}
+        self.plain = HttpServer(listen, self.respond, name="loopback-azure")
+        self.ca_file, self.tls = ca_file, None
+        if ca_file is not None:
+            if not has_tls():
+                raise ConfigError(TLS_MISSING)
+            from sentinelone_source.demo.dce.certificates import server_context
 
-        Args:
-            streams: of the rule; those of the built-in mappings unless given.
-            behaviour: the usual one unless given.
-            listen: address of the plain port; port 0 takes a free one.
-            listen_tls: address of the TLS port; None for none.
-            ca_file: where the authority's certificate is written; a temporary file unless given.
-            rows_file: takes every row as NDJSON, too, with `_table`.
-
-        Raises:
-            ConfigError: TLS is wanted and the package cryptography is not there.
-            OSError: `ca_file` cannot be written.
-        """
-        self.behaviour = behaviour or Behaviour()
-        self.faults = Faults()
-        self.journal: dict[str, list[dict[str, Any]]] = {TOKEN: [], INGESTION: []}
-        declared = list(built_in_streams() if streams is None else streams)
-        self.received = Received([stream.table for stream in declared], rows_file)
-        self._issuer = TokenIssuer(self.behaviour)
-        self._identity = DemoIdentity(self.behaviour, self._issuer)
-        self._ingestion = DemoIngestion(self.behaviour, declared, self._issuer, self.received)
-        self._workspace = DemoWorkspace(self.behaviour, declared, self._issuer, self.received)
-        self.plain = HttpServer(listen, self._respond, name="loopback-azure")
-        self.tls: HttpServer | None = None
-        self.ca_file: Path | None = None
-        if listen_tls is not None:
-            authority, context = certificates.make(listen_tls[0])
-            self.ca_file = ca_file or Path(self._temporary_folder(), "ca.pem")
-            self.ca_file.write_bytes(authority)
-            self.tls = HttpServer(listen_tls, self._respond, context, name="loopback-azure")
+            context = server_context(listen_tls[0], ca_file)
+            self.tls = HttpServer(listen_tls, self.respond, context, name="loopback-azure")
 
     @property
     def endpoint(self) -> str:
@@ -93,30 +114,28 @@ class DemoAzure:
     @property
     def token_url(self) -> str:
         """Of the token endpoint, plain."""
-        return f"{self.plain.url}/{self.behaviour.tenant_id}/oauth2/v2.0/token"
+        return f"{self.plain.url}/{self.behaviour.tenant_id}{LOGIN}"
 
     @property
     def identity_endpoint(self) -> str:
         """Of managed identity as in App Service, plain."""
         return f"{self.plain.url}{APP_SERVICE}"
 
-    def revoke(self) -> None:
-        """No token issued so far is accepted any more."""
-        self._issuer.revoke()
-
     def start(self) -> None:
         """Returns when requests can come. Raises OSError when a port is taken."""
         try:
-            for server in self._servers:
-                server.open()
+            self.plain.start()
+            if self.tls:
+                self.tls.start()
         except OSError:
             self.stop()
             raise
 
     def stop(self) -> None:
         """Ends all connections; returns when the ports are closed."""
-        for server in self._servers:
-            server.close()
+        self.plain.stop()
+        if self.tls:
+            self.tls.stop()
 
     def __enter__(self) -> Self:
         self.start()
@@ -125,95 +144,47 @@ class DemoAzure:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    def respond(self, call: Call) -> Answer:
+        """What is answered to a call, which is counted."""
+        wanted = places(call)
+        if not wanted:
+            return self._manage(call)
+        answer = self.answer(call, wanted)
+        if wanted[-1] in self.statuses:
+            self.statuses[wanted[-1]][str(answer.status)] += 1
+        return answer
+
+    def answer(self, call: Call, wanted: tuple[str, ...]) -> Answer:
+        """What a service answers, or a fault of one of these places."""
+        fault = self.faults.take(*wanted)
+        return fault.answer() if fault else self.serve(call, wanted[-1])
+
+    def serve(self, call: Call, service: str) -> Answer:
+        """What a service answers."""
+        serve = {"ingestion": ingest, "query": answer_query}.get(service, issue_token)
+        try:
+            return serve(self, call)
+        except RequestRefused as refused:
+            return refused.answer
+
     def summary(self) -> dict[str, Any]:
         """Counts for JSON: rows by table, requests by status, losses."""
-        statuses = {
-            name: Counter(str(request["status"]) for request in requests[:])
-            for name, requests in self.journal.items()
-        }
         rows, losses = self.received.counts(), self.received.losses
-        return {"rows": rows, "requests": statuses, "losses": losses}
+        return {"rows": rows, "requests": self.statuses, "losses": losses}
 
-    @property
-    def _servers(self) -> list[HttpServer]:
-        return [server for server in (self.plain, self.tls) if server is not None]
-
-    def _temporary_folder(self) -> str:
-        folder = tempfile.mkdtemp(prefix="sentinelone-source-")
-        weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
-        return folder
-
-    def _respond(self, call: Call) -> Answer:
-        if route(call) and call.method == "POST":
-            return self._ingest(call)
-        if workspace_of(call) is not None:
-            return self._spoiled(call, lambda: self._workspace.handle(call), QUERY)
-        return self._issue(call) if is_for_tokens(call) else self._inspect(call)
-
-    def _inspect(self, call: Call) -> Answer:
+    def _manage(self, call: Call) -> Answer:
+        """What other processes look at and send."""
         match call.method, call.path:
-            case "GET", "/rows":
-                return inspection.show_rows(self.received, call.query.get("table"))
-            case "GET", "/requests":
-                return json(self.journal)
             case "GET", "/summary":
                 return json(self.summary())
             case "POST", "/faults":
-                return inspection.add_faults(self.faults, call.body)
+                try:
+                    found = msgspec.json.decode(call.body, type=Fault | list[Fault])
+                except msgspec.MsgspecError as error:
+                    return json({"error": str(error)}, 400)
+                self.faults.add(*(found if isinstance(found, list) else [found]))
+                return NO_CONTENT
             case "DELETE", "/faults":
                 self.faults.clear()
-            case "POST", "/revoke":
-                self.revoke()
-            case _:
-                return json({"error": f"nothing at {call.path}"}, 404)
-        return NO_CONTENT
-
-    def _spoiled(self, call: Call, serve: Callable[[], Answer], *places: str) -> Answer:
-        fault = self.faults.take(*places)
-        return fault.spoil(call, serve) if fault else serve()
-
-    def _ingest(self, call: Call) -> Answer:
-        at, served = time(), IngestionOutcome(json({}))
-
-        def serve() -> Answer:
-            nonlocal served
-            served = self._ingestion.handle(call)
-            return served.answer
-
-        dcr_id, stream = route(call) or ("", "")
-        answer = self._spoiled(call, serve, stream, INGESTION)
-        self.journal[INGESTION].append(
-            {
-                "time": at,
-                "dcr_id": dcr_id,
-                "stream": stream,
-                "wire": call.wire,
-                "plain": served.plain,
-                "rows": served.rows,
-                "status": answer.status,
-                "api_version": call.query.get("api-version", ""),
-                "user_agent": call.headers.get("user-agent", ""),
-                "encoding": call.headers.get("content-encoding", ""),
-                "absolute": call.is_absolute,
-            }
-        )
-        return answer
-
-    def _issue(self, call: Call) -> Answer:
-        at, where = time(), DISCOVERY if is_discovery(call) else TOKEN
-        answer = self._spoiled(call, lambda: self._identity.handle(call), where)
-        if where == TOKEN:
-            given = call.form if call.method == "POST" else call.query
-            known = [name for name in ("secret", "assertion") if f"client_{name}" in given]
-            self.journal[TOKEN].append(
-                {
-                    "time": at,
-                    "path": call.path,
-                    "client_id": given.get("client_id", ""),
-                    "resource": given.get("scope") or given.get("resource", ""),
-                    "credential": known[0] if known else "",
-                    "status": answer.status,
-                    "user_agent": call.headers.get("user-agent", ""),
-                }
-            )
-        return answer
+                return NO_CONTENT
+        return json({"error": f"nothing at {call.path}"}, 404)

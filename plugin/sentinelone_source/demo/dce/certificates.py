@@ -7,112 +7,82 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from sentinelone_source.errors import AZURE_EXTRA, ConfigError
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
-if TYPE_CHECKING:
-    from cryptography import x509
+from sentinelone_source.demo.http_server import EVERYWHERE
 
-MISSING: Final = f"TLS needs the package cryptography; {AZURE_EXTRA}"
 _LIFE: Final = timedelta(days=30)
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
-_EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+_AUTHORITY: Final = "sentinelone-source demo dce"
+_MAY_SIGN: Final = x509.KeyUsage(
+    key_cert_sign=True,
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
 
 
-def is_possible() -> bool:
-    """Whether certificates can be made here."""
-    from importlib.util import find_spec
+def server_context(host: str, ca_file: Path) -> ssl.SSLContext:
+    """The TLS settings of a server that an authority vouches for.
 
-    return find_spec("cryptography") is not None
-
-
-def make(host: str) -> tuple[bytes, ssl.SSLContext]:
-    """An authority, and the TLS settings of a server that it vouches for.
-
-    Args:
-        host: name or address of the server, beside those of loopback.
-
-    Returns:
-        The authority's certificate (PEM), to be trusted, and the server's settings.
-
-    Raises:
-        ConfigError: the package cryptography is not installed.
+    `host` is its name or address, beside those of loopback; `ca_file` gets the certificate (PEM)
+    that is to be trusted. Raises OSError when that cannot be written.
     """
-    if not is_possible():
-        raise ConfigError(MISSING)
-    from cryptography import x509
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ec
-
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    authority_name = "sentinelone-source demo dce"
     public = authority_key.public_key()
-    authority = _signed(
-        (authority_name, authority_name, public, authority_key),
-        x509.BasicConstraints(ca=True, path_length=0),
-        _may_sign(),
-        x509.SubjectKeyIdentifier.from_public_key(public),
+    authority = (
+        _certificate(_AUTHORITY, public)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_MAY_SIGN, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        .sign(authority_key, hashes.SHA256())
     )
-    hosts = dict.fromkeys((*_LOOPBACK, *(() if host in _EVERYWHERE else (host,))))
-    server = _signed(
-        ("localhost", authority_name, key.public_key(), authority_key),
-        x509.BasicConstraints(ca=False, path_length=None),
-        x509.SubjectAlternativeName([_general_name(name) for name in hosts]),
-        x509.AuthorityKeyIdentifier.from_issuer_public_key(public),
-        x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH]),
+    hosts = dict.fromkeys((*_LOOPBACK, *(() if host in EVERYWHERE else (host,))))
+    names = x509.SubjectAlternativeName([_general_name(name) for name in hosts])
+    issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(public)
+    usage = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH])
+    server = (
+        _certificate("localhost", key.public_key())
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(names, critical=False)
+        .add_extension(issuer, critical=False)
+        .add_extension(usage, critical=False)
+        .sign(authority_key, hashes.SHA256())
     )
     pem = serialization.Encoding.PEM
     plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ca_file.write_bytes(authority.public_bytes(pem))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "server.pem")
         file.write_bytes(server.public_bytes(pem) + key.private_bytes(pem, *plain))
         context.load_cert_chain(file)
-    return authority.public_bytes(pem), context
+    return context
 
 
-def _signed(who: tuple[str, str, Any, Any], *extensions: x509.ExtensionType) -> x509.Certificate:
-    """A certificate for a subject, its issuer's name, the subject's key and the issuer's."""
-    from cryptography import x509
-    from cryptography.hazmat.primitives import hashes
-
-    subject, issuer, public, signing_key = who
+def _certificate(subject: str, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
-    builder = (
+    return (
         x509.CertificateBuilder()
-        .subject_name(_name(subject))
-        .issuer_name(_name(issuer))
+        .subject_name(x509.Name.from_rfc4514_string(f"CN={subject}"))
+        .issuer_name(x509.Name.from_rfc4514_string(f"CN={_AUTHORITY}"))
         .public_key(public)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + _LIFE)
     )
-    for extension in extensions:
-        is_critical = isinstance(extension, x509.BasicConstraints | x509.KeyUsage)
-        builder = builder.add_extension(extension, critical=is_critical)
-    return builder.sign(signing_key, hashes.SHA256())
-
-
-def _may_sign() -> x509.KeyUsage:
-    from cryptography import x509
-
-    others = (
-        "digital_signature content_commitment key_encipherment data_encipherment key_agreement "
-        "crl_sign encipher_only decipher_only"
-    )
-    return x509.KeyUsage(key_cert_sign=True, **dict.fromkeys(others.split(), False))
-
-
-def _name(text: str) -> x509.Name:
-    from cryptography import x509
-
-    return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, text)])
 
 
 def _general_name(host: str) -> x509.GeneralName:
-    from cryptography import x509
-
     try:
         return x509.IPAddress(ip_address(host))
     except ValueError:

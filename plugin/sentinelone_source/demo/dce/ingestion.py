@@ -2,121 +2,96 @@
 
 from __future__ import annotations
 
+import gzip
 import re
-from dataclasses import dataclass
+import zlib
+from io import BytesIO
 from typing import TYPE_CHECKING, Any, Final
-from uuid import uuid4
 
 import msgspec
 
-from sentinelone_source.demo.bodies import MAX_PLAIN, MAX_WIRE, BodyTooLong, UnreadableBody, unpack
-from sentinelone_source.demo.dce.received import Losses
-from sentinelone_source.demo.dce.schema_check import fitted
-from sentinelone_source.demo.transport import Answer
+from sentinelone_source.demo.dce.errors import refused
+from sentinelone_source.demo.dce.rows import Losses, fitted
+from sentinelone_source.demo.transport import NO_CONTENT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from sentinelone_source.demo.dce.azure import DemoAzure
+    from sentinelone_source.demo.dce.rows import Stream
+    from sentinelone_source.demo.transport import Answer, Call
 
-    from sentinelone_source.demo.dce.behaviour import Behaviour
-    from sentinelone_source.demo.dce.received import Received
-    from sentinelone_source.demo.dce.schema_check import Stream
-    from sentinelone_source.demo.dce.token_issuer import TokenIssuer
-    from sentinelone_source.demo.transport import Call
-
-NO_CONTENT: Final = Answer(204, content_type=None)
+MAX_WIRE: Final = 1_048_576
+"""Bytes of a body on the wire."""
+MAX_PLAIN: Final = 50 * 1024 * 1024
+"""Bytes of a body once decompressed."""
 _PATH: Final = re.compile(r"/dataCollectionRules/([^/]+)/streams/([^/]+)", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class IngestionOutcome:
-    """An answer, and what the body was: bytes once decompressed, rows kept."""
-
-    answer: Answer
-    plain: int = 0
-    rows: int = 0
-
-
-def refused(status: int, code: str, text: str, *headers: tuple[str, str]) -> Answer:
-    """An error of the Data Collection Endpoint."""
-    body = msgspec.json.encode({"error": {"code": code, "message": text}})
-    known = ("x-ms-error-code", code), ("x-ms-request-id", str(uuid4()))
-    return Answer(status, body, headers=(*known, *headers))
-
-
 def route(call: Call) -> tuple[str, str] | None:
-    """The rule's id and the stream that a call is for; None when it is for neither."""
-    found = _PATH.fullmatch(call.path)
+    """The rule's id and the stream that rows are sent to; None for any other call."""
+    found = _PATH.fullmatch(call.path) if call.method == "POST" else None
     return (found[1], found[2]) if found else None
 
 
-class DemoIngestion:
-    """Checks who sends, unpacks, keeps rows."""
+def ingest(azure: DemoAzure, call: Call) -> Answer:
+    """What the service would answer; rows are kept when it is 204. Raises RequestRefused."""
+    _check_sender(azure, call)
+    stream, losses = _stream(azure, *(route(call) or ("", ""))), Losses()
+    rows = _rows(unpacked(call), stream, losses)
+    keep_times = azure.behaviour.keep_times
+    lines = [fitted(row, stream, losses, keep_times=keep_times) for row in rows]
+    azure.received.add(stream.table, lines, losses)
+    return NO_CONTENT
 
-    def __init__(
-        self,
-        behaviour: Behaviour,
-        streams: Iterable[Stream],
-        issuer: TokenIssuer,
-        received: Received,
-    ) -> None:
-        self._behaviour = behaviour
-        self._streams = {stream.name: stream for stream in streams}
-        self._issuer = issuer
-        self._received = received
 
-    def handle(self, call: Call) -> IngestionOutcome:
-        """What the service would answer; rows are kept when it is 204."""
-        dcr_id, stream = route(call) or ("", "")
-        if refusal := self._refusal(call, dcr_id, stream):
-            return IngestionOutcome(refusal)
+def _check_sender(azure: DemoAzure, call: Call) -> None:
+    if len(call.body) > MAX_WIRE:
+        text = f"Maximum allowed content length: {MAX_WIRE} bytes (1 MB)."
+        text = f"{text} Provided content length: {len(call.body)} bytes."
+        raise refused(413, "ContentLengthLimitExceeded", text)
+    audiences = {azure.behaviour.audience.rstrip("/")}
+    if reason := azure.issuer.refusal(call.headers.get("authorization", ""), audiences):
+        raise refused(401, "AuthenticationFailed", reason, ("WWW-Authenticate", "Bearer"))
+    if not call.query.get("api-version"):
+        text = "The api-version query parameter is missing."
+        raise refused(400, "MissingApiVersionParameter", text)
+
+
+def _stream(azure: DemoAzure, dcr_id: str, name: str) -> Stream:
+    if dcr_id != azure.behaviour.dcr_id:
+        text = f"Data collection rule with immutable Id '{dcr_id}' not found."
+        raise refused(404, "NotFound", text)
+    if name not in azure.streams:
+        text = f"The stream {name!r} is not declared in the data collection rule."
+        raise refused(404, "NotFound", text)
+    return azure.streams[name]
+
+
+def unpacked(call: Call) -> bytes:
+    """The body of a call, decompressed. Raises RequestRefused."""
+    body, encoding = call.body, call.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity", "gzip"):
+        text = f"Content-Encoding {encoding!r} is not supported."
+        raise refused(400, "InvalidContent", text)
+    if encoding == "gzip":
         try:
-            body = unpack(call.body, call.headers.get("content-encoding", ""))
-        except UnreadableBody as error:
-            return IngestionOutcome(refused(400, "InvalidContent", f"{error}."))
-        except BodyTooLong:
-            text = f"The decompressed payload is longer than {MAX_PLAIN} bytes."
-            return IngestionOutcome(refused(413, "PayloadSizeLimitExceeded", text))
-        try:
-            document = msgspec.json.decode(body)
-        except (ValueError, RecursionError):
-            text = "The request body is not valid JSON."
-            return IngestionOutcome(refused(400, "InvalidJson", text), len(body))
-        return IngestionOutcome(NO_CONTENT, len(body), self._keep(self._streams[stream], document))
+            body = gzip.GzipFile(fileobj=BytesIO(body)).read(MAX_PLAIN + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise refused(400, "InvalidContent", f"not gzip: {error}.") from None
+    if len(body) > MAX_PLAIN:
+        text = f"The decompressed payload is longer than {MAX_PLAIN} bytes."
+        raise refused(413, "PayloadSizeLimitExceeded", text)
+    return body
 
-    def _refusal(self, call: Call, dcr_id: str, stream: str) -> Answer | None:
-        known, rule = self._behaviour, f"ata collection rule with immutable Id '{dcr_id}'"
-        reason = self._issuer.refusal(call.headers.get("authorization", ""))
-        found: Answer | None = None
-        if call.wire > MAX_WIRE:
-            text = f"Maximum allowed content length: {MAX_WIRE} bytes (1 MB)."
-            text = f"{text} Provided content length: {call.wire} bytes."
-            found = refused(413, "ContentLengthLimitExceeded", text)
-        elif reason:
-            found = refused(401, "AuthenticationFailed", reason, ("WWW-Authenticate", "Bearer"))
-        elif not call.query.get("api-version"):
-            text = "The api-version query parameter is missing."
-            found = refused(400, "MissingApiVersionParameter", text)
-        elif dcr_id != known.dcr_id:
-            found = refused(404, "NotFound", f"D{rule} not found.")
-        elif not known.has_role:
-            text = "The authentication token provided does not have access to ingest data for the"
-            text = f"{text} d{rule} IsRbacPresent 'False' IsDcrDceBindingValid 'True'."
-            found = refused(403, "OperationFailed", text)
-        elif stream not in self._streams:
-            text = f"The stream {stream!r} is not declared in the data collection rule."
-            found = refused(404, "NotFound", text)
-        return found
 
-    def _keep(self, stream: Stream, document: Any) -> int:
-        losses, lines = Losses(), []
-        if not isinstance(document, list):
-            losses["single_objects"][stream.name] += 1
-            document = []
-        for element in document:
-            if isinstance(element, dict):
-                keep_times = self._behaviour.keep_times
-                lines.append(fitted(element, stream, losses, keep_times=keep_times))
-            else:
-                losses["elements_not_objects"][stream.name] += 1
-        self._received.add(stream.table, lines, losses)
-        return len(lines)
+def _rows(body: bytes, stream: Stream, losses: Losses) -> list[dict[str, Any]]:
+    try:
+        document = msgspec.json.decode(body)
+    except (ValueError, RecursionError):
+        raise refused(400, "InvalidJson", "The request body is not valid JSON.") from None
+    if not isinstance(document, list):
+        losses["single_objects"][stream.name] += 1
+        return []
+    rows = [element for element in document if isinstance(element, dict)]
+    if others := len(document) - len(rows):
+        losses["elements_not_objects"][stream.name] += others
+    return rows

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import tomli
 
+from sentinelone_source.demo.dce.report import managed_identity, variables
 from sentinelone_source.errors import SourceError
 
 if TYPE_CHECKING:
@@ -23,34 +24,18 @@ if TYPE_CHECKING:
 PATIENCE = 30.0
 """Seconds until a shipper must listen."""
 _END = 10.0
-
-
 _OTHERS = ("AZURE_", "SENTINELONE_", "IDENTITY_", "SSL_CERT_", "REQUESTS_CA_", "CURL_CA_")
 
 
 def surroundings(azure: DemoAzure) -> dict[str, str]:
     """This environment, with the loopback Azure's identity and authority in place of others."""
-    known = azure.behaviour
     kept = {key: value for key, value in os.environ.items() if not key.startswith(_OTHERS)}
-    return kept | {
-        "AZURE_TENANT_ID": known.tenant_id,
-        "AZURE_CLIENT_ID": known.client_id,
-        "AZURE_CLIENT_SECRET": known.client_secret,
-        "AZURE_AUTHORITY_HOST": azure.endpoint,
-        "SSL_CERT_FILE": str(azure.ca_file),
-        "NO_PROXY": "127.0.0.1,localhost",
-    }
+    trust = {"SSL_CERT_FILE": str(azure.ca_file), "NO_PROXY": "127.0.0.1,localhost"}
+    return kept | variables(azure) | trust
 
 
 class Shipper(NamedTuple):
-    """A program that is installed.
-
-    Attributes:
-        name: for people.
-        program: its path.
-        prepare: from the loopback Azure, a folder and a port to listen on, what configures it: its
-            arguments, and its environment.
-    """
+    """A program that is installed; `prepare` gives its arguments, and its environment."""
 
     name: str
     program: str
@@ -70,14 +55,9 @@ def installed() -> Shipper | None:
 
 @contextlib.contextmanager
 def running(shipper: Shipper, azure: DemoAzure, folder: Path) -> Iterator[str]:
-    """Run a shipper; gives the URL that takes rows.
-
-    Raises:
-        SourceError: it does not start.
-    """
-    port = _free_port()
+    """Run a shipper; gives the URL that takes rows. Raises SourceError if it does not start."""
+    port, log = _free_port(), folder / "shipper.log"
     arguments, environ = shipper.prepare(azure, folder, port)
-    log = folder / "shipper.log"
     with log.open("wb") as out:
         try:
             process = subprocess.Popen(  # noqa: S603 - what the user has installed
@@ -102,12 +82,19 @@ def running(shipper: Shipper, azure: DemoAzure, folder: Path) -> Iterator[str]:
             process.wait()
 
 
-def _fluent_bit(azure: DemoAzure, folder: Path, port: int) -> tuple[list[str], dict[str, str]]:
+def _wait(shipper: Shipper, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    said = log.read_text(errors="replace").strip().splitlines() or ["nothing"]
+    raise SourceError(f"{shipper.name} ({shipper.program}) does not start; it says: {said[-1]}")
+
+
+def _fluent_bit(_: DemoAzure, folder: Path, port: int) -> tuple[list[str], dict[str, str]]:
     environ = {
-        "AZURE_AUTH_URL": azure.token_url,
-        "DCE_URL": azure.endpoint,
-        "DCR_ID": azure.behaviour.dcr_id,
-        "DCE_CA_FILE": str(azure.ca_file),
         "FLUENT_BIT_STORAGE": str(folder / "storage"),
         "FLUENT_BIT_PORT": str(port),
         "FLUENT_BIT_HTTP_PORT": str(_free_port()),
@@ -128,11 +115,7 @@ def _vector(azure: DemoAzure, folder: Path, port: int) -> tuple[list[str], dict[
         _point(sink, azure, data)
     config = folder / "vector.json"
     config.write_bytes(msgspec.json.encode(document))
-    identity = {
-        "IDENTITY_ENDPOINT": azure.identity_endpoint,
-        "IDENTITY_HEADER": azure.behaviour.identity_header,
-    }
-    return ["--config", str(config)], identity
+    return ["--config", str(config)], managed_identity(azure)
 
 
 def _point(sink: dict[str, Any], azure: DemoAzure, data: Path) -> None:
@@ -150,18 +133,7 @@ def _shipped(name: str) -> Path:
     """A configuration that comes with the package: inside the wheel, or beside the source tree."""
     here = Path(__file__).parent
     inside = here / name
-    return inside if inside.is_file() else here.parents[3] / name
-
-
-def _wait(shipper: Shipper, process: subprocess.Popen[bytes], port: int, log: Path) -> None:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and process.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.05)
-    said = log.read_text(errors="replace").strip().splitlines() or ["nothing"]
-    raise SourceError(f"{shipper.name} ({shipper.program}) does not start; it says: {said[-1]}")
+    return inside if inside.is_file() else here.parents[2] / name
 
 
 def _free_port() -> int:

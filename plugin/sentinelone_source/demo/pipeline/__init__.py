@@ -1,1 +1,0 @@
-"""The whole way of a record on one machine: console, source, shipper, Data Collection Endpoint."""
