@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import re
 import subprocess
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -61,7 +61,7 @@ def test_a_table_of_your_own() -> None:
     """The page's example of a further table delivers its rows."""
     [block] = [block for block in ADDED if "transforms" in block]
     mappings = load_tables()
-    new = dataclasses.replace(
+    new = msgspec.structs.replace(
         mappings[0],
         name="risks",
         table="SentinelOneRisks_CL",

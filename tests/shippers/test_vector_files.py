@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import copy
-import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 import yaml
 from jsonschema import Draft202012Validator
@@ -190,7 +190,9 @@ def test_comments_that_vector_reads(comment: str) -> None:
 def test_a_new_mapping_needs_a_sink(way: str) -> None:
     """A new mapping without a sink is found."""
     mappings = load_tables()
-    new = dataclasses.replace(mappings[0], name="risks", table="Risks_CL", stream="Custom-Risks_CL")
+    new = msgspec.structs.replace(
+        mappings[0], name="risks", table="Risks_CL", stream="Custom-Risks_CL"
+    )
     assert problems(load(way), [*mappings, new]) == [
         "Risks_CL: goes to no sink instead of Custom-Risks_CL"
     ]

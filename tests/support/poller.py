@@ -10,6 +10,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self, cast
 
+import msgspec
+
 from sentinelone_source.console.responses import Response
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.progress import Progress
@@ -61,8 +63,7 @@ MAPPER = Mapper(
 )
 
 
-@dataclass(frozen=True)
-class Begun:
+class Begun(msgspec.Struct, frozen=True):
     """What was true when a complete sweep began: the reference for the next one's promise.
 
     Attributes:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import astuple, replace
 
 from sentinelone_source.times import SECOND
 
@@ -27,8 +29,7 @@ _SHARE = 15
 before it exceeds the age by a tenth."""
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(msgspec.Struct, frozen=True):
     """How far a feed is complete.
 
     Attributes:
@@ -67,8 +68,7 @@ class Progress:
         return {age: at + age + age // _SHARE for age, at in self.rechecked}
 
 
-@dataclass(frozen=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """How a feed is to be swept.
 
     Attributes:

@@ -7,7 +7,8 @@ microseconds since 1970. `sweep` has the reading that goes up to the present; he
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sentinelone_source.feed.progress import LOWEST, Plan, Progress
 from sentinelone_source.times import SECOND

@@ -10,9 +10,9 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
@@ -123,8 +123,7 @@ class Settlement:
             raise
 
 
-@dataclass(frozen=True)
-class PageMemory:
+class PageMemory(msgspec.Struct, frozen=True):
     """Bounds what is in memory, because a page of threats and its rows take 20 MiB.
 
     Attributes:
@@ -132,12 +131,11 @@ class PageMemory:
         decoding: held while a page is decoded and made into lines.
     """
 
-    unpacking: asyncio.Lock = field(default_factory=asyncio.Lock)
-    decoding: asyncio.Lock = field(default_factory=asyncio.Lock)
+    unpacking: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
+    decoding: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 
 
-@dataclass(frozen=True)
-class FeedContext:
+class FeedContext(msgspec.Struct, frozen=True):
     """What all feeds of a process share.
 
     Attributes:
@@ -150,8 +148,8 @@ class FeedContext:
     state: State
     dead_letters: DeadLetters
     clock: Clock = SYSTEM_CLOCK
-    memory: PageMemory = field(default_factory=PageMemory)
-    writing_dead: asyncio.Lock = field(default_factory=asyncio.Lock)
+    memory: PageMemory = msgspec.field(default_factory=PageMemory)
+    writing_dead: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 
 
 class DeadRecords:

@@ -5,8 +5,9 @@ The console's clock orders the records; ours only measures how much time has pas
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from sentinelone_source.feed.progress import LOWEST, Plan, Progress
 from sentinelone_source.feed.reading import Reading

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple, Self
+
+import msgspec
 
 MAX_BATCH = 900_000
 """Bytes of a request to the shipper before gzip; Azure takes 1 MiB."""
@@ -36,8 +37,7 @@ def pack(pieces: Iterable[tuple[bytes, int]]) -> Iterator[Batch]:
         yield Batch(batch, size, rows)
 
 
-@dataclass(eq=False)
-class CompressedBatch:
+class CompressedBatch(msgspec.Struct, eq=False):
     """Whole lines of one table, gzipped.
 
     Attributes:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import structlog
+from msgspec.structs import replace
 
 from sentinelone_source.errors import SourceError
 from sentinelone_source.feed.feed import Feed

@@ -9,7 +9,9 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.progress import Plan, Progress

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from sentinelone_source.aligned import aligned
 from sentinelone_source.errors import Skippable
@@ -26,8 +27,7 @@ _ITEM = "[*]"
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 
 
-@dataclass(frozen=True)
-class ColumnUse:
+class ColumnUse(msgspec.Struct, frozen=True):
     """How one column fared: rows that have it, and values that its type does not take.
 
     Attributes:
@@ -42,16 +42,14 @@ class ColumnUse:
     changed: int = 0
 
 
-@dataclass(frozen=True)
-class Field:
+class Field(msgspec.Struct, frozen=True):
     """A field that no column takes: its JSONPath, and in how many records it is not null."""
 
     path: str
     records: int
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(msgspec.Struct, frozen=True):
     """What became of some records. As text: two tables for a person to read.
 
     Attributes:

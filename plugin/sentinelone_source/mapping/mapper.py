@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.compile.compiled_mapping import CompiledMapping

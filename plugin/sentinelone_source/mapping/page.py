@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.compile.compiled_mapping import CompiledMapping
@@ -23,8 +24,7 @@ class Dead(NamedTuple):
     id: str
 
 
-@dataclass
-class Page:
+class Page(msgspec.Struct):
     """A decoded page. The counts fill up as its rows are made.
 
     Attributes:
@@ -54,11 +54,11 @@ class Page:
     compiled: CompiledMapping
     console: ConsoleId
     raws: list[Any] | None = None
-    keys: list[str] = field(default_factory=list)
-    positions: list[int] = field(default_factory=list)
-    without_line: list[int] = field(default_factory=list)
+    keys: list[str] = []
+    positions: list[int] = []
+    without_line: list[int] = []
     suppressed: int = 0
     dropped: int = 0
-    dead: list[Dead] = field(default_factory=list)
-    misfits: Counter[str] = field(default_factory=Counter)
-    cut: Counter[str] = field(default_factory=Counter)
+    dead: list[Dead] = []
+    misfits: Counter[str] = msgspec.field(default_factory=Counter)
+    cut: Counter[str] = msgspec.field(default_factory=Counter)

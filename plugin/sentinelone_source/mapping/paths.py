@@ -8,9 +8,10 @@ the smallest part of the record that encloses it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from sentinelone_source.errors import ConfigError
 
@@ -39,8 +40,7 @@ class PathFailed(Exception):
     """jsonpath-ng raised on this document, for instance when adding text to a number."""
 
 
-@dataclass(frozen=True, eq=False)
-class Path:
+class Path(msgspec.Struct, frozen=True, eq=False):
     """One path: member names, then at most one of `each` and `rest`.
 
     Attributes:

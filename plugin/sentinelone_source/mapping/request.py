@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote
 
 import msgspec
+from msgspec.structs import replace
 
 from sentinelone_source.times import to_iso
 
@@ -25,8 +25,7 @@ PLACES |= {"scope_ids", "scope_type", *_SCOPES}
 _MILLI = 1000
 
 
-@dataclass(frozen=True)
-class PageRequest:
+class PageRequest(msgspec.Struct, frozen=True):
     """A page of a reading.
 
     Attributes:
@@ -38,9 +37,9 @@ class PageRequest:
     """
 
     size: int
-    query: Dict[str, str] = field(default_factory=dict)
+    query: Dict[str, str] = {}
     body: Dict[str, Any] | None = None
-    values: Dict[str, Any] = field(default_factory=dict)
+    values: Dict[str, Any] = {}
     cursor: str | None = None
 
     def following(self, cursor: str) -> Self:

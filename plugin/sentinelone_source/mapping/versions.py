@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,8 +21,7 @@ _DAY = 86_400 * SECOND
 _members = msgspec.json.Decoder(Members).decode
 
 
-@dataclass(frozen=True)
-class Savings:
+class Savings(msgspec.Struct, frozen=True):
     """What a heartbeat saves of some rows."""
 
     rows: int = 0

@@ -10,9 +10,10 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
+
+import msgspec
 
 from sentinelone_source.errors import StateError
 from sentinelone_source.feed import repeats
@@ -48,8 +49,7 @@ WHERE id = ?2
 """
 
 
-@dataclass(frozen=True)
-class FeedState:
+class FeedState(msgspec.Struct, frozen=True):
     """One feed's line of `state show`."""
 
     console: str

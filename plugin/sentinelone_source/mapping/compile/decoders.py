@@ -7,7 +7,6 @@ another type than expected fails the decoding, and the interpreter takes that re
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 Decode = Callable[[Any], Any]
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """A struct that is read from its parent, or decoded from raw JSON that is also wanted.
 
     Attributes:
@@ -34,8 +32,7 @@ class Part:
     absent: msgspec.Struct
 
 
-@dataclass(frozen=True)
-class Decoders:
+class Decoders(msgspec.Struct, frozen=True):
     """The struct of a whole record, and the parts of one that are structs, from the top down."""
 
     record: type[msgspec.Struct]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from sentinelone_source.mapping.rows.types import Reads
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import Column, Mapping
 
 
-@dataclass
-class Node:
+class Node(msgspec.Struct):
     """One member: its children by name, and as what its own value is wanted.
 
     Attributes:
@@ -25,8 +25,8 @@ class Node:
     """
 
     members: tuple[str, ...] = ()
-    children: dict[str, Node] = field(default_factory=dict)
-    uses: set[Reads] = field(default_factory=set)
+    children: dict[str, Node] = {}
+    uses: set[Reads] = set()
     number: int = 0
     apart: bool = False
 

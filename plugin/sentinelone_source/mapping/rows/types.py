@@ -7,7 +7,6 @@ and `fast` make it fast: they let the generated code take values from typed deco
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -54,8 +53,7 @@ _TAKES: dict[Reads, Any] = {
 }
 
 
-@dataclass(frozen=True)
-class ColumnType:
+class ColumnType(msgspec.Struct, frozen=True):
     """One column type.
 
     Attributes:

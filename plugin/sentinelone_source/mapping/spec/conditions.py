@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -20,8 +19,7 @@ Test = Callable[[list[Any]], bool]
 """Takes every match of the condition's path."""
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """One test on what a path finds."""
 
     path: Path
@@ -40,8 +38,7 @@ class Condition:
         return self.test(found)
 
 
-@dataclass(frozen=True)
-class Drop:
+class Drop(msgspec.Struct, frozen=True):
     """A record is dropped when every condition of one `[[drop]]` holds."""
 
     conditions: tuple[Condition, ...]

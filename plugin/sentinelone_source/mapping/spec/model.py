@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Dict
@@ -20,8 +21,7 @@ class ConsoleId(NamedTuple):
     url: str | None
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(msgspec.Struct, frozen=True):
     """One column of the table. Of several paths the first with a value counts.
 
     Attributes:
@@ -49,8 +49,7 @@ class Column:
         return self.kind.name
 
 
-@dataclass(frozen=True)
-class RequestSpec:
+class RequestSpec(msgspec.Struct, frozen=True):
     """What to ask the console for, and where its answer has what.
 
     Attributes:
@@ -67,7 +66,7 @@ class RequestSpec:
     records: Path
     cursor: Path
     page_size: int = 1000
-    params: Dict[str, str] = field(default_factory=dict)
+    params: Dict[str, str] = {}
     body: Dict[str, Any] | None = None
     passes: tuple[Dict[str, Any], ...] = ()
     more: Path | None = None
@@ -80,8 +79,7 @@ class RequestSpec:
         return next(name for name, other in pairs if name != other)
 
 
-@dataclass(frozen=True)
-class Ordering:
+class Ordering(msgspec.Struct, frozen=True):
     """How to go through an endpoint in ascending order of position.
 
     Attributes:
@@ -114,8 +112,7 @@ class Ordering:
         return tuple(path for path in (self.id, self.version, self.position) if path)
 
 
-@dataclass(frozen=True)
-class TableSpec:
+class TableSpec(msgspec.Struct, frozen=True):
     """A table of the workspace: what Azure and the shippers have to know of it.
 
     Attributes:
@@ -128,8 +125,7 @@ class TableSpec:
     columns: tuple[Column, ...]
 
 
-@dataclass(frozen=True)
-class Mapping(TableSpec):
+class Mapping(TableSpec, frozen=True):
     """One table, from endpoint to columns. `name` is the file's: `threats` of `threats.toml`.
 
     Attributes:
