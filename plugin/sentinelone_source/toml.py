@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from collections.abc import Iterable
 from pathlib import Path
@@ -95,8 +96,13 @@ def _refuse_unknown_keys(data: Any, kind: Any, where: str, prefix: str) -> None:
         for key, value in data.items():
             _refuse_unknown_keys(value, get_args(kind)[1], where, f"{prefix}{key}.")
     elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(data, dict):
-        fields = {field.encode_name: field.type for field in msgspec.structs.fields(kind)}
+        fields = _fields(kind)
         for key, value in data.items():
             if key not in fields:
                 raise ConfigError(f"{where}: {prefix}{key}: {unknown('key', key, fields)}")
             _refuse_unknown_keys(value, fields[key], where, f"{prefix}{key}.")
+
+
+@functools.cache
+def _fields(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    return {field.encode_name: field.type for field in msgspec.structs.fields(kind)}

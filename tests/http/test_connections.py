@@ -30,7 +30,7 @@ def test_certificates_that_change_are_read_again(tmp_path: Path) -> None:
     first, second = Authority(tmp_path, "first"), Authority(tmp_path, "second")
     bundle = tmp_path / "bundle.pem"
     bundle.write_bytes(first.file.read_bytes())
-    client = HttpClient(TIMEOUT, ca_file=str(bundle), proxies={})
+    client = HttpClient(TIMEOUT, trust=str(bundle), proxies={})
     with Console(World(), set(), tls=second.server("127.0.0.1")) as console:
         with pytest.raises(Unavailable, match="TLS"):
             ask(client, console.url)

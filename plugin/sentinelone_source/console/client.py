@@ -11,7 +11,7 @@ from sentinelone_source.console.token import ApiToken
 from sentinelone_source.errors import Unavailable
 from sentinelone_source.http.bodies import BrokenBody, decoded
 from sentinelone_source.http.client import HttpClient, proxies_for
-from sentinelone_source.http.connections import Connections
+from sentinelone_source.http.connections import Connections, trusted
 from sentinelone_source.times import SECOND, parse_http_date
 from sentinelone_source.timings import DEFAULTS, Timings
 
@@ -66,8 +66,7 @@ class ConsoleClient:
         self._scope = {name: getattr(console, name) for name in _SCOPE if getattr(console, name)}
         self._http = HttpClient(
             (timings.console_connect, timings.console_answer),
-            ca_file=console.ca_file,
-            ca_key=f"consoles.{console.name}: ca_file",
+            trust=trusted(console.ca_file, f"consoles.{console.name}: ca_file", console.url),
             proxies=proxies_for(console.url, console.proxy),
             connections=connections,
         )

@@ -14,6 +14,7 @@ from sentinelone_source.config.checks import render_tag
 from sentinelone_source.config.file import HandoverTable
 from sentinelone_source.errors import ConfigError, Declined, Unavailable
 from sentinelone_source.http.client import HttpClient
+from sentinelone_source.http.connections import trusted
 from sentinelone_source.http.retry import retry_after
 from sentinelone_source.http.slots import Share, Slots
 from sentinelone_source.secret_file import SecretFile
@@ -60,8 +61,7 @@ class ShipperClient:
         answer = min(longest or timings.shipper_answer, timings.shipper_answer)
         self._http = HttpClient(
             (timings.shipper_connect, answer),
-            ca_file=settings.ca_file,
-            ca_key="handover.ca_file",
+            trust=trusted(settings.ca_file, "handover.ca_file", settings.to),
             proxies={},  # none stands between us and a shipper
         )
         self._http.headers["Content-Type"] = "application/json"

@@ -16,7 +16,7 @@ from requests.utils import get_environ_proxies, select_proxy
 from sentinelone_source import __version__
 from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.errors import ConfigError, Overloaded, Unavailable, lacks_descriptors
-from sentinelone_source.http.connections import Connections, trusted
+from sentinelone_source.http.connections import Connections
 
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """What a request without an answer raises."""
@@ -32,27 +32,22 @@ class HttpClient(requests.Session):
 
     Args:
         timeout: seconds to wait for a connection, and for each part of an answer.
-        ca_file: certificates to trust; else the environment's, else the usual.
-        ca_key: the configuration key that names the file, for errors.
+        trust: the certificates to trust, from `trusted`.
         proxies: as requests takes them; None for the environment's, by address.
-
-    Raises:
-        ConfigError: the certificates cannot be used.
     """
 
     def __init__(
         self,
         timeout: tuple[float, float],
         *,
-        ca_file: str = "",
-        ca_key: str = "",
+        trust: str | bool = True,
         proxies: dict[str, str] | None = None,
         connections: Connections | None = None,
     ) -> None:
         super().__init__()
         self.trust_env = False
         self.timeout = timeout
-        self._trusted = trusted(ca_file, ca_key)
+        self._trusted = trust
         self._connections = connections or Connections()
         self._proxies = proxies
         self.headers["User-Agent"] = f"sentinelone-source/{__version__}"
