@@ -14,8 +14,7 @@ import pytest
 from content import test_health as health
 from content.facts import HERE, ITEMS, OUR_PARSER, PARSER, ROOT, TABLES, microsofts_parser
 from sentinelone_source.history.verify_workspace import TableQuery
-from sentinelone_source.mapping.spec.files import load_mappings
-from sentinelone_source.mapping.spec.health import HEALTH
+from sentinelone_source.mapping.spec.files import HEALTH, load_mappings
 from sentinelone_source.times import SECOND
 
 Answers = dict[str, dict[str, Any]]

@@ -24,8 +24,9 @@ from sentinelone_source.demo.dce.report import shell_lines
 from sentinelone_source.feed.page_run import Counts
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import StdoutSink
+from sentinelone_source.mapping import request
 from sentinelone_source.mapping.rows.types import TYPES
-from sentinelone_source.mapping.spec import columns, conditions, request, schema
+from sentinelone_source.mapping.spec import conditions, schema
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.telemetry.metrics import Exposition
 from sentinelone_source.telemetry.source import Source
@@ -160,7 +161,7 @@ def test_mapping_keys_and_types() -> None:
             assert re.search(rf"^\[*(request\.)?{field.encode_name}\b", text, flags=re.MULTILINE), (
                 field.name
             )
-    for field in msgspec.structs.fields(columns._Column):
+    for field in msgspec.structs.fields(schema._Column):
         assert f"| `{field.encode_name}` |" in text, field.name
     for test in conditions._TESTS:
         assert f"| `{test}` |" in text

@@ -18,8 +18,7 @@ from kubernetes.kubelite.manifest import Manifest, Object, containers
 from sentinelone_source.cli import commands
 from sentinelone_source.config.settings import Settings, load_settings
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.spec.files import load_mappings
-from sentinelone_source.mapping.spec.health import HEALTH
+from sentinelone_source.mapping.spec.files import HEALTH, load_mappings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ from mapping.helpers import run
 from mapping.oracle import expected
 from mapping.worlds import mappings, pages
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.rows.fast_values import NeedsInterpreter
+from sentinelone_source.mapping.rows.types import NeedsInterpreter
 from sentinelone_source.mapping.spec.schema import build
 
 

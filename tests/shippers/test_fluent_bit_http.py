@@ -12,7 +12,7 @@ import requests
 import yaml
 
 from doubles import azure_faults as faults
-from sentinelone_source.mapping.spec.health import HEALTH
+from sentinelone_source.mapping.spec.files import HEALTH
 from shippers.delivery import QUICK, Delivery, rows_of, shown
 from shippers.fluentbit import SHIPPED, changed
 from support.living import living

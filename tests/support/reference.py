@@ -18,8 +18,7 @@ import msgspec
 
 from sentinelone_source import cli
 from sentinelone_source.config import file
-from sentinelone_source.mapping.spec.files import load_mappings
-from sentinelone_source.mapping.spec.health import HEALTH
+from sentinelone_source.mapping.spec.files import HEALTH, load_mappings
 from sentinelone_source.mapping.spec.model import Column, Mapping, TableSpec
 from sentinelone_source.telemetry.metrics import METRICS, PREFIX, other_metrics
 

@@ -12,8 +12,7 @@ import pytest
 from doubles import faults
 from sentinelone_source.demo.dce.rows import Losses, built_in_streams, fitted
 from sentinelone_source.errors import ConfigError
-from sentinelone_source.mapping.spec.files import health_table, load_mappings
-from sentinelone_source.mapping.spec.health import HEALTH
+from sentinelone_source.mapping.spec.files import HEALTH, health_table, load_mappings
 from support.in_http import InHttp, status
 from support.tenancy import NAMES, OTHER, TABLES, TOKEN
 from support.waiting import until

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sentinelone_source.config.file import AzureTable
-from sentinelone_source.mapping.spec.health import HEALTH
+from sentinelone_source.mapping.spec.files import HEALTH
 from sentinelone_source.template.generate import generate
 from sentinelone_source.template.tables import plan_tables
 from support.templates import DEPLOY, EXPRESSION, Parsed, Template, parse

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from sentinelone_source.mapping.numbers import encode, encode_lines
-from sentinelone_source.mapping.rows.limits import MAX_COLUMN, MAX_LINE
-from sentinelone_source.mapping.rows.lines import Piece
+from sentinelone_source.mapping.rows.lines import MAX_COLUMN, MAX_LINE, Piece
 from sentinelone_source.mapping.rows.lines import encode as encode_rows
 
 if TYPE_CHECKING:

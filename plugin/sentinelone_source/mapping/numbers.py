@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -52,6 +53,13 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 
 encode = _encoder.encode
 encode_lines = _encoder.encode_lines
+
+
+def children(value: Any) -> Iterable[Any]:
+    """What an object or a list holds; other values hold nothing."""
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def mend_surrogates(document: bytes) -> bytes:

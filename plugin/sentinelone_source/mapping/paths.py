@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sentinelone_source.errors import ConfigError
+from sentinelone_source.mapping.numbers import children
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 # msgspec takes no other names for the members of what it decodes.
 _DECODABLE = re.compile(r'[^"\\\x00-\x1f]+')
@@ -74,7 +75,7 @@ class Path(msgspec.Struct, frozen=True, eq=False):
     def find_below(self, part: Any) -> list[Any]:
         """All matches, given the part that `members` leads to."""
         if self.each is not None:
-            hits = (_descend(item, self.each) for item in _children(part))
+            hits = (_descend(item, self.each) for item in children(part))
             return [value for found, value in hits if found]
         if self.rest is not None:
             try:
@@ -90,13 +91,6 @@ def _descend(value: Any, names: Sequence[str]) -> tuple[bool, Any]:
             return False, None
         value = value[name]
     return True, value
-
-
-def _children(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        yield from value.values()
-    elif isinstance(value, list):
-        yield from value
 
 
 @cache

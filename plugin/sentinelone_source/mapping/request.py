@@ -1,28 +1,38 @@
-"""What to ask the console for: the query of a list, or a document with places for what changes."""
+"""`[request]`: which endpoint, how it is asked, and where its answer has what.
+
+A list is asked by a query, anything else by a document with places for what changes.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import unquote
 
 import msgspec
 from msgspec.structs import replace
 
+from sentinelone_source.errors import ConfigError
+from sentinelone_source.mapping.numbers import children
+from sentinelone_source.mapping.paths import Path, read_path
+from sentinelone_source.mapping.spec.model import RequestSpec
 from sentinelone_source.times import to_iso
+from sentinelone_source.toml import unknown
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import Mapping
 
+
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 _SCOPES = {"group_ids": "GROUP", "site_ids": "SITE", "account_ids": "ACCOUNT"}
 """The scope filters of a console, the narrowest first, and their names as types of a scope."""
-PLACES = {"from", "from_ms", "until", "until_ms", "cursor", "page_size"}
-PLACES |= {"scope_ids", "scope_type", *_SCOPES}
+_PLACES = {"from", "from_ms", "until", "until_ms", "cursor", "page_size"}
+_PLACES |= {"scope_ids", "scope_type", *_SCOPES}
 """What every body can have places for."""
-_MILLI = 1000
 
 
 class PageRequest(msgspec.Struct, frozen=True):
@@ -92,33 +102,24 @@ def page_requests(mapping: Mapping, start: int | None, until: int | None) -> lis
     if spec.body is not None:
         values: dict[str, Any] = {}
         if start is not None:
-            values |= {"from": to_iso(start), "from_ms": start // _MILLI}
+            values |= {"from": to_iso(start), "from_ms": start // 1000}
         if until is not None:  # rounded, a bound lets in more, and never less
-            values |= {"until": to_iso(until), "until_ms": -(-until // _MILLI)}
+            values |= {"until": to_iso(until), "until_ms": -(-until // 1000)}
         return [
             PageRequest(spec.page_size, spec.params, spec.body, {**values, **one})
             for one in spec.passes or ({},)
         ]
-    params = {
-        **spec.params,
-        "sortBy": str(ordering.sort_by),
-        "sortOrder": "asc",
-        "skipCount": "true",
-    }
+    order = {"sortBy": str(ordering.sort_by), "sortOrder": "asc", "skipCount": "true"}
     bounds = ((ordering.filter, start), (ordering.until, until))
-    params |= {name: to_iso(at) for name, at in bounds if name and at is not None}
-    return [PageRequest(spec.page_size, params)]
+    asked = {name: to_iso(at) for name, at in bounds if name and at is not None}
+    return [PageRequest(spec.page_size, {**spec.params, **order, **asked})]
 
 
-def places_of(value: Any) -> set[str]:
+def _places_of(value: Any) -> set[str]:
     """The names of all places in a document."""
     if isinstance(value, str):
         return {place[1]} if (place := _PLACE.fullmatch(value)) else set()
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, list):
-        return set()
-    return set().union(*map(places_of, value))
+    return set().union(*map(_places_of, children(value)))
 
 
 def _filled(value: Any, values: Dict[str, Any]) -> Any:
@@ -135,11 +136,112 @@ def _filled(value: Any, values: Dict[str, Any]) -> Any:
         parts = {name: _filled(part, values) for name, part in value.items()}
         filled = {name: part for name, part in parts.items() if part is not msgspec.UNSET}
     elif isinstance(value, list):
-        items = [_filled(item, values) for item in value if _is_wanted(item, values)]
+        wanted = (
+            item for item in value if not (places := _places_of(item)) or places & set(values)
+        )
+        items = [_filled(item, values) for item in wanted]
         filled = [item for item in items if item is not msgspec.UNSET]
     return msgspec.UNSET if filled != value and filled in ({}, []) else filled
 
 
-def _is_wanted(item: Any, values: Dict[str, Any]) -> bool:
-    places = places_of(item)
-    return not places or not places.isdisjoint(values)
+# What stands in a URL: a path below the API, names of query parameters, values of `sortBy`.
+_URL_PATH = re.compile(r"/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
+_QUERY_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+class RequestTable(msgspec.Struct):
+    """`[request]` as TOML gives it."""
+
+    path: str
+    records: str = "$.data"
+    page_size: int = 1000
+    params: dict[str, str | int | bool | list[str | int]] = {}
+    body: dict[str, Any] | None = None
+    passes: list[dict[str, str | int | bool | list[str | int]]] = []
+    cursor: str = "$.pagination.nextCursor"
+    more: str | None = None
+    errors: str | None = None
+
+
+def build_request(request: RequestTable, where: str) -> RequestSpec:
+    """Check how an endpoint is asked, and build it.
+
+    Raises:
+        ConfigError: naming the key, and what would be right.
+    """
+    where = f"{where}: request"
+    if not _URL_PATH.fullmatch(request.path):
+        raise ConfigError(f"{where}.path: {request.path!r}: takes letters, digits, / - _ and .")
+    if not 1 <= request.page_size <= 1000:
+        raise ConfigError(f"{where}.page_size: {request.page_size} is not 1 to 1000")
+    for name in request.params:
+        check_query_name(name, f"{where}.params")
+    _check_body(request, where)
+    as_read = {
+        "path": request.path.strip("/"),
+        "params": {key: _query_value(value) for key, value in request.params.items()},
+        "passes": tuple(request.passes),
+        **_answer_paths(request, where),
+    }
+    return RequestSpec(**(msgspec.structs.asdict(request) | as_read))
+
+
+def check_query_name(name: str, place: str) -> None:
+    """Raise ConfigError for what has no place in a query."""
+    if not _QUERY_NAME.fullmatch(name):
+        raise ConfigError(f"{place}: {name!r}: takes letters, digits, _ . and -")
+
+
+def _query_value(value: str | int | bool | list[str | int]) -> str:
+    if isinstance(value, list):
+        return ",".join(str(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _answer_paths(request: RequestTable, where: str) -> dict[str, Any]:
+    """Where an answer has what; no two of these places lie within each other."""
+    paths: dict[str, Path] = {}
+    for key in ("records", "cursor", "more", "errors"):
+        if (text := getattr(request, key)) is None:
+            continue
+        path = paths[key] = read_path(text, f"{where}.{key}")
+        takes_items = key in ("records", "errors")
+        if not path.members or path.rest or (path.each is not None and not takes_items):
+            items = ", and `[*]` for the items of a list" if takes_items else ""
+            raise ConfigError(f"{where}.{key}: takes a path of member names, as '$.data'{items}")
+    for (key, path), (other, inside) in combinations(paths.items(), 2):
+        shorter = min(len(path.members), len(inside.members))
+        if path.members[:shorter] == inside.members[:shorter]:
+            raise ConfigError(f"{where}.{other}: {inside.text} and {key}, {path.text}, overlap")
+    return paths
+
+
+def _check_body(request: RequestTable, where: str) -> None:
+    names = {name for one in request.passes for name in one}
+    if request.body is None:
+        if names:
+            raise ConfigError(f"{where}.passes: needs a body with placeholders for their values")
+        return
+    _check_json(request.body, f"{where}.body")
+    places = _places_of(request.body)
+    for name in places - _PLACES - names:
+        raise ConfigError(f"{where}.body: {unknown('placeholder', name, _PLACES | names)}")
+    for name in sorted(names - places | names & _PLACES):
+        raise ConfigError(f"{where}.passes: {name!r} needs a placeholder in the body")
+    for wanted in ({"cursor"}, {"page_size"}, {"from", "from_ms"}):
+        if not places & wanted:
+            listed = " or ".join(f"'{{{name}}}'" for name in sorted(wanted))
+            raise ConfigError(f"{where}.body: needs a placeholder {listed}")
+
+
+def _check_json(value: Any, place: str) -> None:
+    if isinstance(value, dict):
+        for name, part in value.items():
+            _check_json(part, f"{place}.{name}")
+    elif isinstance(value, list):
+        for part in value:
+            _check_json(part, place)
+    elif not isinstance(value, str | int) and not (
+        isinstance(value, float) and math.isfinite(value)
+    ):
+        raise ConfigError(f"{place}: takes text, numbers, booleans, lists and tables, not {value}")

@@ -18,7 +18,7 @@ from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page_reader import NotAPage
 from sentinelone_source.mapping.record_files import page_of
 from sentinelone_source.mapping.rows.convert import DoesNotFit, to_micros
-from sentinelone_source.mapping.spec.health import HEALTH
+from sentinelone_source.mapping.spec.files import HEALTH
 from sentinelone_source.mapping.spec.model import ConsoleId
 from sentinelone_source.times import SECOND
 

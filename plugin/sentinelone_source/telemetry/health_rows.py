@@ -15,7 +15,7 @@ from sentinelone_source.feed.page_run import Counts
 from sentinelone_source.handover.batches import pack
 from sentinelone_source.mapping.numbers import encode_lines
 from sentinelone_source.mapping.rows.lines import row_type
-from sentinelone_source.mapping.spec.health import HEALTH
+from sentinelone_source.mapping.spec.files import HEALTH
 from sentinelone_source.mapping.spec.model import TableSpec
 from sentinelone_source.telemetry.feed_status import FeedStatus, read_feeds
 from sentinelone_source.telemetry.source import Source

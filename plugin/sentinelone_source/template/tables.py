@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.rows.types import TYPES
-from sentinelone_source.mapping.spec.columns import RESERVED
 from sentinelone_source.mapping.spec.files import built_in_folder, health_table, load_mappings
+from sentinelone_source.mapping.spec.schema import RESERVED
 from sentinelone_source.toml import read_toml, unknown
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.mapping.compile import syntax
-from sentinelone_source.mapping.compile.path_tree import Node, is_inline
+from sentinelone_source.mapping.compile.decoders import Node, is_inline
 from sentinelone_source.mapping.compile.runtime import (
     FROM_JSON,
     RUNTIME,
@@ -24,8 +24,7 @@ from sentinelone_source.mapping.compile.runtime import (
     drop_function,
     first_match_function,
 )
-from sentinelone_source.mapping.rows.fast_values import check_datetimes
-from sentinelone_source.mapping.rows.types import Reads
+from sentinelone_source.mapping.rows.types import Reads, check_datetimes
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.compile.decoders import Decoders
@@ -51,24 +50,20 @@ rows.append(row)
 """
 
 
-def write_code(
-    mapping: Mapping, root: Node, decoders: Decoders, row: type | None, strict: bool
-) -> Generated:
-    """Write the row function of one mapping; for `strict` see `build_decoders`."""
-    writer = _Writer(root, strict, {} if row is None else {"Row": row})
-    writer.parts(decoders)
-    writer.drops(mapping)
-    writer.ordering(mapping)
-    writer.columns(mapping)
-    return Generated(writer.steps, writer.objects)
+class RowCode:
+    """The row function of one mapping, before it is compiled; for `strict` see `build_decoders`."""
 
-
-class Generated:
-    """The function `build`, before it is compiled."""
-
-    def __init__(self, steps: Sequence[syntax.Step], objects: dict[str, Any]) -> None:
-        self._steps = steps
-        self._objects = objects
+    def __init__(
+        self, mapping: Mapping, root: Node, decoders: Decoders, row: type | None, strict: bool
+    ) -> None:
+        self._steps: list[syntax.Step] = []
+        self._objects: dict[str, Any] = {} if row is None else {"Row": row}
+        self._root = root
+        self._strict = strict
+        self._parts(decoders)
+        self._drops(mapping)
+        self._ordering(mapping)
+        self._columns(mapping)
 
     def compile(self) -> Build:
         """The function itself."""
@@ -82,29 +77,21 @@ class Generated:
     def __str__(self) -> str:
         return _FRAME.removesuffix(" pass") + "\n" + "".join(map(str, self._steps))
 
-
-class _Writer:
-    def __init__(self, root: Node, strict: bool, objects: dict[str, Any]) -> None:
-        self.steps: list[syntax.Step] = []
-        self.objects = objects
-        self._root = root
-        self._strict = strict
-
     def _add(self, template: str, **names: str) -> None:
-        self.steps += [syntax.Step(one, "") for one in syntax.statements(template, **names)]
+        self._steps += [syntax.Step(one, "") for one in syntax.statements(template, **names)]
 
     def _assign(self, name: str, value: ast.expr, note: str = "") -> None:
-        self.steps.append(syntax.Step(syntax.assignment(name, value), note))
+        self._steps.append(syntax.Step(syntax.assignment(name, value), note))
 
     def _object(self, thing: Any) -> ast.expr:
         return syntax.name(self._named(thing))
 
     def _named(self, thing: Any) -> str:
-        name = f"f{len(self.objects)}"
-        self.objects[name] = thing
+        name = f"f{len(self._objects)}"
+        self._objects[name] = thing
         return name
 
-    def parts(self, decoders: Decoders) -> None:
+    def _parts(self, decoders: Decoders) -> None:
         """Bring every nested struct into a local variable, from the top down."""
         if self._root.uses:
             self._add("raw = next(raws)")
@@ -118,7 +105,7 @@ class _Writer:
                 part.node.variable, syntax.joined(ast.Or(), value, absent), _text(part.node)
             )
 
-    def drops(self, mapping: Mapping) -> None:
+    def _drops(self, mapping: Mapping) -> None:
         """Leave at once where every condition of a `[[drop]]` holds."""
         for drop in mapping.drops:
             tests = [
@@ -129,9 +116,9 @@ class _Writer:
             ]
             step = syntax.branch(syntax.joined(ast.And(), *tests), _DROP)
             note = ", ".join(condition.path.text for condition in drop.conditions)
-            self.steps.append(syntax.Step(step, note))
+            self._steps.append(syntax.Step(step, note))
 
-    def ordering(self, mapping: Mapping) -> None:
+    def _ordering(self, mapping: Mapping) -> None:
         """Who the record is, which version of it, and where it stands."""
         ordering = mapping.ordering
         for name, path in (("id", ordering.id), ("version", ordering.version)):
@@ -150,7 +137,7 @@ class _Writer:
             value = syntax.call(self._object(first_match_function(path)), self._field(path.members))
         self._assign(name, value, path.text if path else "")
 
-    def columns(self, mapping: Mapping) -> None:
+    def _columns(self, mapping: Mapping) -> None:
         """Compute every column, and put the row together, its key and its position beside it."""
         names = {column.name: f"c{number}" for number, column in enumerate(mapping.columns)}
         together = self._together(mapping, names)
@@ -174,7 +161,7 @@ class _Writer:
                 values.pop((mapping.ordering.position,), None)  # which has been read as one
             if check and values:
                 call = syntax.call(self._object(check), *values.values())
-                self.steps.append(syntax.Step(syntax.expression(call), _of(*columns)))
+                self._steps.append(syntax.Step(syntax.expression(call), _of(*columns)))
 
     def _together(self, mapping: Mapping, names: dict[str, str]) -> set[str]:
         """Compute columns of one type by one call, where there are several and the type can."""
@@ -186,7 +173,7 @@ class _Writer:
             values = [self._field(column.paths[0].members) for column in columns]
             call = syntax.call(self._object(kind.fast_all), *values)
             targets = [names[column.name] for column in columns]
-            self.steps.append(syntax.Step(syntax.assignment(targets, call), _of(*columns)))
+            self._steps.append(syntax.Step(syntax.assignment(targets, call), _of(*columns)))
             done.update(column.name for column in columns)
         return done
 
@@ -219,7 +206,7 @@ class _Writer:
         if not all(
             self._strict and path.plain and self._root.at(path.members).plain_text for path in paths
         ):
-            self.steps.append(syntax.Step(syntax.text_of(name, "scalar"), ""))
+            self._steps.append(syntax.Step(syntax.text_of(name, "scalar"), ""))
 
     def _field(self, members: tuple[str, ...]) -> ast.expr:
         if not members:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from sentinelone_source.mapping.compile.codegen import write_code
-from sentinelone_source.mapping.compile.decoders import build_decoders
-from sentinelone_source.mapping.compile.path_tree import build_path_tree
+from sentinelone_source.mapping.compile.codegen import RowCode
+from sentinelone_source.mapping.compile.decoders import build_decoders, build_path_tree
 from sentinelone_source.mapping.numbers import UNREADABLE
 from sentinelone_source.mapping.page_reader import PageReader
 
@@ -35,7 +34,7 @@ class CompiledMapping:
         self.strict, self.keys_only = strict, row is None
         root = build_path_tree(mapping)
         decoders = build_decoders(root, strict)
-        self.code = write_code(mapping, root, decoders, row, strict)
+        self.code = RowCode(mapping, root, decoders, row, strict)
         self.build = self.code.compile()
         self.open = PageReader(mapping.request, decoders.record).open
         self.wants_raw = bool(root.uses)

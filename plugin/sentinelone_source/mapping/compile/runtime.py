@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +13,15 @@ from sentinelone_source.mapping.interpreter import column_value
 from sentinelone_source.mapping.numbers import decode
 from sentinelone_source.mapping.paths import PathFailed
 from sentinelone_source.mapping.rows.convert import DoesNotFit, fingerprint
-from sentinelone_source.mapping.rows.fast_values import (
+from sentinelone_source.mapping.rows.types import (
     ABSENT,
     NeedsInterpreter,
+    Reads,
     first,
     json_text,
     scalar,
 )
-from sentinelone_source.mapping.rows.types import Reads
+from sentinelone_source.times import EPOCH, MICROSECOND
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.paths import Path
@@ -32,8 +33,8 @@ FROM_JSON = {Reads.TEXT: "as_text", Reads.NUMBER: "as_number", Reads.BOOLEAN: "a
 
 RUNTIME: dict[str, Any] = {
     **{name: msgspec.json.Decoder(reads.takes).decode for reads, name in FROM_JSON.items()},
-    "EPOCH": datetime(1970, 1, 1, tzinfo=UTC),
-    "MICROSECOND": timedelta(microseconds=1),
+    "EPOCH": EPOCH,
+    "MICROSECOND": MICROSECOND,
     "NeedsInterpreter": NeedsInterpreter,
     "fingerprint": fingerprint,
     "first": first,

@@ -12,7 +12,8 @@ import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from sentinelone_source.mapping.numbers import Number, encode
+from sentinelone_source import times
+from sentinelone_source.mapping.numbers import Number, children, encode
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +22,6 @@ MAX_DEPTH = 32
 
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", re.ASCII)
 _FINGERPRINT = re.compile(r"sha256:[0-9a-f]{16}", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DoesNotFit(Exception):
@@ -118,24 +118,17 @@ def parse_datetime(value: Any) -> datetime:
 
 def to_micros(value: Any) -> int:
     """ISO 8601 text as microseconds since 1970. Raises DoesNotFit as `parse_datetime` does."""
-    since = parse_datetime(value) - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds
+    return times.to_micros(parse_datetime(value))
 
 
 def deeper_than(value: Any, levels: int) -> bool:
     """Whether objects and lists are nested in more than this many levels."""
     layer = [value]
     for _ in range(levels):
-        layer = [child for parent in layer for child in _children(parent)]
+        layer = [child for parent in layer for child in children(parent)]
         if not layer:
             return False
     return any(isinstance(child, dict | list) for child in layer)
-
-
-def _children(value: Any) -> Any:
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
 
 
 def _number(value: Any) -> int | Number:

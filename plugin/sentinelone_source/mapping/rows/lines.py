@@ -1,4 +1,4 @@
-"""Rows as lines: NDJSON."""
+"""Rows as lines of NDJSON, within Azure's limits before Azure cuts silently."""
 
 from __future__ import annotations
 
@@ -6,14 +6,81 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from sentinelone_source.mapping.numbers import encode_lines
-from sentinelone_source.mapping.rows.limits import MAX_COLUMN, MAX_LINE, cut_columns
+from sentinelone_source.mapping.numbers import UNREADABLE, Number, decode, encode_lines
+from sentinelone_source.mapping.rows.convert import MAX_DEPTH, to_json
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator
 
     from sentinelone_source.mapping.spec.model import TableSpec
+
+
+MAX_LINE = 900_000
+"""Bytes of a line with its line end."""
+
+MAX_COLUMN = 65_536
+"""Bytes of a column's value; Azure Monitor cuts longer ones without a word."""
+
+
+def cut_columns(row: msgspec.Struct, cut: Counter[str]) -> None:
+    """Cut every column of a row that is too long, and count it under its name."""
+    for field in msgspec.structs.fields(row):
+        value = getattr(row, field.name)
+        shorter = _cut(value)
+        if shorter is not value:
+            setattr(row, field.name, shorter)
+            cut[field.encode_name] += 1
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str):
+        data = value.encode()
+        if len(data) <= MAX_COLUMN:
+            return value
+        shorter = _cut_json(data) if value[0] in '{["' else None
+        return shorter or data[:MAX_COLUMN].decode(errors="ignore")
+    if isinstance(value, msgspec.Raw | dict | list):
+        data = to_json(value).encode()
+        shorter = _cut_json(data) if len(data) > MAX_COLUMN else data.decode()
+        return value if shorter == data.decode() else msgspec.Raw((shorter or "null").encode())
+    return value
+
+
+def _cut_json(data: bytes) -> str | None:
+    """JSON as shorter JSON; None for what is no JSON after all."""
+    try:
+        return to_json(shrink(decode(data), MAX_COLUMN))
+    except (*UNREADABLE, RecursionError):
+        return None
+
+
+def shrink(value: Any, limit: int) -> Any:
+    """A JSON value of at most `limit` bytes, made by cutting what is longest.
+
+    Texts, lists and objects are held to one common length, halved until the whole fits: short
+    values survive, whatever their place. What is nested too deep for Azure becomes text first.
+    """
+    length = limit
+    while len(to_json(value).encode()) > limit:
+        length //= 2
+        value = _clip(value, length, MAX_DEPTH)
+    return value
+
+
+def _clip(value: Any, length: int, levels: int) -> Any:
+    if isinstance(value, str):
+        return value[:length]
+    if isinstance(value, Number):
+        return value if len(value.text) <= length else value.text[:length]
+    if levels == 0 and isinstance(value, dict | list):
+        return to_json(value)[:length]
+    if isinstance(value, list):
+        return [_clip(item, length, levels - 1) for item in value[:length]]
+    if isinstance(value, dict):
+        kept = list(value.items())[:length]
+        return {key[:length]: _clip(item, length, levels - 1) for key, item in kept}
+    return value
 
 
 class Piece(NamedTuple):

@@ -1,4 +1,4 @@
-"""Where mappings come from: the files of the package, and a folder of the user's over them."""
+"""Which tables there are: files of the package, a folder of the user's over them, health rows."""
 
 from __future__ import annotations
 
@@ -9,13 +9,38 @@ from msgspec.structs import replace
 
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.rows.types import TYPES
-from sentinelone_source.mapping.spec.columns import build_columns, normal_column
-from sentinelone_source.mapping.spec.health import HEALTH
-from sentinelone_source.mapping.spec.schema import build
+from sentinelone_source.mapping.spec.model import Column, TableSpec
+from sentinelone_source.mapping.spec.schema import build, build_columns, normal_column
 from sentinelone_source.toml import read_toml, unknown
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import Document, Mapping, TableSpec
+
+
+_COLUMNS = {
+    "TimeGenerated": "datetime",
+    "Console": "string",
+    "Feed": "string",
+    "Table": "string",
+    "Version": "string",
+    "Host": "string",
+    "Status": "string",
+    "BehindSeconds": "real",
+    "Rows": "long",
+    "Bytes": "long",
+    "LateRows": "long",
+    "SuppressedRows": "long",
+    "DeadLetters": "long",
+    "LastSuccess": "datetime",
+    "LastError": "string",
+    "TokenExpires": "datetime",
+}
+HEALTH = TableSpec(
+    name="health",
+    table="SentinelOneSource_CL",
+    stream="Custom-SentinelOneSource_CL",
+    columns=tuple(Column(name, TYPES[kind], ()) for name, kind in _COLUMNS.items()),
+)
 
 
 def built_in_folder() -> Path:
