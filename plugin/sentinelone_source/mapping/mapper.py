@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from sentinelone_source.errors import Skippable
-from sentinelone_source.mapping.compile.compiled_mapping import CompiledMapping
+from sentinelone_source.mapping.compile import CompiledMapping
 from sentinelone_source.mapping.compile.runtime import NEEDS_INTERPRETER
 from sentinelone_source.mapping.heartbeat import Changed, Drafts, Volatile
 from sentinelone_source.mapping.interpreter import Interpreted, Interpreter

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -60,6 +60,14 @@ def children(value: Any) -> Iterable[Any]:
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
+
+
+def nested(item: Any, names: Sequence[str]) -> Any:
+    """The type of what has an item below member names: each is a field `value`, or None."""
+    for name in reversed(names):
+        field = [("value", item, None)]
+        item = msgspec.defstruct("item", field, rename={"value": name}, gc=False) | None
+    return item
 
 
 def mend_surrogates(document: bytes) -> bytes:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.compile.compiled_mapping import CompiledMapping
+    from sentinelone_source.mapping.compile import CompiledMapping
     from sentinelone_source.mapping.spec.model import ConsoleId
 
 Known = Callable[[list[str], list[int]], Container[str]]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from sentinelone_source.mapping.broken_page import split_broken
-from sentinelone_source.mapping.numbers import UNREADABLE
+from sentinelone_source.mapping.numbers import UNREADABLE, nested
 from sentinelone_source.mapping.rows.convert import to_string
 
 if TYPE_CHECKING:
@@ -60,9 +60,7 @@ class PageReader:
     def __init__(self, spec: RequestSpec, item: Any) -> None:
         self.spec = spec
         self._nothing = msgspec.Raw(b"null") if item is msgspec.Raw else None
-        for name in reversed(spec.records.each or ()):
-            value = [("value", item, None)]
-            item = msgspec.defstruct("item", value, rename={"value": name}, gc=False) | None
+        item = nested(item, spec.records.each or ())
         self._decode_item = msgspec.json.Decoder(item).decode
         tree: dict[str, Any] = {}
         _plant(tree, spec.records.members, list[item])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from sentinelone_source.mapping.interpreter import column_value
-from sentinelone_source.mapping.numbers import decode
+from sentinelone_source.mapping.numbers import decode, nested
 from sentinelone_source.mapping.paths import PathFailed
 from sentinelone_source.mapping.rows.convert import DoesNotFit, fingerprint
 from sentinelone_source.mapping.rows.types import (
@@ -79,15 +79,9 @@ def _find(path: Path, raw: msgspec.Raw) -> list[Any]:
 
 
 def _gather(names: tuple[str, ...]) -> Callable[[msgspec.Raw], str | None]:
-    """A function from a raw list to the JSON list of one member of its items, nulls left out.
-
-    Each name on the way to the member is a struct with the one field `value`, or None.
-    """
-    item: Any = msgspec.Raw
-    for name in reversed(names):
-        field = [("value", item, None)]
-        item = msgspec.defstruct("item", field, rename={"value": name}, gc=False) | None
-    decode_items = msgspec.json.Decoder(list[item] | None).decode
+    """A function from a raw list to the JSON list of one member of its items, nulls left out."""
+    item = nested(msgspec.Raw, names)
+    decode_items = msgspec.json.Decoder(list[item] | None).decode  # type: ignore[valid-type]
 
     def gathered(raw: msgspec.Raw) -> str | None:
         texts: list[str] = []
