@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass, field, fields
+
+import msgspec
 
 from sentinelone_source.feed.progress import ENDLESS
 from sentinelone_source.feed.reading import Reading
@@ -15,8 +16,7 @@ from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
 
 
-@dataclass
-class Counts:
+class Counts(msgspec.Struct):
     """Numbers of records, rows and values. Each record counts once in `rows` to `postponed`.
 
     Attributes:
@@ -48,9 +48,9 @@ class Counts:
     pages: int = 0
     bytes: int = 0
     unchanged_bytes: int = 0
-    late: Counter[str] = field(default_factory=Counter)
-    misfits: Counter[str] = field(default_factory=Counter)
-    cut: Counter[str] = field(default_factory=Counter)
+    late: Counter[str] = msgspec.field(default_factory=Counter)
+    misfits: Counter[str] = msgspec.field(default_factory=Counter)
+    cut: Counter[str] = msgspec.field(default_factory=Counter)
 
     def add(self, other: Counts) -> None:
         """Add other counts to these."""
@@ -81,7 +81,7 @@ class Counts:
         }
 
 
-_NAMES = [item.name for item in fields(Counts)]
+_NAMES = Counts.__struct_fields__
 
 
 class PageRun:
