@@ -6,10 +6,10 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import structlog
 
 from sentinelone_source import __version__
@@ -29,7 +29,6 @@ from sentinelone_source.resources import ensure_descriptors, give_back_large_buf
 from sentinelone_source.timings import DEFAULTS, Timings
 
 if TYPE_CHECKING:
-    from sentinelone_source.feed.reader import FeedReader
     from sentinelone_source.telemetry.health_rows import HealthRows
 
 BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
@@ -38,7 +37,8 @@ BackgroundTask = Callable[[], Coroutine[Any, Any, None]]
 _log = structlog.get_logger()
 
 
-class Service(msgspec.Struct):
+@dataclass
+class Service:
     """Everything that runs, put together by `build_service`; `once` means one sweep of each feed.
 
     Attributes:
@@ -52,7 +52,6 @@ class Service(msgspec.Struct):
     timings: Timings
     background: Sequence[BackgroundTask] = ()
     health: Sequence[HealthRows] = ()
-    readers: list[FeedReader] = []
 
     def __post_init__(self) -> None:
         self.readers: list[FeedReader] = [*self.feeds]

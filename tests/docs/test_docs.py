@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import subprocess
 import sys
@@ -133,7 +132,7 @@ def test_exit_statuses() -> None:
 def test_fields_of_swept() -> None:
     """The page has everything that a sweep counts."""
     shown = set(re.findall(r"`(\w+)`", section("logs.md", "The fields of swept")))
-    assert {field.name for field in dataclasses.fields(Counts)} <= shown
+    assert set(Counts.__struct_fields__) <= shown
 
 
 def test_metrics(tmp_path: Path) -> None:
