@@ -26,7 +26,7 @@ AZURE_READY = "until grep -q IDENTITY_HEADER dce.env; do sleep 0.1; done"
 CONSOLE = f"""sentinelone-source demo console --port 0 --token the-token 2> console.env &
 {CONSOLE_READY}; export $(head -1 console.env)
 """
-HERE = {"https://console.example.invalid": "$SENTINELONE_URL", "/run/secrets/sentinelone": "token"}
+HERE = {r"https://\w+\.example\.invalid": "$SENTINELONE_URL", r"/run/secrets/\w+": "token"}
 
 
 def blocks(page: str, language: str, first: str = "", last: str = "\0") -> list[str]:
@@ -47,7 +47,7 @@ def into(file: str, *texts: str) -> str:
     """The command that writes blocks of a page into a file, with the addresses of this test."""
     text = "".join(texts)
     for before, after in HERE.items():
-        text = text.replace(before, after)
+        text = re.sub(before, after, text)
     return f"cat > {file} <<END\n{text}END\n"
 
 
@@ -240,3 +240,13 @@ def test_unified_alerts(tmp_path: Path) -> None:
     assert "unifiedalerts/graphql can be read" in shown, shown
     assert '"_table":"SentinelOneAlertsV2_CL"' in shown
     assert "INFORMATIONAL" not in shown
+
+
+def test_many_consoles(tmp_path: Path) -> None:
+    """Each row names its console."""
+    settings = blocks("how-to/many-consoles.md", "toml")[:2]
+    files = "printf the-token > token\n" + into("config.toml", *settings)
+    shown = type_in(tmp_path, f"{CONSOLE}{files}sentinelone-source run --once\nkill %1", {})
+    found = re.findall(r'"SourceConsole":"(\w+)"', shown)
+    assert set(found) == {"acme", "globex"}
+    assert len(found) == len(shown.splitlines())
