@@ -24,7 +24,7 @@ FREE_PORTS = {
 CONSOLE_READY = "until grep -q TOKEN console.env; do sleep 0.1; done"
 AZURE_READY = "until grep -q IDENTITY_HEADER dce.env; do sleep 0.1; done"
 CONSOLE = f"""sentinelone-source demo console --port 0 --token the-token 2> console.env &
-{CONSOLE_READY}; export $(head -1 console.env)
+{CONSOLE_READY}; export $(head -1 console.env) SENTINELONE_SOURCE_STATE=state
 """
 HERE = {r"https://\w+\.example\.invalid": "$SENTINELONE_URL", r"/run/secrets/\w+": "token"}
 
@@ -156,7 +156,7 @@ def test_connect_a_console(tmp_path: Path) -> None:
 
 def test_rotate_a_token(tmp_path: Path) -> None:
     """A poller whose token is refused continues with the new one, without a restart."""
-    settings = '[state]\npath = "state"\n', *blocks("how-to/connect-a-console.md", "toml")
+    settings = blocks("how-to/connect-a-console.md", "toml")
     waits = "until grep -q {} run.log; do sleep 0.1; done\n"
     typed = (
         CONSOLE + "printf an-old-token > token\n" + into("config.toml", *settings) + ""
@@ -166,10 +166,8 @@ def test_rotate_a_token(tmp_path: Path) -> None:
         "cat > token.new": "printf the-token > token.new",
         "/run/secrets/sentinelone": "token",
     }
-    pasted = commands("how-to/rotate-a-token.md")
-    for before, after in replaced.items():
-        pasted = pasted.replace(before, after)
-    shown = type_in(tmp_path, f"{typed}{pasted}\n{waits.format('swept')}kill %1 %2; wait", {})
+    typed += f"{commands('how-to/rotate-a-token.md')}\n{waits.format('swept')}kill %1 %2; wait"
+    shown = type_in(tmp_path, typed, replaced)
     assert "ok       console acme token" in shown, shown
     rows = (tmp_path / "rows.ndjson").read_bytes().splitlines()
     assert len(rows) == len(set(rows)) > 0
@@ -231,8 +229,7 @@ def test_unified_alerts(tmp_path: Path) -> None:
     """doctor's line for the feed is the one of the page; its mapping file leaves alerts out."""
     page = "how-to/unified-alerts.md"
     settings = blocks("how-to/connect-a-console.md", "toml") + blocks(page, "toml")[:1]
-    own = f"[mappings]\npath = 'mappings'\n[state]\npath = '{tmp_path}/state'\n"
-    files = into("config.toml", *settings, own) + "mkdir mappings\n"
+    files = into("config.toml", *settings, "[mappings]\npath = 'mappings'\n") + "mkdir mappings\n"
     files += into("mappings/alertsv2.toml", *blocks(page, "toml")[1:])
     run = "sentinelone-source run --once --table alertsv2 2> run.log"
     typed = f"{CONSOLE}printf the-token > token\n{files}{commands(page)}\n{run}\nkill %1"
@@ -245,8 +242,8 @@ def test_unified_alerts(tmp_path: Path) -> None:
 def test_many_consoles(tmp_path: Path) -> None:
     """Each row names its console."""
     settings = blocks("how-to/many-consoles.md", "toml")[:2]
-    files = "printf the-token > token\n" + into("config.toml", *settings)
-    shown = type_in(tmp_path, f"{CONSOLE}{files}sentinelone-source run --once\nkill %1", {})
-    found = re.findall(r'"SourceConsole":"(\w+)"', shown)
+    typed = f"{CONSOLE}printf the-token > token\n{into('config.toml', *settings)}"
+    shown = type_in(tmp_path, f"{typed}sentinelone-source run --once\nkill %1", {})
+    found = re.findall(r'"SourceConsole":"(\w+)"}$', shown, re.MULTILINE)
     assert set(found) == {"acme", "globex"}
     assert len(found) == len(shown.splitlines())
