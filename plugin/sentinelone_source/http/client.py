@@ -16,7 +16,7 @@ from requests.utils import get_environ_proxies, select_proxy
 from sentinelone_source import __version__
 from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.errors import ConfigError, Overloaded, Unavailable, lacks_descriptors
-from sentinelone_source.http.connections import Connections
+from sentinelone_source.http.connections import Connections, trusted
 
 _FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, OSError)
 """What a request without an answer raises."""
@@ -32,7 +32,7 @@ class HttpClient(requests.Session):
 
     Args:
         timeout: seconds to wait for a connection, and for each part of an answer.
-        trust: the certificates to trust, from `trusted`.
+        trust: the certificates to trust, from `trusted`; None for the environment's, or the usual.
         proxies: as requests takes them; None for the environment's, by address.
     """
 
@@ -40,14 +40,14 @@ class HttpClient(requests.Session):
         self,
         timeout: tuple[float, float],
         *,
-        trust: str | bool = True,
+        trust: str | bool | None = None,
         proxies: dict[str, str] | None = None,
         connections: Connections | None = None,
     ) -> None:
         super().__init__()
         self.trust_env = False
         self.timeout = timeout
-        self._trusted = trust
+        self._trusted = trusted("", "") if trust is None else trust
         self._connections = connections or Connections()
         self._proxies = proxies
         self.headers["User-Agent"] = f"sentinelone-source/{__version__}"
