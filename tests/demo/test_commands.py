@@ -13,7 +13,8 @@ import pytest
 import requests
 
 from demo.test_azure import SCOPE, STREAM, TABLE, row
-from sentinelone_source.demo.dce.azure import Behaviour, DemoAzure, has_tls
+from sentinelone_source.demo.dce.azure import DemoAzure, has_tls
+from sentinelone_source.demo.dce.identity import Behaviour
 from sentinelone_source.errors import ConfigError
 from support.processes import Running
 from support.waiting import until

@@ -317,8 +317,7 @@ def test_audience(cloud: Cloud) -> None:
 
     def token(**claims: str) -> str:
         cloud.azure.behaviour.tenant_id = claims.pop("tid", settings.tenant_id)
-        tenant = cloud.azure.behaviour.tenant_id
-        return cloud.azure.issuer.issue(claims["aud"], "app", tenant)[0]
+        return cloud.azure.issuer.issue(claims["aud"])[0]
 
     assert checked(token(aud="https://monitor.azure.com/")) == "ok"
     assert checked(token(aud="d3fd16a4-12aa-4a3d-9ab3-8ac12b4a4ae9")) == "ok"

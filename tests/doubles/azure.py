@@ -16,9 +16,9 @@ import msgspec
 
 from doubles.azure_faults import Fault
 from sentinelone_source.demo.dce.azure import LOOPBACK, DemoAzure
-from sentinelone_source.demo.dce.azure import Behaviour as DemoBehaviour
 from sentinelone_source.demo.dce.errors import RequestRefused, refused, token_refused
 from sentinelone_source.demo.dce.identity import APP_SERVICE
+from sentinelone_source.demo.dce.identity import Behaviour as DemoBehaviour
 from sentinelone_source.demo.dce.ingestion import route, unpacked
 from sentinelone_source.demo.dce.rows import built_in_streams
 from sentinelone_source.demo.dce.workspace import workspace_of

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sentinelone_source.config.settings import load_settings
-from sentinelone_source.demo.dce.azure import Behaviour
+from sentinelone_source.demo.dce.identity import Behaviour
 from sentinelone_source.mapping.spec.files import load_tables
 from shippers.test_vector_files import SCHEMA
 from shippers.vector import FOLDER, ROOT, azure_sinks, load, only_source, problems, text

@@ -136,7 +136,8 @@ def dce(  # noqa: PLR0913 - its options
     stderr gets their addresses, ids and CA certificate as shell variables, and at the end a summary
     by table. The streams are those of the mappings.
     """
-    from sentinelone_source.demo.dce.azure import Behaviour, DemoAzure, has_tls
+    from sentinelone_source.demo.dce.azure import DemoAzure, has_tls
+    from sentinelone_source.demo.dce.identity import Behaviour
     from sentinelone_source.demo.dce.report import shell_lines, summary
     from sentinelone_source.demo.dce.rows import built_in_streams
     from sentinelone_source.errors import SourceError
@@ -145,10 +146,14 @@ def dce(  # noqa: PLR0913 - its options
     with contextlib.ExitStack() as stack:
         ca_file = ca_file or Path(stack.enter_context(tempfile.TemporaryDirectory()), "ca.pem")
         is_tls = has_tls() if tls is None else tls
-        where = {"listen": listen, "listen_tls": listen_tls}
         try:
             azure = DemoAzure(
-                streams, Behaviour(), ca_file if is_tls else None, rows_file=rows, **where
+                streams,
+                Behaviour(),
+                ca_file if is_tls else None,
+                listen=listen,
+                listen_tls=listen_tls,
+                rows_file=rows,
             )
             stop = _stop_signal()
             stack.enter_context(azure)

@@ -17,7 +17,8 @@ import msgspec
 
 from sentinelone_source.config.settings import load_settings
 from sentinelone_source.demo.console import DemoConsole
-from sentinelone_source.demo.dce.azure import TLS_MISSING, Behaviour, DemoAzure, has_tls
+from sentinelone_source.demo.dce.azure import TLS_MISSING, DemoAzure, has_tls
+from sentinelone_source.demo.dce.identity import Behaviour
 from sentinelone_source.demo.dce.report import row_lines, summary
 from sentinelone_source.demo.dce.rows import built_in_streams
 from sentinelone_source.demo.shippers import installed, running, surroundings

@@ -92,10 +92,7 @@ class World:
             self._items[endpoint][identifier] = item
 
     def tick(self) -> list[str]:
-        """One or two activities, and the next event; twelve ticks hold a bit of everything.
-
-        Gives what happened.
-        """
+        """One or two activities, and the next event of the rotation; gives what happened."""
         with self.lock:
             number, self._ticks = self._ticks, self._ticks + 1
             rotation: list[tuple[str, Name, str]] = vocabulary()["rotation"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
@@ -14,6 +13,7 @@ from sentinelone_source.demo.dce.identity import (
     APP_SERVICE,
     DISCOVERY,
     LOGIN,
+    Behaviour,
     TokenIssuer,
     issue_token,
 )
@@ -51,28 +51,6 @@ def places(call: Call) -> tuple[str, ...]:
     return ("discovery",) if call.path.endswith(DISCOVERY) else ()
 
 
-@dataclass
-class Behaviour:
-    """Who may come in and what is done with rows; may be changed while it runs.
-
-    Attributes:
-        identity_header: what `X-Identity-Header` must be, as in App Service.
-        audience: what tokens must be for at the Data Collection Endpoint.
-        workspace_id: of the workspace whose tables the rows go to.
-        keep_times: `TimeGenerated` stays as it came; what Azure would replace is counted all the
-            same.
-    """
-
-    tenant_id: str = "7d1a4a52-0d6c-4a3e-9c1b-5e2f4c8a9b10"
-    client_id: str = "2b9d6c1e-84f7-4c55-b0a3-1f6e7d8c9a21"
-    client_secret: str = field(default="demo-secret", repr=False)
-    identity_header: str = field(default="demo-identity", repr=False)
-    audience: str = "https://monitor.azure.com"
-    dcr_id: str = "dcr-5e1c0f4e9a7b4d2f8c6a3b1d0e9f8a7c"
-    workspace_id: str = "0c6f9a3e-41d7-4b8a-9e52-7d3b1f8a6c04"
-    keep_times: bool = False
-
-
 class DemoAzure:
     """Serves tokens, takes rows and answers queries, from threads of its own; a context manager.
 
@@ -92,9 +70,8 @@ class DemoAzure:
         rows_file: BinaryIO | None = None,
     ) -> None:
         """Opens nothing yet. Raises ConfigError without cryptography, and OSError of `ca_file`."""
-        self.streams = {stream.name: stream for stream in streams}
-        self.behaviour, self.faults, self.issuer = behaviour, Faults(), TokenIssuer()
-        self.received = Received([stream.table for stream in self.streams.values()], rows_file)
+        self.behaviour, self.issuer = behaviour, TokenIssuer(behaviour)
+        self.faults, self.received = Faults(), Received(streams, rows_file)
         self.statuses: dict[str, Counter[str]] = {"token": Counter(), "ingestion": Counter()}
         self.plain = HttpServer(listen, self.respond, name="loopback-azure")
         self.ca_file, self.tls = ca_file, None
@@ -161,9 +138,12 @@ class DemoAzure:
 
     def serve(self, call: Call, service: str) -> Answer:
         """What a service answers."""
-        serve = {"ingestion": ingest, "query": answer_query}.get(service, issue_token)
         try:
-            return serve(self, call)
+            if service == "ingestion":
+                return ingest(self.issuer, self.received, call)
+            if service == "query":
+                return answer_query(self.issuer, self.received, call)
+            return issue_token(self.issuer, call)
         except RequestRefused as refused:
             return refused.answer
 

@@ -17,6 +17,7 @@ from sentinelone_source.demo.http_server import EVERYWHERE
 
 _LIFE: Final = timedelta(days=30)
 _LOOPBACK: Final = ("localhost", "127.0.0.1", "::1")
+_PEM: Final = serialization.Encoding.PEM
 _AUTHORITY: Final = "sentinelone-source demo dce"
 _MAY_SIGN: Final = x509.KeyUsage(
     key_cert_sign=True,
@@ -46,8 +47,8 @@ def server_context(host: str, ca_file: Path) -> ssl.SSLContext:
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    hosts = dict.fromkeys((*_LOOPBACK, *(() if host in EVERYWHERE else (host,))))
-    names = x509.SubjectAlternativeName([_general_name(name) for name in hosts])
+    hosts = {*_LOOPBACK, host} - {*EVERYWHERE}
+    names = x509.SubjectAlternativeName(map(_general_name, sorted(hosts)))
     issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(public)
     usage = x509.ExtendedKeyUsage([x509.oid.ExtendedKeyUsageOID.SERVER_AUTH])
     server = (
@@ -58,13 +59,16 @@ def server_context(host: str, ca_file: Path) -> ssl.SSLContext:
         .add_extension(usage, critical=False)
         .sign(authority_key, hashes.SHA256())
     )
-    pem = serialization.Encoding.PEM
+    ca_file.write_bytes(authority.public_bytes(_PEM))
+    return _context(server, key)
+
+
+def _context(server: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> ssl.SSLContext:
     plain = serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    ca_file.write_bytes(authority.public_bytes(pem))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder, "server.pem")
-        file.write_bytes(server.public_bytes(pem) + key.private_bytes(pem, *plain))
+        file.write_bytes(server.public_bytes(_PEM) + key.private_bytes(_PEM, *plain))
         context.load_cert_chain(file)
     return context
 

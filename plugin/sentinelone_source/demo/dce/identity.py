@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import secrets
 from base64 import urlsafe_b64encode
+from dataclasses import dataclass, field
 from time import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,7 +17,6 @@ import msgspec
 from sentinelone_source.demo.dce.errors import json, token_refused
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.azure import DemoAzure
     from sentinelone_source.demo.transport import Answer, Call
 
 APP_SERVICE: Final = "/msi/token"
@@ -34,26 +34,49 @@ RESOURCES: Final = frozenset(
 _HEADER: Final = {"typ": "JWT", "alg": "HS256", "kid": "loopback"}
 
 
+@dataclass
+class Behaviour:
+    """Who may come in and what is done with rows; may be changed while it runs.
+
+    Attributes:
+        identity_header: what `X-Identity-Header` must be, as in App Service.
+        audience: what tokens must be for at the Data Collection Endpoint.
+        workspace_id: of the workspace whose tables the rows go to.
+        keep_times: `TimeGenerated` stays as it came; what Azure would replace is counted all the
+            same.
+    """
+
+    tenant_id: str = "7d1a4a52-0d6c-4a3e-9c1b-5e2f4c8a9b10"
+    client_id: str = "2b9d6c1e-84f7-4c55-b0a3-1f6e7d8c9a21"
+    client_secret: str = field(default="demo-secret", repr=False)
+    identity_header: str = field(default="demo-identity", repr=False)
+    audience: str = "https://monitor.azure.com"
+    dcr_id: str = "dcr-5e1c0f4e9a7b4d2f8c6a3b1d0e9f8a7c"
+    workspace_id: str = "0c6f9a3e-41d7-4b8a-9e52-7d3b1f8a6c04"
+    keep_times: bool = False
+
+
 class TokenIssuer:
     """Issues tokens that look like Entra's, and knows them again; safe for many threads."""
 
     life = 3600.0
     """Seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, behaviour: Behaviour) -> None:
+        self.behaviour = behaviour
         self._issued: dict[str, dict[str, Any]] = {}
 
-    def issue(self, audience: str, client_id: str, tenant_id: str) -> tuple[str, dict[str, Any]]:
+    def issue(self, audience: str) -> tuple[str, dict[str, Any]]:
         """A token, and its claims."""
-        now = int(time())
+        now, known = int(time()), self.behaviour
         claims: dict[str, Any] = {
             "aud": audience,
-            "iss": f"https://sts.windows.net/{tenant_id}/",
+            "iss": f"https://sts.windows.net/{known.tenant_id}/",
             "iat": now,
             "nbf": now,
             "exp": now + int(self.life),
-            "appid": client_id,
-            "tid": tenant_id,
+            "appid": known.client_id,
+            "tid": known.tenant_id,
         }
         parts = msgspec.json.encode(_HEADER), msgspec.json.encode(claims), secrets.token_bytes(32)
         token = ".".join(urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
@@ -79,11 +102,11 @@ class TokenIssuer:
         return None
 
 
-def issue_token(azure: DemoAzure, call: Call) -> Answer:
+def issue_token(issuer: TokenIssuer, call: Call) -> Answer:
     """What the service would answer. Raises RequestRefused."""
     if call.path == APP_SERVICE:
-        return _managed(azure, call)
-    form, known = call.form, azure.behaviour
+        return _managed(issuer, call)
+    form, known = call.form, issuer.behaviour
     end = DISCOVERY if call.method == "GET" else LOGIN
     tenant = call.path.removesuffix(end).strip("/")
     if tenant.lower() != known.tenant_id.lower():
@@ -95,9 +118,9 @@ def issue_token(azure: DemoAzure, call: Call) -> Answer:
         endpoints = {"token_endpoint": f"{base}{LOGIN}", "authorization_endpoint": authorize}
         return json({"issuer": f"{base}/v2.0", **endpoints})
     _check_form(form)
-    _check_secret(azure, form)
+    _check_secret(issuer, form)
     resource = form["scope"].removesuffix("/.default")
-    token, claims = azure.issuer.issue(resource, form["client_id"], known.tenant_id)
+    token, claims = issuer.issue(resource)
     life = claims["exp"] - claims["iat"]
     expiry = {"expires_in": life, "ext_expires_in": life}
     return json({"token_type": "Bearer", **expiry, "access_token": token})
@@ -120,8 +143,8 @@ def _check_form(form: dict[str, str]) -> None:
         raise token_refused(400, "invalid_resource", 500011, text)
 
 
-def _check_secret(azure: DemoAzure, form: dict[str, str]) -> None:
-    known, client_id = azure.behaviour, form["client_id"]
+def _check_secret(issuer: TokenIssuer, form: dict[str, str]) -> None:
+    known, client_id = issuer.behaviour, form["client_id"]
     if client_id.lower() != known.client_id.lower():
         text = f"Application with identifier '{client_id}' was not found in the directory."
         raise token_refused(400, "unauthorized_client", 700016, text)
@@ -133,8 +156,8 @@ def _check_secret(azure: DemoAzure, form: dict[str, str]) -> None:
         raise token_refused(401, "invalid_client", 7000215, text)
 
 
-def _managed(azure: DemoAzure, call: Call) -> Answer:
-    known, asked = azure.behaviour, call.query
+def _managed(issuer: TokenIssuer, call: Call) -> Answer:
+    known, asked = issuer.behaviour, call.query
     resource, refusal, status = asked.get("resource", ""), "", 400
     if not _is_same(call.headers.get("x-identity-header", ""), known.identity_header):
         refusal, status = "X-Identity-Header is missing or wrong", 401
@@ -146,7 +169,7 @@ def _managed(azure: DemoAzure, call: Call) -> Answer:
         refusal = "Identity not found"
     if refusal:
         return json({"error": "invalid_request", "error_description": refusal}, status)
-    token, claims = azure.issuer.issue(resource, known.client_id, known.tenant_id)
+    token, claims = issuer.issue(resource)
     return json(
         {
             "access_token": token,

@@ -15,8 +15,8 @@ from sentinelone_source.demo.dce.rows import Losses, fitted
 from sentinelone_source.demo.transport import NO_CONTENT
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.azure import DemoAzure
-    from sentinelone_source.demo.dce.rows import Stream
+    from sentinelone_source.demo.dce.identity import TokenIssuer
+    from sentinelone_source.demo.dce.rows import Received, Stream
     from sentinelone_source.demo.transport import Answer, Call
 
 MAX_WIRE: Final = 1_048_576
@@ -32,38 +32,35 @@ def route(call: Call) -> tuple[str, str] | None:
     return (found[1], found[2]) if found else None
 
 
-def ingest(azure: DemoAzure, call: Call) -> Answer:
+def ingest(issuer: TokenIssuer, received: Received, call: Call) -> Answer:
     """What the service would answer; rows are kept when it is 204. Raises RequestRefused."""
-    _check_sender(azure, call)
-    stream, losses = _stream(azure, *(route(call) or ("", ""))), Losses()
+    _check_sender(issuer, call)
+    dcr_id, name = route(call) or ("", "")
+    if dcr_id != issuer.behaviour.dcr_id:
+        text = f"Data collection rule with immutable Id '{dcr_id}' not found."
+        raise refused(404, "NotFound", text)
+    if name not in received.streams:
+        text = f"The stream {name!r} is not declared in the data collection rule."
+        raise refused(404, "NotFound", text)
+    stream, losses = received.streams[name], Losses()
     rows = _rows(unpacked(call), stream, losses)
-    keep_times = azure.behaviour.keep_times
+    keep_times = issuer.behaviour.keep_times
     lines = [fitted(row, stream, losses, keep_times=keep_times) for row in rows]
-    azure.received.add(stream.table, lines, losses)
+    received.add(stream.table, lines, losses)
     return NO_CONTENT
 
 
-def _check_sender(azure: DemoAzure, call: Call) -> None:
+def _check_sender(issuer: TokenIssuer, call: Call) -> None:
     if len(call.body) > MAX_WIRE:
         text = f"Maximum allowed content length: {MAX_WIRE} bytes (1 MB)."
         text = f"{text} Provided content length: {len(call.body)} bytes."
         raise refused(413, "ContentLengthLimitExceeded", text)
-    audiences = {azure.behaviour.audience.rstrip("/")}
-    if reason := azure.issuer.refusal(call.headers.get("authorization", ""), audiences):
+    audiences = {issuer.behaviour.audience.rstrip("/")}
+    if reason := issuer.refusal(call.headers.get("authorization", ""), audiences):
         raise refused(401, "AuthenticationFailed", reason, ("WWW-Authenticate", "Bearer"))
     if not call.query.get("api-version"):
         text = "The api-version query parameter is missing."
         raise refused(400, "MissingApiVersionParameter", text)
-
-
-def _stream(azure: DemoAzure, dcr_id: str, name: str) -> Stream:
-    if dcr_id != azure.behaviour.dcr_id:
-        text = f"Data collection rule with immutable Id '{dcr_id}' not found."
-        raise refused(404, "NotFound", text)
-    if name not in azure.streams:
-        text = f"The stream {name!r} is not declared in the data collection rule."
-        raise refused(404, "NotFound", text)
-    return azure.streams[name]
 
 
 def unpacked(call: Call) -> bytes:

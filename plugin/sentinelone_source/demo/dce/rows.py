@@ -13,7 +13,7 @@ from sentinelone_source.mapping.spec.files import load_tables
 from sentinelone_source.times import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
     from typing import BinaryIO
 
@@ -72,8 +72,9 @@ class Losses(dict[str, Counter[str]]):
 class Received:
     """Rows by table, as JSON, in order of arrival; safe to use from many threads."""
 
-    def __init__(self, tables: list[str], file: BinaryIO | None = None) -> None:
-        self.lines: dict[str, list[bytes]] = {table: [] for table in tables}
+    def __init__(self, streams: Iterable[Stream], file: BinaryIO | None = None) -> None:
+        self.streams = {stream.name: stream for stream in streams}
+        self.lines: dict[str, list[bytes]] = {one.table: [] for one in self.streams.values()}
         self.losses = Losses()
         self._file = file
         self._lock = Lock()

@@ -15,8 +15,8 @@ from sentinelone_source.demo.dce.errors import json, refused
 from sentinelone_source.demo.dce.identity import RESOURCES
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.azure import DemoAzure
-    from sentinelone_source.demo.dce.rows import Stream
+    from sentinelone_source.demo.dce.identity import TokenIssuer
+    from sentinelone_source.demo.dce.rows import Received, Stream
     from sentinelone_source.demo.transport import Answer, Call
 
 _PATH: Final = re.compile(r"/v1/workspaces/([^/]+)/query")
@@ -35,15 +35,15 @@ def workspace_of(call: Call) -> str | None:
     return found[1] if found and call.method == "POST" else None
 
 
-def answer_query(azure: DemoAzure, call: Call) -> Answer:
+def answer_query(issuer: TokenIssuer, received: Received, call: Call) -> Answer:
     """What the service would answer. Raises RequestRefused."""
-    reason = azure.issuer.refusal(call.headers.get("authorization", ""), _AUDIENCES)
+    reason = issuer.refusal(call.headers.get("authorization", ""), _AUDIENCES)
     if reason:
         raise refused(401, "InvalidTokenError", reason)
-    if workspace_of(call) != azure.behaviour.workspace_id:
+    if workspace_of(call) != issuer.behaviour.workspace_id:
         raise refused(404, "PathNotFoundError", "The requested path does not exist")
     try:
-        return _run(azure, msgspec.json.decode(call.body, type=_Question).query)
+        return _run(received, msgspec.json.decode(call.body, type=_Question).query)
     except ImportError:
         text = "install duckdb-kql to query the demo's workspace"
         raise refused(501, "NoEngine", text) from None
@@ -53,12 +53,12 @@ def answer_query(azure: DemoAzure, call: Call) -> Answer:
         raise refused(400, "BadArgumentError", text, innererror=inner) from None
 
 
-def _run(azure: DemoAzure, query: str) -> Answer:
+def _run(received: Received, query: str) -> Answer:
     kql: Any = import_module("duckdb_kql")
     with kql.connect(config={"threads": 1}) as connection:
-        for stream in azure.streams.values():
+        for stream in received.streams.values():
             if stream.table in query:
-                _fill(connection, stream, azure.received.lines[stream.table][:])
+                _fill(connection, stream, received.lines[stream.table][:])
         schema = import_module("duckdb_kql.engine").schema(connection)
         sql = kql.to_sql(query, schema)
         found = connection.sql(sql, params=sql.parameters or None)
