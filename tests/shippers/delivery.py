@@ -29,7 +29,7 @@ QUICK = {
 """Changes for tests in which something is refused: the same, with shorter waits."""
 EXEC = QUICK | {"interval_sec: 5 ": "interval_sec: 1 "}
 """The same for exec.yaml, whose poller starts sooner, too."""
-PATIENT = 120.0
+PATIENT = 300.0
 
 
 class Delivery:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from support.processes import Running
     from support.tenancy import Tenancy
 
-pytestmark = [pytest.mark.shippers, pytest.mark.timeout(500)]
+pytestmark = [pytest.mark.shippers, pytest.mark.timeout(1800)]
 KILLS = [pytest.param(3, 5), pytest.param(20, 6, marks=pytest.mark.slow)]
 
 
