@@ -187,3 +187,4 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "things.toml").mkdir()
     assert "cannot be read" in refusal(tmp_path)
     assert f"mappings.path: {tmp_path / 'no'} is not a folder" in refusal(tmp_path / "no")
+    assert "cannot be read: File name too long" in refusal(tmp_path / ("x" * 300))

@@ -70,6 +70,14 @@ def test_arguments(tenancy: Tenancy) -> None:
     assert "no such configuration file" in refused(tenancy, 2, "--config", "nowhere.toml")
 
 
+def test_out_of_reach(tenancy: Tenancy) -> None:
+    """A path that the system refuses to look up ends with status 2 and says why."""
+    path, why = "x" * 300, "File name too long"  # the refusal that root gets too
+    assert f"{path}: cannot be read: {why}" in refused(tenancy, 2, "--config", path)
+    tenancy.configure(f"{OTHER}ca_file='{path}'\n")
+    assert f"/{path}: {why}" in refused(tenancy, 2)
+
+
 def test_nothing_to_do(tenancy: Tenancy) -> None:
     """A start without a console or without a feed ends with status 2 and says so."""
     text = tenancy.config.read_text()

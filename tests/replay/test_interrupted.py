@@ -98,6 +98,8 @@ def test_no_such_file(cloud: Cloud) -> None:
     plain(cloud.folder / "rows.ndjson", 3)
     running = cloud.call("replay", "rows.ndjson", "nowhere.ndjson", status=2)
     assert "nowhere.ndjson: no such file" in running.errors
+    running = cloud.call("replay", "x" * 300, status=2)
+    assert "x: cannot be read: File name too long" in running.errors
     assert not cloud.azure.requests
 
 

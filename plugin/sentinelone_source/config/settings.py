@@ -122,14 +122,21 @@ def find_config(given: Path | None, environ: Dict[str, str] = os.environ) -> Pat
     """The configuration file: the one given, else the environment's, else a default that exists.
 
     Raises:
-        ConfigError: a file that was named does not exist.
+        ConfigError: a file that was named does not exist, or this user may not look for it.
     """
     named = given or (Path(text) if (text := environ.get("SENTINELONE_SOURCE_CONFIG")) else None)
     if named is None:
-        return next((path for path in DEFAULT_FILES if path.is_file()), None)
-    if not named.is_file():
+        return next((path for path in DEFAULT_FILES if _is_file(path)), None)
+    if not _is_file(named):
         raise ConfigError(f"{named}: no such configuration file")
     return named
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
 
 
 def load_settings(given: Path | None = None, environ: Dict[str, str] = os.environ) -> Settings:

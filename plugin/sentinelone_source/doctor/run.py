@@ -79,7 +79,7 @@ def _mappings(settings: Settings) -> list[Mapping]:
 def _check_state(folder: Path) -> Check:
     """Whether the state directory can be written, has room, and holds a readable state."""
     name = "state"
-    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    place = next(path for path in (folder, *folder.absolute().parents) if os.access(path, os.F_OK))
     if not os.access(place, os.W_OK | os.X_OK) or not place.is_dir():
         advice = "create the directory and give it to the user that runs this program"
         return failed(name, f"{folder}: cannot be written", advice)

@@ -130,11 +130,11 @@ def trusted(ca_file: str, key: str, url: str = "") -> str | bool:
 @functools.cache
 def _fault(path: str, read: bool) -> str:
     """Why nothing can be trusted by a file, or a directory of certificates; empty if it can."""
-    if not Path(path).exists():
-        return "no such file"
-    if Path(path).is_dir() or not read:
-        return ""
     try:
+        if not Path(path).exists():
+            return "no such file"
+        if Path(path).is_dir() or not read:
+            return ""
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError:
         return "holds no certificate in PEM form (-----BEGIN CERTIFICATE-----)"

@@ -52,13 +52,17 @@ class ReplayJob:
     """A file that is to be replayed; `-` is standard input.
 
     Raises:
-        ConfigError: there is no such file, or it would be written to.
+        ConfigError: there is no such file, it cannot be read, or it would be written to.
     """
 
     def __init__(self, name: str, options: Options, parser: LineParser, sender: Sender) -> None:
         self.name = "standard input" if name == "-" else name
         self._path = None if name == "-" else Path(name)
-        if self._path is not None and not self._path.is_file():
+        try:
+            found = self._path is None or self._path.is_file()
+        except OSError as error:
+            raise ConfigError(f"{name}: cannot be read: {error.strerror}") from error
+        if not found:
             raise ConfigError(f"{name}: no such file")
         kept = options.refused or Path(("replay" if name == "-" else name) + SUFFIX)
         if self._path is not None and kept.resolve() == self._path.resolve():

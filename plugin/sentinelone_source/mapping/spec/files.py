@@ -120,9 +120,12 @@ def health_table(columns: Document, where: str) -> TableSpec:
 def _toml_files(*folders: Path | None) -> list[Path]:
     files: list[Path] = []
     for folder in filter(None, folders):
-        if not folder.is_dir():
-            raise ConfigError(f"mappings.path: {folder} is not a folder")
-        files += sorted(folder.glob("*.toml"))
+        try:
+            files += sorted(path for path in folder.iterdir() if path.suffix == ".toml")
+        except (FileNotFoundError, NotADirectoryError):
+            raise ConfigError(f"mappings.path: {folder} is not a folder") from None
+        except OSError as error:
+            raise ConfigError(f"mappings.path: {folder} cannot be read: {error.strerror}") from None
     return files
 
 
