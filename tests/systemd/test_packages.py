@@ -18,7 +18,7 @@ from sentinelone_source import __version__
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "deploy/packages"
 PACKED = yaml.safe_load((FOLDER / "nfpm.yaml").read_text())
-SCRIPTS = ("postinstall", "preremove", "postremove")
+PAGE = (ROOT / "docs/how-to/systemd.md").read_text()
 UNIT = (ROOT / "deploy/systemd/sentinelone-source.service").read_text()
 
 
@@ -28,7 +28,7 @@ def wheel(folder: Path) -> None:
     files = {
         "s1.py": "def main(): print('installed')",
         f"{info}/METADATA": f"Metadata-Version: 2.1\nName: sentinelone-source\n"
-        f"Version: {__version__}\nProvides-Extra: azure\n",
+        f"Version: {__version__}\nProvides-Extra: azure\nProvides-Extra: fast\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{info}/entry_points.txt": "[console_scripts]\nsentinelone-source = s1:main\n",
     }
@@ -59,6 +59,7 @@ def test_installed_and_removed(tmp_path: Path) -> None:
     script("preremove", tmp_path, "remove")
     script("postremove", tmp_path, "remove")
     assert (program.exists(), configuration.exists()) == (False, True)
+    assert not list((tmp_path / "usr/share").iterdir())
     script("postremove", tmp_path, "purge")
     assert not configuration.exists()
 
@@ -69,9 +70,12 @@ def test_what_is_packed_is_there() -> None:
         assert one["src"].startswith("dist/") or list(ROOT.glob(one["src"])), one["src"]
         if one["dst"].startswith("/etc/"):
             assert one["type"] == "config|noreplace"
-    assert [PACKED["scripts"][name] for name in SCRIPTS] == [
-        f"deploy/packages/{name}" for name in SCRIPTS
-    ]
+    scripts = {name: f"deploy/packages/{name}" for name in ("preremove", "postremove")}
+    assert PACKED["scripts"] == scripts
+    installing = "deploy/packages/postinstall"
+    assert PACKED["overrides"]["deb"]["scripts"] == {"postinstall": installing}
+    # An rpm's postinstall would still see the wheels of the old version.
+    assert PACKED["rpm"]["scripts"] == {"posttrans": installing}
     supported = re.findall(r"Python :: (3\.\d+)", (ROOT / "pyproject.toml").read_text())
     build = (FOLDER / "build").read_text()
     assert re.findall(r"for python in (.*); do", build) == [" ".join(supported)]
@@ -101,6 +105,8 @@ def test_built(tmp_path: Path, kind: str) -> None:
         "/usr/lib/systemd/system/sentinelone-source.service",
         "/usr/lib/sysusers.d/sentinelone-source.conf",
         "/etc/sentinelone-source/config.toml",
-        "/usr/share/sentinelone-source/fluent-bit/secret-file-http.yaml",
-        "/usr/share/sentinelone-source/vector/http.yaml",
     } <= names
+    typed = " ".join(re.findall(r"^\$ (.*)", PAGE, flags=re.MULTILINE))
+    files = re.findall(r" ((?:deploy|fluent-bit|vector)/\S+)", typed)
+    assert len(files) >= 8
+    assert {f"/usr/share/sentinelone-source/{file}" for file in files} <= names

@@ -103,7 +103,7 @@ def test_agrees_with_fluent_bit() -> None:
 
 
 def test_typed(tmp_path: Path) -> None:
-    """Steps 1 to 4 can be typed from top to bottom; every file ends where the unit reads it.
+    """Steps 1 to 4 and the removal can be typed; every file ends where the unit reads it.
 
     What needs root or a running systemd is recorded instead, and paths of the machine are below a
     folder.
@@ -111,7 +111,7 @@ def test_typed(tmp_path: Path) -> None:
     root, tools, said = tmp_path / "root", tmp_path / "tools", tmp_path / "said"
     tools.mkdir()
     stub = f'#!/bin/sh\necho "$(basename $0) $*" >> {said}\n'
-    recorded = ("systemctl", "systemd-sysusers", "journalctl", "curl", "python3", "editor")
+    recorded = ("systemctl", "systemd-sysusers", "journalctl", "curl", "python3", "sudoedit")
     for name in recorded:
         (tools / name).write_text(stub)
     (tools / "sudo").write_text('#!/bin/sh\nexec "$@"\n')
@@ -127,15 +127,20 @@ def test_typed(tmp_path: Path) -> None:
     for name in ("deploy", "fluent-bit", "vector"):
         (folder / name).symlink_to(ROOT / name)
     for name in ("token.txt", "client-secret.txt"):
-        (folder / name).write_text("secret\n")
-    environ = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "EDITOR": "editor"}
-    for step in re.findall(r"^## [1-4]\. .*?(?=^## )", PAGE, flags=re.MULTILINE | re.DOTALL):
-        for line in re.findall(r"^\$ (.*)", step, flags=re.MULTILINE):
+        (tmp_path / name).write_text("secret\n")
+    environ = {**os.environ, "PATH": f"{tools}:{os.environ['PATH']}", "HOME": str(tmp_path)}
+
+    def type_lines(text: str) -> None:
+        for line in re.findall(r"^\$ (.*)", text, flags=re.MULTILINE):
             command = re.sub(r"(?<=\s)/(?=(?:opt|etc|var)/)", f"{root}/", line)
+            command = re.sub(r" -[og] vector(?= )", "", command)
             done = subprocess.run(
                 ["sh", "-c", command], cwd=folder, env=environ, capture_output=True, check=False
             )
             assert done.returncode == 0, (line, done.stderr)
+
+    for step in re.findall(r"^## [1-4]\. .*?(?=^## )", PAGE, flags=re.MULTILINE | re.DOTALL):
+        type_lines(step)
     service, drop_in = section(FOLDER / UNIT), section(FOLDER / DROP_IN)
     needed = [
         service["ExecStart"][0].split()[-1],
@@ -151,6 +156,10 @@ def test_typed(tmp_path: Path) -> None:
         assert (root / secret.lstrip("/")).stat().st_mode & 0o077 == 0
     lines = said.read_text().splitlines()
     assert lines.index("systemctl daemon-reload") < lines.index(f"systemctl enable --now {NAME}")
+    assert "systemctl enable fluent-bit" in lines  # its package does not
+    (root / "var/lib" / NAME).mkdir(exist_ok=True)
+    type_lines(PAGE.partition("**Remove it.**")[2].partition("```\n\n")[0])
+    assert [path for path in (root / "etc/systemd").rglob("*") if path.is_file()] == []
 
 
 def test_drop_in_of_the_page(tmp_path: Path, units: Path) -> None:

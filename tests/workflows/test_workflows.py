@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 import shlex
 import shutil
@@ -136,6 +137,18 @@ def test_what_runs() -> None:
     ]
     project = (ROOT / "pyproject.toml").read_text()
     assert pythons == re.findall(r"Python :: (3\.\d+)", project)
+
+
+def test_files_of_the_steps() -> None:
+    """Every file of this repository that a step names exists; the one that is called can be."""
+    found = set()
+    for path in FILES:
+        text = " ".join(step.get("run", "") for step in steps(load(path)))
+        for name in re.findall(r"(?<![\w$/.])(?:deploy|plugin|tests|\.github)/[\w./*-]+", text):
+            assert list(ROOT.glob(name.rstrip("/"))), (path.name, name)
+            found.add(name)
+    assert {"deploy/packages/build", "deploy/requirements/azure.txt", "deploy/Dockerfile"} <= found
+    assert os.access(ROOT / "deploy/packages/build", os.X_OK)
 
 
 def test_release() -> None:
