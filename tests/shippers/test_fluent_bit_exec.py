@@ -17,7 +17,7 @@ from support.waiting import until
 if TYPE_CHECKING:
     from support.tenancy import Tenancy
 
-pytestmark = pytest.mark.shippers
+pytestmark = [pytest.mark.shippers, pytest.mark.timeout(1800)]
 BURST = 20_000
 
 

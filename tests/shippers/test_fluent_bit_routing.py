@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from support.tenancy import Tenancy
 
-pytestmark = [pytest.mark.shippers, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.shippers, pytest.mark.timeout(1800)]
 BURST = 20_000
 IDLE = 10.0
 """Seconds without a row: the rest does not come any more."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from doubles.azure import Azure
     from support.tenancy import Tenancy
 
+pytestmark = pytest.mark.timeout(900)
 AGENTS = 20
 KILLS = 3
 SHIPPERS = [

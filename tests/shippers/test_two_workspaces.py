@@ -80,7 +80,7 @@ def test_fluent_bit_outputs() -> None:
 
 
 @pytest.mark.shippers
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1800)
 def test_fluent_bit(fluent_bit: str, tenancy: Tenancy, globex: World) -> None:
     """The real Fluent Bit brings the rows of each console to its own workspace, and no other."""
     with Azure(keep_times=True) as other:
