@@ -325,7 +325,7 @@ def test_dry_run(cloud: Cloud) -> None:
 def test_refused_into_itself(cloud: Cloud) -> None:
     """A replay does not write into the file that it reads."""
     (cloud.folder / "rows.ndjson").write_text("nonsense\n")
-    with pytest.raises(ConfigError, match="name another file"):
+    with pytest.raises(ConfigError, match="name another one"):
         replay(cloud, refused=cloud.folder / "." / "rows.ndjson")
 
 
