@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from collections.abc import Mapping as Dict
@@ -122,12 +123,9 @@ class Console:
 
     async def _probe(self, endpoint: str) -> None:
         """Ask an endpoint for one record, to learn whether it accepts the token."""
-        try:
-            await self._send(
-                endpoint, self._client.page, self._endpoints[endpoint].sized(1), urgent=True
-            )
-        except SourceError:
-            return
+        one_record = self._endpoints[endpoint].sized(1)
+        with contextlib.suppress(SourceError):
+            await self._send(endpoint, self._client.page, one_record, urgent=True)
 
     async def _send(
         self, endpoint: str, call: Callable[..., Response], what: Any, *, urgent: bool = False
