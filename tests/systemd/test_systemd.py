@@ -21,6 +21,7 @@ FOLDER = ROOT / "deploy/systemd"
 NAME = "sentinelone-source"
 UNIT = f"{NAME}.service"
 DROP_IN = "fluent-bit.service.d/sentinelone-source.conf"
+VECTOR = "vector.service.d/sentinelone-source.conf"
 PAGE = (ROOT / "docs/how-to/systemd.md").read_text()
 
 
@@ -37,15 +38,17 @@ def section(path: Path) -> dict[str, list[str]]:
 
 @pytest.fixture
 def units(tmp_path: Path) -> Path:
-    """The unit and the drop-in, whose programs are there and whose user is this one."""
+    """The unit and the drop-ins, whose programs are there and whose user is this one."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("no systemd-analyze")
     text = (FOLDER / UNIT).read_text()
     (tmp_path / UNIT).write_text(re.sub(r"ExecStart=\S+", "ExecStart=/bin/true", text))
-    (tmp_path / DROP_IN).parent.mkdir()
-    text = (FOLDER / DROP_IN).read_text()
-    (tmp_path / DROP_IN).write_text(re.sub(r"ExecStart=/\S+", "ExecStart=/bin/true", text))
-    (tmp_path / "fluent-bit.service").write_text("[Service]\nExecStart=/bin/false\n")
+    for name in (DROP_IN, VECTOR):
+        (tmp_path / name).parent.mkdir()
+        text = (FOLDER / name).read_text()
+        (tmp_path / name).write_text(re.sub(r"(ExecStart\w*)=/\S+", r"\1=/bin/true", text))
+        own = "[Service]\nExecStart=/bin/true\nStartLimitInterval=10\n"
+        (tmp_path / name.split(".d/")[0]).write_text(own)
     return tmp_path
 
 
@@ -63,9 +66,9 @@ def test_hardened(units: Path) -> None:
     assert done.returncode == 0, done.stdout[-200:] + done.stderr
 
 
-@pytest.mark.parametrize("unit", [UNIT, "fluent-bit.service"])
+@pytest.mark.parametrize("unit", [UNIT, "fluent-bit.service", "vector.service"])
 def test_verified(units: Path, unit: str) -> None:
-    """systemd understands every line of the unit and of the drop-in."""
+    """systemd understands every line of the unit and of the drop-ins."""
     done = analyze("verify", "--man=no", units / unit)
     ours = [line for line in done.stderr.splitlines() if str(units) in line or unit in line]
     assert (done.returncode, ours) == (0, [])
@@ -150,6 +153,7 @@ def test_typed(tmp_path: Path) -> None:
         drop_in["BindReadOnlyPaths"][0].partition(":")[0],
         f"/etc/systemd/system/{UNIT}",
         f"/etc/systemd/system/{DROP_IN}",
+        f"/etc/systemd/system/{VECTOR}",
     ]
     assert [path for path in needed if not (root / path.lstrip("/")).is_file()] == []
     for secret in (needed[1], needed[4]):
