@@ -134,6 +134,7 @@ def test_rows_that_are_forgotten_are_repeated_by_nothing(
         {"value": '50 % é 😀 \\ " %b \u0000', "more": "text"},
         {"value": None, "more": None},
         {"value": "x" * 70_000, "more": {"a": [1.50, None]}},
+        {"value": "€" * 30_000, "more": "text"},
         {"value": {"UpdatedAt": "nested"}, "more": "y" * 70_000},
     ],
 )

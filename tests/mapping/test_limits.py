@@ -151,14 +151,17 @@ def test_row_too_long_for_a_line() -> None:
     assert json.loads(dead.raw) == long
 
 
+@pytest.mark.parametrize("heartbeat", [False, True])
 @pytest.mark.parametrize("size", [10, 1000, 30_000, 64_000])
-def test_batches_are_full_and_in_order(size: int) -> None:
-    """Batches are within the limit, nearly full, and in order."""
+def test_batches_are_full_and_in_order(size: int, heartbeat: bool) -> None:
+    """Batches are within the limit, nearly full, and in order, with and without a heartbeat."""
     count = 3_000_000 // (size + 100)
     records = [record(value="x" * size, n=n) for n in range(count)]
-    numbers = mapper({"No": {"path": "$.n", "type": "long"}, "Value": "$.value"})
+    walk = {"id": "$.id", "position": "$.at", "filter": "a", "sort_by": "a", "volatile": ["No"]}
+    numbers = mapper({"No": {"path": "$.n", "type": "long"}, "Value": "$.value"}, walk=walk)
     page = numbers.open(page_of(*records), CONSOLE)
-    batches = list(pack(numbers.lines(page)))
+    changed = (lambda rows: range(len(rows.ids))) if heartbeat else None
+    batches = list(pack(numbers.lines(page, changed=changed)))
     assert all(batch.size == sum(map(len, batch.pieces)) <= MAX_BATCH for batch in batches)
     assert all(batch.size > 700_000 for batch in batches[:-1])
     assert sum(batch.rows for batch in batches) == count

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
@@ -129,7 +130,8 @@ class Drafts:
     def _size(self, draft: bytes, values: list[Any]) -> int:
         """The bytes of a line, with its line end; each gap is a byte of the draft."""
         try:
-            return len(draft) + len("".join(values)) + len(values) + 1  # two quotes for a gap
+            size = len(draft) + len("".join(values).encode())
+            return size + len(values) + 1  # two quotes for a gap
         except TypeError:  # not text
             texts = [b"" if value is None else encode(value) for value in values]
         pairs = zip(values, self._volatile.extra, strict=True)
@@ -158,12 +160,15 @@ class Drafts:
         return self._sizes[place] <= MAX_COLUMN and None not in self._values[place]
 
     def _filled(self, places: list[int]) -> Iterator[Piece]:
-        """The lines of plain rows, all at once."""
-        if places:
-            drafts = b"\n".join([*(self._drafts[place] for place in places), b""])
+        """The lines of plain rows, many at once."""
+        while places:
+            sizes = accumulate(self._sizes[place] for place in places)
+            some = sum(size <= MAX_COLUMN for size in sizes)  # each is a piece by itself at least
+            first, places = places[:some], places[some:]
+            drafts = b"\n".join([*(self._drafts[place] for place in first), b""])
             template = drafts.replace(b"%", b"%%").replace(_GAP, b"%b")
-            values = [encode(value) for place in places for value in self._values[place]]
-            yield Piece(template % (*values,), len(places))
+            values = [encode(value) for place in first for value in self._values[place]]
+            yield Piece(template % (*values,), len(first))
 
     def _restored(self, place: int) -> Any:
         row = self._rows[place]
