@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import resource
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,29 @@ def test_warning(
         assert str(tmp_path) in logs[0]["token"]
         assert "opaque" not in str(logs)
     assert told.asked == [(DETAILS, {"data": {"apiToken": "opaque"}})]
+
+
+def test_watch_outlasts_a_lack_of_descriptors(tmp_path: Path) -> None:
+    """A token that cannot be read for lack of file descriptors is asked about later."""
+    told = Told(details(400))
+    one = watched(tmp_path / "token", "opaque", told, expiry_look=0.01)
+
+    async def scenario() -> None:
+        watch = asyncio.create_task(one.watch())
+        before = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+        try:
+            for _ in range(5):  # no waits: the watch tries to read the token meanwhile
+                await asyncio.sleep(0)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, before)
+        assert told.asked == []
+        while not told.asked and not watch.done():
+            await asyncio.sleep(0.01)
+        watch.cancel()
+
+    asyncio.run(scenario())
+    assert len(told.asked) == 1
 
 
 def test_another_token(tmp_path: Path) -> None:

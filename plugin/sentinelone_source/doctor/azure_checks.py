@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sentinelone_source.azure.credential import Token
-    from sentinelone_source.azure.ingestion import Ingestion
-    from sentinelone_source.azure.session import Session
     from sentinelone_source.config.azure import AzureSettings
     from sentinelone_source.config.settings import Settings
     from sentinelone_source.doctor.checks import Check

@@ -26,7 +26,7 @@ _LONGEST_ERROR = 2000
 _log = structlog.get_logger()
 
 
-class _Made(NamedTuple):
+class _Line(NamedTuple):
     """A health row: its line, its feed, and what the counts of the feed were."""
 
     line: bytes
@@ -81,7 +81,7 @@ class HealthRows:
         made = {name: [self._make(one, since) for one in its] for name, its in groups.items()}
         await asyncio.gather(*(self._send(name, rows) for name, rows in made.items()))
 
-    async def _send(self, console: str, rows: list[_Made]) -> None:
+    async def _send(self, console: str, rows: list[_Line]) -> None:
         """Hand rows over; what those that are refused have counted goes into the next ones."""
         batches = (batch.pieces for batch in pack((row.line, 1) for row in rows))
         sending = await self._source.sink.write(console, HEALTH.name, batches)
@@ -94,7 +94,7 @@ class HealthRows:
             reason = refused[0].reason if refused else "the shipper accepts none of them"
             _log.warning("health_refused", rows=len(lost), error=reason)
 
-    def _make(self, status: FeedStatus, since: float) -> _Made:
+    def _make(self, status: FeedStatus, since: float) -> _Line:
         counted = _counted(status.feed.counts)
         before = self._told[status.number]
         grown = {column: count - before[column] for column, count in counted.items()}
@@ -105,7 +105,7 @@ class HealthRows:
         }
         values = added | _described(status, since) | grown
         line = encode_lines([self._row(*(values[one.name] for one in self._table.columns))])
-        return _Made(line, status.number, counted)
+        return _Line(line, status.number, counted)
 
 
 def _counted(counts: Counts) -> dict[str, int]:

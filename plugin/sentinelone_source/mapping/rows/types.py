@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -29,10 +29,6 @@ from sentinelone_source.mapping.rows.convert import (
     to_real,
     to_string,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
 
 ABSENT = msgspec.Raw(b"null")
 """What a raw field holds where the record has no such member. Read as JSON it is null; only

@@ -14,7 +14,7 @@ from sentinelone_source.mapping.spec.schema import build, build_columns, normal_
 from sentinelone_source.toml import read_toml, unknown
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.spec.model import Document, Mapping, TableSpec
+    from sentinelone_source.mapping.spec.model import Document, Mapping
 
 
 _COLUMNS = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping as Dict
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -16,12 +16,6 @@ from sentinelone_source.mapping.spec.conditions import DropTable, build_drop
 from sentinelone_source.mapping.spec.model import Column, Document, Mapping, Ordering
 from sentinelone_source.times import parse_duration
 from sentinelone_source.toml import convert, unknown
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping as Dict
-
-    from sentinelone_source.mapping.rows.types import ColumnType
-
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,44}", re.ASCII)
 # Names that a Log Analytics table keeps for itself; Azure compares them case by case, and `Id` is
