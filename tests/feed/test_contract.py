@@ -70,7 +70,8 @@ def test_reading_further_back_repeats_nothing(
     config = config.replace("[feeds.alerts]", 'remember = "60s"\n[feeds.alerts]\nrescan = "60s"')
     tenancy.config.write_text(config)
     assert len(tenancy.once("--table", table).lines) == 60
-    assert tenancy.once("--table", table).lines == []
+    getattr(tenancy.world, f"new_{table[:-1]}")()  # keys are deleted with a page
+    assert len(tenancy.once("--table", table).lines) == 1
     tenancy.config.write_text(config.replace(short, long))
     again = tenancy.once("--table", table)
     assert again.lines == []
