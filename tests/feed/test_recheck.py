@@ -111,9 +111,9 @@ def test_a_recheck_makes_way_for_a_sweep() -> None:
     over = False
     plan, progress = Plan(lookback=600, present=0), Progress(rechecked=((600, 100),))
     recheck = Recheck(plan, progress, 600, 10_000, lambda: over)
-    recheck.passed([100, 100])
+    recheck.add_page([100, 100])
     over = True
     for page, beyond in (([100, 100], False), ([100, 120], True)):
-        recheck.passed(page)
+        recheck.add_page(page)
         assert recheck.beyond is beyond
-    assert dict(recheck.ended().rechecked) == {600: 120}
+    assert dict(recheck.complete().rechecked) == {600: 120}

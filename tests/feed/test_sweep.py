@@ -42,7 +42,7 @@ def after(signpost: int = NOW - 60, **over: Any) -> Progress:
 def test_first_sweep(given: Plan, start: int | None, origin: int | None) -> None:
     """A first sweep reads and hands over as far back as `start` and `rescan` ask for."""
     sweep = Sweep(given, Progress(), NOW)
-    assert sweep.began(NOW)
+    assert sweep.accept_clock(NOW)
     assert (sweep.first, sweep.start, sweep.progress.origin) == (True, start, origin)
     assert sweep.wanted_from == (ALWAYS if origin is None else origin)
 
@@ -50,18 +50,18 @@ def test_first_sweep(given: Plan, start: int | None, origin: int | None) -> None
 def test_start_is_measured_by_the_consoles_clock() -> None:
     """With our clock far ahead, the first sweep begins before the console's time, not ours."""
     sweep = Sweep(plan(start_back=3600), Progress(), NOW + 7200)
-    assert not sweep.began(NOW)
+    assert not sweep.accept_clock(NOW)
     assert sweep.start == NOW - 3600
-    assert sweep.began(NOW + 5)
+    assert sweep.accept_clock(NOW + 5)
     assert sweep.signpost == NOW
-    assert sweep.ended().origin == NOW - 3600
+    assert sweep.complete().origin == NOW - 3600
 
 
 def test_small_skew_needs_no_second_walk() -> None:
     """A first sweep does not begin again for a difference of three seconds between the clocks."""
     sweep = Sweep(plan(start_back=0), Progress(), NOW + 3)
-    assert sweep.began(NOW)
-    following = Sweep(plan(start_back=0), sweep.ended(), NOW + 63)
+    assert sweep.accept_clock(NOW)
+    following = Sweep(plan(start_back=0), sweep.complete(), NOW + 63)
     assert following.start == NOW
 
 
@@ -69,9 +69,9 @@ def test_small_skew_needs_no_second_walk() -> None:
 def test_no_clock(ours: int) -> None:
     """Without the console's clock a watermark is the last position seen, whatever ours says."""
     sweep = Sweep(plan(), Progress(), ours)
-    assert sweep.began(None)
-    assert sweep.passed([NOW - 20, NOW - 10]).watermark == NOW - 10
-    done = sweep.ended()
+    assert sweep.accept_clock(None)
+    assert sweep.add_page([NOW - 20, NOW - 10]).watermark == NOW - 10
+    done = sweep.complete()
     assert (done.watermark, done.signpost, done.swept_at) == (NOW - 10, None, ours)
     assert Sweep(plan(), done, ours + 60).start == NOW - 10 - OVERLAP
 
@@ -79,7 +79,7 @@ def test_no_clock(ours: int) -> None:
 def test_no_clock_and_nothing_seen() -> None:
     """Without the console's clock, a feed without a record stays where it began."""
     given = plan(start_back=10)
-    done = Sweep(given, Progress(), NOW).ended()
+    done = Sweep(given, Progress(), NOW).complete()
     assert (done.watermark, done.origin) == (None, NOW - 10)
     assert Sweep(given, done, NOW + 500).start == NOW - 10
 
@@ -87,19 +87,19 @@ def test_no_clock_and_nothing_seen() -> None:
 def test_a_sweep_ends_beyond_its_signpost() -> None:
     """The first page that lies wholly beyond the signpost is the last, if the order is kept."""
     sweep = Sweep(plan(), after(), NOW)
-    sweep.began(NOW)
+    sweep.accept_clock(NOW)
     for page, nearly, beyond in (
         ([NOW - 2, NOW], False, False),
         ([], False, False),
         ([NOW, NOW + 1], True, False),
         ([NOW + 1, NOW + 2], True, True),
     ):
-        sweep.passed(page)
+        sweep.add_page(page)
         assert (sweep.nearly_beyond, sweep.beyond) == (nearly, beyond)
     unordered = Sweep(plan(), after(), NOW)
-    unordered.began(NOW)
-    unordered.passed([NOW, NOW - 1])
-    unordered.passed([NOW + 1, NOW + 2])
+    unordered.accept_clock(NOW)
+    unordered.add_page([NOW, NOW - 1])
+    unordered.add_page([NOW + 1, NOW + 2])
     assert not unordered.beyond
 
 
@@ -107,25 +107,25 @@ def test_a_sweep_ends_beyond_its_signpost() -> None:
 def test_what_was_forgotten_is_noted_once(raised: dict[str, int]) -> None:
     """Rows that a raised look-back or `rescan` reads again are noted, and known from then on."""
     first = Sweep(plan(), after(), NOW)
-    first.began(NOW)
-    done = first.ended()
+    first.accept_clock(NOW)
+    done = first.complete()
     assert done.forgotten == NOW - 60 - LOOKBACK - 2 * OVERLAP
     given = plan(**raised, rescan_interval=0)
     second = Sweep(given, done, NOW + 60)
-    second.began(NOW + 60)
+    second.accept_clock(NOW + 60)
     assert second.start is not None
     assert second.start < done.forgotten
     assert second.wanted_from == done.forgotten
-    again = second.passed([second.start])
+    again = second.add_page([second.start])
     assert again.forgotten == done.forgotten
-    third = Sweep(given, second.ended(), NOW + 120)
+    third = Sweep(given, second.complete(), NOW + 120)
     assert third.wanted_from == third.start
 
 
 def test_regular_sweep_begins_an_overlap_earlier() -> None:
     """A sweep begins one overlap before the signpost of the sweep before."""
     sweep = Sweep(plan(), after(), NOW)
-    assert sweep.began(NOW)
+    assert sweep.accept_clock(NOW)
     assert (sweep.first, sweep.rescan, sweep.start) == (False, False, NOW - 60 - OVERLAP)
 
 
@@ -162,13 +162,13 @@ def test_rescan_is_due(rescanned_at: int | None, due: bool) -> None:
     sweep = Sweep(given, after(rescanned_at=rescanned_at), NOW)
     assert sweep.rescan is due
     assert sweep.start == (NOW - 5000 if due else NOW - 60 - OVERLAP)
-    assert sweep.ended().rescanned_at == (NOW if due else rescanned_at)
+    assert sweep.complete().rescanned_at == (NOW if due else rescanned_at)
 
 
 def test_rescan_by_the_consoles_clock() -> None:
     """With our clock far ahead, a re-scan begins `rescan` before the console's time."""
     sweep = Sweep(plan(rescan=5000, rescan_interval=900), after(swept_at=NOW + 8940), NOW + 9000)
-    assert not sweep.began(NOW)
+    assert not sweep.accept_clock(NOW)
     assert sweep.start == NOW - 5000
 
 
@@ -176,9 +176,9 @@ def test_rescan_notes_then_wants() -> None:
     """The first sweep hands over rows from `start` on; a later re-scan all that it reads anew."""
     given = plan(start_back=100, rescan=5000, rescan_interval=900)
     first = Sweep(given, Progress(), NOW)
-    assert first.began(NOW)
+    assert first.accept_clock(NOW)
     assert first.wanted_from == NOW - 100
-    second = Sweep(given, first.ended(), NOW + 900)
+    second = Sweep(given, first.complete(), NOW + 900)
     assert second.rescan
     assert second.wanted_from == second.start == NOW + 900 - 5000
 
@@ -186,13 +186,13 @@ def test_rescan_notes_then_wants() -> None:
 def test_watermark_follows_the_pages() -> None:
     """The watermark follows the pages up to the console's time, and never goes back."""
     sweep = Sweep(plan(), after(), NOW)
-    sweep.began(NOW)
-    assert sweep.passed([NOW - 500, NOW - 400]).watermark == NOW - 60
-    assert sweep.passed([]).watermark == NOW - 60
-    assert sweep.passed([NOW - 400, NOW - 7]).watermark == NOW - 7
-    assert sweep.passed([NOW + 3]).watermark == NOW
+    sweep.accept_clock(NOW)
+    assert sweep.add_page([NOW - 500, NOW - 400]).watermark == NOW - 60
+    assert sweep.add_page([]).watermark == NOW - 60
+    assert sweep.add_page([NOW - 400, NOW - 7]).watermark == NOW - 7
+    assert sweep.add_page([NOW + 3]).watermark == NOW
     assert sweep.progress.signpost == NOW - 60
-    done = sweep.ended()
+    done = sweep.complete()
     assert (done.watermark, done.signpost, done.swept_at) == (NOW, NOW, NOW)
 
 
@@ -200,32 +200,32 @@ def test_watermark_follows_the_pages() -> None:
 def test_unordered_pages_hold_the_watermark(pages: list[list[int]]) -> None:
     """Once pages come out of order, the watermark stays until the sweep ends."""
     sweep = Sweep(plan(), Progress(), NOW)
-    sweep.began(NOW)
+    sweep.accept_clock(NOW)
     for page in pages:
-        reached = sweep.passed(page).watermark
+        reached = sweep.add_page(page).watermark
     assert not sweep.ordered
     assert reached is None or reached == 30
-    assert sweep.ended().watermark == NOW
+    assert sweep.complete().watermark == NOW
 
 
 @pytest.mark.parametrize("back", [OVERLAP + 1, 5000])
 def test_clock_went_back(back: int) -> None:
     """After the console's clock was set back, the sweep begins again, earlier by as much."""
     sweep = Sweep(plan(), after(), NOW)
-    assert not sweep.began(NOW - back)
+    assert not sweep.accept_clock(NOW - back)
     assert sweep.start == NOW - back - 60 - OVERLAP
-    assert sweep.began(NOW)
-    done = sweep.ended()
+    assert sweep.accept_clock(NOW)
+    done = sweep.complete()
     assert (done.watermark, done.signpost) == (NOW - 60, NOW - back)
     following = Sweep(plan(), done, NOW + 60)
-    assert following.began(NOW - back + 60)
+    assert following.accept_clock(NOW - back + 60)
     assert following.start == NOW - back - OVERLAP
 
 
 def test_clock_went_back_a_little() -> None:
     """A sweep does not begin again when the console's clock goes back by one overlap."""
     sweep = Sweep(plan(), after(), NOW)
-    assert sweep.began(NOW - OVERLAP)
+    assert sweep.accept_clock(NOW - OVERLAP)
     assert sweep.start == NOW - 60 - OVERLAP
 
 
@@ -234,21 +234,21 @@ def test_our_clock_leapt_forward() -> None:
     day = 86_400 * 1_000_000
     since_1970 = after(signpost=60 * day, swept_at=0, forgotten=60 * day - 5 * OVERLAP)
     sweep = Sweep(plan(), since_1970, 60 * day)
-    assert not sweep.began(60 * day)
+    assert not sweep.accept_clock(60 * day)
     assert sweep.start == 59 * day - OVERLAP
     assert sweep.wanted_from == 60 * day - 5 * OVERLAP
     measured = Sweep(plan(), since_1970, 60 * day, passed=60)
-    assert measured.began(60 * day)
+    assert measured.accept_clock(60 * day)
 
 
 def test_keys_are_kept_for_as_long_as_they_are_read() -> None:
     """Keys are kept for as long as a re-scan may read their records, and no longer."""
     given = plan(rescan=5000, rescan_interval=900)
     sweep = Sweep(given, after(), NOW)
-    sweep.began(NOW)
-    sweep.passed([NOW - 3])
+    sweep.accept_clock(NOW)
+    sweep.add_page([NOW - 3])
     kept = NOW - 60 - 5900 - 2 * OVERLAP
     assert sweep.prune_before() == kept
-    sweep.ended()
+    sweep.complete()
     assert sweep.prune_before() == kept
     assert Sweep(given, sweep.progress, NOW + 60).prune_before() == kept + 60

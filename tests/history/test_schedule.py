@@ -45,15 +45,15 @@ class Backfill:
         asked_for = [at for at in self._positions if window.asked_from <= at < window.until]
         for begin in range(0, len(asked_for) + 1, self._page):
             await self._pause()
-            window.began(None)
+            window.accept_clock(None)
             await self._pause()
             page = asked_for[begin : begin + self._page]
             self.handed_over.update(at for at in page if window.wanted_from <= at < window.until)
             await self._pause()
-            window.passed(page)
+            window.add_page(page)
             if window.beyond:
                 break
-        window.ended()
+        window.complete()
 
     async def _pause(self) -> None:
         for _ in range(self._rng.randrange(4)):

@@ -90,7 +90,7 @@ class PageSource:
             query = self._query(reading, number)
             async with self.console.pages(self.endpoint, query) as pages:
                 async for response in pages:
-                    if not self._began_well(reading, response):
+                    if not self._accept_clock(reading, response):
                         pages.restart(self._query(reading, number))
                         continue
                     try:
@@ -106,11 +106,11 @@ class PageSource:
     def _query(self, reading: Reading, number: int) -> PageRequest:
         return page_requests(self.mapper.mapping, reading.start, reading.until)[number]
 
-    def _began_well(self, reading: Reading, response: Response) -> bool:
+    def _accept_clock(self, reading: Reading, response: Response) -> bool:
         """Pass the console's clock to the reading; False if it has to begin again, and earlier."""
         clock = response.clock
         self._clock_seen = None if clock is None else (clock, self._clock.monotonic())
-        if reading.began(clock):
+        if reading.accept_clock(clock):
             return True
         _log.warning("clocks_disagree", console=self.console.name, feed=self.name)
         return False
@@ -190,7 +190,7 @@ class FeedReader(PageSource):
                 f"{self.mapper.mapping.table}: the shipper refuses "
                 f"{self.counts.postponed - postponed} rows; they are read and handed over again"
             )
-        await self._settle(reading, RowKeys([], []), reading.ended())
+        await self._settle(reading, RowKeys([], []), reading.complete())
 
     async def _hand_over(self, reading: Reading, page: Page) -> None:
         """Make the page's new rows, hand them over, write dead letters, and settle the page."""
@@ -209,7 +209,7 @@ class FeedReader(PageSource):
         self.counts.add(run.counts(buried, len(refused)))
         if min(run.walked, default=reading.asked_from) < reading.asked_from - SECOND:
             self._warn_once("filter_ignored")
-        await self._settle(reading, run.rows(), reading.passed(run.walked))
+        await self._settle(reading, run.rows(), reading.add_page(run.walked))
 
     async def _settle(self, reading: Reading, rows: RowKeys, progress: Progress) -> None:
         page = SettledPage(self._number, rows, progress, reading.prune_before())

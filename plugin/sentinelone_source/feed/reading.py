@@ -68,11 +68,11 @@ class Reading:
         """The last position that is needed: a page wholly after it ends the reading."""
         raise NotImplementedError
 
-    def began(self, console_clock: int | None) -> bool:  # noqa: ARG002 - a sweep needs it
+    def accept_clock(self, console_clock: int | None) -> bool:  # noqa: ARG002 - a sweep needs it
         """Take the console's clock at each answer; False if `start` moved back: read from there."""
         return True
 
-    def passed(self, positions: list[int]) -> Progress:
+    def add_page(self, positions: list[int]) -> Progress:
         """Take the positions of a page that was handed over; returns the new progress."""
         if positions:
             in_order = positions[0] >= self._last and positions == sorted(positions)
@@ -82,10 +82,10 @@ class Reading:
             self.nearly_beyond = self.ordered and self._highest > self.end
             self.beyond = self.ordered and positions[0] > self.end
         if self._is_last_pass:
-            self._took(positions)
+            self._move_on(positions)
         return self.progress
 
-    def _took(self, positions: list[int]) -> None:
+    def _move_on(self, positions: list[int]) -> None:
         """Move the progress on after a page of the last pass."""
         raise NotImplementedError
 
@@ -93,7 +93,7 @@ class Reading:
         """Note that a row at this position was refused for now, and has to be read again."""
         self.held = position if self.held is None else min(position, self.held)
 
-    def ended(self) -> Progress:
+    def complete(self) -> Progress:
         """Note that everything has been read; returns the new progress."""
         raise NotImplementedError
 
@@ -124,11 +124,11 @@ class Window(Reading):
         """The last position."""
         return self.until - 1
 
-    def _took(self, positions: list[int]) -> None:
+    def _move_on(self, positions: list[int]) -> None:
         if positions and self.ordered:
             self.reach(positions[-1])
 
-    def ended(self) -> Progress:
+    def complete(self) -> Progress:
         """Move `reached` to the end of the window."""
         self.reach(self.until)
         return self.progress
@@ -177,23 +177,23 @@ class Recheck(Window):
         """The first position whose keys the state holds: older rows may have been handed over."""
         return max(self.asked_from, self._before.forgotten or LOWEST)
 
-    def began(self, console_clock: int | None) -> bool:
+    def accept_clock(self, console_clock: int | None) -> bool:
         """Move the end back if the console's clock shows that it has not reached the age."""
         if console_clock is not None:
             self.until = min(self.until, console_clock + self._plan.present - self._age)
         return True
 
-    def _took(self, positions: list[int]) -> None:
+    def _move_on(self, positions: list[int]) -> None:
         """Move `reached`, and stop if a sweep is due and `reached` has moved at all."""
-        super()._took(positions)
+        super()._move_on(positions)
         self._cut_short = self._overtaken and self.reached > self.asked_from
         self._overtaken = self._overtaken or self._over()
         self.nearly_beyond |= self._overtaken
         self.beyond |= self._cut_short
 
-    def ended(self) -> Progress:
+    def complete(self) -> Progress:
         """Move `reached` to the end, unless the recheck was stopped early."""
-        return self.progress if self._cut_short else super().ended()
+        return self.progress if self._cut_short else super().complete()
 
     def late(self, position: int) -> str:  # noqa: ARG002 - whatever is new here
         """The age in seconds: every new row of a recheck became visible late."""

@@ -59,7 +59,7 @@ class Sweep(Reading):
         """The kind of sweep, as the log names it."""
         return "first" if self.first else "rescan" if self.rescan else "regular"
 
-    def began(self, console_clock: int | None) -> bool:
+    def accept_clock(self, console_clock: int | None) -> bool:
         """Take the console's clock at the first answer as signpost.
 
         Returns:
@@ -119,7 +119,7 @@ class Sweep(Reading):
         on_time = self.rescan or self.first or before is None or position >= before
         return "" if on_time else f"{self._plan.overlap // SECOND}"
 
-    def _took(self, positions: list[int]) -> None:  # noqa: ARG002 - the last one is known
+    def _move_on(self, positions: list[int]) -> None:  # noqa: ARG002 - the last one is known
         if self.ordered and self._last > LOWEST:
             self._advance(self._last)
         self._forget()
@@ -131,7 +131,7 @@ class Sweep(Reading):
         if watermark is not None and position < watermark:
             self._note(watermark=position)
 
-    def ended(self) -> Progress:
+    def complete(self) -> Progress:
         """Note that everything up to the signpost has been read; returns the new progress."""
         reached = self._highest if self.signpost is None else self.signpost
         if reached > LOWEST:

@@ -161,7 +161,7 @@ class FeedCheck:
                 finally:
                     self._source.memory.decoding.release()
                 self._dead += len(page.dead)
-                window.passed(walked)
+                window.add_page(walked)
                 walked.clear()
                 yield lines
 

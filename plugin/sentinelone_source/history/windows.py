@@ -138,14 +138,14 @@ class BackfillWindow(Window):
         """How far the window has been read, as its watermark."""
         return replace(self._before, watermark=self.reached)
 
-    def began(self, console_clock: int | None) -> bool:
+    def accept_clock(self, console_clock: int | None) -> bool:
         """Begin a page; from now on the window cannot be divided until the page is handed over."""
         self._part.in_hand = True
         self.until = self._part.window.end
-        return super().began(console_clock)
+        return super().accept_clock(console_clock)
 
-    def _took(self, positions: list[int]) -> None:
-        super()._took(positions)
+    def _move_on(self, positions: list[int]) -> None:
+        super()._move_on(positions)
         more = self.ordered and len(positions) >= self._full
         self._part.page = max(1, positions[-1] - positions[0]) if more else 0
         self.beyond = self.nearly_beyond  # they come in order, so all that follows is beyond
