@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 
 from sentinelone_source.errors import StateError
-from sentinelone_source.feed import repeats
 from sentinelone_source.feed.progress import LOWEST, Progress
+from sentinelone_source.feed.state import last_rows
 from sentinelone_source.feed.state.files import (
     STATE_FILE,
     explained,
@@ -121,19 +121,19 @@ class State:
         with explained(self._path):
             return find_known(self._db, feed, keys, positions)
 
-    def last_rows(self, feed: int) -> repeats.LastRows:
+    def last_rows(self, feed: int) -> last_rows.LastRows:
         """The last row of each id of a feed."""
-        return repeats.LastRows(self._db, self._path, feed, unsettled=self._page > 0)
+        return last_rows.LastRows(self._db, self._path, feed, unsettled=self._page > 0)
 
     def record_unsettled(self, page: SettledPage) -> UnsettledPage:
         """Remember a page's rows as handed over, until it is settled or this process ends."""
         self._page += 1
-        feed, (keys, positions, last_rows), progress, prune_before = page
+        feed, (keys, positions, last), progress, prune_before = page
         self.raise_newest(feed, positions)
         rows = zip(repeat(feed), positions, key_hashes(keys), repeat(self._page))
         with explained(self._path), self._db as db:
             db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?, ?, ?, ?)", rows)
-            repeats.record_unsettled(db, feed, self._page, last_rows)
+            last_rows.record_unsettled(db, feed, self._page, last)
         return UnsettledPage(self._page, feed, progress, prune_before)
 
     def settle(self, pages: Iterable[UnsettledPage]) -> None:
@@ -142,7 +142,7 @@ class State:
             for page in pages:
                 db.execute(_SETTLE, (page.number,))
                 db.execute("DELETE FROM unsettled WHERE page = ?", (page.number,))
-                repeats.settle(db, page.number)
+                last_rows.settle(db, page.number)
                 _advance(db, page)
 
     def settle_at_once(self, pages: Iterable[SettledPage]) -> None:
@@ -152,7 +152,7 @@ class State:
                 hashes = key_hashes(page.rows.keys)
                 rows = zip(repeat(page.feed), page.rows.positions, hashes)
                 db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", rows)
-                repeats.settle_at_once(db, page.feed, page.rows.last_rows)
+                last_rows.settle_at_once(db, page.feed, page.rows.last_rows)
                 _advance(db, page)
 
     def dead(self, feed: int, keys: Iterable[str]) -> set[str]:
