@@ -18,7 +18,7 @@ from sentinelone_source.handover.batches import CompressedBatch
 from sentinelone_source.handover.client import ShipperClient
 from sentinelone_source.handover.sink import Backpressure, Receipt, Refusal
 from sentinelone_source.handover.tables import TableState
-from sentinelone_source.http.retry import retry
+from sentinelone_source.http.retry import Backoff
 from sentinelone_source.timings import DEFAULTS, Timings
 from sentinelone_source.worker_threads import in_thread
 
@@ -117,28 +117,27 @@ class HttpSink:
         self, table: TableState, batch: CompressedBatch, wait: float | None = None
     ) -> str:
         """Send a batch until it is taken, or refused often enough; says why, or nothing."""
-        refusals = 0
+        first, refusals = wait or self._timings.shipper_first_retry, 0
+        backoff = Backoff(first, self._longest, self._patience)
+        while True:
+            try:
+                await self._post(table, batch)
+            except Retriable as error:
+                refusals = refusals + 1 if isinstance(error, Declined) else 0
+                _log.warning("handover_retry", feed=table.mapping, error=str(error))
+                if refusals >= REFUSALS:
+                    return str(error)
+                await self._wait(backoff, error)
+            else:
+                return ""
 
-        def should_retry(error: Exception) -> bool | float:
-            nonlocal refusals
-            if not isinstance(error, Retriable):
-                return False
-            refusals = refusals + 1 if isinstance(error, Declined) else 0
-            _log.warning("handover_retry", feed=table.mapping, error=str(error))
-            return refusals < REFUSALS and (error.retry_after or True)
-
-        async def post() -> None:
-            await self._post(table, batch)
-
-        first, longest = wait or self._timings.shipper_first_retry, self._longest
+    async def _wait(self, backoff: Backoff, error: Retriable) -> None:
+        """Wait before a batch is sent again; ReaderGone where patience is at its end."""
         try:
-            await retry(post, should_retry, first=first, longest=longest, patience=self._patience)
-        except Retriable as error:
-            if refusals >= REFUSALS:
-                return str(error)
+            await backoff.wait(error, error.retry_after or 0.0)
+        except Retriable:
             reason = f"{error}; nothing was accepted for {self._patience:.0f} seconds"
             raise ReaderGone(reason) from None
-        return ""
 
     async def _judge(
         self, table: TableState, batch: CompressedBatch, reason: str, after: deque[CompressedBatch]

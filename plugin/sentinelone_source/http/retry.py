@@ -5,45 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 from sentinelone_source.times import SECOND, parse_http_date
 
-T = TypeVar("T")
-
 LONGEST_OBEYED = 3600.0
 """Seconds: the most that a `Retry-After` makes us wait."""
-
-
-async def retry(
-    call: Callable[[], Awaitable[T]],
-    should_retry: Callable[[Exception], bool | float],
-    *,
-    first: float,
-    longest: float,
-    patience: float | None,
-) -> T:
-    """Call until it succeeds.
-
-    Args:
-        call: what may fail.
-        should_retry: whether an error is worth another try; a number is the seconds that the other
-            side asks for. They lengthen the wait up to an hour, and never shorten it.
-        first, longest, patience: as `Backoff` takes them.
-
-    Raises:
-        whatever `call` raised last.
-    """
-    backoff = Backoff(first, longest, patience)
-    while True:
-        try:
-            return await call()
-        except Exception as error:
-            again = should_retry(error)
-            if again is False:
-                raise
-            await backoff.wait(error, 0.0 if again is True else again)
 
 
 class Backoff:

@@ -10,7 +10,7 @@ import structlog
 
 from sentinelone_source.azure.ingestion import Misunderstood, TooLong
 from sentinelone_source.errors import Retriable, SourceError
-from sentinelone_source.http.retry import retry
+from sentinelone_source.http.retry import Backoff
 from sentinelone_source.worker_threads import in_thread
 
 if TYPE_CHECKING:
@@ -80,23 +80,28 @@ class Sender:
     async def _retry(self, table: str, rows: list[bytes]) -> None:
         if self.ingestion is None:
             return
-        send, stream = self.ingestion.send, self.streams[table]
-
-        async def attempt() -> None:
-            self.under_way = True
+        backoff = Backoff(*self.pace)
+        while True:
             try:
-                self.sent += await in_thread(send, stream, rows)
-            finally:
-                self.under_way = False
-                self.requests += 1
+                await self._attempt(self.ingestion, table, rows)
+            except Retriable as error:
+                await self._wait(backoff, error)
+            else:
+                return
 
+    async def _attempt(self, ingestion: Ingestion, table: str, rows: list[bytes]) -> None:
+        self.under_way = True
         try:
-            await retry(attempt, self._should_retry, **self.pace._asdict())
-        except Retriable as error:
-            raise Interrupted(f"{error}; given up") from None
+            self.sent += await in_thread(ingestion.send, self.streams[table], rows)
+        finally:
+            self.under_way = False
+            self.requests += 1
 
-    def _should_retry(self, error: Exception) -> bool | float:
-        if not isinstance(error, Retriable) or self.stopping:
-            return False
-        _log.warning("retry", file=self.file, error=str(error), retry_after=error.retry_after)
-        return True if error.retry_after is None else error.retry_after
+    async def _wait(self, backoff: Backoff, error: Retriable) -> None:
+        try:
+            if self.stopping:
+                raise error
+            _log.warning("retry", file=self.file, error=str(error), retry_after=error.retry_after)
+            await backoff.wait(error, error.retry_after or 0.0)
+        except Retriable:
+            raise Interrupted(f"{error}; given up") from None
