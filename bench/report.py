@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-HEADER = ("part", "what", "ours", "compared with", "ratio", "goal", "")
+HEADER = ("part", "what", "source", "compared with", "ratio", "goal", "")
 
 
 @dataclass(frozen=True)
