@@ -24,7 +24,7 @@ def main() -> None:
         if not lacks_descriptors(error):
             raise
         _fail("no file descriptor is left; raise the limit (ulimit -n)", EXIT_FAILED)
-        os._exit(EXIT_FAILED)  # what asyncio has half made would end in a traceback
+        os._exit(EXIT_FAILED)  # asyncio is half built, and would end in a traceback
     sys.exit(status)
 
 

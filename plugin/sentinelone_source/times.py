@@ -54,7 +54,7 @@ def parse_time(text: str) -> datetime:
     time = datetime.fromisoformat(text.strip())
     try:
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
-    except OverflowError:  # an offset that leads out of the years 1 to 9999
+    except OverflowError:  # with its offset the time is outside the years 1 to 9999
         raise ValueError(f"{text!r} has no time in UTC") from None
 
 

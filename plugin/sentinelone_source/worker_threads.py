@@ -44,7 +44,7 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
             error = caught
 
         def tell() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended, nobody waits
+            with contextlib.suppress(RuntimeError):  # the loop has ended: nothing waits
                 loop.call_soon_threadsafe(deliver, result, error)
 
         return tell
@@ -64,10 +64,10 @@ def _hand_out(call: _Call) -> None:
 
 def _work(desk: _Desk) -> None:
     while True:
-        _serve(desk)  # whose variables end with it: a page is not kept until the next call
+        _serve(desk)  # a call of its own: its variables do not keep the page until the next call
 
 
 def _serve(desk: _Desk) -> None:
     tell = desk.get()()
-    _idle.append(desk)  # before anyone is told, or the next call would start another thread
+    _idle.append(desk)  # before the caller is woken, or its next call would start another thread
     tell()

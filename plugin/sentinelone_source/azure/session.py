@@ -69,7 +69,7 @@ def client_errors(url: str, answer: float, refusal: Refusal) -> Iterator[None]:
 
     try:
         yield
-    except SourceError:  # the credential's own
+    except SourceError:  # raised by the credential
         raise
     except exceptions.HttpResponseError as error:
         response: Any = error.response

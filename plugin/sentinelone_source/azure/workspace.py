@@ -83,7 +83,7 @@ class Workspace:
                     timespan=None,
                     enforce_https=azure.query_url.startswith("https"),
                 )
-        except (AttributeError, KeyError, TypeError, ValueError):  # the client expects its own JSON
+        except (AttributeError, KeyError, TypeError, ValueError):  # an answer of another shape
             raise Unavailable(f"{azure.query_url}: {_UNEXPECTED}") from None
 
     def close(self) -> None:

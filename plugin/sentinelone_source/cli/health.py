@@ -65,7 +65,7 @@ def _ask_process(address: Address) -> HealthReport:
         return HealthReport(False, f"no answer from {address.from_here}: {reason}")
     finally:
         connection.close()
-    healthy = answer.status == 200 and '"alive"' in said  # another's 200 is not ours
+    healthy = answer.status == 200 and '"alive"' in said  # not another program's 200
     return HealthReport(healthy, f"{address.from_here} answers {answer.status}: {said[:200]}")
 
 

@@ -96,7 +96,7 @@ def _chosen(
     names = {by_table.get(table, table) for table in tables}
     State(
         settings.state_path, read_only=True
-    ).close()  # a mistyped path is an error, and makes none
+    ).close()  # a mistyped path is an error, and creates no file
     with contextlib.closing(State(settings.state_path)) as state:
         known = state.show()
         feeds = [

@@ -149,7 +149,7 @@ def check_destination(to: str, where: str) -> None:
         return
     parts = split_url(to)
     if parts is None:
-        shown = "the value" if "@" in to else repr(to)  # a password may stand before it
+        shown = "the value" if "@" in to else repr(to)  # a password may precede the @
         raise ConfigError(
             f"{where}: {shown} is neither 'stdout' nor a URL, such as http://127.0.0.1:8687/"
         )

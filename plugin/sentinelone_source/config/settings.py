@@ -83,7 +83,7 @@ class Settings(msgspec.Struct, frozen=True, dict=True):
 
     def feed(self, name: str) -> FeedSettings:
         """The settings of one feed: its own table over `[feeds]`."""
-        if name not in self._read:  # asked for each feed of each console
+        if name not in self._read:  # read once for all consoles
             self._read[name] = read_feed(self.feeds, name, self.source)
         return self._read[name]
 

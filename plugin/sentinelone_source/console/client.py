@@ -122,5 +122,5 @@ def _read(endpoint: str, answer: requests.Response) -> Response:
 def _readable(body: bytes, encoding: str) -> bytes:
     try:
         return decoded(body, encoding)
-    except BrokenBody:  # the status says enough
+    except BrokenBody:  # the status is enough
         return b""

@@ -148,7 +148,7 @@ class Console:
             answer = await slots.run(
                 lambda: self._access.track(endpoint, in_thread(work)), *bounds, urgent=urgent
             )
-        except ConfigError as error:  # the token was there when we started
+        except ConfigError as error:  # the token was readable at start
             raise Refused(str(error), stamp) from None
         except SourceError as error:
             if isinstance(error, Throttled):

@@ -107,7 +107,7 @@ class PageSize:
 
     def failed(self, asked: int, wanted: int) -> None:
         """The answer to a request for so many records was a 5xx, or did not come in time."""
-        if asked != self.of(wanted):  # an older request
+        if asked != self.of(wanted):  # the answer to an older request
             return
         self._failures += 1
         shrinking = self._size is not None and self._works is None

@@ -98,7 +98,7 @@ class Expiry:
         while True:
             try:
                 value = self._token.value()
-            except SourceError:  # the feeds say it
+            except SourceError:  # the feeds report it
                 value = ""
             if value != self._value:
                 self._value, self.at, self._due = value, None, 0.0

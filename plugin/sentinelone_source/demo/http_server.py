@@ -100,7 +100,7 @@ class _DemoHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(length))
         if len(body) < int(length):
             raise ConnectionError("the client went away")
-        # the base class folds a leading double slash in `path`; real servers do not
+        # the base class removes one slash of a leading `//`; real servers do not
         target = self.requestline.split()[1]
         base = f"{owner.scheme}://{headers.get('host', 'localhost')}"
         answer = owner.respond(Call(self.command, target, headers, body, base, self))

@@ -90,7 +90,7 @@ async def _run(service: Service, world: World, seconds: float) -> int:
         for _ in range(ceil(seconds / TICK)):
             await asyncio.sleep(TICK)
             world.tick()
-        await asyncio.sleep(1.5)  # one more sweep sees the last tick
+        await asyncio.sleep(1.5)  # so that one more sweep reads the last changes
         stop.set()
 
     life = asyncio.create_task(live())

@@ -83,7 +83,7 @@ class World:
         """Shows a record from now on, in place of one with the same id; encoded unless it is."""
         values = ENDPOINTS[endpoint].values(record)
         if endpoint == "groups":
-            # a group's record names its site only, yet can be asked for by account
+            # a group's record names only its site, but the account is a filter, too
             values["accountId"] = self._accounts.get(values["siteId"])
         identifier = str(find(record, ENDPOINTS[endpoint].id))
         with self.lock:
@@ -125,7 +125,7 @@ class World:
 def new_world(seed: int) -> World:
     """A small tenant with an hour of history."""
     world = World(seed)
-    history: dict[Name, int] = vocabulary()["history"]  # in an order in which references are found
+    history: dict[Name, int] = vocabulary()["history"]  # references come first
     for name, count in history.items():
         for number in range(count):
             world.create(name, late=_HOUR * (1 - (number + world.records.rng.random()) / count))

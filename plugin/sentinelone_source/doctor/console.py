@@ -115,6 +115,6 @@ def check_clock(name: str, url: str, clock: int | None, *, answered: bool) -> Ch
 def _token(name: str, session: ConsoleClient) -> Check:
     at = claimed_expiry(token := session.token.value())
     if at is None:
-        with contextlib.suppress(SourceError):  # not every console has this endpoint
+        with contextlib.suppress(SourceError):  # some consoles do not have this endpoint
             at = told_expiry(session.post(DETAILS, {"data": {"apiToken": token}}))
     return expiry(f"{name} token", at, f"{session.token} is accepted", _RENEW)

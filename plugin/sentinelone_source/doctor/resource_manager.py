@@ -107,7 +107,7 @@ class DeployedRule(msgspec.Struct):
 
 class _Schema(msgspec.Struct, rename="camel"):
     columns: list[DeployedColumn] = []
-    # those that Azure adds; TimeGenerated may be among them
+    # Azure adds these columns, and sometimes TimeGenerated
     standard_columns: list[DeployedColumn] = []
 
 

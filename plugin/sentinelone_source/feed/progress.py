@@ -149,7 +149,7 @@ class Plan(msgspec.Struct, frozen=True):
         if progress.signpost is not None and progress.swept_at is not None:
             ahead = progress.signpost - progress.swept_at
         complete = progress.watermark
-        if complete is None:  # nothing yet: behind by what the first sweep is to fetch
+        if complete is None:  # nothing yet: behind by all that the first sweep will read
             start = self.origin(made)
             complete = made if start is None else start
         return max(0.0, (now + ahead - complete) / SECOND)

@@ -82,7 +82,7 @@ class Settlement:
         self._without_rows.pop(page.feed, None)
         self._state.raise_newest(page.feed, page.rows.positions)
         self._gathered.append(page)
-        async with self._committing:  # while one commit is under way, the pages of others gather
+        async with self._committing:  # pages of other feeds gather while a commit is under way
             if any(one is page for one in self._gathered):
                 await self._commit()
 
@@ -119,7 +119,7 @@ class Settlement:
         try:
             await in_thread(self._state.settle_at_once, [*pages, *latest.values()])
         except BaseException:
-            self._gathered = pages + self._gathered  # their feeds try again, and fail too
+            self._gathered = pages + self._gathered  # their feeds try again, and report the error
             raise
 
 

@@ -50,7 +50,7 @@ class Sweep(Reading):
         if progress.watermark is None and self.first:
             self._progress = replace(progress, origin=plan.origin(now))
         rested = _since(progress.rescanned_at, now) if rested is None else rested
-        due = rested is None or not 0 <= rested < plan.rescan_interval  # below 0: our clock was off
+        due = rested is None or not 0 <= rested < plan.rescan_interval  # < 0: our clock was wrong
         self.rescan = plan.rescan > 0 and due
         self.start = self._start(now)
 

@@ -62,7 +62,7 @@ class ShipperClient:
         self._http = HttpClient(
             (timings.shipper_connect, answer),
             trust=trusted(settings.ca_file, "handover.ca_file", settings.to),
-            proxies={},  # none stands between us and a shipper
+            proxies={},  # a shipper is on this machine or close: no proxy
         )
         self._http.headers["Content-Type"] = "application/json"
         self._http.headers["Content-Encoding"] = "gzip"
@@ -124,7 +124,7 @@ class ShipperClient:
                 headers=self._authorization(),
             ) as answer:
                 self._judge(answer)
-        except ConfigError as error:  # the secret was there when we started
+        except ConfigError as error:  # the secret was readable at start
             raise Unavailable(str(error)) from None
         except Unavailable as error:
             hint = next((hint for words, hint in _HINTS.items() if words in str(error)), "")

@@ -108,7 +108,7 @@ class HttpSink:
                     refused.append(Refusal(batch.lines()[0], reason, batch.first))
                 elif verdict is Verdict.OPEN:
                     postponed.append(batch)
-            if not queue:  # what came after a postponed line may be its witness
+            if not queue:  # an accepted line may show that an earlier one is bad
                 queue.extend(one for one in postponed if table.has_witness(one.lines()[0]))
                 postponed = [one for one in postponed if one not in queue]
         return Receipt(refused, [batch.first for batch in postponed])

@@ -91,7 +91,7 @@ class Backpressure:
     @property
     def waiting(self) -> dict[str, float]:
         """By mapping, when the oldest hand-over that is not done began (monotonic seconds)."""
-        going_on = self._going_on.copy()  # another thread may ask
+        going_on = self._going_on.copy()  # another thread may call this
         return {name: began for name, begins in going_on.items() for began in begins[:1]}
 
     @contextmanager

@@ -81,5 +81,5 @@ class StdoutSink:
         while True:
             try:
                 return os.writev(self._descriptor, pieces)
-            except BlockingIOError:  # someone made our end non-blocking: wait as if it were not
+            except BlockingIOError:  # another process made the pipe non-blocking: wait all the same
                 select.select([], [self._descriptor], [])

@@ -144,7 +144,7 @@ def windows_of(
         console, end = feed.console.name, began.get((feed.console.name, feed.name), now)
         end = span.until or end or span.since
         if end > span.since:
-            # several passes over one window cannot be divided later
+            # a window with several passes cannot be divided later
             parts = _PARTS if len(feed.mapper.mapping.request.passes) > 1 else 1
             ends = [span.since + (end - span.since) * n // parts for n in range(parts + 1)]
             windows += [PlannedWindow(console, feed.name, *one) for one in pairwise(ends)]

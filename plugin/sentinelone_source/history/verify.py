@@ -137,7 +137,7 @@ class FeedCheck:
             pairs = zip(keys, positions, strict=True)
             asked = {key: at for key, at in pairs if key and window.asked_from <= at < window.until}
             self._chunk.update(asked)
-            return frozenset(keys)  # makes no rows
+            return frozenset(keys)  # all count as known, so that no rows are made
 
         async for _ in self._lines(window, known):
             if len(self._chunk) >= _CHUNK:

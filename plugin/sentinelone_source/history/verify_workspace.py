@@ -63,7 +63,7 @@ class TableQuery:
         version = _value(mapping, ordering.version) if ordering.version and versions else ""
         position = _value(mapping, ordering.position)
         times = {column.name for column in mapping.columns if column.type == "datetime"}
-        if position and position not in times:  # a column of that type is searched by its index
+        if position and position not in times:  # Log Analytics has an index on datetime columns
             position = f"todatetime(tostring({position}))"
         return cls(mapping.table, f"tostring({id_})", version and f"tostring({version})", position)
 

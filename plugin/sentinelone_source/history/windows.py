@@ -148,7 +148,7 @@ class BackfillWindow(Window):
         super()._move_on(positions)
         more = self.ordered and len(positions) >= self._full
         self._part.page = max(1, positions[-1] - positions[0]) if more else 0
-        self.beyond = self.nearly_beyond  # they come in order, so all that follows is beyond
+        self.beyond = self.nearly_beyond  # records are in order: all later ones are beyond, too
         self._tell(self._part)
 
     def reach(self, position: int) -> None:
@@ -181,7 +181,7 @@ class WindowReader(FeedReader):
         self._part, self._progress = part, context.state.progress(number)
         self._passed, self._old_before = passed, old_before
         request = self.mapper.mapping.request
-        # with several passes a window is not divided: the first pass has read all of it already
+        # with several passes a window is not divided: the first pass has already read all of it
         self._full = sys.maxsize if len(request.passes) > 1 else request.page_size // 2
 
     async def sweep(self) -> None:

@@ -78,14 +78,14 @@ def _unpacked(body: bytes, unpacker: Any, *, may_be_raw: bool) -> bytes | None:
         stream = unpacker.decompressobj(_RAW)
         with contextlib.suppress(zlib.error, unpacker.error):
             unpacked = bytes(stream.decompress(body))
-            if stream.eof and not stream.unused_data:  # JSON text may begin like such a stream
+            if stream.eof and not stream.unused_data:  # JSON text can begin like a deflate stream
                 return unpacked
     return None
 
 
 def _gunzipped(body: bytes, unpacker: Any) -> bytes:
     if body.find(_GZIP_MAGIC, 1) < 0:
-        # a stream ends with the size of what it holds: the result is not built up in parts
+        # the stream's last bytes are the size of its content: one buffer is enough
         size = int.from_bytes(body[-4:], "little")
         return bytes(unpacker.decompress(body, _GZIP, min(max(size, 1), _LARGEST_GUESS)))
     parts = []

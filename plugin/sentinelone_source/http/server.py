@@ -72,7 +72,7 @@ class TrackingServer(ThreadingMixIn, TCPServer):
         super().__init__(found[0][4], handler)  # type: ignore[arg-type]
 
     def server_bind(self) -> None:
-        if self.address_family == socket.AF_INET6:  # `[::]` stands for IPv4 too, on every system
+        if self.address_family == socket.AF_INET6:  # `[::]` listens on IPv4 too, on every system
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         super().server_bind()
 
@@ -80,7 +80,7 @@ class TrackingServer(ThreadingMixIn, TCPServer):
         try:
             return super().get_request()
         except OSError:
-            time.sleep(0.1)  # no descriptor is left: the client waits, and we do not spin
+            time.sleep(0.1)  # no descriptor is left: the client waits, and this loop does not spin
             raise
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -107,7 +107,7 @@ class TrackingServer(ThreadingMixIn, TCPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
         """Clients go away: that is no error, anything else is one of ours."""
         error = sys.exception()
-        if not isinstance(error, OSError | ValueError):  # ValueError: ended under the handler
+        if not isinstance(error, OSError | ValueError):  # ValueError: closed meanwhile
             _log.error("internal_error", where=self.name, exc_info=error)
 
 
@@ -176,7 +176,7 @@ class _Handler(BaseHTTPRequestHandler):
     def parse_request(self) -> bool:
         if super().parse_request():
             self._answer()
-        return False  # nothing is left to do for the base class
+        return False  # the base class has nothing left to do
 
     def _answer(self) -> None:
         path = self.path.partition("?")[0]

@@ -95,7 +95,7 @@ class _Page:
             if error is None:
                 if self._is_end(run.stop):
                     return found, run.stop
-                begin, error = found.pop()[0], run.stop  # closed by a bracket too many
+                begin, error = found.pop()[0], run.stop  # a bracket too many closed it
             end = self._end_of_broken(begin, error)
             if end is None:
                 return None
@@ -122,8 +122,8 @@ class _Page:
                 continue
             run = self._run(mark.end())
             if run.error is None:
-                follows = self._is_end(run.stop, cut_off)  # else a list within the broken record
-            else:  # another record is broken further on
+                follows = self._is_end(run.stop, cut_off)  # else a list in the broken record
+            else:  # a later record is broken
                 follows = not cut_off and (run.stop > error if place < error else whole is None)
             if follows:
                 return place

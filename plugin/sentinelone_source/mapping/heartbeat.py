@@ -131,7 +131,7 @@ class Drafts:
         """The bytes of a line, with its line end; each gap is a byte of the draft."""
         try:
             size = len(draft) + len("".join(values).encode())
-            return size + len(values) + 1  # two quotes for a gap
+            return size + len(values) + 1  # a gap has two quotes
         except TypeError:  # not text
             texts = [b"" if value is None else encode(value) for value in values]
         pairs = zip(values, self._volatile.extra, strict=True)
@@ -156,7 +156,7 @@ class Drafts:
 
     def _is_plain(self, place: int) -> bool:
         """Whether the line of a row is its draft with every gap filled in."""
-        # then no column of it can be longer
+        # no column can be longer than its row
         return self._sizes[place] <= MAX_COLUMN and None not in self._values[place]
 
     def _filled(self, places: list[int]) -> Iterator[Piece]:

@@ -98,7 +98,7 @@ class Mapper:
             try:
                 opened = compiled.open(body)
             except (*UNREADABLE, RecursionError):
-                continue  # something is not text, or one record is not as expected
+                continue  # a value is not text, or a record has another shape
             self._texts_only &= compiled.strict or compiled.keys_only  # or each is decoded twice
             return Page(body, *opened, compiled, console)
         raws, cursor, errors = self._open_raw(body)

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 _DECODABLE = re.compile(r'[^"\\\x00-\x1f]+')
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
 _COMMON = re.compile(rf"\$(?P<members>(?:\.{_NAME})+)(?P<star>\[\*\])?(?P<each>(?:\.{_NAME})*)")
-# Words that jsonpath-ng's lexer may read as something else than a member's name.
+# Words that jsonpath-ng's lexer may not read as the name of a member.
 _WORDS = frozenset({"where", "wherenot", "true", "false", "null", "parent", "and", "or", "not"})
 
 MAX_STEPS = 64
 """Of a path. No record is nested so deep, and readers of JSON have their limits."""
 
-# What jsonpath-ng makes of one value with these functions is one value again.
+# These functions of jsonpath-ng turn one value into one value.
 _ONE = frozenset({"Len", "SortedThis", "Split", "Str", "Sub"})
 
 

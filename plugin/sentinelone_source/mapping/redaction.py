@@ -27,7 +27,7 @@ class Redactor:
     def __init__(self, mapping: Mapping) -> None:
         members = {(path.each or path.members)[-1] for path in mapping.secret_paths}
         names = "|".join([_NAMES, *map(re.escape, sorted(members))])
-        # In a broken record a quote may be missing, or be one too many.
+        # A broken record may lack a quote, or have one too many.
         text = r'"(?:[^"\\]|\\.|"(?!\s*(?:[,}\]]|\Z)))*"?'
         value = rf"{text}|-?[0-9][0-9.eE+-]*"
         self._secret = re.compile(rf'("(?:{names})"\s*:\s*)({value})'.encode())

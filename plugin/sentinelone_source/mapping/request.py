@@ -103,7 +103,7 @@ def page_requests(mapping: Mapping, start: int | None, until: int | None) -> lis
         values: dict[str, Any] = {}
         if start is not None:
             values |= {"from": to_iso(start), "from_ms": start // 1000}
-        if until is not None:  # rounded, a bound lets in more, and never less
+        if until is not None:  # a rounded bound admits more records, never fewer
             values |= {"until": to_iso(until), "until_ms": -(-until // 1000)}
         return [
             PageRequest(spec.page_size, spec.params, spec.body, {**values, **one})
@@ -144,7 +144,7 @@ def _filled(value: Any, values: Dict[str, Any]) -> Any:
     return msgspec.UNSET if filled != value and filled in ({}, []) else filled
 
 
-# What stands in a URL: a path below the API, names of query parameters, values of `sortBy`.
+# Parts of a URL: a path below the API, names of query parameters, values of `sortBy`.
 _URL_PATH = re.compile(r"/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?")
 _QUERY_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 

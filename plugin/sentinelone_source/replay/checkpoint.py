@@ -55,7 +55,7 @@ class CheckpointFile:
         self.position = Checkpoint(target)
         if path is not None and not restart:
             self._resume(_beside(path), target)
-        self._save()  # that it cannot be kept is known before anything is sent
+        self._save()  # fail before anything is sent if it cannot be written
 
     @property
     def remark(self) -> str:

@@ -146,7 +146,7 @@ class ReplayJob:
     @contextlib.contextmanager
     def _open(self) -> Iterator[BinaryIO]:
         if self._path is None:
-            # not sys.stdin: its end waits for a thread that may read from it for ever
+            # not sys.stdin: closing it waits for a thread that may read from it for ever
             yield os.fdopen(0, "rb", closefd=False)
             return
         try:

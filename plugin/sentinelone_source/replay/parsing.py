@@ -139,12 +139,12 @@ class LineParser:
             Skippable: it cannot become a row.
         """
         record = bytes(letter.record)
-        if record.startswith(b'"'):  # one that is not JSON was kept as text
+        if record.startswith(b'"'):  # a record that is not JSON was kept as text
             record = _text(record).encode("utf-8", "replace")
         if letter.table not in self._mappers:
             self._mappers[letter.table] = Mapper(self._mappings[letter.table])
         mapper = self._mappers[letter.table]
-        with contextlib.suppress(RecursionError):  # too deep: the mapper says so
+        with contextlib.suppress(RecursionError):  # nested too deep: the mapper reports it
             decode_record(record)
         try:
             console = ConsoleId(letter.console or None, self._urls.get(letter.console))

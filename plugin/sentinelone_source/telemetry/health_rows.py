@@ -66,7 +66,7 @@ class HealthRows:
             self.handing_over = asyncio.create_task(self._hand_over())
             try:
                 await asyncio.shield(self.handing_over)
-            except ReaderGone:  # the feeds say it
+            except ReaderGone:  # the feeds report it
                 return
             except Exception:  # noqa: BLE001 - a defect of ours is not the poller's end
                 _log.exception("internal_error", where="health rows")

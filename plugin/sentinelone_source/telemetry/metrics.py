@@ -190,7 +190,7 @@ class Exposition:
         """Prometheus text, or OpenMetrics if that is asked for."""
         try:
             encode, content_type = choose_encoder(accept)
-        except (TypeError, ValueError):  # a version that is none
+        except (TypeError, ValueError):  # not a version
             encode, content_type = choose_encoder("")
         ours = "".join(self._lines(is_open="openmetrics" in content_type))
         return Reply(200, ours.encode() + encode(self._others), content_type)

@@ -129,7 +129,7 @@ def fitted(row: dict[str, Any], stream: Stream, losses: Losses, *, keep_times: b
         if not keep_times:
             kept[_TIME] = now.isoformat(timespec="microseconds").replace("+00:00", "Z")
     line = msgspec.json.encode(kept)
-    if len(line) <= MAX_VALUE:  # no value is longer than the whole row
+    if len(line) <= MAX_VALUE:  # no value can be longer than its row
         return line
     for name, value in kept.items():
         encoded = value.encode() if isinstance(value, str) else msgspec.json.encode(value)

@@ -182,12 +182,12 @@ def find_known(
     hashes = key_hashes(keys)
     first, last = min(positions), max(positions)
     sums = db.execute(_SUMS, (feed, first, last, len(keys) + 1)).fetchone()
-    if _are_sums(sums, hashes, positions):  # what most rechecks find
+    if _are_sums(sums, hashes, positions):  # the usual case of a recheck
         return set(keys)
     rows = list(zip(positions, hashes, strict=True))
     enough = _ROOM * len(rows)
     near = db.execute(_NEAR, (feed, first, last, enough)).fetchall()
-    if len(near) == enough:  # many others lie between them
+    if len(near) == enough:  # many other rows lie between them
         near = _one_by_one(db, feed, rows)
     wanted = dict(zip(rows, keys, strict=True))
     return {wanted[one] for one in wanted.keys() & near}

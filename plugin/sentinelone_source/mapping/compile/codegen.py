@@ -158,7 +158,7 @@ class RowCode:
             columns = [one for one in mapping.columns if one.kind.check is check and is_inline(one)]
             values = {column.paths: syntax.name(names[column.name]) for column in columns}
             if check is check_datetimes:
-                values.pop((mapping.ordering.position,), None)  # which has been read as one
+                values.pop((mapping.ordering.position,), None)  # already read as the position
             if check and values:
                 call = syntax.call(self._object(check), *values.values())
                 self._steps.append(syntax.Step(syntax.expression(call), _of(*columns)))

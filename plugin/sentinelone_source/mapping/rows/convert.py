@@ -143,7 +143,7 @@ def _whole(value: Any, bits: int) -> int:
     number = _number(value)
     if isinstance(number, Number):
         exact = number.exact
-        # The exponent first: `1e999999999` is whole, and would fill the memory.
+        # Check the exponent first: `1e999999999` is an integer that would fill the memory.
         if exact.adjusted() > 20 or exact != exact.to_integral_value():
             raise DoesNotFit
         number = int(exact)

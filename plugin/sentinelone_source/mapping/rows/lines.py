@@ -120,7 +120,7 @@ def encode(
     for first in range(0, len(rows), at_once):
         some = rows[first : first + at_once]
         data = encode_lines(some)
-        if len(data) <= MAX_COLUMN:  # then no column of any row can be longer
+        if len(data) <= MAX_COLUMN:  # no column can be longer than the page
             yield Piece(data, len(some))
             continue
         for place, row in enumerate(some, first):

@@ -176,8 +176,8 @@ class ColumnType(msgspec.Struct, frozen=True):
         return self.reads is not Reads.JSON or self.fast is not None
 
 
-# Azure keeps a guid as text, and a stream has no such type; `source` hands columns on, so both
-# sides must say the same.
+# Azure keeps a guid as text, and a stream has no such type. The transformation `source` of the
+# rule passes columns on, so table and stream must have the same type.
 TYPES = {
     kind.name: kind
     for kind in (

@@ -121,7 +121,7 @@ def build_drop(drop: DropTable, where: str) -> Drop:
 
 def _regular_expression(pattern: str) -> re.Pattern[str]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what a later Python will read in another way
+        warnings.simplefilter("ignore")  # about patterns that a later Python will read differently
         return re.compile(pattern)
 
 
