@@ -96,12 +96,12 @@ def test_the_files_on_the_way_of_a_page_exist() -> None:
 
 
 def test_a_class_name_has_one_bearer() -> None:
-    """No two public classes of the package have the same name."""
+    """No two classes of the package have the same name."""
     names = Counter(
         node.name
         for path in PACKAGE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
-        if isinstance(node, ast.ClassDef) and not node.name.startswith("_")
+        if isinstance(node, ast.ClassDef)
     )
     assert [name for name, bearers in names.items() if bearers > 1] == []
 

@@ -1,4 +1,4 @@
-"""The tables and keys of config.toml, with their defaults."""
+"""The tables and keys of config.toml, with their defaults; `toml` checks a file against them."""
 
 from __future__ import annotations
 
