@@ -43,6 +43,8 @@ def _refuse_extremes(document: dict[str, Any], path: Path) -> None:
     for _ in range(_LEVELS):
         if any(isinstance(value, int) and abs(value) >= 1 << 63 for value in layer):
             raise ConfigError(f"{path}: an integer is longer than 64 bits")
+        if any(isinstance(value, str) and "\0" in value for value in layer):
+            raise ConfigError(f"{path}: a text holds a NUL character")  # no path may hold one
         lists = [value for value in layer if isinstance(value, list)]
         lists += [list(value.values()) for value in layer if isinstance(value, dict)]
         layer = [child for children in lists for child in children]

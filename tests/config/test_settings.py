@@ -215,6 +215,7 @@ def test_address(tmp_path: Path, url: str, normal: str) -> None:
         ("[stat]\n", "unknown key 'stat' (did you mean 'state'?)"),
         ("state = 1\n", "state: expected `object`, got `int`"),
         ("a = [", "is not valid TOML"),
+        ("[state]\npath='a'\n[mappings]\npath=\"a\\u0000b\"", "a text holds a NUL character"),
         (CONSOLE.replace("https", "ftp"), "acme: url: 'ftp://a.example' is not a URL"),
         (CONSOLE.replace("a.example", "a.example:port"), "is not a URL"),
         (CONSOLE.replace('url="https://a.example"\n', ""), "missing key `url`"),
