@@ -11,6 +11,8 @@ from sentinelone_source.errors import ConfigError
 
 _LISTEN = re.compile(r"(?:\[(?P<six>[^\[\]]+)\]|(?P<host>[^\[\]:/@\s]+)):(?P<port>[0-9]{1,5})")
 
+_NOT_OF_HOSTS = re.compile(r"[\s\\]")
+
 
 def read_url(text: str, where: str, example: str) -> str:
     """Scheme, host and port of a URL; without a scheme it is https, and a path is ignored.
@@ -37,10 +39,12 @@ def split_url(text: str) -> SplitResult | None:
     """The parts of an http or https URL with a host; None for anything else."""
     try:
         parts = urlsplit(text)
-        is_whole = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        host = parts.hostname or ""
+        host.encode("idna")  # raises for an empty label, and for one that is too long
+        is_whole = parts.scheme in ("http", "https") and host and parts.port != 0
     except ValueError:
         return None
-    return parts if is_whole else None
+    return parts if is_whole and not _NOT_OF_HOSTS.search(host) else None
 
 
 def refuse_placeholder(url: str, where: str) -> None:
