@@ -50,6 +50,14 @@ def test_contexts_are_shared() -> None:
     assert one.get_adapter("http://127.0.0.1") is not one.get_adapter(secure)
 
 
+def test_any_concurrency() -> None:
+    """However many connections are allowed, few places for idle ones are made beforehand."""
+    adapter = Connections(10**8).adapter("http://127.0.0.1", True)
+    pool = adapter.poolmanager.connection_from_url("http://127.0.0.1")
+    assert pool.pool is not None
+    assert pool.pool.qsize() <= 1024
+
+
 def test_connections_to_many_hosts_are_few() -> None:
     """Fewer connections stay open than are allowed, however many consoles were asked."""
     client = HttpClient(TIMEOUT, proxies={}, connections=Connections(4, hosts=8))

@@ -16,6 +16,9 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from sentinelone_source.errors import ConfigError
 
+_MOST = 1024
+"""Idle connections at most: a pool is made with a place for each, before the first request."""
+
 
 class Connections:
     """Idle connections, which several clients may share.
@@ -29,6 +32,7 @@ class Connections:
     """
 
     def __init__(self, most: int = 64, hosts: int = 1) -> None:
+        most = min(most, _MOST)
         self._pools = min(max(1, most - 1), hosts)
         self._kept = max(1, most // hosts)
         self._adapters: dict[str, tuple[object, HTTPAdapter]] = {}
