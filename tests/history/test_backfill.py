@@ -84,6 +84,13 @@ def test_to_a_shipper(tenancy: Tenancy) -> None:
     assert rows == Counter(msgspec.json.encode(json.loads(line)) for line in tenancy.shown())
 
 
+def test_pages_of_one_record(tenancy: Tenancy) -> None:
+    """The smallest page that a mapping can ask for is read, too."""
+    tenancy.populate(3, over=3 * HOUR)
+    tenancy.configure(page_size=1)
+    assert Counter(read(tenancy, "--since", "4h").lines) == Counter(tenancy.shown())
+
+
 def test_several_passes(tenancy: Tenancy) -> None:
     """A feed that is read in two passes is read in parallel windows, each record once."""
     tenancy.populate(20, over=3 * HOUR)

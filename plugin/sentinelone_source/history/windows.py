@@ -182,7 +182,7 @@ class WindowReader(FeedReader):
         self._passed, self._old_before = passed, old_before
         request = self.mapper.mapping.request
         # with several passes a window is not divided: the first pass has already read all of it
-        self._full = sys.maxsize if len(request.passes) > 1 else request.page_size // 2
+        self._full = sys.maxsize if len(request.passes) > 1 else (request.page_size + 1) // 2
 
     async def sweep(self) -> None:
         """Read the window."""
