@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import sentinelone_source
 from kubernetes.kubelite import roots
 from kubernetes.kubelite.images import built, fetched, imported
 from kubernetes.kubelite.podman import Podman, PodmanError
@@ -115,12 +114,8 @@ def shipper_image(request: pytest.FixtureRequest) -> str:
 def vector_stand_in(podman: Podman, image: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """What stands in for Vector, on top of our image, whose packages it uses."""
     folder = tmp_path_factory.mktemp("vector")
-    found = importlib.util.find_spec("yaml")
-    assert found is not None
-    assert found.submodule_search_locations is not None
-    support = Path(__file__).parents[1] / "support"
-    shutil.copytree(found.submodule_search_locations[0], folder / "program/yaml")
-    shutil.copytree(support, folder / "program/support")
+    for name in ("yaml", "support"):
+        copy_package(name, folder / "program")
     shutil.copy2(Path(__file__).with_name("stand_in_vector.py"), folder / "program")
     program = '["/opt/sentinelone-source/bin/python3", "/program/stand_in_vector.py"]'
     text = f"FROM {image}\nCOPY program /program\nENTRYPOINT {program}\nCMD []\n"
@@ -138,12 +133,14 @@ def stand_in_root(folder: Path) -> None:
     place.mkdir(parents=True)
     shutil.copy2(Path(__file__).with_name("stand_in.py"), place / "fluent-bit")
     (place / "fluent-bit").chmod(0o755)
-    support = Path(__file__).parents[1] / "support"
-    (place / "support").mkdir()
-    for name in ("in_http.py", "in_http_server.py", "in_http_body.py"):
-        shutil.copy2(support / name, place / "support" / name)
-    package = Path(sentinelone_source.__file__).parent
-    for part in ("__init__.py", "demo/__init__.py", "demo/listener.py"):
-        copy = place / package.name / part
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(package / part, copy)
+    for name in ("support", "doubles", "sentinelone_source", "structlog", "msgspec"):
+        copy_package(name, place)
+
+
+def copy_package(name: str, folder: Path) -> None:
+    """A package of this Python, to where another can import it."""
+    found = importlib.util.find_spec(name)
+    assert found is not None
+    assert found.submodule_search_locations is not None
+    source = found.submodule_search_locations[0]
+    shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
