@@ -64,3 +64,21 @@ def test_a_limit_that_can_be_raised() -> None:
     )
     shown = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert shown.stdout == b"(94, 200)\n"
+
+
+def test_a_broken_page_without_descriptors() -> None:
+    """What reads a page with a broken record is there before it is needed."""
+    program = (
+        "import resource;"
+        "from sentinelone_source.mapping.mapper import Mapper;"
+        "from sentinelone_source.mapping.spec.files import load_mappings;"
+        "from sentinelone_source.mapping.spec.model import ConsoleId;"
+        "mapper = Mapper(load_mappings(None, {}, '')['groups']);"
+        "body = b'{\"data\":[{\"id\":%b},{}]}' % (b'[' * 5000 + b']' * 5000);"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3));"
+        "print(len(mapper.open(body, ConsoleId('acme', 'https://acme.example')).records))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (ended.stdout, ended.stderr) == ("2\n", "")

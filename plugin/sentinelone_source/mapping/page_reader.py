@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from sentinelone_source.mapping.broken_page import split_broken
 from sentinelone_source.mapping.numbers import UNREADABLE, nested
 from sentinelone_source.mapping.rows.convert import to_string
 
@@ -127,8 +128,6 @@ class PageReader:
         Raises:
             NotAPage: the body is not a page, or only a part of one.
         """
-        from sentinelone_source.mapping.broken_page import split_broken
-
         found = split_broken(body, self.spec.records.members, self.spec.beside)
         if found is None:
             raise NotAPage(self._reason(body))
