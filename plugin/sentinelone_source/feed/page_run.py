@@ -165,11 +165,11 @@ class PageRun:
             page.keys = [key for n, key in enumerate(page.keys) if n not in back]
             page.positions = [at for n, at in enumerate(page.positions) if n not in back]
 
-    def counts(self, buried: int, refused: int) -> Counts:
+    def counts(self, new_dead: int, refused: int) -> Counts:
         """What became of the page's records.
 
         Args:
-            buried: how many records became new dead letters.
+            new_dead: how many records became new dead letters.
             refused: how many rows the shipper refused for good; they are dead letters, too.
         """
         page = self._page
@@ -180,8 +180,8 @@ class PageRun:
                 rows=-refused - len(self._postponed),
                 unchanged=unchanged,
                 unchanged_bytes=saved,
-                suppressed=page.suppressed - held_back + len(page.dead) - buried,
-                dead=buried + refused,
+                suppressed=page.suppressed - held_back + len(page.dead) - new_dead,
+                dead=new_dead + refused,
                 dropped=page.dropped,
                 baseline=len(self._baseline),
                 unasked=len(self._unasked),

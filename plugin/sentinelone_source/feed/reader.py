@@ -205,8 +205,8 @@ class FeedReader(PageSource):
             self.memory.decoding.release()
         refused, postponed = await sending
         run.postpone(postponed, [one.place for one in refused])
-        buried = await self._dead.write(page.dead, refused)
-        self.counts.add(run.counts(buried, len(refused)))
+        new_dead = await self._dead.write(page.dead, refused)
+        self.counts.add(run.counts(new_dead, len(refused)))
         if min(run.walked, default=reading.asked_from) < reading.asked_from - SECOND:
             self._warn_once("filter_ignored")
         await self._settle(reading, run.rows(), reading.add_page(run.walked))

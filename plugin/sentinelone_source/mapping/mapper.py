@@ -154,7 +154,7 @@ class Mapper:
                 yield from drafts.lines(taken, page.cut, too_long)
             page.without_line += [first + taken[n] for n in too_long]
             for n in too_long:
-                self._bury(page, start + places[taken[n]], "the row is too long for a line")
+                self._add_dead(page, start + places[taken[n]], "the row is too long for a line")
 
     def _leave_out(self, page: Page, known: Known | None) -> None:
         """Leave the records of a page that are known, and decode the others."""
@@ -172,7 +172,7 @@ class Mapper:
     def _rows(self, page: Page, start: int, stop: int) -> _Made:
         """Build the rows of some records; what the generated code refuses is interpreted."""
         stop = min(stop, len(page.records))
-        buried = len(page.dead)
+        dead_before = len(page.dead)
         made = _Made([], [], [])
         records = iter(page.records[start:stop])
         raws = iter(page.raws[start:stop] if page.raws else ())
@@ -184,7 +184,7 @@ class Mapper:
                 made.keys.append(f"{id_}@{version}" if version else id_)
                 made.positions.append(position)
                 made.rows.append(row)
-        page.dropped += made.gaps - (len(page.dead) - buried)
+        page.dropped += made.gaps - (len(page.dead) - dead_before)
         return made
 
     def _interpret(self, page: Page, place: int) -> Interpreted:
@@ -192,10 +192,10 @@ class Mapper:
             misfits = Counter[str]() if page.compiled.keys_only else page.misfits
             return self._interpreter.interpret(self.raws(page)[place], page.console, misfits)
         except Skippable as reason:
-            self._bury(page, place, str(reason))
+            self._add_dead(page, place, str(reason))
             return Interpreted("", None, 0, None)
 
-    def _bury(self, page: Page, place: int, reason: str) -> None:
+    def _add_dead(self, page: Page, place: int, reason: str) -> None:
         raw = self.raws(page)[place]
         page.dead.append(Dead(reason, bytes(raw), self._interpreter.identity(raw)))
 
