@@ -82,7 +82,7 @@ def _head() -> str:
 def _exec(tag: str, rows: Path, more: str = "") -> str:
     """The first input, with the burst instead of the poller."""
     first = _shipped().split("    - name: exec\n")[1]
-    options = first[first.index("      threaded:") :].strip("\n")
+    options = first[first.index("      threaded:") : first.index("\n\n")]
     command = f"exec setpriv --pdeathsig KILL {sys.executable} {BURST} {rows}"
     return f"    - name: exec\n      tag: {tag}\n      command: {command}\n{options}\n{more}"
 
