@@ -227,6 +227,19 @@ def test_unsupported_proxy_of_the_environment(
     assert "secret" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "proxy", ["http://me:secret@[::1", "me:secret@proxy:99999", "http://me:secret@pro xy:80"]
+)
+def test_broken_proxy_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    """A proxy that is no URL is an error at the start, and its password is not shown."""
+    monkeypatch.setenv("HTTPS_PROXY", proxy)
+    with pytest.raises(ConfigError, match="HTTPS_PROXY or ALL_PROXY: is not a URL") as caught:
+        asked(tmp_path, f"https://{HOST}")
+    assert "secret" not in str(caught.value)
+
+
 def test_certificates_in_der(tmp_path: Path, tenancy: Tenancy) -> None:
     """Certificates in another form than PEM are an error at the start."""
     pem = Authority(tmp_path, "ours").file

@@ -14,7 +14,7 @@ from requests.adapters import BaseAdapter
 from requests.utils import get_environ_proxies, select_proxy
 
 from sentinelone_source import __version__
-from sentinelone_source.config.addresses import is_loopback
+from sentinelone_source.config.addresses import is_loopback, split_url
 from sentinelone_source.errors import ConfigError, Overloaded, Unavailable, lacks_descriptors
 from sentinelone_source.http.connections import Connections, trusted
 
@@ -92,7 +92,7 @@ def proxies_for(url: str, configured: str = "") -> dict[str, str]:
     Loopback and link-local addresses are asked without one.
 
     Raises:
-        ConfigError: the environment names a proxy that is neither http:// nor https://.
+        ConfigError: the environment names a proxy that is neither http:// nor https://, or no host.
     """
     if configured:
         return {"http": configured, "https": configured}
@@ -101,12 +101,14 @@ def proxies_for(url: str, configured: str = "") -> dict[str, str]:
     proxies = dict(get_environ_proxies(url))
     proxy = select_proxy(url, proxies) or ""
     kind, separator, _ = proxy.partition("://")
+    variable = f"{urlsplit(url).scheme.upper()}_PROXY or ALL_PROXY"
     if separator and kind.lower() not in ("http", "https"):
-        variable = f"{urlsplit(url).scheme.upper()}_PROXY or ALL_PROXY"
         raise ConfigError(
             f"environment: {variable}: {kind} proxies are not supported; "
             "name one with http:// or https://, or exclude the host by NO_PROXY"
         )
+    if proxy and not split_url(proxy if separator else f"http://{proxy}"):
+        raise ConfigError(f"environment: {variable}: is not a URL, such as http://proxy:8080")
     return proxies
 
 
