@@ -33,6 +33,7 @@ def test_no_descriptor_is_left(tenancy: Tenancy) -> None:
         running.wait_for("swept", count=swept + 5)
         assert running.stop() == 0
         assert "internal error" not in running.errors
+        assert "Errno" not in running.errors
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,8 @@ def _tell(error: Exception, about: dict[str, str]) -> None:
     if isinstance(error, SourceError):
         _log.error("sweep_failed", **about, error=str(error))
     elif lacks_descriptors(error):
-        _log.error("sweep_failed", **about, error=f"no file descriptor is left: {error}")
+        words = "no file descriptor is left; raise the limit (ulimit -n)"
+        _log.error("sweep_failed", **about, error=words)
     else:
         words = "internal error, please report it"
         _log.error("sweep_failed", **about, error=words, exc_info=error)
