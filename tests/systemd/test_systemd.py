@@ -116,6 +116,9 @@ def test_agrees_with_vector() -> None:
     assert [words for words in validated if "--skip-healthchecks" not in words] == []
     lines = [" ".join(line) for line in typed]
     starts = [at for at, line in enumerate(lines) if line == "sudo systemctl restart vector"]
+    # The user of the source's unit reads the configuration there.
+    folders = {line for line in lines if re.search("install -d .*/etc/sentinelone-source$", line)}
+    assert folders == {"sudo install -d -m 755 /etc/sentinelone-source"}
     assert len(starts) > 1
     for start in starts:
         assert f"deploy/systemd/{VECTOR}" in lines[start - 3]
