@@ -5,7 +5,8 @@ BIN    := $(VENV)/bin
 
 # `make helm`, `make nfpm`, `make prometheus`, `make kusto`, `make test-shippers` and `make test-long` use more if it is there.
 .PHONY: run test docs reference test-long test-shippers helm nfpm prometheus kusto check unit smoke coverage format bench clean
-SUITE  := -n auto -m "not slow and not shippers"
+WORKERS := $(shell $(PYTHON) -c 'import os; print(3 * (os.cpu_count() or 2) // 2)')
+SUITE   := -n $(WORKERS) --dist worksteal -m "not slow and not shippers"
 
 run: $(VENV)/.ready  ## the poller against the built-in demo console, rows on stdout
 	@$(BIN)/sentinelone-source demo
