@@ -45,7 +45,7 @@ class Account:
     cpu: float = 0.0
 
 
-class Console:
+class PageConsole:
     """Serves every table's pages to everybody who asks.
 
     Args:
@@ -163,7 +163,7 @@ def _target(stream: BinaryIO) -> str:
 
 def main(pages: str, latency: str, order: str) -> None:
     """Serve until stdin ends."""
-    console = Console(int(pages), float(latency), order)
+    console = PageConsole(int(pages), float(latency), order)
     print(console.port, flush=True)
     threading.Thread(target=console.serve, daemon=True).start()
     console.report()

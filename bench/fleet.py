@@ -69,9 +69,9 @@ class Fleet:
         return bisect_right(self._news[agent], position)
 
     @asynccontextmanager
-    async def pages(self, _endpoint: str, query: PageRequest) -> AsyncIterator[_Pages]:
+    async def pages(self, _endpoint: str, query: PageRequest) -> AsyncIterator[_FleetPages]:
         """The pages of one query."""
-        yield _Pages(self, query)
+        yield _FleetPages(self, query)
 
     def response(self, reports: list[tuple[int, int]]) -> Response:
         """A page as the console sends it."""
@@ -87,7 +87,7 @@ class Fleet:
         return Response("agents", body, "gzip" if self._compressed else "", self.clock)
 
 
-class _Pages:
+class _FleetPages:
     """What a console gives, as far as a feed that is never interrupted asks for it."""
 
     def __init__(self, fleet: Fleet, query: PageRequest) -> None:

@@ -41,7 +41,7 @@ def mappings() -> dict[str, Mapping]:
 
 
 @dataclass(frozen=True)
-class Template:
+class PageTemplate:
     """A page of one table, without what is different on every page."""
 
     records: list[bytes]
@@ -77,12 +77,12 @@ def first_from(moment: datetime) -> int:
 
 
 @cache
-def template(table: str) -> Template:
+def template(table: str) -> PageTemplate:
     """A table's page, the same in every run."""
     walk = mappings()[table].ordering
     made = Records(SEED)
     times = (_BEGIN + n * _STEP for n in range(RECORDS))
-    return Template([_blank(made.new(table, at), walk) for at in times])
+    return PageTemplate([_blank(made.new(table, at), walk) for at in times])
 
 
 def _blank(record: Record, walk: Ordering) -> bytes:

@@ -14,7 +14,7 @@ import structlog
 
 from bench.report import Goal, Row, compare
 from bench.rounds import rounds
-from bench.tenant import LATENCY, Poller, Tenant, poller
+from bench.tenant import LATENCY, Poller, SteadyTenant, poller
 from sentinelone_source.feed.progress import Plan
 from sentinelone_source.feed.state.files import STATE_FILE
 from sentinelone_source.times import SECOND
@@ -55,7 +55,7 @@ def _plan(lookback: float, interval: float) -> Plan:
 
 def _day(table: str, lookback: float, interval: float, outage: float) -> Row:
     """A day in the life of a feed that has run for a day."""
-    tenant = Tenant(table, TENANT[table])
+    tenant = SteadyTenant(table, TENANT[table])
     with poller(tenant, _plan(lookback, interval), interval) as one:
         asyncio.run(_lives(one, tenant, outage))
         counts = one.feed.counts
@@ -67,7 +67,7 @@ def _day(table: str, lookback: float, interval: float, outage: float) -> Row:
     return Row("rechecks", words, *found, str(goal), goal.verdict(ratio))
 
 
-async def _lives(one: Poller, tenant: Tenant, outage: float) -> None:
+async def _lives(one: Poller, tenant: SteadyTenant, outage: float) -> None:
     await one.feed.sweep()
     one.restart()  # its counts begin at 0
     await one.live((DAY - outage) / 2)
@@ -114,7 +114,7 @@ def _stream() -> list[Row]:
 
 def _used(plan: Plan) -> _Used:
     """What a steady stream uses, without the tenant's own part."""
-    tenant = Tenant("activities", STREAM, latency=round(SCALE * LATENCY), compressed=True)
+    tenant = SteadyTenant("activities", STREAM, latency=round(SCALE * LATENCY), compressed=True)
     interval = SCALE * 60.0
     with poller(tenant, plan, interval) as one:
         remembered = one.remember(plan.remember)

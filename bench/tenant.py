@@ -30,7 +30,7 @@ LATENCY = round(1.4 * SECOND)
 """From a request to its answer, as it is measured at real consoles."""
 
 
-class Tenant:
+class SteadyTenant:
     """A console, as the feed sees it.
 
     Args:
@@ -58,8 +58,8 @@ class Tenant:
         self._step = round(SECOND / rate)
         self._compressed = compressed
 
-    def pages(self, _endpoint: str, query: PageRequest) -> _Pages:
-        return _Pages(self, query)
+    def pages(self, _endpoint: str, query: PageRequest) -> _TenantPages:
+        return _TenantPages(self, query)
 
     def page(self, first: int, end: int, until: int) -> bytes:
         """The records with these numbers, as JSON; `until` is the number after the last page."""
@@ -83,10 +83,10 @@ class Tenant:
         return Response(self.table, body, "gzip" if self._compressed else "", self.now)
 
 
-class _Pages:
+class _TenantPages:
     """The pages of one query."""
 
-    def __init__(self, tenant: Tenant, query: PageRequest) -> None:
+    def __init__(self, tenant: SteadyTenant, query: PageRequest) -> None:
         self._tenant = tenant
         self._next: int | None = None
         self._until = 0
@@ -134,7 +134,7 @@ class Poller:
         feed: of this life of the process.
     """
 
-    def __init__(self, tenant: Tenant, plan: Plan, interval: float, folder: Path) -> None:
+    def __init__(self, tenant: SteadyTenant, plan: Plan, interval: float, folder: Path) -> None:
         self._tenant = tenant
         self._plan = plan
         self._interval = round(interval * SECOND)
@@ -193,7 +193,7 @@ class Poller:
 
 
 @contextmanager
-def poller(tenant: Tenant, plan: Plan, interval: float) -> Iterator[Poller]:
+def poller(tenant: SteadyTenant, plan: Plan, interval: float) -> Iterator[Poller]:
     """A poller with a new state, in memory where there is room for it."""
     memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:

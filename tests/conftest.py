@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from doubles.console import Console
+from doubles.console import ScriptedConsole
 from doubles.world import World
 from support.in_http import InHttp
 from support.tenancy import TOKEN, Tenancy
@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def tenancy(tmp_path: Path) -> Iterator[Tenancy]:
     """An empty tenant with a console, and a folder to run the program in."""
     world = World(seed=11)
-    with Console(world, {TOKEN}) as console:
+    with ScriptedConsole(world, {TOKEN}) as console:
         yield Tenancy(tmp_path, world, console)
 
 

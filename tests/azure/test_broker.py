@@ -17,7 +17,7 @@ import pytest
 import requests
 
 from doubles.azure_faults import hang, refuse
-from doubles.console import Console
+from doubles.console import ScriptedConsole
 from doubles.world import World
 from sentinelone_source.azure.broker import LEAST_LIFE, TokenRefresher, admits, brokering
 from sentinelone_source.azure.credential import Token
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sentinelone_source.config.file import CloudName
-    from support.cloud import Cloud
+    from support.cloud import AzureTenancy
 
 FORM = "grant_type=client_credentials&scope=https://monitor.azure.com/.default&client_id=x"
 POD_SECRET = "pod&local%2B+100%=ü"
@@ -50,14 +50,14 @@ def ask(url: str, body: str | bytes = FORM, **how: Any) -> tuple[int, dict[str, 
 
 
 @contextmanager
-def broker(cloud: Cloud, keys: str = "", /, **over: Any) -> Iterator[str]:
+def broker(cloud: AzureTenancy, keys: str = "", /, **over: Any) -> Iterator[str]:
     """The broker in this process, on a free port."""
     cloud.configure(broker=f'listen = "127.0.0.1:0"\n{keys}', **over)
     with brokering(cloud.settings()) as url:
         yield url
 
 
-def test_a_token(cloud: Cloud) -> None:
+def test_a_token(cloud: AzureTenancy) -> None:
     """The answer has the members that Fluent Bit reads, and Azure accepts its token."""
     with broker(cloud) as url:
         status, answer = ask(url)
@@ -79,7 +79,7 @@ def test_a_token(cloud: Cloud) -> None:
     assert sent.status_code == 204
 
 
-def test_one_token_for_all(cloud: Cloud) -> None:
+def test_one_token_for_all(cloud: AzureTenancy) -> None:
     """All outputs of a shipper get the same token, from one request to Entra ID."""
     with broker(cloud) as url:
         tokens = {ask(url)[1]["access_token"] for _ in range(5)}
@@ -88,7 +88,7 @@ def test_one_token_for_all(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("name", CLOUDS)
-def test_scope_is_the_configured_clouds(cloud: Cloud, name: CloudName) -> None:
+def test_scope_is_the_configured_clouds(cloud: AzureTenancy, name: CloudName) -> None:
     """The token is for the configured cloud, whatever scope the shipper requests."""
     with broker(cloud, cloud=name) as url:
         assert ask(url)[0] == 200
@@ -96,7 +96,7 @@ def test_scope_is_the_configured_clouds(cloud: Cloud, name: CloudName) -> None:
 
 
 @pytest.mark.parametrize("form", ["raw", "encoded", "raw, not last"])
-def test_secret(cloud: Cloud, form: str) -> None:
+def test_secret(cloud: AzureTenancy, form: str) -> None:
     """A secret with special characters is accepted raw and encoded; another one is refused."""
     (cloud.folder / "pod").write_text(POD_SECRET + "\n")
     given = quote_plus(POD_SECRET) if form == "encoded" else POD_SECRET
@@ -109,7 +109,7 @@ def test_secret(cloud: Cloud, form: str) -> None:
             assert "access_token" not in answer
 
 
-def test_secret_that_changes(cloud: Cloud) -> None:
+def test_secret_that_changes(cloud: AzureTenancy) -> None:
     """A rotated secret is valid at once, and the old one is not."""
     (cloud.folder / "pod").write_text("one")
     with broker(cloud, 'secret_file = "pod"') as url:
@@ -147,7 +147,7 @@ def test_admits(body: bytes, admitted: bool) -> None:
         ({"body": "x" * 70_000}, 400, "invalid_request"),
     ],
 )
-def test_wrong_requests(cloud: Cloud, how: dict[str, str], status: int, error: str) -> None:
+def test_wrong_requests(cloud: AzureTenancy, how: dict[str, str], status: int, error: str) -> None:
     """A wrong request gets an OAuth error, and the broker keeps serving."""
     with broker(cloud) as url:
         found, answer = ask(url, **how)
@@ -160,7 +160,7 @@ def test_wrong_requests(cloud: Cloud, how: dict[str, str], status: int, error: s
     ("host", "status"),
     [("evil.example:80", 400), ("[", 400), ("localhost:1", 200), ("[::1]:8688", 200)],
 )
-def test_by_another_name(cloud: Cloud, host: str, status: int) -> None:
+def test_by_another_name(cloud: AzureTenancy, host: str, status: int) -> None:
     """A request with the Host of a web page gets no token."""
     with broker(cloud) as url:
         headers = {"Host": host, "Content-Type": "application/x-www-form-urlencoded"}
@@ -169,7 +169,7 @@ def test_by_another_name(cloud: Cloud, host: str, status: int) -> None:
     assert ("access_token" in answer.text) is (status == 200)
 
 
-def test_entra_hangs(cloud: Cloud) -> None:
+def test_entra_hangs(cloud: AzureTenancy) -> None:
     """While Entra ID hangs, a request gets 503."""
     cloud.azure.faults.add(hang("discovery", 20))
     with broker(cloud) as url:
@@ -177,7 +177,7 @@ def test_entra_hangs(cloud: Cloud) -> None:
     assert (status, answer["error"]) == (503, "temporarily_unavailable")
 
 
-def test_entra_refuses(cloud: Cloud) -> None:
+def test_entra_refuses(cloud: AzureTenancy) -> None:
     """The answer says why there is no token, and a corrected secret ends the failure."""
     cloud.azure.faults.add(refuse("token", 503, times=1))
     (cloud.folder / "secret").write_text("wrong")
@@ -238,21 +238,21 @@ def test_token_that_ends_soon() -> None:
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:8688", "[::]:8688", "10.1.2.3:1", "8688", "x:y"])
-def test_loopback_only(cloud: Cloud, listen: str) -> None:
+def test_loopback_only(cloud: AzureTenancy, listen: str) -> None:
     """An address other than loopback is an error."""
     cloud.configure(broker=f'listen = "{listen}"')
     with pytest.raises(ConfigError, match=r"azure\.broker\.listen: "):
         cloud.settings()
 
 
-def test_address_that_is_taken(cloud: Cloud) -> None:
+def test_address_that_is_taken(cloud: AzureTenancy) -> None:
     """An address that is in use is an error of the configuration."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         cloud.configure(broker=f'listen = "127.0.0.1:{taken.getsockname()[1]}"')
         cloud.call("broker", status=2)
 
 
-def test_the_command(cloud: Cloud) -> None:
+def test_the_command(cloud: AzureTenancy) -> None:
     """The log has the broker's address, and no secret or token."""
     (cloud.folder / "pod").write_text(POD_SECRET)
     cloud.configure(broker='listen = "127.0.0.1:0"\nsecret_file = "pod"')
@@ -269,7 +269,7 @@ def test_the_command(cloud: Cloud) -> None:
         assert secret.strip() not in running.errors
 
 
-def test_missing_secret_file(cloud: Cloud) -> None:
+def test_missing_secret_file(cloud: AzureTenancy) -> None:
     """A secret file that is missing is an error."""
     cloud.configure(broker='listen = "127.0.0.1:0"\nsecret_file = "nowhere"')
     running = cloud.call("broker", status=2)
@@ -309,7 +309,7 @@ pipeline:
 @pytest.mark.skipif(FLUENT_BIT is None, reason="no fluent-bit in $FLUENT_BIT or on PATH")
 @pytest.mark.parametrize("identity", ["secret", "managed"])
 def test_with_the_real_fluent_bit(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, identity: str
+    cloud: AzureTenancy, monkeypatch: pytest.MonkeyPatch, identity: str
 ) -> None:
     """Fluent Bit delivers rows with a token of the broker."""
     (cloud.folder / "pod").write_text("pod&local+100%")
@@ -341,11 +341,11 @@ def test_with_the_real_fluent_bit(
     assert json.loads(cloud.azure.rows["SentinelOneThreats_CL"].lines[0])
 
 
-def test_beside_the_poller(cloud: Cloud) -> None:
+def test_beside_the_poller(cloud: AzureTenancy) -> None:
     """`run --broker` polls and serves tokens."""
     world = World(seed=3)
     world.populate(groups=2)
-    with Console(world, {TOKEN}) as console:
+    with ScriptedConsole(world, {TOKEN}) as console:
         (cloud.folder / "token").write_text(TOKEN)
         cloud.configure(
             broker='listen = "127.0.0.1:0"',

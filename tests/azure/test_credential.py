@@ -20,7 +20,7 @@ from support.processes import surroundings
 
 if TYPE_CHECKING:
     from sentinelone_source.config.file import CloudName
-    from support.cloud import Cloud
+    from support.cloud import AzureTenancy
 
 SCOPE = "https://monitor.azure.com/.default"
 
@@ -32,7 +32,7 @@ def assertion(number: int) -> str:
     return ".".join(urlsafe_b64encode(msgspec.json.encode(p)).decode().rstrip("=") for p in parts)
 
 
-def test_client_secret(cloud: Cloud) -> None:
+def test_client_secret(cloud: AzureTenancy) -> None:
     """A client secret gives one token, which is kept in memory and never shown."""
     credential = Credential(cloud.settings())
     first = credential.get_token(SCOPE)
@@ -42,13 +42,13 @@ def test_client_secret(cloud: Cloud) -> None:
     assert first.token not in repr(credential) + repr(credential.token(SCOPE))
 
 
-def test_nothing_is_asked_before_it_is_needed(cloud: Cloud) -> None:
+def test_nothing_is_asked_before_it_is_needed(cloud: AzureTenancy) -> None:
     """A credential sends no request before the first token is needed."""
     cloud.azure.stop()
     Credential(cloud.settings())
 
 
-def test_forced_refresh(cloud: Cloud) -> None:
+def test_forced_refresh(cloud: AzureTenancy) -> None:
     """A forced refresh gives a new token, which is kept from then on."""
     credential = Credential(cloud.settings())
     first = credential.token(SCOPE).value
@@ -59,7 +59,7 @@ def test_forced_refresh(cloud: Cloud) -> None:
     assert credential.get_token(SCOPE, claims=claims).token != second
 
 
-def test_secret_file_that_changes(cloud: Cloud) -> None:
+def test_secret_file_that_changes(cloud: AzureTenancy) -> None:
     """A rotated client secret needs no restart."""
     credential = Credential(cloud.settings())
     secret = cloud.folder / "secret"
@@ -70,7 +70,7 @@ def test_secret_file_that_changes(cloud: Cloud) -> None:
     assert credential.token(SCOPE).value
 
 
-def test_secret_of_the_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secret_of_the_environment(cloud: AzureTenancy, monkeypatch: pytest.MonkeyPatch) -> None:
     """The variables of Azure's libraries give tenant, client and secret."""
     for key in ("tenant_id", "client_id"):
         monkeypatch.setenv(f"AZURE_{key.upper()}", getattr(cloud.azure.behaviour, key))
@@ -81,7 +81,7 @@ def test_secret_of_the_environment(cloud: Cloud, monkeypatch: pytest.MonkeyPatch
     assert Credential(settings).token(SCOPE).value
 
 
-def test_certificate(cloud: Cloud) -> None:
+def test_certificate(cloud: AzureTenancy) -> None:
     """A certificate with its key gives a token."""
     certificate(cloud.folder / "app.pem")
     cloud.configure(client_secret_file=None, certificate_file="app.pem")
@@ -91,7 +91,9 @@ def test_certificate(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("key", "own", "said"), [(True, False, "certificate"), (False, True, "private key")]
 )
-def test_certificate_that_lacks_something(cloud: Cloud, key: bool, own: bool, said: str) -> None:
+def test_certificate_that_lacks_something(
+    cloud: AzureTenancy, key: bool, own: bool, said: str
+) -> None:
     """A PEM file without key or certificate is an error that says so."""
     certificate(cloud.folder / "app.pem", key=key, own=own)
     cloud.configure(client_secret_file=None, certificate_file="app.pem")
@@ -99,7 +101,7 @@ def test_certificate_that_lacks_something(cloud: Cloud, key: bool, own: bool, sa
         Credential(cloud.settings()).token(SCOPE)
 
 
-def test_workload_identity(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workload_identity(cloud: AzureTenancy, monkeypatch: pytest.MonkeyPatch) -> None:
     """A workload identity reads the cluster's token again for each new token."""
     file = cloud.folder / "federated"
     monkeypatch.setenv("AZURE_FEDERATED_TOKEN_FILE", str(file))
@@ -121,7 +123,7 @@ def test_workload_identity(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Non
 @pytest.mark.parametrize("platform", ["App Service", "virtual machine"])
 @pytest.mark.parametrize("assigned", ["system", "user"])
 def test_managed_identity(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, platform: str, assigned: str
+    cloud: AzureTenancy, monkeypatch: pytest.MonkeyPatch, platform: str, assigned: str
 ) -> None:
     """A managed identity of either platform gives a token without a secret."""
     if platform == "App Service":
@@ -140,7 +142,7 @@ def test_managed_identity(
 
 
 @pytest.mark.parametrize("name", CLOUDS)
-def test_clouds(cloud: Cloud, name: CloudName, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clouds(cloud: AzureTenancy, name: CloudName, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each cloud has its own authority and audience, and an authority names its cloud."""
     cloud.configure(cloud=name)
     settings = cloud.settings()
@@ -159,7 +161,7 @@ def test_clouds(cloud: Cloud, name: CloudName, monkeypatch: pytest.MonkeyPatch) 
         ({"client_id": "other"}, "AADSTS700016: .*: client_id is not known in this tenant"),
     ],
 )
-def test_wrong_identity(cloud: Cloud, over: dict[str, str], said: str) -> None:
+def test_wrong_identity(cloud: AzureTenancy, over: dict[str, str], said: str) -> None:
     """A mistyped id is an error that names the key."""
     cloud.configure(**over)
     with pytest.raises(ConfigError, match=said):
@@ -168,7 +170,7 @@ def test_wrong_identity(cloud: Cloud, over: dict[str, str], said: str) -> None:
 
 @pytest.mark.parametrize("where", ["discovery", "token"])
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_passing_trouble(cloud: Cloud, where: str, status: int) -> None:
+def test_passing_trouble(cloud: AzureTenancy, where: str, status: int) -> None:
     """A failure of Entra ID that may pass is retriable, and the next request succeeds."""
     cloud.azure.faults.add(refuse(where, status))
     with pytest.raises(Unavailable, match="Entra ID"):
@@ -177,7 +179,7 @@ def test_passing_trouble(cloud: Cloud, where: str, status: int) -> None:
 
 
 @pytest.mark.parametrize("where", ["discovery", "token"])
-def test_no_answer(cloud: Cloud, where: str) -> None:
+def test_no_answer(cloud: AzureTenancy, where: str) -> None:
     """A hanging or broken connection to Entra ID ends, as a retriable error."""
     timings = Timings(azure_connect=0.5, azure_answer=0.5)
     cloud.azure.faults.add(reset(where), hang(where, 5))
@@ -186,7 +188,7 @@ def test_no_answer(cloud: Cloud, where: str) -> None:
             Credential(cloud.settings(), timings).token(SCOPE)
 
 
-def test_foreign_certificate(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_foreign_certificate(cloud: AzureTenancy, monkeypatch: pytest.MonkeyPatch) -> None:
     """A secret is sent only to a server with a trusted certificate."""
     monkeypatch.delenv("SSL_CERT_FILE")
     with pytest.raises(Unavailable, match="TLS: "):
@@ -207,14 +209,14 @@ def test_foreign_certificate(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> N
         ({"cloud": "moon"}, "azure.cloud"),
     ],
 )
-def test_mistakes(cloud: Cloud, over: dict[str, Any], said: str) -> None:
+def test_mistakes(cloud: AzureTenancy, over: dict[str, Any], said: str) -> None:
     """A wrong key of `[azure]` is an error that names the key."""
     cloud.configure(**over)
     with pytest.raises(ConfigError, match=said):
         Credential(cloud.settings()).token(SCOPE)
 
 
-def test_without_the_extra(cloud: Cloud) -> None:
+def test_without_the_extra(cloud: AzureTenancy) -> None:
     """Without the extra, the error says how to install it."""
     (cloud.folder / "msal.py").write_text("raise ImportError(name='msal')")
     (cloud.folder / "rows.ndjson").write_text("")

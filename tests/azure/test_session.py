@@ -14,7 +14,7 @@ from sentinelone_source.http.client import proxies_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.cloud import Cloud
+    from support.cloud import AzureTenancy
 
 STREAM = "Custom-SentinelOneThreats_CL"
 
@@ -40,7 +40,7 @@ def test_proxies(monkeypatch: pytest.MonkeyPatch, url: str, proxied: bool) -> No
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
 def test_certificates_of_the_environment(
-    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, variable: str
+    cloud: AzureTenancy, monkeypatch: pytest.MonkeyPatch, variable: str
 ) -> None:
     """Certificates that the environment names are trusted."""
     monkeypatch.delenv("SSL_CERT_FILE")
@@ -49,14 +49,18 @@ def test_certificates_of_the_environment(
     assert Ingestion(settings, Credential(settings)).send(STREAM, [])
 
 
-def test_certificates_that_are_not_there(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_certificates_that_are_not_there(
+    cloud: AzureTenancy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A bundle of certificates that is missing is an error that names it."""
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere.pem")
     with pytest.raises(ConfigError, match=r"SSL_CERT_FILE: /nowhere\.pem: no such file"):
         Credential(cloud.settings())
 
 
-def test_endpoint_with_a_foreign_certificate(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoint_with_a_foreign_certificate(
+    cloud: AzureTenancy, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Nothing is sent to an endpoint whose certificate is not trusted."""
     settings = cloud.settings()
     credential = Credential(settings)
@@ -67,7 +71,9 @@ def test_endpoint_with_a_foreign_certificate(cloud: Cloud, monkeypatch: pytest.M
     assert not cloud.azure.requests
 
 
-def test_netrc_is_ignored(cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_netrc_is_ignored(
+    cloud: AzureTenancy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A password in `.netrc` does not take the token's place."""
     netrc = tmp_path / "netrc"
     netrc.write_text("machine localhost login me password mine\n")

@@ -18,13 +18,13 @@ from sentinelone_source.errors import ConfigError, SourceError, Unavailable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from support.cloud import Cloud
+    from support.cloud import AzureTenancy
 
 GROUPS = "SentinelOneGroups_CL"
 
 
 @pytest.fixture
-def ask(cloud: Cloud) -> Callable[[str], Any]:
+def ask(cloud: AzureTenancy) -> Callable[[str], Any]:
     """Sends a query, after three groups have arrived."""
     pytest.importorskip("duckdb_kql", reason="no engine for KQL on this machine")
     cloud.configure(workspace_id=cloud.azure.behaviour.workspace_id)
@@ -46,7 +46,7 @@ def test_kql_is_run_on_what_arrived(ask: Callable[[str], Any]) -> None:
     assert found.partial == ""
 
 
-def test_a_part_is_called_a_part(cloud: Cloud, ask: Callable[[str], Any]) -> None:
+def test_a_part_is_called_a_part(cloud: AzureTenancy, ask: Callable[[str], Any]) -> None:
     """An answer that lacks rows is marked as partial, with the reason."""
     cloud.azure.behaviour.most_rows = 2
     found = ask(GROUPS)
@@ -54,7 +54,7 @@ def test_a_part_is_called_a_part(cloud: Cloud, ask: Callable[[str], Any]) -> Non
     assert "E_QUERY_RESULT_SET_TOO_LARGE" in found.partial
 
 
-def test_errors_say_what_to_do(cloud: Cloud, ask: Callable[[str], Any]) -> None:
+def test_errors_say_what_to_do(cloud: AzureTenancy, ask: Callable[[str], Any]) -> None:
     """Each refusal is an error with its status and, where known, what to correct."""
     with pytest.raises(SourceError, match=r"HTTP 400, .*Nothing_CL"):
         ask("Nothing_CL | count")
@@ -70,7 +70,7 @@ def test_errors_say_what_to_do(cloud: Cloud, ask: Callable[[str], Any]) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"{}", b'{"tables":[{}]}'])
-def test_a_foreign_answer(cloud: Cloud, body: bytes) -> None:
+def test_a_foreign_answer(cloud: AzureTenancy, body: bytes) -> None:
     """An answer that is not the query API's is an error, and not an empty table."""
     server = HttpServer(LOOPBACK, lambda _: Answer(200, body))
     server.start()
@@ -81,7 +81,7 @@ def test_a_foreign_answer(cloud: Cloud, body: bytes) -> None:
     server.stop()
 
 
-def test_the_workspace_is_named_by_its_customer_id(cloud: Cloud) -> None:
+def test_the_workspace_is_named_by_its_customer_id(cloud: AzureTenancy) -> None:
     """A workspace_id that is missing or is no GUID is an error."""
     with pytest.raises(ConfigError, match="missing workspace_id"):
         Workspace(cloud.settings(), Credential(cloud.settings()))

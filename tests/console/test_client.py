@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from doubles.console import Console
+from doubles.console import ScriptedConsole
 from doubles.world import World
 from sentinelone_source.config.settings import load_settings
 from sentinelone_source.console.client import ConsoleClient
@@ -61,10 +61,10 @@ def asked(folder: Path, url: str, more: str = "") -> Response:
 
 
 @contextmanager
-def secure(host: str, authority: Authority) -> Iterator[Console]:
+def secure(host: str, authority: Authority) -> Iterator[ScriptedConsole]:
     world = World(seed=3)
     world.populate(groups=2)
-    with Console(world, {TOKEN}, tls=authority.server(host)) as console:
+    with ScriptedConsole(world, {TOKEN}, tls=authority.server(host)) as console:
         yield console
 
 
@@ -107,7 +107,7 @@ def test_scope(tmp_path: Path) -> None:
     """The ids of sites, accounts and groups are sent with each request."""
     world = World(seed=3)
     more = 'site_ids = ["1", "2"]\naccount_ids = ["3"]\ngroup_ids = ["4"]'
-    with Console(world, {TOKEN}) as console:
+    with ScriptedConsole(world, {TOKEN}) as console:
         asked(tmp_path, console.url, more)
     query = console.requests[0].query
     assert (query["siteIds"], query["accountIds"], query["groupIds"]) == (["1,2"], ["3"], ["4"])
@@ -117,7 +117,7 @@ def test_scope(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tail", ["", "/", "/web/api/v2.1", "/login?next=x"])
 def test_address(tmp_path: Path, tail: str) -> None:
     """An address copied from the browser is good, whatever follows the host."""
-    with Console(World(seed=3), {TOKEN}) as console:
+    with ScriptedConsole(World(seed=3), {TOKEN}) as console:
         assert asked(tmp_path, console.url + tail).clock
     assert [request.endpoint for request in console.requests] == ["groups"]
 

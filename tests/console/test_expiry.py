@@ -36,7 +36,7 @@ def answer(body: bytes) -> Response:
     return Response(DETAILS, body, "", None)
 
 
-class Told:
+class ScriptedClient:
     """A console that answers the question, and remembers it."""
 
     def __init__(self, *answers: bytes | SourceError) -> None:
@@ -57,7 +57,7 @@ def details(days: float) -> bytes:
     return json.dumps({"data": {"createdAt": "2026-01-01T00:00:00Z", "expiresAt": when}}).encode()
 
 
-def watched(path: Path, text: str, told: Told, **waits: float) -> Expiry:
+def watched(path: Path, text: str, told: ScriptedClient, **waits: float) -> Expiry:
     path.write_text(text)
     console = ConsoleTable("acme", "https://a.example", token_file=str(path))
     return Expiry(console.name, ApiToken(console), told.post, Timings(**waits))
@@ -109,7 +109,7 @@ def test_console_says_it(body: bytes, at: str | None) -> None:
 
 def test_console_is_asked_only_if_need_be(tmp_path: Path) -> None:
     """The console is not asked about a token that says when it expires."""
-    told = Told()
+    told = ScriptedClient()
     one = watched(tmp_path / "token", token({"exp": time.time() + 100 * DAY}), told)
     asyncio.run(looked(one))
     assert one.at is not None
@@ -122,7 +122,7 @@ def test_warning(
 ) -> None:
     """A token is warned of from 14 days before its end, without being shown."""
     configure_logs()
-    told = Told(details(days))
+    told = ScriptedClient(details(days))
     one = watched(tmp_path / "token", "opaque", told)
     asyncio.run(looked(one))
     logs = logs_of(capfd.readouterr().err)
@@ -136,7 +136,7 @@ def test_warning(
 
 def test_watch_outlasts_a_lack_of_descriptors(tmp_path: Path) -> None:
     """A token that cannot be read for lack of file descriptors is asked about later."""
-    told = Told(details(400))
+    told = ScriptedClient(details(400))
     one = watched(tmp_path / "token", "opaque", told, expiry_look=0.01)
 
     async def scenario() -> None:
@@ -159,7 +159,7 @@ def test_watch_outlasts_a_lack_of_descriptors(tmp_path: Path) -> None:
 
 def test_another_token(tmp_path: Path) -> None:
     """A replaced token is asked for at once, and the old one's expiry forgotten."""
-    told = Told(details(3), FeedRefused("no"), details(400))
+    told = ScriptedClient(details(3), FeedRefused("no"), details(400))
     path = tmp_path / "token"
     one = watched(path, "first", told, expiry_look=0.01)
 
@@ -186,7 +186,7 @@ def test_another_token(tmp_path: Path) -> None:
 def test_when_it_is_asked_again(tmp_path: Path, again: bool) -> None:
     """A console that gave no answer is asked again after a while."""
     waits = {"expiry_look": 0.01, "expiry_unanswered": 0.0 if again else 900.0}
-    told = Told(Unavailable("away"), details(100))
+    told = ScriptedClient(Unavailable("away"), details(100))
     one = watched(tmp_path / "token", "opaque", told, **waits)
     asyncio.run(looked(one))
     assert len(told.asked) == (2 if again else 1)

@@ -31,7 +31,7 @@ DATE = "Wed, 21 Oct 2015 07:28:00 GMT"
 class Case(NamedTuple):
     """A fault, the statuses that the console gave, the least wait after the first, and a reason."""
 
-    fault: faults.Fault
+    fault: faults.ConsoleFault
     statuses: list[int]
     wait: float = 0.0
     says: str = ""
@@ -119,7 +119,7 @@ OUTCOMES = {
 
 @pytest.mark.parametrize("case", OUTCOMES.values(), ids=OUTCOMES.keys())
 def test_outcomes(
-    tenancy: Tenancy, sweep: Callable[..., Swept], case: tuple[faults.Fault, int, str, str]
+    tenancy: Tenancy, sweep: Callable[..., Swept], case: tuple[faults.ConsoleFault, int, str, str]
 ) -> None:
     """A lasting failure ends the sweep with its reason; the next sweep brings the rest."""
     fault, status, event, says = case

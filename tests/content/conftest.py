@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from content.stories import Story
-    from content.workspace import Workspace
+    from content.workspace import KqlWorkspace
 
     class Workspaces(Protocol):
         """Gives a workspace."""
 
         def __call__(
             self, tell: Callable[[], Story], setting: str, without: frozenset[str] = frozenset()
-        ) -> Workspace: ...
+        ) -> KqlWorkspace: ...
 
 
 @pytest.fixture(scope="session")
 def workspaces(tmp_path_factory: pytest.TempPathFactory) -> Workspaces:
     """A workspace of a story (by what tells it) in a setting (by name), without some tables."""
     pytest.importorskip("duckdb_kql", reason="no engine for KQL on this machine")
-    from content.workspace import Workspace
+    from content.workspace import KqlWorkspace
 
     @cache
     def workspace(
         tell: Callable[[], Story], setting: str, without: frozenset[str] = frozenset()
-    ) -> Workspace:
+    ) -> KqlWorkspace:
         folder = folder_of(setting, tmp_path_factory.mktemp("mappings"))
-        return Workspace(tell(), folder, SETTINGS[setting].parser(), without)
+        return KqlWorkspace(tell(), folder, SETTINGS[setting].parser(), without)
 
     return workspace

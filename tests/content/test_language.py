@@ -31,7 +31,7 @@ MISTAKES = {
 }
 
 
-class Told(NamedTuple):
+class Verdicts(NamedTuple):
     """The answers: as deployed, with a column retyped, with one table, for Microsoft's parser."""
 
     ours: Answers
@@ -41,7 +41,7 @@ class Told(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def told() -> Told:
+def told() -> Verdicts:
     """All questions in one process, which takes seconds to start; skips where it cannot run."""
     node = shutil.which("node")
     if not node:
@@ -59,7 +59,7 @@ def told() -> Told:
         text=True,
         check=True,
     )
-    return Told(*json.loads(done.stdout))
+    return Verdicts(*json.loads(done.stdout))
 
 
 def _questions() -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ def _questions() -> list[dict[str, Any]]:
     ]
 
 
-def test_our_parser(told: Told) -> None:
+def test_our_parser(told: Verdicts) -> None:
     """The function is valid and has Microsoft's columns and types, and one more."""
     assert told.ours["parser"]["errors"] == []
     wanted = {name: fact["type"] for name, fact in PARSER.items()} | {"DataSrcUserName": "string"}
@@ -98,7 +98,7 @@ def test_our_parser(told: Told) -> None:
         assert list(told.ours[name]["columns"].items()) == list(wanted.items())
 
 
-def test_queries(told: Told) -> None:
+def test_queries(told: Verdicts) -> None:
     """The queries behind the verdicts, of the documentation and on health rows are valid."""
     documented = [name for name in told.ours if name.startswith("docs")]
     assert len(documented) == 3
@@ -107,7 +107,7 @@ def test_queries(told: Told) -> None:
     assert {name: found for name, found in errors.items() if found} == {}
 
 
-def test_queries_of_verify(told: Told) -> None:
+def test_queries_of_verify(told: Verdicts) -> None:
     """What `verify --workspace` asks for each table is valid, and gives ids and versions."""
     answers = [answer for name, answer in told.ours.items() if name.startswith("verify")]
     assert len(answers) == len(TABLES)
@@ -116,24 +116,24 @@ def test_queries_of_verify(told: Told) -> None:
 
 
 @pytest.mark.parametrize("mistake", [*MISTAKES, "wrong name"])
-def test_mistakes_are_seen(mistake: str, told: Told) -> None:
+def test_mistakes_are_seen(mistake: str, told: Verdicts) -> None:
     """The service reports a wrong name, a wrong column and a wrong type."""
     assert told.ours[mistake]["errors"]
 
 
-def test_tables_of_other_types_are_seen(told: Told) -> None:
+def test_tables_of_other_types_are_seen(told: Verdicts) -> None:
     """A column of another type is an error of the parser, which names it."""
     [error] = told.retyped["parser"]["errors"]
     assert "ActivityType" in error
 
 
-def test_missing_tables_are_no_errors(told: Told) -> None:
+def test_missing_tables_are_no_errors(told: Verdicts) -> None:
     """The parser is valid in a workspace with one of the tables."""
     assert told.one_table["parser"]["errors"] == []
     assert len(told.one_table["parser"]["columns"]) == len(PARSER) + 1
 
 
-def test_microsofts_columns(told: Told) -> None:
+def test_microsofts_columns(told: Verdicts) -> None:
     """parser.json has the columns and types of Microsoft's parser."""
     answer = told.microsofts["call"]
     assert answer["errors"] == []

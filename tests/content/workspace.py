@@ -26,7 +26,7 @@ _ENGINE = {"datetime": "TIMESTAMP", "real": "DOUBLE", "boolean": "BOOLEAN", "dyn
 _DAYS = {"1h": "1 hour", "24h": "1 day", "14d": "14 days"}
 
 
-class Workspace:
+class KqlWorkspace:
     """Tables as the mappings fill them, and a parser over them.
 
     Args:

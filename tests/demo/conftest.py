@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 import requests
 
-from doubles.console import Console
+from doubles.console import ScriptedConsole
 from doubles.world import World
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ NOON = datetime(2026, 3, 14, 12, 0, 0, 589_793, UTC)
 TOKEN = "demo-token"
 
 
-class Client:
+class DemoClient:
     """Asks a console over one kept-alive connection."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: ScriptedConsole) -> None:
         self.console = console
         self.base = f"{console.url}/web/api/v2.1/"
         self.session = requests.Session()
@@ -60,12 +60,14 @@ def world() -> World:
 
 
 @pytest.fixture
-def serve(world: World) -> Iterator[Callable[..., Client]]:
+def serve(world: World) -> Iterator[Callable[..., DemoClient]]:
     """Starts a console of the world with these options; gives a client of it."""
     with ExitStack() as stack:
 
-        def start(*arguments: Any, **options: Any) -> Client:
-            client = Client(stack.enter_context(Console(world, {TOKEN}, *arguments, **options)))
+        def start(*arguments: Any, **options: Any) -> DemoClient:
+            client = DemoClient(
+                stack.enter_context(ScriptedConsole(world, {TOKEN}, *arguments, **options))
+            )
             stack.enter_context(client.session)
             return client
 
@@ -73,6 +75,6 @@ def serve(world: World) -> Iterator[Callable[..., Client]]:
 
 
 @pytest.fixture
-def client(serve: Callable[..., Client]) -> Client:
+def client(serve: Callable[..., DemoClient]) -> DemoClient:
     """A client of a console without options."""
     return serve()

@@ -34,7 +34,7 @@ STREAMS = built_in_streams()
 ASSERTED = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 
-class Client:
+class AzureClient:
     """Asks for tokens and sends rows over one kept-alive connection, plain."""
 
     def __init__(self, azure: Azure) -> None:
@@ -91,10 +91,10 @@ def jwt(**claims: Any) -> str:
 
 
 @pytest.fixture
-def client() -> Iterator[Client]:
+def client() -> Iterator[AzureClient]:
     """A client with a token, of an Azure without TLS."""
     with Azure(STREAMS, listen_tls=None) as azure:
-        client = Client(azure)
+        client = AzureClient(azure)
         with client.session:
             client.authorize()
             yield client
@@ -122,7 +122,7 @@ def secure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Azure]:
     ],
 )
 def test_refused_credentials(
-    client: Client, changes: dict[str, str | None], status: int, error: str, code: int
+    client: AzureClient, changes: dict[str, str | None], status: int, error: str, code: int
 ) -> None:
     """A wrong credential is refused with Entra's status, error and code."""
     answer = client.ask(**changes)
@@ -133,7 +133,7 @@ def test_refused_credentials(
     assert "access_token" not in body
 
 
-def test_assertions(client: Client) -> None:
+def test_assertions(client: AzureClient) -> None:
     """Federated tokens are accepted while they are good, certificates for their endpoint."""
     for broken in ("", "a.b", "a.b.c", "é.ü.ä", jwt(exp=1), jwt(exp="late")):
         assert client.federated(broken) == 401
@@ -146,7 +146,7 @@ def test_assertions(client: Client) -> None:
     assert client.federated(jwt(iss=own, aud=client.azure.token_url)) == 200
 
 
-def test_who_may_send(client: Client) -> None:
+def test_who_may_send(client: AzureClient) -> None:
     """Rows are taken with a token of this service that has neither expired nor been revoked."""
     token = client.session.headers["Authorization"]
     for wrong in ("", "Bearer", "Bearer x", "Basic YTpi", f"Bearer {jwt(aud=MONITOR)}"):
@@ -166,7 +166,7 @@ def test_who_may_send(client: Client) -> None:
     assert len(client.azure.rows[TABLE]) == 1
 
 
-def test_managed_identity(client: Client) -> None:
+def test_managed_identity(client: AzureClient) -> None:
     """A managed identity gets a token only with the right header and parameters."""
     url, headers = client.azure.identity_endpoint, {"X-Identity-Header": "demo-identity"}
     right = {"api-version": "2019-08-01", "resource": MONITOR}
@@ -183,7 +183,7 @@ def test_managed_identity(client: Client) -> None:
     assert asked({}).status_code == 401
 
 
-def test_rows_are_kept(client: Client) -> None:
+def test_rows_are_kept(client: AzureClient) -> None:
     """Rows are kept value by value, and what Azure drops silently is counted."""
     sent = [
         row(ThreatName="Zürich 🦆 \x00 \u2028", ThreatInfo={"a": [1, None, {"b": 2**64 - 1}]}),
@@ -207,7 +207,7 @@ def test_rows_are_kept(client: Client) -> None:
 
 
 @pytest.mark.parametrize("text", ["a" * 65_537, "é" * 40_000, "🦆" * 17_000, ["x" * 70_000]])
-def test_long_values(client: Client, text: Any) -> None:
+def test_long_values(client: AzureClient, text: Any) -> None:
     """A value of more than 64 KiB is cut, whole characters only."""
     column = "ThreatName" if isinstance(text, str) else "ThreatInfo"
     client.send([row(**{column: text}), row(**{column: text[:9]})])
@@ -230,7 +230,7 @@ def test_types() -> None:
     }
     stream = Stream("Custom-Things_CL", "Things_CL", {kind: kind for kind in cases})
     with Azure([stream], listen_tls=None) as azure, requests.Session() as session:
-        client = Client(azure)
+        client = AzureClient(azure)
         client.session = session
         client.authorize()
         good = [{kind: v} for kind, (values, _) in cases.items() for v in [*values, None]]
@@ -242,7 +242,7 @@ def test_types() -> None:
 
 @pytest.mark.parametrize("days", [3, 1.9, 0, -0.9, -2, None])
 @pytest.mark.parametrize("keep", [False, True])
-def test_times(client: Client, days: float | None, keep: bool) -> None:
+def test_times(client: AzureClient, days: float | None, keep: bool) -> None:
     """A time of more than two days ago or a day ahead is replaced, unless told to keep it."""
     client.azure.behaviour.keep_times = keep
     at = None if days is None else datetime.now(UTC) - timedelta(days=days)
@@ -263,7 +263,7 @@ def padded(size: int) -> bytes:
     return encoded + b" " * (size - len(encoded))
 
 
-def test_refused_rows(client: Client) -> None:
+def test_refused_rows(client: AzureClient) -> None:
     """What Azure refuses is refused with its code, and nothing of it is kept."""
     gzipped = {"Content-Encoding": "gzip"}
     answers = [
@@ -293,7 +293,7 @@ def test_refused_rows(client: Client) -> None:
     assert [r.status for r in client.azure.requests] == [status for status, _ in refused]
 
 
-def test_bodies(client: Client) -> None:
+def test_bodies(client: AzureClient) -> None:
     """Bodies up to the limits are taken: gzip of several members, an absolute URL."""
     body = json.dumps([row(), row()]).encode()
     client.send(packed(body[:9]) + packed(body[9:]), **{"Content-Encoding": "gzip"})
@@ -307,7 +307,7 @@ def test_bodies(client: Client) -> None:
     assert [one.absolute for one in seen] == [False] * 3 + [True]
 
 
-def spoken(client: Client, target: str, rest: str) -> bytes:
+def spoken(client: AzureClient, target: str, rest: str) -> bytes:
     """The answer to a request line and the rest, over a socket of its own."""
     server = client.azure.plain
     with socket.create_connection((server.host, server.port), 60) as connection:
@@ -326,7 +326,7 @@ def spoken(client: Client, target: str, rest: str) -> bytes:
         ("Content-Length: 9\r\n\r\n[{}]", b""),
     ],
 )
-def test_broken_framing(client: Client, rest: str, answer: bytes) -> None:
+def test_broken_framing(client: AzureClient, rest: str, answer: bytes) -> None:
     """A body that cannot be told from the next request, or breaks off, is not taken."""
     path = client.url().removeprefix(client.azure.plain.url)
     assert spoken(client, path, rest)[:13] == answer
@@ -335,7 +335,7 @@ def test_broken_framing(client: Client, rest: str, answer: bytes) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 429, 500, 502, 503, 418])
 @pytest.mark.parametrize("where", ["token", "ingestion"])
-def test_refusals(client: Client, where: str, status: int) -> None:
+def test_refusals(client: AzureClient, where: str, status: int) -> None:
     """A scripted refusal comes once, with a body like the service's and its `Retry-After`."""
     client.azure.faults.add(faults.refuse(where, status, "Wed, 21 Oct 2026 07:28:00 GMT"))
     answers = [client.ask() if where == "token" else client.send([row()]) for _ in range(2)]
@@ -345,7 +345,7 @@ def test_refusals(client: Client, where: str, status: int) -> None:
     assert len(client.azure.rows[TABLE]) == (where == "ingestion")
 
 
-def test_lost_answers(client: Client) -> None:
+def test_lost_answers(client: AzureClient) -> None:
     """A reset keeps nothing; a lost answer keeps the rows."""
     script = [faults.reset("ingestion"), faults.lose_answer("ingestion"), faults.reset("token")]
     client.azure.faults.add(*script)
@@ -360,7 +360,7 @@ def test_lost_answers(client: Client) -> None:
 
 
 @pytest.mark.parametrize("where", ["token", "ingestion"])
-def test_hang(client: Client, where: str) -> None:
+def test_hang(client: AzureClient, where: str) -> None:
     """A request without an answer stores nothing, and stopping the service ends it."""
     client.azure.faults.add(faults.hang(where, 3600))
     url = client.azure.token_url if where == "token" else client.url()
@@ -373,7 +373,7 @@ def test_hang(client: Client, where: str) -> None:
     assert not client.azure.rows[TABLE]
 
 
-def test_faults_from_outside(client: Client) -> None:
+def test_faults_from_outside(client: AzureClient) -> None:
     """Another process scripts errors, stream by stream, and reads counts of what came of them."""
 
     def order(body: object) -> requests.Response:
@@ -407,7 +407,7 @@ def test_faults_from_outside(client: Client) -> None:
         assert client.session.post(url, timeout=60).status_code == 404
 
 
-def test_what_is_remembered(client: Client) -> None:
+def test_what_is_remembered(client: AzureClient) -> None:
     """Requests are recorded without tokens and credentials."""
     client.send([row(ThreatName="é")])
     shown = json.dumps(client.get("/summary"))
@@ -416,7 +416,7 @@ def test_what_is_remembered(client: Client) -> None:
     assert "eyJ" not in shown
 
 
-def test_outage(client: Client) -> None:
+def test_outage(client: AzureClient) -> None:
     """After a stop and a start the service has its address and its rows again."""
     client.send([row()])
     url = client.url()
@@ -429,7 +429,7 @@ def test_outage(client: Client) -> None:
     assert len(client.azure.rows[TABLE]) == 2
 
 
-class Credential:
+class MsalCredential:
     """azure-core's way to a token, by msal."""
 
     def __init__(self, azure: Azure) -> None:
@@ -452,7 +452,7 @@ def test_microsofts_clients(secure: Azure) -> None:
     sent: list[Any] = [row(ThreatName=bytes([n % 256] * 900).hex()) for n in range(1500)]
     secure.faults.add(faults.refuse("ingestion", 429, retry_after=0))
     with LogsIngestionClient(
-        secure.endpoint, Credential(secure), connection_verify=str(secure.ca_file)
+        secure.endpoint, MsalCredential(secure), connection_verify=str(secure.ca_file)
     ) as client:
         client.upload(secure.behaviour.dcr_id, STREAM, sent)
     assert secure.rows[TABLE] == sent

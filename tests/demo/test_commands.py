@@ -14,7 +14,7 @@ import requests
 
 from demo.test_azure import SCOPE, STREAM, TABLE, row
 from sentinelone_source.demo.dce.azure import DemoAzure, has_tls
-from sentinelone_source.demo.dce.identity import Behaviour
+from sentinelone_source.demo.dce.identity import DemoBehaviour
 from sentinelone_source.errors import ConfigError
 from support.processes import Running
 from support.waiting import until
@@ -128,8 +128,8 @@ def test_without_cryptography(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setitem(sys.modules, "cryptography", None)
     assert not has_tls()
     with pytest.raises(ConfigError, match=r"\[azure\]"):
-        DemoAzure([], Behaviour(), tmp_path / "ca.pem")
-    with DemoAzure([], Behaviour(), None) as azure:
+        DemoAzure([], DemoBehaviour(), tmp_path / "ca.pem")
+    with DemoAzure([], DemoBehaviour(), None) as azure:
         assert azure.ca_file is None
         assert azure.endpoint == azure.plain.url
 

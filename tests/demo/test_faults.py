@@ -11,7 +11,7 @@ import pytest
 import requests
 
 from doubles import faults
-from doubles.console import Console
+from doubles.console import ScriptedConsole
 from sentinelone_source.demo.transport import Answer
 from support.waiting import until
 
@@ -45,7 +45,7 @@ def many(world: Any) -> Any:
     ],
 )
 def test_other_answers(
-    serve: Any, fault: faults.Fault, status: int, content_type: str, words: str
+    serve: Any, fault: faults.ConsoleFault, status: int, content_type: str, words: str
 ) -> None:
     """Each answer that consoles and proxies give can be scripted, and comes once."""
     client = serve([fault])
@@ -73,7 +73,7 @@ def test_retry_after(serve: Any, given: float | str | None) -> None:
     ],
 )
 def test_connections_that_end(
-    many: Any, serve: Any, fault: faults.Fault, status: int, words: str
+    many: Any, serve: Any, fault: faults.ConsoleFault, status: int, words: str
 ) -> None:
     """A connection can be ended before the answer or within its body."""
     client = serve([fault])
@@ -142,7 +142,7 @@ def test_a_script_is_played_in_order(many: Any, serve: Any) -> None:
 
 def test_faults_before_authentication(world: Any) -> None:
     """A scripted answer comes before the token is checked."""
-    with Console(world, set(), [faults.bad_gateway("groups")]) as console:
+    with ScriptedConsole(world, set(), [faults.bad_gateway("groups")]) as console:
         url = f"{console.url}/web/api/v2.1/groups"
         assert [requests.get(url, timeout=60).status_code for _ in range(2)] == [502, 401]
 

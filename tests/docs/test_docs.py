@@ -18,7 +18,7 @@ from sentinelone_source import errors
 from sentinelone_source.config import file
 from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.config.settings import load_settings
-from sentinelone_source.demo.dce.errors import Fault
+from sentinelone_source.demo.dce.errors import DemoFault
 from sentinelone_source.demo.dce.report import shell_lines
 from sentinelone_source.feed.page_run import Counts
 from sentinelone_source.handover.dead_letters import DeadLetters
@@ -91,7 +91,7 @@ def test_loopback_azure(tmp_path: Path) -> None:
     azure = Azure([], **ports, ca_file=tmp_path / "ca.pem")
     [block] = code_blocks(text, "sh")
     assert block.strip() == shell_lines(azure).replace(str(tmp_path), "/tmp")
-    for field in msgspec.structs.fields(Fault):
+    for field in msgspec.structs.fields(DemoFault):
         assert f"`{field.name}`" in text
 
 

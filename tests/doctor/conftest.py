@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from doubles.console import Console
+from doubles.console import ScriptedConsole
 from doubles.world import World
-from support.cloud import Cloud
+from support.cloud import AzureTenancy
 from support.cloud_fixtures import cloud, plain_environment
 from support.doctor import TOKEN
-from support.manager import RULE, Manager
+from support.manager import RULE, LoopbackManager
 from support.tenancy import NAMES
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ __all__ = ["cloud", "plain_environment"]
 
 
 @pytest.fixture
-def console() -> Iterator[Console]:
+def console() -> Iterator[ScriptedConsole]:
     """A console with a record of each kind."""
     world = World(seed=7)
     kinds: dict[str, Any] = dict.fromkeys(NAMES, 1)
     world.populate(**kinds)
-    with Console(world, {TOKEN}) as running:
+    with ScriptedConsole(world, {TOKEN}) as running:
         yield running
 
 
@@ -52,7 +52,7 @@ token_file = "token"
 
 
 @pytest.fixture
-def configure(cloud: Cloud, console: Console, shipper: str) -> Callable[..., None]:
+def configure(cloud: AzureTenancy, console: ScriptedConsole, shipper: str) -> Callable[..., None]:
     """Writes a configuration in which everything is right but what is given."""
 
     def write(more: str = "", to: str = shipper, **over: Any) -> None:
@@ -64,8 +64,8 @@ def configure(cloud: Cloud, console: Console, shipper: str) -> Callable[..., Non
 
 
 @pytest.fixture
-def manager(cloud: Cloud) -> Iterator[Manager]:
+def manager(cloud: AzureTenancy) -> Iterator[LoopbackManager]:
     """A Resource Manager that knows what the template deploys."""
     cloud.configure(dcr_resource_id=RULE)
-    with Manager(cloud.azure.behaviour.dcr_id) as running:
+    with LoopbackManager(cloud.azure.behaviour.dcr_id) as running:
         yield running

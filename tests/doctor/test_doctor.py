@@ -13,7 +13,7 @@ import pytest
 
 from doubles import faults
 from doubles.azure_faults import refuse
-from doubles.console import Console
+from doubles.console import ScriptedConsole
 from doubles.world import World
 from sentinelone_source.azure.credential import Token
 from sentinelone_source.doctor.azure_checks import audience
@@ -24,19 +24,19 @@ from sentinelone_source.times import SECOND
 from support.certificates import Authority
 from support.cloud import certificate
 from support.doctor import but, deployed, examined, in_a_process, those
-from support.manager import RULE, Manager
+from support.manager import RULE, LoopbackManager
 from support.states import filled
 from support.tenancy import NAMES, TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from support.cloud import Cloud
+    from support.cloud import AzureTenancy
 
 THREATS = TABLES["threats"]
 
 
-def test_all_is_well(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_all_is_well(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
     """Every part is checked, no check fails, and nothing is changed."""
     found = examined(cloud)
     assert but(found) == {"rule"}
@@ -50,7 +50,7 @@ def test_all_is_well(cloud: Cloud, configure: Callable[..., None]) -> None:
     assert not (cloud.folder / "state").exists()
 
 
-def test_the_table(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_the_table(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
     """The table shows the checks of `--json`, and repeats no advice."""
     cloud.azure.behaviour.has_role = False
     text = cloud.call("doctor", status=1).out.decode()
@@ -65,7 +65,7 @@ def test_the_table(cloud: Cloud, configure: Callable[..., None]) -> None:
     assert text.count("HTTP 403, as above") == 4
 
 
-def test_nothing_is_configured(cloud: Cloud) -> None:
+def test_nothing_is_configured(cloud: AzureTenancy) -> None:
     """What is not configured is skipped."""
     cloud.config.write_text("")
     found = in_a_process(cloud, SENTINELONE_SOURCE_STATE="state", AZURE_AUTHORITY_HOST="")
@@ -82,7 +82,7 @@ def test_nothing_is_configured(cloud: Cloud) -> None:
         ("[feeds.x]", "mappings"),
     ],
 )
-def test_mistakes(cloud: Cloud, text: str, check: str) -> None:
+def test_mistakes(cloud: AzureTenancy, text: str, check: str) -> None:
     """A mistake in the configuration is a failed check, and the last one."""
     cloud.config.write_text(text)
     found = examined(cloud, broken=True)
@@ -91,7 +91,9 @@ def test_mistakes(cloud: Cloud, text: str, check: str) -> None:
     assert found[check]["status"] == "failed"
 
 
-def test_every_console(cloud: Cloud, configure: Callable[..., None], console: Console) -> None:
+def test_every_console(
+    cloud: AzureTenancy, configure: Callable[..., None], console: ScriptedConsole
+) -> None:
     """A console that is down fails, and the other one is checked."""
     dead = "http://127.0.0.1:9"
     configure(f'[[consoles]]\nname = "dead"\nurl = "{dead}"\ntoken_file = "token"\n')
@@ -112,11 +114,11 @@ def test_every_console(cloud: Cloud, configure: Callable[..., None], console: Co
     ids=["token", "permission", "login page", "one endpoint"],
 )
 def test_console_that_refuses(
-    cloud: Cloud,
+    cloud: AzureTenancy,
     *,
     configure: Callable[..., None],
-    console: Console,
-    change: Callable[[Console], None],
+    console: ScriptedConsole,
+    change: Callable[[ScriptedConsole], None],
     failed: str,
     said: str,
 ) -> None:
@@ -130,7 +132,7 @@ def test_console_that_refuses(
 
 
 def test_all_feeds_forbidden(
-    cloud: Cloud, configure: Callable[..., None], console: Console
+    cloud: AzureTenancy, configure: Callable[..., None], console: ScriptedConsole
 ) -> None:
     """A token without any permission fails every feed, not the console."""
     console.behaviour.forbidden.update(NAMES)
@@ -139,7 +141,9 @@ def test_all_feeds_forbidden(
     assert {f"feed acme/{name}" for name in NAMES} == those(found, "failed")
 
 
-def test_mapping_the_console_does_not_know(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_mapping_the_console_does_not_know(
+    cloud: AzureTenancy, configure: Callable[..., None]
+) -> None:
     """A misspelt parameter of a mapping fails its feed."""
     (cloud.folder / "mappings").mkdir()
     (cloud.folder / "mappings" / "m.toml").write_text(
@@ -150,7 +154,7 @@ def test_mapping_the_console_does_not_know(cloud: Cloud, configure: Callable[...
     assert "of this table's mapping" in found["feed acme/threats"]["advice"]
 
 
-def test_feeds_that_are_off(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_feeds_that_are_off(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
     """A feed that is off is not checked, and one that is off by default only if it is on."""
     configure("[feeds.alerts]\nenabled = false\n[feeds.alertsv2]\nenabled = true")
     found = examined(cloud)
@@ -162,7 +166,11 @@ def test_feeds_that_are_off(cloud: Cloud, configure: Callable[..., None]) -> Non
     ("days", "status"), [(5, "warning"), (13.9, "warning"), (30, "ok"), (-1, "failed")]
 )
 def test_token_expiry(
-    cloud: Cloud, configure: Callable[..., None], console: Console, days: float, status: str
+    cloud: AzureTenancy,
+    configure: Callable[..., None],
+    console: ScriptedConsole,
+    days: float,
+    status: str,
 ) -> None:
     """A token is a warning 14 days before it expires, and fails afterwards."""
     console.behaviour.token_expires = datetime.now(UTC) + timedelta(days=days)
@@ -182,7 +190,7 @@ def test_clocks(seconds: int, status: str) -> None:
     assert ("behind" in check.found) is (seconds == -300)
 
 
-def test_state(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_state(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
     """The state is read without a lock and left as it is."""
     filled(cloud.folder / "state")
 
@@ -202,19 +210,19 @@ def test_state(cloud: Cloud, configure: Callable[..., None]) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_state_that_cannot_be_written(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_state_that_cannot_be_written(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
     """A state directory that cannot be written fails."""
     (cloud.folder / "state").mkdir(mode=0o555)
     assert "cannot be written" in examined(cloud, broken=True)["state"]["found"]
 
 
-def test_state_is_a_file(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_state_is_a_file(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
     """A state path that is a file fails."""
     (cloud.folder / "state").write_text("")
     assert examined(cloud, broken=True)["state"]["status"] == "failed"
 
 
-def test_shipper(cloud: Cloud, configure: Callable[..., None], tmp_path: Path) -> None:
+def test_shipper(cloud: AzureTenancy, configure: Callable[..., None], tmp_path: Path) -> None:
     """A shipper that does not listen, or has an untrusted certificate, fails."""
     configure(to="stdout")
     assert examined(cloud)["shipper"]["status"] == "skipped"
@@ -224,7 +232,7 @@ def test_shipper(cloud: Cloud, configure: Callable[..., None], tmp_path: Path) -
     assert "start the shipper" in check["advice"]
     authority = Authority(tmp_path, "ours")
     world = World(seed=1)
-    with Console(world, set(), tls=authority.server("127.0.0.1")) as listening:
+    with ScriptedConsole(world, set(), tls=authority.server("127.0.0.1")) as listening:
         configure(to=listening.url)
         assert "TLS: " in examined(cloud, broken=True)["shipper"]["found"]
         cloud.config.write_text(
@@ -247,7 +255,7 @@ def test_shipper(cloud: Cloud, configure: Callable[..., None], tmp_path: Path) -
     ],
 )
 def test_azure_that_refuses(
-    cloud: Cloud,
+    cloud: AzureTenancy,
     *,
     configure: Callable[..., None],
     change: dict[str, Any],
@@ -268,7 +276,7 @@ def test_azure_that_refuses(
         assert broken == {failed}
 
 
-def test_workspace(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_workspace(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
     """With a workspace_id, the permission to query the workspace is checked."""
     pytest.importorskip("duckdb_kql", reason="no engine for KQL on this machine")
     configure(workspace_id=cloud.azure.behaviour.workspace_id)
@@ -279,7 +287,7 @@ def test_workspace(cloud: Cloud, configure: Callable[..., None]) -> None:
     assert "the role 'Log Analytics Reader'" in found["workspace"]["found"]
 
 
-def test_one_stream_is_missing(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_one_stream_is_missing(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
     """Only the stream that is missing fails."""
     cloud.azure.faults.add(refuse(f"Custom-{THREATS}", 404))
     found = examined(cloud, broken=True)
@@ -287,7 +295,7 @@ def test_one_stream_is_missing(cloud: Cloud, configure: Callable[..., None]) -> 
     assert broken == {f"stream Custom-{THREATS}"}
 
 
-def test_half_configured(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_half_configured(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
     """Without an endpoint the streams are skipped and the token is checked."""
     configure(endpoint=None)
     found = examined(cloud)
@@ -299,7 +307,7 @@ def test_half_configured(cloud: Cloud, configure: Callable[..., None]) -> None:
     assert found["Entra token"]["status"] == "ok"
 
 
-def test_certificate_expiry(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_certificate_expiry(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
     """A certificate is a warning 14 days before it expires."""
     configure(client_secret_file=None, certificate_file="app.pem")
     certificate(cloud.folder / "app.pem", days=9)
@@ -308,7 +316,7 @@ def test_certificate_expiry(cloud: Cloud, configure: Callable[..., None]) -> Non
     assert examined(cloud)["certificate"]["status"] == "ok"
 
 
-def test_audience(cloud: Cloud) -> None:
+def test_audience(cloud: AzureTenancy) -> None:
     """A token for another cloud fails; one of another tenant is a warning."""
     settings = cloud.settings()
 
@@ -326,7 +334,7 @@ def test_audience(cloud: Cloud) -> None:
     assert checked("opaque") == "ok"
 
 
-def test_send_test(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_send_test(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
     """`--send-test` sends one row, and prints the query that finds it."""
     check = examined(cloud, send_test=True)["test row"]
     (rows,) = [rows for rows in cloud.azure.rows.values() if rows]
@@ -334,7 +342,7 @@ def test_send_test(cloud: Cloud, configure: Callable[..., None]) -> None:
     assert not any(cloud.azure.losses.values())
 
 
-def test_without_the_extra(cloud: Cloud, configure: Callable[..., None]) -> None:
+def test_without_the_extra(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
     """Without the extra `azure` all other checks are done."""
     (cloud.folder / "msal.py").write_text("raise ImportError(name='msal')")
     found = in_a_process(cloud, broken=True, PYTHONPATH=str(cloud.folder))
@@ -350,7 +358,7 @@ def documented() -> set[str]:
 
 
 def test_every_check_is_documented(
-    cloud: Cloud, configure: Callable[..., None], manager: Manager
+    cloud: AzureTenancy, configure: Callable[..., None], manager: LoopbackManager
 ) -> None:
     """docs/reference/doctor.md has every check and no other."""
     certificate(cloud.folder / "app.pem")

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from support.doctor import deployed
-from support.manager import LOG, RULE, Manager, table_path
+from support.manager import LOG, RULE, LoopbackManager, table_path
 from support.tenancy import TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from support.cloud import Cloud
+    from support.cloud import AzureTenancy
 
 THREATS = TABLES["threats"]
 
 
-def test_no_drift(cloud: Cloud, manager: Manager) -> None:
+def test_no_drift(cloud: AzureTenancy, manager: LoopbackManager) -> None:
     """What the template deploys is OK, and is read with a token for the Resource Manager."""
     found = deployed(cloud, manager)
     assert [name for name, check in found.items() if check.status != "ok"] == []
@@ -32,7 +32,7 @@ def test_no_drift(cloud: Cloud, manager: Manager) -> None:
     ]
 
 
-def test_columns_of_every_table(cloud: Cloud, manager: Manager) -> None:
+def test_columns_of_every_table(cloud: AzureTenancy, manager: LoopbackManager) -> None:
     """A column of `[mappings.columns]` that is not deployed is missing from every stream."""
     before = '[mappings.columns]\nTenant = { console = "name" }'
     cloud.configure(f'dcr_resource_id = "{RULE}"', before=before)
@@ -42,71 +42,71 @@ def test_columns_of_every_table(cloud: Cloud, manager: Manager) -> None:
     assert missing >= {f"table {table}" for table in TABLES.values()}
 
 
-def drop_column(manager: Manager) -> None:
+def drop_column(manager: LoopbackManager) -> None:
     columns = manager.rule["streamDeclarations"][f"Custom-{THREATS}"]["columns"]
     columns[:] = [column for column in columns if column["name"] != "ThreatName"]
 
 
-def retype_column(manager: Manager) -> None:
+def retype_column(manager: LoopbackManager) -> None:
     for column in manager.columns(THREATS):
         if column["name"] == "ThreatName":
             column["type"] = "int"
 
 
-def drop_table(manager: Manager) -> None:
+def drop_table(manager: LoopbackManager) -> None:
     del manager.documents[table_path(THREATS)]
 
 
-def drop_stream(manager: Manager) -> None:
+def drop_stream(manager: LoopbackManager) -> None:
     del manager.rule["streamDeclarations"][f"Custom-{THREATS}"]
 
 
-def flow(manager: Manager) -> dict[str, Any]:
+def flow(manager: LoopbackManager) -> dict[str, Any]:
     """The data flow of threats."""
     flows: list[dict[str, Any]] = manager.rule["dataFlows"]
     return next(one for one in flows if one["streams"] == [f"Custom-{THREATS}"])
 
 
-def drop_flow(manager: Manager) -> None:
+def drop_flow(manager: LoopbackManager) -> None:
     manager.rule["dataFlows"].remove(flow(manager))
 
 
-def more_columns(manager: Manager) -> None:
+def more_columns(manager: LoopbackManager) -> None:
     manager.columns(THREATS).append({"name": "Own", "type": "string"})
 
 
-def standard_columns(manager: Manager) -> None:
+def standard_columns(manager: LoopbackManager) -> None:
     columns = manager.columns(THREATS)
     schema = manager.documents[table_path(THREATS)][1]["properties"]["schema"]
     schema["standardColumns"] = [{"name": "TenantId", "type": "guid"}, columns.pop(0)]
     assert schema["standardColumns"][1]["name"] == "TimeGenerated"
 
 
-def other_plan(manager: Manager) -> None:
+def other_plan(manager: LoopbackManager) -> None:
     manager.documents[table_path(THREATS)][1]["properties"]["plan"] = "Basic"
 
 
-def transform(manager: Manager) -> None:
+def transform(manager: LoopbackManager) -> None:
     flow(manager)["transformKql"] = "source | where false"
 
 
-def elsewhere(manager: Manager) -> None:
+def elsewhere(manager: LoopbackManager) -> None:
     flow(manager)["outputStream"] = "Custom-Other_CL"
 
 
-def other_rule(manager: Manager) -> None:
+def other_rule(manager: LoopbackManager) -> None:
     manager.rule["immutableId"] = "dcr-other"
 
 
-def other_endpoint(manager: Manager) -> None:
+def other_endpoint(manager: LoopbackManager) -> None:
     manager.rule["endpoints"] = {"logsIngestion": "https://other.ingest.monitor.azure.com"}
 
 
-def no_log(manager: Manager) -> None:
+def no_log(manager: LoopbackManager) -> None:
     manager.documents[LOG] = (200, {"value": []})
 
 
-def no_table_reader(manager: Manager) -> None:
+def no_table_reader(manager: LoopbackManager) -> None:
     manager.documents[table_path(THREATS)] = (403, {})
 
 
@@ -130,10 +130,10 @@ def no_table_reader(manager: Manager) -> None:
     ],
 )
 def test_drift(
-    cloud: Cloud,
+    cloud: AzureTenancy,
     *,
-    manager: Manager,
-    change: Callable[[Manager], None],
+    manager: LoopbackManager,
+    change: Callable[[LoopbackManager], None],
     check: str,
     status: str,
     said: str,
@@ -149,7 +149,9 @@ def test_drift(
 @pytest.mark.parametrize(
     ("answer", "status"), [(403, "skipped"), (404, "failed"), (500, "skipped"), (200, "skipped")]
 )
-def test_rule_that_cannot_be_read(cloud: Cloud, manager: Manager, answer: int, status: str) -> None:
+def test_rule_that_cannot_be_read(
+    cloud: AzureTenancy, manager: LoopbackManager, answer: int, status: str
+) -> None:
     """A rule that the identity may not read is skipped; one that is missing fails."""
     manager.documents[RULE] = (answer, {"properties": 7})
     assert deployed(cloud, manager)["rule"].status == status

@@ -1,14 +1,14 @@
 """Servers that tests put in the place of SentinelOne and Azure, and what they do wrong.
 
-`console.Console` serves a `world.World`; it is the console of `demo console`, with a script of
+`console.ScriptedConsole` serves a `world.World`: the console of `demo console` with a script of
 faults, switches (`behaviour`) and a list of the requests that came in:
 
     from doubles import faults
-    from doubles.console import Console
+    from doubles.console import ScriptedConsole
     from doubles.world import World
 
     script = [faults.status("threats", 503, times=2), faults.date("*", None, times=None)]
-    with Console(World(seed=1), {"token"}, script) as console:
+    with ScriptedConsole(World(seed=1), {"token"}, script) as console:
         console.world.populate(threats=30)
         ...
         console.faults.add(faults.fails_above("agents", 250))

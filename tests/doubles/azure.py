@@ -14,11 +14,10 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from doubles.azure_faults import Fault
+from doubles.azure_faults import AzureFault
 from sentinelone_source.demo.dce.azure import LOOPBACK, DemoAzure
 from sentinelone_source.demo.dce.errors import RequestRefused, refused, token_refused
-from sentinelone_source.demo.dce.identity import APP_SERVICE
-from sentinelone_source.demo.dce.identity import Behaviour as DemoBehaviour
+from sentinelone_source.demo.dce.identity import APP_SERVICE, DemoBehaviour
 from sentinelone_source.demo.dce.ingestion import route, unpacked
 from sentinelone_source.demo.dce.rows import built_in_streams
 from sentinelone_source.demo.dce.workspace import workspace_of
@@ -63,7 +62,7 @@ class Rows(Sequence[Row]):
     __hash__ = None  # type: ignore[assignment]
 
 
-class Request(NamedTuple):
+class IngestionRequest(NamedTuple):
     """A request to a stream.
 
     Attributes:
@@ -108,7 +107,7 @@ class TokenRequest(NamedTuple):
 
 
 @dataclass
-class Behaviour(DemoBehaviour):
+class AzureBehaviour(DemoBehaviour):
     """What may be changed while it runs, beside what the demo knows.
 
     Attributes:
@@ -128,18 +127,18 @@ class Behaviour(DemoBehaviour):
 
 
 class Azure(DemoAzure):
-    """Knows the fields of `Behaviour` as keywords; `behaviour` and `faults` may change.
+    """Knows the fields of `AzureBehaviour` as keywords; `behaviour` and `faults` may change.
 
     `requests` has those to streams, `token_requests` those for tokens, in order, and never a token
     or a credential. `plain` and `tls` can be stopped and started alone.
     """
 
-    behaviour: Behaviour
+    behaviour: AzureBehaviour
 
     def __init__(
         self,
         streams: Iterable[Stream] | None = None,
-        faults: Iterable[Fault] = (),
+        faults: Iterable[AzureFault] = (),
         *,
         listen: tuple[str, int] = LOOPBACK,
         listen_tls: tuple[str, int] | None = LOOPBACK,
@@ -152,13 +151,13 @@ class Azure(DemoAzure):
             ca_file = Path(folder, "ca.pem")
         super().__init__(
             built_in_streams() if streams is None else streams,
-            Behaviour(**switches),
+            AzureBehaviour(**switches),
             None if listen_tls is None else ca_file,
             listen=listen,
             listen_tls=listen_tls or LOOPBACK,
         )
         self.faults.add(*faults)
-        self.requests: list[Request] = []
+        self.requests: list[IngestionRequest] = []
         self.token_requests: list[TokenRequest] = []
 
     def respond(self, call: Call) -> Answer:
@@ -179,7 +178,7 @@ class Azure(DemoAzure):
             return served[0]
 
         fault = self.faults.take(*wanted)
-        if isinstance(fault, Fault):
+        if isinstance(fault, AzureFault):
             answer = fault.spoil(call, serve)
         else:
             answer = fault.answer() if fault else serve()
@@ -228,7 +227,7 @@ class Azure(DemoAzure):
     def _remember(self, call: Call, at: float, plain: int, rows: int, status: int) -> None:
         dcr_id, stream = route(call) or ("", "")
         self.requests.append(
-            Request(
+            IngestionRequest(
                 time=at,
                 dcr_id=dcr_id,
                 stream=stream,

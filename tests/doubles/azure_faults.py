@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from doubles.connections import Ended, hold
-from sentinelone_source.demo.dce.errors import Fault as DemoFault
+from sentinelone_source.demo.dce.errors import DemoFault
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sentinelone_source.demo.transport import Answer, Call
 
 
-class Fault(DemoFault, kw_only=True):
+class AzureFault(DemoFault, kw_only=True):
     """One of `status`, `reset`, `lose_answer` and `hang` says what happens.
 
     Attributes:
@@ -43,26 +43,28 @@ class Fault(DemoFault, kw_only=True):
         return Ended(0) if self.lose_answer else answer
 
 
-def refuse(where: str, status: int, retry_after: float | str | None = None, **when: Any) -> Fault:
+def refuse(
+    where: str, status: int, retry_after: float | str | None = None, **when: Any
+) -> AzureFault:
     """A status with the body that Azure sends with it; nothing is kept."""
-    return Fault(where=where, status=status, retry_after=retry_after, **when)
+    return AzureFault(where=where, status=status, retry_after=retry_after, **when)
 
 
-def throttle(where: str, retry_after: float | str | None = None, **when: Any) -> Fault:
+def throttle(where: str, retry_after: float | str | None = None, **when: Any) -> AzureFault:
     """429; `retry_after` may be seconds or a date, or be missing."""
     return refuse(where, 429, retry_after, **when)
 
 
-def reset(where: str, **when: Any) -> Fault:
+def reset(where: str, **when: Any) -> AzureFault:
     """The connection is reset before an answer, and nothing is kept."""
-    return Fault(where=where, reset=True, **when)
+    return AzureFault(where=where, reset=True, **when)
 
 
-def lose_answer(where: str, **when: Any) -> Fault:
+def lose_answer(where: str, **when: Any) -> AzureFault:
     """The request is served, and the connection ends before the answer: sent again, it is twice."""
-    return Fault(where=where, lose_answer=True, **when)
+    return AzureFault(where=where, lose_answer=True, **when)
 
 
-def hang(where: str, seconds: float, **when: Any) -> Fault:
+def hang(where: str, seconds: float, **when: Any) -> AzureFault:
     """Silence, then the request is served; a client that has gone by then sent nothing."""
-    return Fault(where=where, hang=seconds, **when)
+    return AzureFault(where=where, hang=seconds, **when)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from math import ceil
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote
 from zlib import crc32
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from doubles.faults import Fault
+    from doubles.faults import ConsoleFault
     from doubles.world import Name, World
     from sentinelone_source.demo.transport import Answer, Call
 
@@ -46,7 +46,7 @@ class Rate(NamedTuple):
 
 
 @dataclass(slots=True)
-class Behaviour:
+class ConsoleBehaviour:
     """How a console behaves; may be changed while it runs.
 
     Attributes:
@@ -70,20 +70,7 @@ class Behaviour:
     token_expires: datetime | None = None
 
 
-class Switches(TypedDict, total=False):
-    """The fields of `Behaviour`, as keywords of `Console`."""
-
-    forbidden: set[Name]
-    latency: float
-    rates: dict[Name, Rate]
-    strict_cursors: bool
-    short_pages: bool
-    empty_last_page: bool
-    ascii_json: bool
-    token_expires: datetime | None
-
-
-class Request(NamedTuple):
+class ConsoleRequest(NamedTuple):
     """A request that came in. `status` is 0 when the connection was reset before an answer."""
 
     time: float
@@ -116,8 +103,8 @@ class _Bucket:
         return 0.0
 
 
-class Console(DemoConsole):
-    """`faults` is the script, `tokens` the set to revoke from and `behaviour` the switches.
+class ScriptedConsole(DemoConsole):
+    """`faults` is the script, `tokens` the set to revoke from, `behaviour` has the switches.
 
     All three may be changed while it runs. `requests` holds what came in, with `time.monotonic()`;
     tokens appear nowhere in it.
@@ -127,16 +114,16 @@ class Console(DemoConsole):
         self,
         world: World,
         tokens: set[str],
-        faults: Iterable[Fault] = (),
+        faults: Iterable[ConsoleFault] = (),
         *,
         port: int = 0,
         tls: ssl.SSLContext | None = None,
-        **switches: Unpack[Switches],
+        **switches: Any,
     ) -> None:
         super().__init__(world, tokens, port=port, tls=tls)
         self.faults = Script(faults)
-        self.behaviour = Behaviour(**switches)
-        self.requests: list[Request] = []
+        self.behaviour = ConsoleBehaviour(**switches)
+        self.requests: list[ConsoleRequest] = []
         self._buckets: dict[Name, _Bucket] = {}
         self._lock = Lock()
 
@@ -145,7 +132,7 @@ class Console(DemoConsole):
         asked_at, parameters = monotonic(), call.parameters
         fault = self.faults.take(endpoint_of(call), has_cursor="cursor" in parameters)
         answer = fault.effect(call, self) if fault else self.serve(call)
-        self.requests.append(Request(asked_at, endpoint_of(call), parameters, answer.status))
+        self.requests.append(ConsoleRequest(asked_at, endpoint_of(call), parameters, answer.status))
         if silence := self.behaviour.latency + (fault.delay if fault else 0):
             hold(call, silence)
         if isinstance(answer, Raw):

@@ -33,18 +33,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import timedelta
 
-    from doubles.console import Console
+    from doubles.console import ScriptedConsole
     from sentinelone_source.demo.transport import Call
 
 Requests = Literal["any", "cursor", "first"]
-Effect = Callable[["Call", "Console"], Answer]
+Effect = Callable[["Call", "ScriptedConsole"], Answer]
 
 
 _INVALID_CURSOR: Final = failure(4000010, "Validation Error", "Invalid cursor value received")
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ConsoleFault:
     """An effect, the requests that it hits, and seconds of silence before the answer."""
 
     endpoint: str
@@ -80,100 +80,102 @@ class When(TypedDict, total=False):
     on: Requests
 
 
-def say(endpoint: str, answer: Answer, **when: Unpack[When]) -> Fault:
+def say(endpoint: str, answer: Answer, **when: Unpack[When]) -> ConsoleFault:
     """This answer instead of the API's."""
-    return Fault(endpoint, lambda _call, _console: answer, **when)
+    return ConsoleFault(endpoint, lambda _call, _console: answer, **when)
 
 
 def status(
     endpoint: str, code: int, body: str = "", content_type: str | None = None, **when: Unpack[When]
-) -> Fault:
+) -> ConsoleFault:
     """Any status, bare unless a body is given."""
     return say(endpoint, Answer(code, body.encode(), content_type), **when)
 
 
-def unauthorized(endpoint: str, *, plain: bool = False, **when: Unpack[When]) -> Fault:
+def unauthorized(endpoint: str, *, plain: bool = False, **when: Unpack[When]) -> ConsoleFault:
     """401, as JSON or as the plain text that some consoles send."""
     text = Answer(401, b"An error occurred.", "text/plain; charset=utf-8")
     return say(endpoint, text if plain else UNAUTHENTICATED, **when)
 
 
-def forbidden(endpoint: str, *, html: bool = False, **when: Unpack[When]) -> Fault:
+def forbidden(endpoint: str, *, html: bool = False, **when: Unpack[When]) -> ConsoleFault:
     """403 of the API (4030010), or of something in front of it."""
     title = "Insufficient permissions"
     refusal = failure(4030010, title, "This scope does not have the feature enabled")
     return say(endpoint, _page(403, "403 Forbidden") if html else refusal, **when)
 
 
-def throttle(endpoint: str, retry_after: float | str | None = None, **when: Unpack[When]) -> Fault:
+def throttle(
+    endpoint: str, retry_after: float | str | None = None, **when: Unpack[When]
+) -> ConsoleFault:
     """429 of the API; `retry_after` may be seconds or a date, or be missing."""
     return say(endpoint, throttled(retry_after), **when)
 
 
-def throttle_html(endpoint: str, **when: Unpack[When]) -> Fault:
+def throttle_html(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
     """429 of the nginx in front of the API: HTML, no Retry-After."""
     return say(endpoint, _page(429, "429 Too Many Requests"), **when)
 
 
-def server_error(endpoint: str, **when: Unpack[When]) -> Fault:
+def server_error(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
     """500 of the API."""
     detail = "Server could not process the request."
     return say(endpoint, failure(5000010, "Internal server error", detail), **when)
 
 
-def bad_gateway(endpoint: str, **when: Unpack[When]) -> Fault:
+def bad_gateway(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
     """502 without a body."""
     return status(endpoint, 502, **when)
 
 
-def fails_above(endpoint: str, limit: int, code: int = 504, **when: Unpack[When]) -> Fault:
+def fails_above(endpoint: str, limit: int, code: int = 504, **when: Unpack[When]) -> ConsoleFault:
     """This status for every page of more than `limit` records, for ever unless `times` is given."""
     when.setdefault("times", None)
 
-    def effect(call: Call, console: Console) -> Answer:
+    def effect(call: Call, console: ScriptedConsole) -> Answer:
         asked = int(call.parameters.get("limit", ["10"])[-1])
         return Answer(code, b"", None) if asked > limit else console.serve(call)
 
-    return Fault(endpoint, effect, **when)
+    return ConsoleFault(endpoint, effect, **when)
 
 
-def login_page(endpoint: str, **when: Unpack[When]) -> Fault:
+def login_page(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
     """200 with HTML."""
     return say(endpoint, _page(200, "Management console: log in"), **when)
 
 
-def redirect(endpoint: str, location: str = "/login", **when: Unpack[When]) -> Fault:
+def redirect(endpoint: str, location: str = "/login", **when: Unpack[When]) -> ConsoleFault:
     """302, to the log-in page unless told otherwise."""
     return say(endpoint, Answer(302, b"", None, (("Location", location),)), **when)
 
 
-def invalid_cursor(endpoint: str, **when: Unpack[When]) -> Fault:
+def invalid_cursor(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
     """400 with code 4000010 for the next request that carries a cursor."""
     when.setdefault("on", "cursor")
     return say(endpoint, _INVALID_CURSOR, **when)
 
 
-def repeat_cursor(endpoint: str, **when: Unpack[When]) -> Fault:
+def repeat_cursor(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
     """The next page that was asked for with a cursor names that cursor again."""
     when.setdefault("on", "cursor")
 
-    def effect(call: Call, console: Console) -> Answer:
+    def effect(call: Call, console: ScriptedConsole) -> Answer:
         return with_cursor(console.serve(call), quote(call.parameters["cursor"][-1], safe=""))
 
-    return Fault(endpoint, effect, **when)
+    return ConsoleFault(endpoint, effect, **when)
 
 
-def ignores_filter(endpoint: str, *names: str, **when: Unpack[When]) -> Fault:
+def ignores_filter(endpoint: str, *names: str, **when: Unpack[When]) -> ConsoleFault:
     """Filters by time have no effect, or those named only; for ever unless `times` is given."""
     when.setdefault("times", None)
 
-    def effect(call: Call, console: Console) -> Answer:
+    def effect(call: Call, console: ScriptedConsole) -> Answer:
         dropped = [
             name for name in call.parameters if "__" in name and (not names or name in names)
         ]
         return console.serve(asked(call, **dict.fromkeys(dropped)))
 
-    return Fault(endpoint, effect, **when)
+    return ConsoleFault(endpoint, effect, **when)
 
 
 _UPDATES: Final = {
@@ -184,14 +186,14 @@ _UPDATES: Final = {
 }
 
 
-def changes(endpoint: str, number: int = 100, **when: Unpack[When]) -> Fault:
+def changes(endpoint: str, number: int = 100, **when: Unpack[When]) -> ConsoleFault:
     """So many records, those that changed longest ago, change before each answer.
 
     For ever unless `times` is given.
     """
     when.setdefault("times", None)
 
-    def effect(call: Call, console: Console) -> Answer:
+    def effect(call: Call, console: ScriptedConsole) -> Answer:
         world = console.world
         name = BY_PATH[call.path.removeprefix(BASE)].name
         for identifier in world.ids(name)[:number]:
@@ -201,35 +203,35 @@ def changes(endpoint: str, number: int = 100, **when: Unpack[When]) -> Fault:
                 world.update(name, _UPDATES[name], identifier)
         return console.serve(call)
 
-    return Fault(endpoint, effect, **when)
+    return ConsoleFault(endpoint, effect, **when)
 
 
-def date(endpoint: str, off: timedelta | None, **when: Unpack[When]) -> Fault:
+def date(endpoint: str, off: timedelta | None, **when: Unpack[When]) -> ConsoleFault:
     """A `Date` that is off by so much; without a `Date` if that is None."""
 
-    def effect(call: Call, console: Console) -> Answer:
+    def effect(call: Call, console: ScriptedConsole) -> Answer:
         answer, told = console.serve(call), ""
         if off is not None:
             told = format_datetime(console.world.now() + off, usegmt=True)
         return replace(answer, headers=(*answer.headers, ("Date", told)))
 
-    return Fault(endpoint, effect, **when)
+    return ConsoleFault(endpoint, effect, **when)
 
 
-def reset(endpoint: str, sent: int | None = None, **when: Unpack[When]) -> Fault:
+def reset(endpoint: str, sent: int | None = None, **when: Unpack[When]) -> ConsoleFault:
     """The connection is reset before the answer, or after so many bytes of its body."""
     return _ended(endpoint, "reset", sent, **when)
 
 
-def close(endpoint: str, sent: int = 0, **when: Unpack[When]) -> Fault:
+def close(endpoint: str, sent: int = 0, **when: Unpack[When]) -> ConsoleFault:
     """The connection ends within the body, which was announced as longer."""
     return _ended(endpoint, "close", sent, **when)
 
 
 def _ended(
     endpoint: str, ending: Literal["close", "reset"], sent: int | None, **when: Unpack[When]
-) -> Fault:
-    def effect(call: Call, console: Console) -> Answer:
+) -> ConsoleFault:
+    def effect(call: Call, console: ScriptedConsole) -> Answer:
         if sent is None:
             return Ended(0, ending=ending)
         answer = console.serve(call).packed(call.headers.get("accept-encoding", ""))
@@ -238,27 +240,27 @@ def _ended(
         headers = (*answer.headers, length)
         return Ended(answer.status, body, answer.content_type, headers, ending)
 
-    return Fault(endpoint, effect, **when)
+    return ConsoleFault(endpoint, effect, **when)
 
 
-def broken_json(endpoint: str, **when: Unpack[When]) -> Fault:
+def broken_json(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
     """A complete HTTP answer with the first half of its JSON."""
 
-    def effect(call: Call, console: Console) -> Answer:
+    def effect(call: Call, console: ScriptedConsole) -> Answer:
         answer = console.serve(call)
         return replace(answer, body=_half(answer.body))
 
-    return Fault(endpoint, effect, **when)
+    return ConsoleFault(endpoint, effect, **when)
 
 
-def broken_gzip(endpoint: str, **when: Unpack[When]) -> Fault:
+def broken_gzip(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
     """A complete HTTP answer with the first half of its gzip stream."""
     return _sent_as(endpoint, "gzip", lambda body: _half(compress(body)), **when)
 
 
-def hang(endpoint: str, seconds: float, **when: Unpack[When]) -> Fault:
+def hang(endpoint: str, seconds: float, **when: Unpack[When]) -> ConsoleFault:
     """Silence for a while, or until the console is stopped; then the API's answer."""
-    return Fault(endpoint, lambda call, console: console.serve(call), delay=seconds, **when)
+    return ConsoleFault(endpoint, lambda call, console: console.serve(call), delay=seconds, **when)
 
 
 def _raw_deflate(body: bytes) -> bytes:
@@ -282,21 +284,21 @@ ENCODINGS: Final = tuple(_ENCODINGS)
 """What `encoded` knows."""
 
 
-def encoded(endpoint: str, how: str, **when: Unpack[When]) -> Fault:
+def encoded(endpoint: str, how: str, **when: Unpack[When]) -> ConsoleFault:
     """The API's answer in one of `ENCODINGS`, whatever the client accepts."""
     return _sent_as(endpoint, *_ENCODINGS[how], **when)
 
 
 def _sent_as(
     endpoint: str, encoding: str, pack: Callable[[bytes], bytes], **when: Unpack[When]
-) -> Fault:
-    def effect(call: Call, console: Console) -> Answer:
+) -> ConsoleFault:
+    def effect(call: Call, console: ScriptedConsole) -> Answer:
         answer = console.serve(call)
         said = (("Content-Encoding", encoding),) if encoding else ()
         headers = (*answer.headers, *said)
         return Raw(answer.status, pack(answer.body), answer.content_type, headers)
 
-    return Fault(endpoint, effect, **when)
+    return ConsoleFault(endpoint, effect, **when)
 
 
 def _half(body: bytes) -> bytes:
@@ -323,11 +325,11 @@ def with_cursor(answer: Answer, cursor: str | None) -> Answer:
 class _Turn:
     """A fault in a queue: how many requests it still lets pass, how many it still hits."""
 
-    fault: Fault
+    fault: ConsoleFault
     passing: int
     hits: float
 
-    def take(self) -> Fault | None:
+    def take(self) -> ConsoleFault | None:
         if self.passing:
             self.passing -= 1
             return None
@@ -338,12 +340,12 @@ class _Turn:
 class Script:
     """The queues; safe to use from many threads."""
 
-    def __init__(self, faults: Iterable[Fault] = ()) -> None:
+    def __init__(self, faults: Iterable[ConsoleFault] = ()) -> None:
         self._queues: dict[str, deque[_Turn]] = {}
         self._lock = Lock()
         self.add(*faults)
 
-    def add(self, *faults: Fault) -> None:
+    def add(self, *faults: ConsoleFault) -> None:
         """Append to the queues."""
         with self._lock:
             for fault in faults:
@@ -356,7 +358,7 @@ class Script:
         with self._lock:
             self._queues.clear()
 
-    def take(self, endpoint: str, *, has_cursor: bool) -> Fault | None:
+    def take(self, endpoint: str, *, has_cursor: bool) -> ConsoleFault | None:
         """What hits this request, if anything."""
         with self._lock:
             for name in (endpoint, "*"):

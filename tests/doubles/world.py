@@ -11,7 +11,7 @@ import msgspec
 from sentinelone_source.demo.endpoints import NAMES, Name
 from sentinelone_source.demo.records import NOTHING, Record
 from sentinelone_source.demo.timestamps import coarsened
-from sentinelone_source.demo.world import World as DemoWorld
+from sentinelone_source.demo.world import DemoWorld
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

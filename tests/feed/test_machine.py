@@ -33,7 +33,7 @@ from support.clocks import (
     START_BACK,
 )
 from support.modelconsole import ModelConsole, Version
-from support.poller import Begun, Poller, Settled
+from support.poller import Begun, ModelPoller, Settled
 
 NOTHING = -(1 << 63)
 
@@ -88,9 +88,9 @@ class Sweeps(RuleBasedStateMachine):
         self.poller.close()
         self.poller = self._start(self.plan)
 
-    def _start(self, plan: Plan) -> Poller:
+    def _start(self, plan: Plan) -> ModelPoller:
         ahead = lambda: self.ahead  # noqa: E731
-        return Poller(self.folder, plan, self.console, ahead, at_once=self.at_once)
+        return ModelPoller(self.folder, plan, self.console, ahead, at_once=self.at_once)
 
     @property
     def now(self) -> int:

@@ -11,7 +11,7 @@ from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.feed.reading import Recheck
 from sentinelone_source.times import SECOND
 from support.modelconsole import ModelConsole
-from support.poller import Poller
+from support.poller import ModelPoller
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -39,13 +39,13 @@ def test_ages(overlap: int, lookback: int, ages: tuple[int, ...]) -> None:
     assert Plan(lookback=lookback, overlap=overlap).ages == ages
 
 
-def read(poller: Poller, reading: Coroutine[Any, Any, None]) -> None:
+def read(poller: ModelPoller, reading: Coroutine[Any, Any, None]) -> None:
     poller.begin(reading)
     while poller.at:
         poller.go_on()
 
 
-def until_recheck(poller: Poller) -> int:
+def until_recheck(poller: ModelPoller) -> int:
     return ceil(min(poller.feed.until_recheck(), 1) * SECOND)
 
 
@@ -61,7 +61,7 @@ def test_what_is_fetched_for_each_new_record(
     for age in range(DAY, 0, -EVERY):
         console.create(age)
     plan = Plan(lookback=lookback, overlap=overlap, start_back=lookback, present=0)
-    poller = Poller(tmp_path, plan, console, lambda: 0, at_once=True)
+    poller = ModelPoller(tmp_path, plan, console, lambda: 0, at_once=True)
     poller.limit = 1000
     read(poller, poller.feed.sweep())
     before, begun = poller.feed.counts.copy(), console.time

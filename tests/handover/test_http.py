@@ -19,7 +19,7 @@ from sentinelone_source.handover.http import HttpSink
 from sentinelone_source.handover.sink import Receipt
 from sentinelone_source.timings import Timings
 from sentinelone_source.worker_threads import in_thread
-from support.in_http import Fault, InHttp, hang, lost_answer, reset, status
+from support.in_http import InHttp, InHttpFault, hang, lost_answer, reset, status
 from support.waiting import LONG
 
 if TYPE_CHECKING:
@@ -114,9 +114,9 @@ def test_every_attempt_has_a_tag_of_its_own(shipper: InHttp) -> None:
     ],
     ids=lambda fault: str(fault.status or "reset"),
 )
-def test_trouble_that_passes(shipper: InHttp, fault: Fault) -> None:
+def test_trouble_that_passes(shipper: InHttp, fault: InHttpFault) -> None:
     """After a fault that passes, every line has come once, and in order."""
-    shipper.script = [Fault(**vars(fault))]
+    shipper.script = [InHttpFault(**vars(fault))]
     assert bounded(hand_over(sink_to(shipper), "threats", lines(0, 4), lines(4, 9))) == TAKEN
     assert numbers(shipper) == list(range(9))
 
@@ -326,7 +326,7 @@ def test_idle_connections_are_closed() -> None:
     """A connection serves many batches, and is closed when none comes for a while."""
     closed = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
+    class CountingHandler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
@@ -344,7 +344,7 @@ def test_idle_connections_are_closed() -> None:
             """Says nothing."""
 
     connections: Counter[object] = Counter()
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), CountingHandler) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         settings = HandoverTable(to=f"http://127.0.0.1:{server.server_port}/")
         client = ShipperClient(settings, None, Timings(shipper_idle=0.2))

@@ -17,7 +17,7 @@ from sentinelone_source.times import SECOND
 END = 500
 
 
-class Backfill:
+class BackfillModel:
     """Some readers of one window, with pauses between any two steps."""
 
     def __init__(self, positions: list[int], page: int, seed: int) -> None:
@@ -68,7 +68,7 @@ class Backfill:
 )
 def test_each_record_once(positions: list[int], page: int, readers: int, seed: int) -> None:
     """However readers and divisions interleave, each record is handed over by one window."""
-    backfill = Backfill(positions, page, seed)
+    backfill = BackfillModel(positions, page, seed)
     asyncio.run(backfill.run(readers))
     assert backfill.handed_over == Counter(positions)
     assert not any(part.left for part in backfill.parts)
@@ -76,6 +76,6 @@ def test_each_record_once(positions: list[int], page: int, readers: int, seed: i
 
 def test_idle_readers_get_a_share() -> None:
     """A window with many pages is divided among the readers."""
-    backfill = Backfill([second * SECOND for second in range(END)], 5, 1)
+    backfill = BackfillModel([second * SECOND for second in range(END)], 5, 1)
     asyncio.run(backfill.run(4))
     assert len(backfill.parts) >= 4

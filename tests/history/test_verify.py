@@ -20,7 +20,7 @@ from support.cloud_fixtures import cloud, plain_environment
 from support.tenancy import NAMES, TABLES
 
 if TYPE_CHECKING:
-    from support.cloud import Cloud
+    from support.cloud import AzureTenancy
     from support.tenancy import Tenancy
 
 __all__ = ["cloud", "plain_environment"]
@@ -31,7 +31,7 @@ THREATS = f"Custom-{TABLES['threats']}"
 class Site:
     """A tenant, its poller's state, and a workspace."""
 
-    def __init__(self, cloud: Cloud, tenancy: Tenancy) -> None:
+    def __init__(self, cloud: AzureTenancy, tenancy: Tenancy) -> None:
         self.cloud, self.tenancy, self.world = cloud, tenancy, tenancy.world
         self.configure()
 
@@ -61,7 +61,7 @@ class Site:
 
 
 @pytest.fixture
-def site(cloud: Cloud, tenancy: Tenancy) -> Site:
+def site(cloud: AzureTenancy, tenancy: Tenancy) -> Site:
     """Nothing has happened yet."""
     pytest.importorskip("duckdb_kql", reason="no engine for KQL on this machine")
     return Site(cloud, tenancy)

@@ -96,10 +96,11 @@ def test_the_files_on_the_way_of_a_page_exist() -> None:
 
 
 def test_a_class_name_has_one_bearer() -> None:
-    """No two classes of the package have the same name."""
+    """No two classes of the package, the tests and the benchmarks have the same name."""
     names = Counter(
         node.name
-        for path in PACKAGE.rglob("*.py")
+        for folder in (PACKAGE, ROOT / "tests", ROOT / "bench")
+        for path in folder.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.ClassDef)
     )

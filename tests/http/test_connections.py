@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from doubles.console import Console
+from doubles.console import ScriptedConsole
 from doubles.world import World
 from sentinelone_source.errors import Unavailable
 from sentinelone_source.http.client import HttpClient
@@ -31,7 +31,7 @@ def test_certificates_that_change_are_read_again(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle.pem"
     bundle.write_bytes(first.file.read_bytes())
     client = HttpClient(TIMEOUT, trust=str(bundle), proxies={})
-    with Console(World(), set(), tls=second.server("127.0.0.1")) as console:
+    with ScriptedConsole(World(), set(), tls=second.server("127.0.0.1")) as console:
         with pytest.raises(Unavailable, match="TLS"):
             ask(client, console.url)
         bundle.write_bytes(second.file.read_bytes() + first.file.read_bytes())
@@ -61,7 +61,7 @@ def test_any_concurrency() -> None:
 def test_connections_to_many_hosts_are_few() -> None:
     """Fewer connections stay open than are allowed, however many consoles were asked."""
     client = HttpClient(TIMEOUT, proxies={}, connections=Connections(4, hosts=8))
-    consoles = [Console(World(), set()) for _ in range(8)]
+    consoles = [ScriptedConsole(World(), set()) for _ in range(8)]
     for console in consoles:
         console.start()
         assert ask(client, console.url) == 404

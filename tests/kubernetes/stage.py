@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 import msgspec
 
 from doubles.azure import Azure
-from doubles.console import Console
+from doubles.console import ScriptedConsole
 from doubles.world import World
 from kubernetes.kubelite.manifest import containers
 from kubernetes.kubelite.network import Network
@@ -59,7 +59,7 @@ class Stage:
         self._delivers = delivers
         self._stack = ExitStack()
         self.world = World(seed=7)
-        self.console = Console(self.world, {TOKEN}, port=8081)
+        self.console = ScriptedConsole(self.world, {TOKEN}, port=8081)
         self.azure = Azure(
             listen=("127.0.0.1", 8690),
             listen_tls=("127.0.0.1", 8691),

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from support.in_http import InHttp
 
 if TYPE_CHECKING:
-    from support.in_http_body import Reading
+    from support.in_http_body import ParsedBody
 
 FILE = Path(os.environ.get("FLUENT_BIT_STORAGE", "/var/lib/fluent-bit"), "rows.ndjson")
 
@@ -25,7 +25,7 @@ FILE = Path(os.environ.get("FLUENT_BIT_STORAGE", "/var/lib/fluent-bit"), "rows.n
 class OnDisk(InHttp):
     """Rows survive a SIGKILL."""
 
-    def store(self, tag: str, reading: Reading) -> int:
+    def store(self, tag: str, reading: ParsedBody) -> int:
         stored = super().store(tag, reading)
         lines = [json.dumps(row) + "\n" for row in self.rows[tag][-stored:]] if stored else []
         with self.lock, FILE.open("a") as file:

@@ -17,7 +17,7 @@ from typing import Any
 
 from jsonpath_ng.ext.parser import parse as parse_once
 
-from sentinelone_source.mapping.rows.convert import DoesNotFit as ProductDoesNotFit
+from sentinelone_source.mapping.rows.convert import DoesNotFit
 from sentinelone_source.mapping.rows.types import TYPES as PRODUCT_TYPES
 
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -30,12 +30,12 @@ MOMENT = re.compile(
 )
 
 
-class DoesNotFit(Exception):
+class TypeMismatch(Exception):
     """The column's type does not take the value."""
 
 
 @dataclass
-class Outcome:
+class PageOutcome:
     """What a page must become."""
 
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -45,9 +45,9 @@ class Outcome:
     dead: int = 0
 
 
-def expected(mapping: dict[str, Any], body: bytes) -> Outcome:
+def expected(mapping: dict[str, Any], body: bytes) -> PageOutcome:
     """Carry out a mapping document on a page; records without id or position are only counted."""
-    outcome = Outcome()
+    outcome = PageOutcome()
     for record in mend(json.loads(body))["data"]:
         walk = mapping["walk"]
         id_, position = identity(record, walk["id"]), place(record, walk["position"])
@@ -61,7 +61,7 @@ def expected(mapping: dict[str, Any], body: bytes) -> Outcome:
         for name, column in mapping["columns"].items():
             try:
                 value = fill(column, record)
-            except DoesNotFit:
+            except TypeMismatch:
                 outcome.misfits[name] += 1
                 continue
             if value is not None:
@@ -89,7 +89,7 @@ def find(record: Any, path: str) -> list[Any]:
     try:
         return [match.value for match in parse(path).find(record)]
     except Exception as error:
-        raise DoesNotFit from error
+        raise TypeMismatch from error
 
 
 def identity(record: Any, path: str) -> str | None:
@@ -101,7 +101,7 @@ def place(record: Any, path: str) -> int | None:
     found = find(record, path)
     try:
         return (moment(found[0]) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
-    except (IndexError, DoesNotFit):
+    except (IndexError, TypeMismatch):
         return None
 
 
@@ -155,19 +155,19 @@ def number(value: Any) -> Decimal:
         try:
             parsed = json.loads(value, parse_constant=str, parse_float=Decimal)
         except ValueError:
-            raise DoesNotFit from None
+            raise TypeMismatch from None
         if value.strip() != value or isinstance(parsed, str):
-            raise DoesNotFit
+            raise TypeMismatch
         value = parsed
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise DoesNotFit
+        raise TypeMismatch
     return Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
 
 
 def real(value: Any) -> Decimal:
     exact = number(value)
     if "e" in str(value).lower() and abs(exact) > LARGEST:
-        raise DoesNotFit
+        raise TypeMismatch
     return exact
 
 
@@ -175,7 +175,7 @@ def whole(bits: int) -> Any:
     def convert(value: Any) -> int:
         exact = number(value)
         if exact != exact.to_integral_value() or not -(2**bits) <= exact < 2**bits:
-            raise DoesNotFit
+            raise TypeMismatch
         return int(exact)
 
     return convert
@@ -186,7 +186,7 @@ def boolean(value: Any) -> bool:
     if isinstance(value, bool):
         return value
     if not isinstance(value, str) or value.lower() not in words:
-        raise DoesNotFit
+        raise TypeMismatch
     return words[value.lower()]
 
 
@@ -194,7 +194,7 @@ def moment(value: Any) -> datetime:
     """ISO 8601 text; digits beyond the microsecond do not count."""
     found = MOMENT.fullmatch(value) if isinstance(value, str) else None
     if not found:
-        raise DoesNotFit
+        raise TypeMismatch
     year, month, day, hour, minute, second, fraction, _, sign, hours, minutes = found.groups()
     date = [int(part) for part in (year, month, day)]
     clock = [int(part or 0) for part in (hour, minute, second)]
@@ -202,7 +202,7 @@ def moment(value: Any) -> datetime:
     try:
         local = datetime(*date, *clock, micros, tzinfo=UTC)  # type: ignore[misc,arg-type]
     except ValueError:
-        raise DoesNotFit from None
+        raise TypeMismatch from None
     offset = timedelta(hours=int(hours or 0), minutes=int(minutes or 0))
     return local + offset if sign == "-" else local - offset
 
@@ -218,8 +218,8 @@ def added_type(name: str) -> Any:
     def convert(value: Any) -> Any:
         try:
             return PRODUCT_TYPES[name].convert(value)
-        except ProductDoesNotFit:
-            raise DoesNotFit from None
+        except DoesNotFit:
+            raise TypeMismatch from None
 
     return convert
 

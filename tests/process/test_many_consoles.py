@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from doubles import faults
-from doubles.console import Console
+from doubles.console import ScriptedConsole
 from support.tenancy import TOKEN
 from support.waiting import LONG
 
@@ -38,8 +38,8 @@ def test_first_sweeps_are_spread(tenancy: Tenancy) -> None:
 def test_one_console_delays_no_other(tenancy: Tenancy) -> None:
     """A console that hangs and one that refuses its token do not delay a third one."""
     tenancy.populate(2)
-    hangs = Console(tenancy.world, {TOKEN}, [faults.hang("*", 600, times=None)])
-    refuses = Console(tenancy.world, {"another"})
+    hangs = ScriptedConsole(tenancy.world, {TOKEN}, [faults.hang("*", 600, times=None)])
+    refuses = ScriptedConsole(tenancy.world, {"another"})
     with hangs, refuses:
         others = {"hangs": hangs.url, "refuses": refuses.url}
         for name in others:
@@ -72,7 +72,7 @@ class Together:
             self.now -= 1
 
 
-class Held(Console):
+class Held(ScriptedConsole):
     """A console that answers when enough requests are under way."""
 
     together: Together

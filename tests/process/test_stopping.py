@@ -112,7 +112,7 @@ def test_nobody_reads(tenancy: Tenancy) -> None:
     ],
     ids=["hang", "429", "401", "reset"],
 )
-def test_console_does_not_answer(tenancy: Tenancy, fault: faults.Fault) -> None:
+def test_console_does_not_answer(tenancy: Tenancy, fault: faults.ConsoleFault) -> None:
     """A console in trouble does not keep the source from stopping."""
     tenancy.console.faults.add(fault)
     with tenancy.start() as running:

@@ -21,15 +21,15 @@ from support.replays import THREATS, arrived, plain, replayed, written
 from support.waiting import until
 
 if TYPE_CHECKING:
-    from support.cloud import Cloud
+    from support.cloud import AzureTenancy
 
 
-def asked(cloud: Cloud, often: int) -> bool:
+def asked(cloud: AzureTenancy, often: int) -> bool:
     """Whether there have been so many requests."""
     return len(cloud.azure.requests) >= often
 
 
-def test_standard_input(cloud: Cloud) -> None:
+def test_standard_input(cloud: AzureTenancy) -> None:
     """Rows can come through a pipe, for which no checkpoint is written."""
     plain(cloud.folder / "rows.ndjson", 7)
     done = subprocess.run(
@@ -47,7 +47,7 @@ def test_standard_input(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopping_at_a_silent_pipe(cloud: Cloud, number: int) -> None:
+def test_stopping_at_a_silent_pipe(cloud: AzureTenancy, number: int) -> None:
     """A replay that waits for a pipe can be stopped."""
     command = [*COMMAND, "replay", "--config", str(cloud.config), "-"]
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -63,7 +63,7 @@ def test_stopping_at_a_silent_pipe(cloud: Cloud, number: int) -> None:
         assert b"nothing is remembered of standard input" in process.stderr.read()
 
 
-def test_two_at_once(cloud: Cloud) -> None:
+def test_two_at_once(cloud: AzureTenancy) -> None:
     """A file is replayed by one process at a time."""
     plain(cloud.folder / "rows.ndjson", 3)
     cloud.azure.faults.add(hang("ingestion", 60))
@@ -72,7 +72,7 @@ def test_two_at_once(cloud: Cloud) -> None:
         cloud.call("replay", "rows.ndjson", status=4)
 
 
-def test_progress_on_a_terminal(cloud: Cloud) -> None:
+def test_progress_on_a_terminal(cloud: AzureTenancy) -> None:
     """On a terminal there is a progress bar, and the summary follows it."""
     plain(cloud.folder / "rows.ndjson", 3000)
     ours, theirs = pty.openpty()
@@ -93,7 +93,7 @@ def test_progress_on_a_terminal(cloud: Cloud) -> None:
     assert b"replayed" in shown.split(b"\x1b[K")[-1]
 
 
-def test_no_such_file(cloud: Cloud) -> None:
+def test_no_such_file(cloud: AzureTenancy) -> None:
     """A file that is missing is an error before the first one is sent."""
     plain(cloud.folder / "rows.ndjson", 3)
     running = cloud.call("replay", "rows.ndjson", "nowhere.ndjson", status=2)
@@ -104,7 +104,7 @@ def test_no_such_file(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_stopping_while_it_waits(cloud: Cloud, number: int) -> None:
+def test_stopping_while_it_waits(cloud: AzureTenancy, number: int) -> None:
     """A replay that waits for Azure stops at once and says how far it came."""
     plain(cloud.folder / "rows.ndjson", 3000)
     cloud.azure.faults.add(throttle("ingestion", retry_after=600, after=1))
@@ -118,7 +118,7 @@ def test_stopping_while_it_waits(cloud: Cloud, number: int) -> None:
     assert arrived(cloud) == Counter(map(str, range(3000)))
 
 
-def test_stopping_within_a_request(cloud: Cloud) -> None:
+def test_stopping_within_a_request(cloud: AzureTenancy) -> None:
     """A request under way is answered before the replay stops."""
     plain(cloud.folder / "rows.ndjson", 3000)
     cloud.azure.faults.add(hang("ingestion", 2, after=1))
@@ -130,7 +130,7 @@ def test_stopping_within_a_request(cloud: Cloud) -> None:
     assert len(arrived(cloud)) == 3000
 
 
-def test_killed(cloud: Cloud) -> None:
+def test_killed(cloud: AzureTenancy) -> None:
     """After a crash nothing is missing, and at most one batch comes again."""
     made = written(cloud.folder / "rows.ndjson", 1200)
     kills = 0
@@ -153,7 +153,7 @@ def test_killed(cloud: Cloud) -> None:
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc here")
-def test_memory(cloud: Cloud) -> None:
+def test_memory(cloud: AzureTenancy) -> None:
     """Memory does not grow with the file."""
     plain(cloud.folder / "rows.ndjson", 100_000, size=1000)
     cloud.azure.faults.add(hang("ingestion", 60, after=100))

@@ -26,12 +26,12 @@ from support.tenancy import TABLES
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from doubles.azure_faults import Fault
-    from support.cloud import Cloud
+    from doubles.azure_faults import AzureFault
+    from support.cloud import AzureTenancy
     from support.tenancy import Tenancy
 
 
-def test_rows_arrive_as_they_were_made(cloud: Cloud) -> None:
+def test_rows_arrive_as_they_were_made(cloud: AzureTenancy) -> None:
     """Every row arrives in its table, and the summary counts it."""
     made = written(cloud.folder / "rows.ndjson")
     running = cloud.call("replay", "rows.ndjson")
@@ -44,7 +44,7 @@ def test_rows_arrive_as_they_were_made(cloud: Cloud) -> None:
     assert replayed(running)["refused"] == 0
 
 
-def test_digits(cloud: Cloud) -> None:
+def test_digits(cloud: AzureTenancy) -> None:
     """A row's members arrive byte for byte."""
     members = '"Name":"\u00fc\\u0000\\"","TotalAgents":12345678901234567890'
     row = f'{{"_table":"{TABLES["groups"]}",{members}}}\n'
@@ -54,7 +54,7 @@ def test_digits(cloud: Cloud) -> None:
     assert line.strip() == f"{{{members}}}".encode()
 
 
-def test_again_is_not_twice(cloud: Cloud) -> None:
+def test_again_is_not_twice(cloud: AzureTenancy) -> None:
     """The same command a second time sends what was added since; --restart sends everything."""
     rows = cloud.folder / "rows.ndjson"
     plain(rows, 30)
@@ -75,7 +75,7 @@ def test_again_is_not_twice(cloud: Cloud) -> None:
 
 @pytest.mark.parametrize("done", ["to the end", "a part"])
 @pytest.mark.parametrize("what", ["another file", "another rule"])
-def test_what_was_remembered_of_something_else(cloud: Cloud, what: str, done: str) -> None:
+def test_what_was_remembered_of_something_else(cloud: AzureTenancy, what: str, done: str) -> None:
     """A checkpoint of another file or another rule is not used: the file is sent whole."""
     plain(cloud.folder / "rows.ndjson", 5)
     if done == "a part":  # of the first chunk, so that the offset is still 0
@@ -95,7 +95,7 @@ def test_what_was_remembered_of_something_else(cloud: Cloud, what: str, done: st
     assert arrived(cloud)["4"] == 2
 
 
-def test_damaged_checkpoint(cloud: Cloud) -> None:
+def test_damaged_checkpoint(cloud: AzureTenancy) -> None:
     """A checkpoint that cannot be read is an error that says how to begin again."""
     plain(cloud.folder / "rows.ndjson", 5)
     (cloud.folder / "rows.ndjson.replay-state").write_text("{")
@@ -116,7 +116,7 @@ def test_damaged_checkpoint(cloud: Cloud) -> None:
     ],
     ids=repr,
 )
-def test_passing_trouble(cloud: Cloud, fault: Fault) -> None:
+def test_passing_trouble(cloud: AzureTenancy, fault: AzureFault) -> None:
     """A failure that passes loses no row and sends none twice."""
     plain(cloud.folder / "rows.ndjson", 40)
     cloud.azure.faults.add(fault)
@@ -125,7 +125,7 @@ def test_passing_trouble(cloud: Cloud, fault: Fault) -> None:
     assert running.events("retry") or "401" in str(fault)
 
 
-def test_lost_answer(cloud: Cloud) -> None:
+def test_lost_answer(cloud: AzureTenancy) -> None:
     """Rows whose answer was lost are sent again."""
     plain(cloud.folder / "rows.ndjson", 4)
     cloud.azure.faults.add(lose_answer("ingestion"))
@@ -144,7 +144,7 @@ def test_lost_answer(cloud: Cloud) -> None:
     ],
 )
 def test_refusals(
-    cloud: Cloud, change: dict[str, Any], error: type[SourceError], said: str
+    cloud: AzureTenancy, change: dict[str, Any], error: type[SourceError], said: str
 ) -> None:
     """A wrong id, role or secret ends the replay at once, and costs no row."""
     plain(cloud.folder / "rows.ndjson", 4)
@@ -160,7 +160,7 @@ def test_refusals(
     assert arrived(cloud) == Counter("0123")
 
 
-def test_too_long_is_split(cloud: Cloud) -> None:
+def test_too_long_is_split(cloud: AzureTenancy) -> None:
     """A body that is too long is halved, and only the row at fault is refused."""
     plain(cloud.folder / "rows.ndjson", 60)
     with (cloud.folder / "rows.ndjson").open("a") as file:
@@ -176,7 +176,7 @@ def test_too_long_is_split(cloud: Cloud) -> None:
     assert replayed(running)["requests"] == len(cloud.azure.requests)
 
 
-def test_refused_rows_can_be_replayed(cloud: Cloud) -> None:
+def test_refused_rows_can_be_replayed(cloud: AzureTenancy) -> None:
     """The file of refused rows is delivered by another replay."""
     plain(cloud.folder / "rows.ndjson", 1)
     cloud.azure.faults.add(refuse("ingestion", 413))
@@ -185,7 +185,7 @@ def test_refused_rows_can_be_replayed(cloud: Cloud) -> None:
     assert arrived(cloud) == {"0": 1}
 
 
-def test_lines_that_are_no_rows(cloud: Cloud) -> None:
+def test_lines_that_are_no_rows(cloud: AzureTenancy) -> None:
     """A line that is neither a row nor a dead letter is kept with its reason; others are sent."""
     bad = [
         b"nonsense",
@@ -206,7 +206,7 @@ def test_lines_that_are_no_rows(cloud: Cloud) -> None:
     assert replayed(replay(cloud, "aside.ndjson"))["refused"] == len(bad)
 
 
-def test_dead_letters(cloud: Cloud) -> None:
+def test_dead_letters(cloud: AzureTenancy) -> None:
     """Dead letters are mapped again, and what stays dead gets its new reason."""
     world = World(seed=5)
     world.populate(over=timedelta(hours=1), groups=3)
@@ -226,7 +226,7 @@ def test_dead_letters(cloud: Cloud) -> None:
 
 
 def test_from_the_shipper_and_the_console_to_azure(
-    tenancy: Tenancy, cloud: Cloud, tmp_path: Path
+    tenancy: Tenancy, cloud: AzureTenancy, tmp_path: Path
 ) -> None:
     """A refused row is delivered as it was, a broken record by a corrected mapping, each once."""
     tenancy.populate(2)
@@ -252,7 +252,7 @@ def test_from_the_shipper_and_the_console_to_azure(
     assert (mapped["Name"], mapped["RegistrationToken"]) == ("unfit", row["RegistrationToken"])
 
 
-def test_rotated_while_it_is_replayed(cloud: Cloud) -> None:
+def test_rotated_while_it_is_replayed(cloud: AzureTenancy) -> None:
     """Dead letters written and rotated during a replay are delivered once."""
     plain(cloud.folder / "dead-letters.ndjson", 3000)
     cloud.azure.faults.add(throttle("ingestion", retry_after=600, after=1))
@@ -267,7 +267,7 @@ def test_rotated_while_it_is_replayed(cloud: Cloud) -> None:
     assert arrived(cloud) == Counter([*map(str, range(3000)), "new"])
 
 
-def test_refused_once(cloud: Cloud) -> None:
+def test_refused_once(cloud: AzureTenancy) -> None:
     """A replay that is repeated after a failure refuses a record once."""
     records = [b'{"id":"1","updatedAt":"%b"}' % at for at in (b"never", b"2026-01-01T00:00:00Z")]
     dead_letters.write(cloud.folder, TABLES["groups"], *records)
@@ -282,7 +282,7 @@ def test_refused_once(cloud: Cloud) -> None:
     assert len(refused.read_text().splitlines()) == 1
 
 
-def test_records_that_the_mapping_drops(cloud: Cloud) -> None:
+def test_records_that_the_mapping_drops(cloud: AzureTenancy) -> None:
     """A record that a [[drop]] removes is counted, and not refused."""
     (cloud.folder / "mappings").mkdir()
     (cloud.folder / "mappings" / "mine.toml").write_text(
@@ -298,7 +298,7 @@ def test_records_that_the_mapping_drops(cloud: Cloud) -> None:
 @pytest.mark.parametrize(
     ("age", "said"), [(timedelta(days=3), 1), (timedelta(days=-2), 1), (timedelta(days=1), 0)]
 )
-def test_old_rows(cloud: Cloud, age: timedelta, said: int) -> None:
+def test_old_rows(cloud: AzureTenancy, age: timedelta, said: int) -> None:
     """A warning says once that Azure will replace TimeGenerated of rows, and all are counted."""
     then = (datetime.now(UTC) - age).isoformat()
     (cloud.folder / "rows.ndjson").write_text(
@@ -309,7 +309,7 @@ def test_old_rows(cloud: Cloud, age: timedelta, said: int) -> None:
     assert replayed(running)["old"] == 3 * said
 
 
-def test_dry_run(cloud: Cloud) -> None:
+def test_dry_run(cloud: AzureTenancy) -> None:
     """--dry-run needs no Azure, sends nothing and leaves no file."""
     made = written(cloud.folder / "rows.ndjson")
     with (cloud.folder / "rows.ndjson").open("a") as file:
@@ -322,14 +322,14 @@ def test_dry_run(cloud: Cloud) -> None:
     assert {path.name for path in set(cloud.folder.iterdir()) - before} == {"stderr-0"}
 
 
-def test_refused_into_itself(cloud: Cloud) -> None:
+def test_refused_into_itself(cloud: AzureTenancy) -> None:
     """A replay does not write into the file that it reads."""
     (cloud.folder / "rows.ndjson").write_text("nonsense\n")
     with pytest.raises(ConfigError, match="name another one"):
         replay(cloud, refused=cloud.folder / "." / "rows.ndjson")
 
 
-def test_checkpoint_that_cannot_be_kept(cloud: Cloud) -> None:
+def test_checkpoint_that_cannot_be_kept(cloud: AzureTenancy) -> None:
     """When the checkpoint cannot be written, nothing is sent."""
     plain(cloud.folder / "rows.ndjson", 3)
     (cloud.folder / "rows.ndjson.replay-state.new").mkdir()
@@ -338,7 +338,7 @@ def test_checkpoint_that_cannot_be_kept(cloud: Cloud) -> None:
     assert not cloud.azure.requests
 
 
-def test_plain_http_on_loopback(cloud: Cloud) -> None:
+def test_plain_http_on_loopback(cloud: AzureTenancy) -> None:
     """An endpoint on loopback needs no TLS."""
     plain(cloud.folder / "rows.ndjson", 3)
     cloud.configure(endpoint=cloud.azure.plain.url)
@@ -346,7 +346,7 @@ def test_plain_http_on_loopback(cloud: Cloud) -> None:
     assert arrived(cloud) == Counter("012")
 
 
-def test_azure_stays_away(cloud: Cloud) -> None:
+def test_azure_stays_away(cloud: AzureTenancy) -> None:
     """A replay ends when Azure stays away, and says how to go on."""
     plain(cloud.folder / "rows.ndjson", 3)
     cloud.azure.faults.add(reset("ingestion", times=None))

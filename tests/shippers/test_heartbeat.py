@@ -32,7 +32,7 @@ SHIPPERS = [
 ]
 
 
-class Shipper(NamedTuple):
+class RunningShipper(NamedTuple):
     """One that runs; `stop` delivers what it has, and gives its exit status."""
 
     url: str
@@ -46,19 +46,23 @@ class Shipper(NamedTuple):
 
 
 @pytest.fixture(params=SHIPPERS)
-def running(request: pytest.FixtureRequest, tenancy: Tenancy, tmp_path: Path) -> Iterator[Shipper]:
+def running(
+    request: pytest.FixtureRequest, tenancy: Tenancy, tmp_path: Path
+) -> Iterator[RunningShipper]:
     """A shipper to which all agents were handed over."""
     if request.param == "Fluent Bit":
         with Delivery(request.getfixturevalue("fluent_bit"), tenancy) as delivery:
-            yield begun(tenancy, Shipper(delivery.url, delivery.azure, delivery.shipper.stop))
+            yield begun(
+                tenancy, RunningShipper(delivery.url, delivery.azure, delivery.shipper.stop)
+            )
     else:
         azure: Azure = request.getfixturevalue("azure")
         document = adapted("http", tmp_path, azure, tenancy.config)
         with Vector(command(request.param), document, tmp_path, azure) as vector:
-            yield begun(tenancy, Shipper(vector.url, azure, vector.stop))
+            yield begun(tenancy, RunningShipper(vector.url, azure, vector.stop))
 
 
-def begun(tenancy: Tenancy, shipper: Shipper) -> Shipper:
+def begun(tenancy: Tenancy, shipper: RunningShipper) -> RunningShipper:
     """The same, when every agent's row has arrived."""
     tenancy.world.populate(over=timedelta(minutes=30), agents=AGENTS)
     tenancy.configure('[feeds.agents]\nheartbeat = "24h"\n')
@@ -75,7 +79,7 @@ def report(tenancy: Tenancy, names: dict[str, str]) -> None:
         tenancy.world.replace("agents", tenancy.world.get("agents", one) | news)
 
 
-def test_only_changes_arrive(tenancy: Tenancy, running: Shipper) -> None:
+def test_only_changes_arrive(tenancy: Tenancy, running: RunningShipper) -> None:
     """Of all agents that report, again and again, only the one that changed has a new row."""
     expected = running.arrived()
     names = dict(expected.keys())
@@ -89,7 +93,7 @@ def test_only_changes_arrive(tenancy: Tenancy, running: Shipper) -> None:
     assert running.arrived() == expected + Counter({(changed, "renamed"): 1})
 
 
-def test_no_change_is_missing_after_kills(tenancy: Tenancy, running: Shipper) -> None:
+def test_no_change_is_missing_after_kills(tenancy: Tenancy, running: RunningShipper) -> None:
     """Each change arrives though the source is killed; agents without one are not repeated."""
     rng = random.Random(9)
     first = running.arrived()

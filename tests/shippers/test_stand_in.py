@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from support.in_http import Fault, InHttp, hang, lost_answer, reset, slow, status
+from support.in_http import InHttp, InHttpFault, hang, lost_answer, reset, slow, status
 from support.waiting import until
 
 LINE = b'{"n":1}\n'
@@ -40,7 +40,7 @@ def test_script() -> None:
     [(reset(TAG), 0, 0), (lost_answer(TAG), 0, 1), (slow(TAG, 0.05), 201, 1)],
     ids=["reset", "lost_answer", "slow"],
 )
-def test_answers_that_do_not_come(fault: Fault, answer: int, stored: int) -> None:
+def test_answers_that_do_not_come(fault: InHttpFault, answer: int, stored: int) -> None:
     """After a reset nothing is stored; after a lost or a late answer the batch is."""
     with InHttp([fault]) as shipper:
         assert send(shipper) == answer

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from doubles.azure import Azure
-from doubles.console import Console
+from doubles.console import ScriptedConsole
 from doubles.world import World
 from shippers.delivery import QUICK, Delivery
 from shippers.fluentbit import SHIPPED
@@ -43,7 +43,7 @@ def globex(tenancy: Tenancy) -> Iterator[World]:
     tenancy.populate(12)
     world = World(seed=99)
     world.populate(over=timedelta(hours=1), **dict.fromkeys(NAMES, 7))
-    with Console(world, {TOKEN}) as console:
+    with ScriptedConsole(world, {TOKEN}) as console:
         tenancy.configure(MORE.format(url=console.url), start="all")
         text = tenancy.config.read_text()
         tenancy.config.write_text(text.replace("[handover]\n", f"[handover]\n{TAG}"))

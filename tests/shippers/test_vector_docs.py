@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sentinelone_source.config.settings import load_settings
-from sentinelone_source.demo.dce.identity import Behaviour
+from sentinelone_source.demo.dce.identity import DemoBehaviour
 from sentinelone_source.mapping.spec.files import load_tables
 from shippers.test_vector_files import SCHEMA
 from shippers.vector import FOLDER, ROOT, azure_sinks, load, only_source, problems, text
@@ -142,7 +142,7 @@ def test_a_first_try(tmp_path: Path) -> None:
     wanted["sinks"]["unrouted"]["path"] = f"{tmp_path}/data/unrouted.ndjson"
     for sink in azure_sinks(wanted).values():
         sink["endpoint"] = "http://127.0.0.1:8690"
-        sink["dcr_immutable_id"] = Behaviour().dcr_id
+        sink["dcr_immutable_id"] = DemoBehaviour().dcr_id
         sink["auth"] = {"azure_credential_kind": "managed_identity"}
     assert document == wanted
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SECRET = "s3cr3t&of+the%app/1"
 
 
-class Cloud:
+class AzureTenancy:
     """A loopback Azure, and a folder with a configuration that points at it."""
 
     def __init__(self, folder: Path, azure: Azure) -> None:

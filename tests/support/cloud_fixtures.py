@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doubles.azure import Azure
-from support.cloud import SECRET, Cloud
+from support.cloud import SECRET, AzureTenancy
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +26,10 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+def cloud(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AzureTenancy]:
     """A loopback Azure that knows one application; this process trusts it, too."""
     with Azure(client_secret=SECRET, keep_times=True) as azure:
-        cloud = Cloud(tmp_path, azure)
+        cloud = AzureTenancy(tmp_path, azure)
         for name, value in cloud.environ.items():
             monkeypatch.setenv(name, value)
         yield cloud

@@ -15,20 +15,20 @@ from support.cloud import SECRET
 
 if TYPE_CHECKING:
     from sentinelone_source.doctor.checks import Check
-    from support.cloud import Cloud
-    from support.manager import Manager
+    from support.cloud import AzureTenancy
+    from support.manager import LoopbackManager
 
 TOKEN = "t0k3n-of-the-console"
 Found = dict[str, dict[str, str]]
 
 
-def examined(cloud: Cloud, *, send_test: bool = False, broken: bool = False) -> Found:
+def examined(cloud: AzureTenancy, *, send_test: bool = False, broken: bool = False) -> Found:
     """The doctor's checks by name; none shows a secret."""
     checks = [msgspec.to_builtins(c) for c in run_checks(cloud.config, send_test=send_test)]
     return _by_name(checks, broken)
 
 
-def in_a_process(cloud: Cloud, *, broken: bool = False, **environ: str) -> Found:
+def in_a_process(cloud: AzureTenancy, *, broken: bool = False, **environ: str) -> Found:
     """The same from `doctor --json`, whose exit status says whether a check failed."""
     running = cloud.call("doctor", "--json", status=int(broken), **environ)
     assert running.errors == ""
@@ -54,7 +54,7 @@ def but(found: Found, status: str = "ok") -> set[str]:
     return found.keys() - those(found, status)
 
 
-def deployed(cloud: Cloud, manager: Manager) -> dict[str, Check]:
+def deployed(cloud: AzureTenancy, manager: LoopbackManager) -> dict[str, Check]:
     """The checks of Azure."""
     settings = load_settings(cloud.config)
     mappings = list(load_mappings(*settings.mappings).values())

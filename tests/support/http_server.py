@@ -24,7 +24,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Final
 
-from support.vector_events import Batch, Refused, Router, Row, decoded, load
+from support.vector_events import BatchNotifier, HttpRefusal, Router, Row, decoded, load
 from support.vector_exec import Exec
 from support.vector_sinks import AzureSink, LineSink
 from support.waiting import until
@@ -35,7 +35,7 @@ _CONFIG: Final = 78
 """Exit status of a configuration that is wrong."""
 
 
-class HttpServer(ThreadingHTTPServer):
+class VectorHttpServer(ThreadingHTTPServer):
     """The source `http_server`."""
 
     daemon_threads = False  # requests under way are answered before the process ends
@@ -47,7 +47,7 @@ class HttpServer(ThreadingHTTPServer):
         self.strict = config.get("strict_path", True)
         self.path_key = config.get("path_key", "path")
         self.credentials = _credentials(config.get("auth"))
-        super().__init__((host, int(port)), Handler)
+        super().__init__((host, int(port)), VectorHandler)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients go away: that is no error, anything else is one."""
@@ -64,10 +64,10 @@ def _credentials(auth: dict[str, Any] | None) -> str:
     return f"Basic {base64.b64encode(both.encode()).decode()}"
 
 
-class Handler(BaseHTTPRequestHandler):
+class VectorHandler(BaseHTTPRequestHandler):
     """One connection."""
 
-    server: HttpServer
+    server: VectorHttpServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     timeout = 5  # an idle connection does not keep the process from ending
@@ -76,10 +76,10 @@ class Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         try:
             rows = self._rows(body)
-        except Refused as refused:
+        except HttpRefusal as refused:
             self._send(*refused.args)
             return
-        batch = Batch(len(rows))
+        batch = BatchNotifier(len(rows))
         now = datetime.now(UTC)
         for row in rows:
             self.server.route(({"source_type": "http_server", "timestamp": now, **row}, batch))
@@ -95,19 +95,19 @@ class Handler(BaseHTTPRequestHandler):
 
     def _rows(self, body: bytes) -> list[Row]:
         if self.server.strict and self.path != "/":
-            raise Refused(404, "Not found")
+            raise HttpRefusal(404, "Not found")
         sent, wanted = self.headers.get("Authorization"), self.server.credentials
         if wanted and sent is None:
-            raise Refused(401, "No authorization header")
+            raise HttpRefusal(401, "No authorization header")
         if wanted and not hmac.compare_digest(sent or "", wanted):
-            raise Refused(401, "Invalid username/password")
+            raise HttpRefusal(401, "Invalid username/password")
         encoding = self.headers.get("Content-Encoding", "identity")
         if encoding not in ("identity", "gzip"):
-            raise Refused(415, f"Unsupported encoding {encoding}")
+            raise HttpRefusal(415, f"Unsupported encoding {encoding}")
         try:
             plain = zlib.decompress(body, _GZIP) if encoding == "gzip" else body
         except zlib.error:
-            raise Refused(422, "Failed decompressing payload with gzip decoder.") from None
+            raise HttpRefusal(422, "Failed decompressing payload with gzip decoder.") from None
         rows = [row for line in plain.split(b"\n") if line.strip() for row in decoded(line)]
         if key := self.server.path_key:
             for row in rows:
@@ -156,7 +156,7 @@ def run(path: Path) -> None:
         program.run()
         until(lambda: route.is_idle, "an empty buffer")
         return
-    server = HttpServer(source, route)
+    server = VectorHttpServer(source, route)
     serving = Thread(target=server.serve_forever, args=(0.02,))
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     serving.start()

@@ -13,19 +13,19 @@ from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from sentinelone_source.config.addresses import Address
-from support.in_http_server import Handler, Post, Server
+from support.in_http_server import InHttpHandler, InHttpServer, Post
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from support.in_http_body import Reading
+    from support.in_http_body import ParsedBody
 
 LIMIT: Final = 4_000_000
 """Bytes of a body as sent; Fluent Bit's `buffer_max_size: 4M`."""
 
 
 @dataclass
-class Fault:
+class InHttpFault:
     """What befalls requests whose tag begins with `tag`.
 
     Attributes:
@@ -44,29 +44,29 @@ class Fault:
     after: int = 0
 
 
-def status(tag: str, code: int, **how: Any) -> Fault:
+def status(tag: str, code: int, **how: Any) -> InHttpFault:
     """This status; what was sent is not stored."""
-    return Fault(tag, code, **how)
+    return InHttpFault(tag, code, **how)
 
 
-def reset(tag: str, **how: Any) -> Fault:
+def reset(tag: str, **how: Any) -> InHttpFault:
     """RST instead of an answer."""
-    return Fault(tag, 0, **how)
+    return InHttpFault(tag, 0, **how)
 
 
-def lost_answer(tag: str, **how: Any) -> Fault:
+def lost_answer(tag: str, **how: Any) -> InHttpFault:
     """Stored, and RST instead of the 201."""
-    return Fault(tag, 0, stored=True, **how)
+    return InHttpFault(tag, 0, stored=True, **how)
 
 
-def slow(tag: str, seconds: float, **how: Any) -> Fault:
+def slow(tag: str, seconds: float, **how: Any) -> InHttpFault:
     """Stored and answered, after some silence."""
-    return Fault(tag, 201, seconds, stored=True, **how)
+    return InHttpFault(tag, 201, seconds, stored=True, **how)
 
 
-def hang(tag: str, **how: Any) -> Fault:
+def hang(tag: str, **how: Any) -> InHttpFault:
     """Silence until the stand-in is stopped."""
-    return Fault(tag, 0, 3600.0, **how)
+    return InHttpFault(tag, 0, 3600.0, **how)
 
 
 @dataclass
@@ -85,7 +85,7 @@ class InHttp:
         token: what `Authorization: Bearer` must carry; `basic`: a user and a password.
     """
 
-    faults: Iterable[Fault] = ()
+    faults: Iterable[InHttpFault] = ()
     port: int = 0
     token: str = ""
     basic: tuple[str, str] | None = None
@@ -101,7 +101,7 @@ class InHttp:
         self.lock = Lock()
         self.stopping = Event()
         self._poisoned: set[str] = set()
-        self._server: Server | None = None
+        self._server: InHttpServer | None = None
 
     @property
     def url(self) -> str:
@@ -118,7 +118,7 @@ class InHttp:
     def start(self) -> None:
         """Returns when requests can come."""
         self.stopping.clear()
-        self._server = Server(Address("127.0.0.1", self.port), Handler)
+        self._server = InHttpServer(Address("127.0.0.1", self.port), InHttpHandler)
         self._server.shipper = self
         self.port = self._server.server_address[1]
         Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -139,7 +139,7 @@ class InHttp:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
-    def fault(self, tag: str) -> Fault | None:
+    def fault(self, tag: str) -> InHttpFault | None:
         """The next fault of the script that wants this request."""
         with self.lock:
             for fault in self.script:
@@ -161,7 +161,7 @@ class InHttp:
             return authorization == f"Basic {sent}"
         return True
 
-    def store(self, tag: str, reading: Reading) -> int:
+    def store(self, tag: str, reading: ParsedBody) -> int:
         """Keep what gets through; gives the number of rows, and lowers the status if needed."""
         with self.lock:
             rows = [] if tag in self._poisoned else reading.rows

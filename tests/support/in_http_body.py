@@ -28,7 +28,7 @@ _DECODER: Final = json.JSONDecoder(
 
 
 @dataclass
-class Reading:
+class ParsedBody:
     """The records that get through, in order, and the status of the answer.
 
     Attributes:
@@ -40,15 +40,15 @@ class Reading:
     poisoned: bool = False
 
 
-def read(body: bytes) -> Reading:
+def read(body: bytes) -> ParsedBody:
     """Objects one after another, with or without line ends, or one array of objects."""
     try:
         values, whole = _values(body.decode("utf-8", "replace"))
     except ValueError:
-        return Reading(400)
+        return ParsedBody(400)
     if not values and not whole:
-        return Reading(400)
-    reading = Reading(201)
+        return ParsedBody(400)
+    reading = ParsedBody(201)
     for value in values:
         if isinstance(value, list):  # nothing after an array is looked at
             _store(reading, value)
@@ -102,7 +102,7 @@ def _values(text: str) -> tuple[list[Any], bool]:
     return values, bool(values)
 
 
-def _store(reading: Reading, records: list[Any]) -> None:
+def _store(reading: ParsedBody, records: list[Any]) -> None:
     for record in records:
         if not isinstance(record, dict) or _depth(record) > DEEPEST:
             reading.poisoned = True

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from doubles.connections import reset
 from sentinelone_source.http.server import TrackingServer
-from support.in_http_body import Reading, inflate, read, tag_of
+from support.in_http_body import ParsedBody, inflate, read, tag_of
 
 if TYPE_CHECKING:
     from support.in_http import InHttp
@@ -32,7 +32,7 @@ class Post:
     rows: int
 
 
-class Server(TrackingServer):
+class InHttpServer(TrackingServer):
     """Knows whom it plays, and refuses everybody while that is paused."""
 
     shipper: InHttp
@@ -45,10 +45,10 @@ class Server(TrackingServer):
         return True
 
 
-class Handler(BaseHTTPRequestHandler):
+class InHttpHandler(BaseHTTPRequestHandler):
     """One connection."""
 
-    server: Server
+    server: InHttpServer
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -64,7 +64,7 @@ class Handler(BaseHTTPRequestHandler):
         fault = shipper.fault(tag)
         if fault:
             shipper.stopping.wait(fault.wait)
-        plain, reading, rows = body, Reading(fault.status if fault else 0), 0
+        plain, reading, rows = body, ParsedBody(fault.status if fault else 0), 0
         if not shipper.paused and (not fault or fault.stored):
             plain, reading = self._judge(body)
             rows = shipper.store(tag, reading)
@@ -92,20 +92,20 @@ class Handler(BaseHTTPRequestHandler):
         self.rfile.readline()
         return body
 
-    def _judge(self, body: bytes) -> tuple[bytes, Reading]:
+    def _judge(self, body: bytes) -> tuple[bytes, ParsedBody]:
         if not self.server.shipper.allows(self.headers.get("Authorization", "")):
-            return body, Reading(401)
+            return body, ParsedBody(401)
         kind = self.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
             # Fluent Bit answers such a request twice, and so do we: the second waits on the
             # connection for whoever uses it next
             self._send(400, b"error: invalid 'Content-Type'\n")
-            return body, Reading(400)
+            return body, ParsedBody(400)
         plain = inflate(body, self.headers.get("Content-Encoding", ""))
         if plain is None:
-            return body, Reading(400)
+            return body, ParsedBody(400)
         refuses = self.server.shipper.refuses
-        return plain, Reading(400) if refuses and refuses in plain else read(plain)
+        return plain, ParsedBody(400) if refuses and refuses in plain else read(plain)
 
     def _answer(self, code: int) -> None:
         if code == 0:

@@ -19,7 +19,7 @@ WORKSPACE = f"{GROUP}/Microsoft.OperationalInsights/workspaces/law"
 LOG = f"{RULE}/providers/Microsoft.Insights/diagnosticSettings"
 
 
-class Manager:
+class LoopbackManager:
     """Answers GET from `documents`: by path, a status and what is said with it.
 
     Args:
@@ -36,7 +36,7 @@ class Manager:
             self.documents[table_path(mapping.table)] = (200, table(mapping))
         self.authorizations: list[str] = []
 
-        class Handler(BaseHTTPRequestHandler):
+        class DocumentHandler(BaseHTTPRequestHandler):
             answers = self
 
             def do_GET(self) -> None:
@@ -53,7 +53,7 @@ class Manager:
             def log_message(self, *_: Any) -> None:
                 """Silence."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), DocumentHandler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     @property

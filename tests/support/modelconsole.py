@@ -40,7 +40,7 @@ class Version:
         return self.position, self.id
 
 
-class Page(NamedTuple):
+class ModelPage(NamedTuple):
     """Versions in ascending order of position, and where the next page begins, if there is one."""
 
     versions: list[Version]
@@ -100,7 +100,7 @@ class ModelConsole:
 
     def page(
         self, start: int | None, until: int | None, cursor: tuple[int, int] | None, limit: int
-    ) -> Page:
+    ) -> ModelPage:
         """The next versions from `start` to before `until`, after the cursor."""
         end = until if self.bounded else None
         found = sorted(
@@ -114,7 +114,7 @@ class ModelConsole:
             key=lambda version: version.place,
         )
         more = len(found) > limit
-        return Page(found[:limit], found[limit - 1].place if more else None)
+        return ModelPage(found[:limit], found[limit - 1].place if more else None)
 
     def _pick(self, index: int) -> Version | None:
         return list(self.shown.values())[index % len(self.shown)] if self.shown else None

@@ -93,7 +93,7 @@ class Settled:
     asked_from: int = 0
 
 
-class Poller:
+class ModelPoller:
     """One life of a process, from the opening of the state to a crash.
 
     Attributes:
@@ -219,7 +219,7 @@ class Poller:
 class _Settlement(Settlement):
     """Tells what is to become permanent."""
 
-    def __init__(self, poller: Poller, delay: float) -> None:
+    def __init__(self, poller: ModelPoller, delay: float) -> None:
         super().__init__(poller.state, poller, delay)
         self._poller = poller
 
@@ -237,19 +237,19 @@ class _Console:
 
     name, url = "model", "https://model.example"
 
-    def __init__(self, poller: Poller) -> None:
+    def __init__(self, poller: ModelPoller) -> None:
         self._poller = poller
 
-    def pages(self, _endpoint: str, query: PageRequest) -> _Pages:
-        return _Pages(self._poller, query)
+    def pages(self, _endpoint: str, query: PageRequest) -> _ModelPages:
+        return _ModelPages(self._poller, query)
 
 
-class _Pages:
+class _ModelPages:
     """The model's pages of one query."""
 
     _ended = False
 
-    def __init__(self, poller: Poller, query: PageRequest) -> None:
+    def __init__(self, poller: ModelPoller, query: PageRequest) -> None:
         self._poller = poller
         self.restart(query)
 

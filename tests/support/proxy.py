@@ -14,7 +14,7 @@ class Proxy:
     def __init__(self, port: int) -> None:
         seen: list[str] = []
 
-        class Handler(socketserver.StreamRequestHandler):
+        class ProxyHandler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
                 first = self.rfile.readline()
                 head = b""
@@ -36,7 +36,7 @@ class Proxy:
                     back.join()
 
         self.seen = seen
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), ProxyHandler)
         self._server.daemon_threads = True
 
     @property

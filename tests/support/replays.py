@@ -21,7 +21,7 @@ from sentinelone_source.replay.sender import Pace, Sender
 from support.tenancy import NAMES, lines
 
 if TYPE_CHECKING:
-    from support.cloud import Cloud
+    from support.cloud import AzureTenancy
 
 QUICK = Pace(first=0.01, longest=0.1)
 THREATS = "SentinelOneThreats_CL"
@@ -47,7 +47,7 @@ def plain(path: Path, number: int, size: int = 500) -> None:
     path.write_text("".join(rows))
 
 
-def arrived(cloud: Cloud) -> Counter[str]:
+def arrived(cloud: AzureTenancy) -> Counter[str]:
     """How often each of those threats arrived."""
     return Counter(row["ThreatName"] for row in cloud.azure.rows[THREATS])
 
@@ -62,7 +62,9 @@ class Replayed(NamedTuple):
         return [line for line in self.logs if line["event"] == name]
 
 
-def replay(cloud: Cloud, name: str = "rows.ndjson", pace: Pace = QUICK, **options: Any) -> Replayed:
+def replay(
+    cloud: AzureTenancy, name: str = "rows.ndjson", pace: Pace = QUICK, **options: Any
+) -> Replayed:
     """Replay a file in this process, with short waits."""
     settings = load_settings(cloud.config)
     mappings = load_mappings(*settings.mappings)

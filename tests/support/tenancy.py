@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from doubles.console import Console
+from doubles.console import ScriptedConsole
 from doubles.world import World
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.record_files import page_of
@@ -64,7 +64,7 @@ Id = "$.id"
 class Tenancy:
     """Everything a run needs, in one folder."""
 
-    def __init__(self, folder: Path, world: World, console: Console) -> None:
+    def __init__(self, folder: Path, world: World, console: ScriptedConsole) -> None:
         self.folder = folder
         self.world = world
         self.console = console

@@ -23,7 +23,7 @@ _EQUALS: Final = re.compile(r'\.(\w+) == "([^"]*)"')
 _BEGINS: Final = re.compile(r'starts_with!\(\.(\w+), "([^"]*)"\)')
 
 
-class Batch:
+class BatchNotifier:
     """What came in one request: delivered when every event of it is, rejected if one was."""
 
     def __init__(self, events: int) -> None:
@@ -48,7 +48,7 @@ class Batch:
         return self.delivered
 
 
-Item = tuple[Row, Batch | None]
+Item = tuple[Row, BatchNotifier | None]
 
 
 def load(path: Path, *, with_secrets: bool = True) -> dict[str, Any]:
@@ -76,19 +76,19 @@ def load(path: Path, *, with_secrets: bool = True) -> dict[str, Any]:
     return document
 
 
-class Refused(Exception):
+class HttpRefusal(Exception):
     """A status and a message."""
 
 
 def decoded(line: bytes) -> list[Row]:
-    """The events of a line. Raises Refused."""
+    """The events of a line. Raises HttpRefusal."""
     try:
         value = json.loads(line, parse_int=_number)
     except ValueError as error:
-        raise Refused(400, f"Failed decoding body: {error}") from None
+        raise HttpRefusal(400, f"Failed decoding body: {error}") from None
     rows = value if isinstance(value, list) else [value]
     if not all(isinstance(row, dict) for row in rows):
-        raise Refused(400, "Failed decoding body: not an object")
+        raise HttpRefusal(400, "Failed decoding body: not an object")
     return rows
 
 

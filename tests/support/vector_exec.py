@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import IO, TYPE_CHECKING, Any
 
-from support.vector_events import Refused, decoded
+from support.vector_events import HttpRefusal, decoded
 
 if TYPE_CHECKING:
     from support.vector_events import Router
@@ -46,7 +46,7 @@ class Exec:
         for line in pipe:
             try:
                 rows = decoded(line)
-            except Refused:
+            except HttpRefusal:
                 print("Failed deserializing frame.", file=sys.stderr, flush=True)  # noqa: T201
                 continue
             for row in rows:

@@ -28,11 +28,11 @@ _EARLY: Final = 300
 """Seconds before its end that a token is no longer used."""
 
 
-class TokenRefused(Exception):
+class NoToken(Exception):
     """No token: Vector drops the request at once, whatever its retry strategy."""
 
 
-class Identity:
+class ManagedIdentity:
     """A managed identity as in App Service, found through the environment."""
 
     def __init__(self, scope: str) -> None:
@@ -44,7 +44,7 @@ class Identity:
         """A token that is good for a while.
 
         Raises:
-            TokenRefused: there is none.
+            NoToken: there is none.
             TimeoutError: there was none until the end of the request's time.
         """
         with self._lock:
@@ -61,7 +61,7 @@ class Identity:
             if time.time() >= end:
                 raise TimeoutError
             pause = min(2 * pause, 30.0)
-        raise TokenRefused("retry policy expired")
+        raise NoToken("retry policy expired")
 
     def _ask(self) -> tuple[str, float]:
         answer = requests.get(
@@ -73,12 +73,12 @@ class Identity:
         if answer.status_code in _TRANSIENT:
             answer.raise_for_status()
         if answer.status_code != 200:
-            raise TokenRefused(f"HTTP {answer.status_code}")
+            raise NoToken(f"HTTP {answer.status_code}")
         issued = answer.json()
         if not isinstance(issued["expires_on"], str) or not {"token_type", "resource"} <= set(
             issued
         ):
-            raise TokenRefused("not an answer of App Service")
+            raise NoToken("not an answer of App Service")
         return issued["access_token"], float(issued["expires_on"])
 
 
@@ -90,7 +90,7 @@ class AzureSink:
         self._request = config["request"]
         rule = f"{config['endpoint']}/dataCollectionRules/{config['dcr_immutable_id']}"
         self._url = f"{rule}/streams/{config['stream_name']}?api-version=2023-01-01"
-        self._identity = Identity("https://monitor.azure.com/.default")
+        self._identity = ManagedIdentity("https://monitor.azure.com/.default")
         self._buffer: Queue[Item] = Queue(config["buffer"].get("max_events", 500))
         at_once = int(self._request.get("concurrency", 1))
         self._senders, self._free = ThreadPoolExecutor(at_once), Semaphore(at_once)
@@ -152,7 +152,7 @@ class AzureSink:
         for left in range(self._request.get("retry_attempts", sys.maxsize), -1, -1):
             try:
                 status = self._post(body)
-            except TokenRefused as error:
+            except NoToken as error:
                 _say(f"Unexpected error type; dropping the request. {error}")
                 return False
             if 200 <= status < 300:

@@ -137,7 +137,7 @@ def dce(  # noqa: PLR0913 - its options
     by table. The streams are those of the mappings.
     """
     from sentinelone_source.demo.dce.azure import DemoAzure, has_tls
-    from sentinelone_source.demo.dce.identity import Behaviour
+    from sentinelone_source.demo.dce.identity import DemoBehaviour
     from sentinelone_source.demo.dce.report import shell_lines, summary
     from sentinelone_source.demo.dce.rows import built_in_streams
     from sentinelone_source.errors import SourceError
@@ -149,7 +149,7 @@ def dce(  # noqa: PLR0913 - its options
         try:
             azure = DemoAzure(
                 streams,
-                Behaviour(),
+                DemoBehaviour(),
                 ca_file if is_tls else None,
                 listen=listen,
                 listen_tls=listen_tls,

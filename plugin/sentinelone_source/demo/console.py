@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import ssl
 
     from sentinelone_source.demo.transport import Call
-    from sentinelone_source.demo.world import World
+    from sentinelone_source.demo.world import DemoWorld
 
 HOST: Final = "127.0.0.1"
 _TOKEN_DETAILS: Final = "users/api-token-details"  # noqa: S105 - a path
@@ -39,7 +39,12 @@ class DemoConsole(HttpServer):
     """Shows a world to those who have one of the tokens, from threads of its own."""
 
     def __init__(
-        self, world: World, tokens: set[str], *, port: int = 0, tls: ssl.SSLContext | None = None
+        self,
+        world: DemoWorld,
+        tokens: set[str],
+        *,
+        port: int = 0,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         super().__init__((HOST, port), self.handle, tls, now=world.now)
         self.world = world

@@ -15,7 +15,7 @@ from sentinelone_source.times import from_micros, parse_moment
 
 if TYPE_CHECKING:
     from sentinelone_source.demo.endpoints import Endpoint, Place
-    from sentinelone_source.demo.world import Item, World
+    from sentinelone_source.demo.world import DemoWorld, Item
 
 Order = Literal["asc", "desc"]
 Parameters = Mapping[str, list[str]]
@@ -47,7 +47,7 @@ class _Cursor(msgspec.Struct, forbid_unknown_fields=True):
     sort_order: Order
 
 
-def page(world: World, endpoint: Endpoint, parameters: Parameters) -> bytes:
+def page(world: DemoWorld, endpoint: Endpoint, parameters: Parameters) -> bytes:
     """The body of the answer; a full last page is followed by an empty one. Raises InvalidQuery."""
     _refuse_unknown(parameters, endpoint)
     try:
@@ -73,7 +73,7 @@ def page(world: World, endpoint: Endpoint, parameters: Parameters) -> bytes:
 
 
 def _found(
-    world: World, endpoint: Endpoint, path: str, matches: list[Match]
+    world: DemoWorld, endpoint: Endpoint, path: str, matches: list[Match]
 ) -> list[tuple[Place, Item]]:
     """All records that match, in the order of a path."""
     return sorted(

@@ -18,11 +18,11 @@ import msgspec
 from sentinelone_source.config.settings import load_settings
 from sentinelone_source.demo.console import DemoConsole
 from sentinelone_source.demo.dce.azure import TLS_MISSING, DemoAzure, has_tls
-from sentinelone_source.demo.dce.identity import Behaviour
+from sentinelone_source.demo.dce.identity import DemoBehaviour
 from sentinelone_source.demo.dce.report import row_lines, summary
 from sentinelone_source.demo.dce.rows import built_in_streams
 from sentinelone_source.demo.shippers import installed, running, surroundings
-from sentinelone_source.demo.world import TICK, World, new_world
+from sentinelone_source.demo.world import TICK, DemoWorld, new_world
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError, SourceError
 from sentinelone_source.service import Service, build_service
 from sentinelone_source.telemetry.logs import configure_logs
@@ -83,7 +83,7 @@ def _poll(folder: Path, options: DemoOptions, to: str = "stdout") -> tuple[int, 
             return asyncio.run(_run(service, console.world, options.seconds)), service
 
 
-async def _run(service: Service, world: World, seconds: float) -> int:
+async def _run(service: Service, world: DemoWorld, seconds: float) -> int:
     stop = asyncio.Event()
 
     async def live() -> None:
@@ -130,7 +130,7 @@ def show_pipeline(options: DemoOptions) -> int:
     way = shipper.name if shipper else "replay (no Fluent Bit or Vector is installed)"
     with (
         tempfile.TemporaryDirectory() as name,
-        DemoAzure(streams, Behaviour(), Path(name, "ca.pem")) as azure,
+        DemoAzure(streams, DemoBehaviour(), Path(name, "ca.pem")) as azure,
     ):
         way = f"console → sentinelone-source → {way} → Data Collection Endpoint"
         click.echo(f"{way}, for {options.seconds:g} s", err=True)

@@ -18,7 +18,7 @@ from sentinelone_source.times import parse_moment
 if TYPE_CHECKING:
     from sentinelone_source.demo.endpoints import Name
     from sentinelone_source.demo.records import Record
-    from sentinelone_source.demo.world import World
+    from sentinelone_source.demo.world import DemoWorld
 
 PATH: Final = "unifiedalerts/graphql"
 _GOLDEN: Final[dict[str, Any]] = msgspec.json.decode(
@@ -34,7 +34,7 @@ _ARGUMENTS: Final = re.compile(r"\([^)]*\)")
 _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 
 
-def answer(world: World, body: bytes) -> Answer:
+def answer(world: DemoWorld, body: bytes) -> Answer:
     """What the endpoint says; an error is HTTP 200, too.
 
     A query's variables are called as its arguments are.
@@ -70,7 +70,7 @@ def _picked(value: Any, selected: set[str]) -> Any:
     return {name: _picked(child, selected) for name, child in value.items() if name in selected}
 
 
-def nodes(world: World) -> list[Record]:
+def nodes(world: DemoWorld) -> list[Record]:
     """All unified alerts, the informational ones too."""
     with world.lock:
         return [_node(name, world.get(name, one)) for name in _SOURCES for one in world.ids(name)]
@@ -100,7 +100,7 @@ def _laid_out(template: Any, record: Record) -> Any:
     return find(record, template.removeprefix("$.")) if is_path else template
 
 
-def _page(world: World, asked: dict[str, Any]) -> dict[str, Any]:
+def _page(world: DemoWorld, asked: dict[str, Any]) -> dict[str, Any]:
     sort, after = asked.get("sort") or {}, asked.get("after")
     by, descending = sort.get("by", "id"), sort.get("order") == "DESC"
     wanted = list(_filters(asked))

@@ -30,7 +30,7 @@ class Item(NamedTuple):
     values: Mapping[str, Any]
 
 
-class World:
+class DemoWorld:
     """A tenant in which things happen, also while consoles serve it; safe for many threads."""
 
     def __init__(
@@ -122,9 +122,9 @@ class World:
         return str(self.create("agents")["id"])
 
 
-def new_world(seed: int) -> World:
+def new_world(seed: int) -> DemoWorld:
     """A small tenant with an hour of history."""
-    world = World(seed)
+    world = DemoWorld(seed)
     history: dict[Name, int] = vocabulary()["history"]  # references come first
     for name, count in history.items():
         for number in range(count):

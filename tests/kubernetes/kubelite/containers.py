@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from kubernetes.kubelite.volumes import Volumes
 
 
-class Refused(Exception):
+class KubeletRefusal(Exception):
     """What the kubelet would not run."""
 
 
@@ -23,7 +23,7 @@ def arguments(
     """Everything but the pod, the name, the image and its arguments.
 
     Raises:
-        Refused: it would run as root, and must not.
+        KubeletRefusal: it would run as root, and must not.
         KeyError: a volume, a ConfigMap, a Secret or a key that is not there.
     """
     spec = manifest.pod["spec"]
@@ -55,9 +55,9 @@ def _security(pod: Object, container: Object, image_user: str) -> Iterator[str]:
     context = inherited | container.get("securityContext", {})
     user = str(context.get("runAsUser", image_user.partition(":")[0] or "0"))
     if context.get("runAsNonRoot") and not user.isdigit():
-        raise Refused(f"{container['name']}: the image's user {user!r} is no number")
+        raise KubeletRefusal(f"{container['name']}: the image's user {user!r} is no number")
     if context.get("runAsNonRoot") and int(user) == 0:
-        raise Refused(f"{container['name']}: would run as root")
+        raise KubeletRefusal(f"{container['name']}: would run as root")
     if "runAsUser" in context:
         yield f"--user={user}:{context.get('runAsGroup', 0)}"
     if "fsGroup" in pod:

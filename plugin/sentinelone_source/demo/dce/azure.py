@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
 
 import msgspec
 
-from sentinelone_source.demo.dce.errors import Fault, Faults, RequestRefused, json
+from sentinelone_source.demo.dce.errors import DemoFault, Faults, RequestRefused, json
 from sentinelone_source.demo.dce.identity import (
     APP_SERVICE,
     DISCOVERY,
     LOGIN,
-    Behaviour,
+    DemoBehaviour,
     TokenIssuer,
     issue_token,
 )
@@ -62,7 +62,7 @@ class DemoAzure:
     def __init__(  # noqa: PLR0913 - all but three have to be named
         self,
         streams: Iterable[Stream],
-        behaviour: Behaviour,
+        behaviour: DemoBehaviour,
         ca_file: Path | None,
         *,
         listen: tuple[str, int] = LOOPBACK,
@@ -159,7 +159,7 @@ class DemoAzure:
                 return json(self.summary())
             case "POST", "/faults":
                 try:
-                    found = msgspec.json.decode(call.body, type=Fault | list[Fault])
+                    found = msgspec.json.decode(call.body, type=DemoFault | list[DemoFault])
                 except msgspec.MsgspecError as error:
                     return json({"error": str(error)}, 400)
                 self.faults.add(*(found if isinstance(found, list) else [found]))

@@ -57,7 +57,7 @@ def refused(
     return RequestRefused(Answer(status, body, headers=(*known, *headers)))
 
 
-class Fault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class DemoFault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A status with the body that Azure sends with it; nothing is kept, also with 204.
 
     Attributes:
@@ -88,10 +88,10 @@ class Faults:
     """A queue for each place; safe to use from many threads."""
 
     def __init__(self) -> None:
-        self._queues: dict[str, deque[Fault]] = {}
+        self._queues: dict[str, deque[DemoFault]] = {}
         self._lock = Lock()
 
-    def add(self, *faults: Fault) -> None:
+    def add(self, *faults: DemoFault) -> None:
         """Appends to the queues."""
         with self._lock:
             for fault in faults:
@@ -102,7 +102,7 @@ class Faults:
         with self._lock:
             self._queues.clear()
 
-    def take(self, *places: str) -> Fault | None:
+    def take(self, *places: str) -> DemoFault | None:
         """What hits this request, if anything: from the first of its places that has a queue."""
         with self._lock:
             queue = next((queue for place in places if (queue := self._queues.get(place))), None)

@@ -35,7 +35,7 @@ _HEADER: Final = {"typ": "JWT", "alg": "HS256", "kid": "loopback"}
 
 
 @dataclass
-class Behaviour:
+class DemoBehaviour:
     """Who may come in and what is done with rows; may be changed while it runs.
 
     Attributes:
@@ -62,7 +62,7 @@ class TokenIssuer:
     life = 3600.0
     """Seconds."""
 
-    def __init__(self, behaviour: Behaviour) -> None:
+    def __init__(self, behaviour: DemoBehaviour) -> None:
         self.behaviour = behaviour
         self._issued: dict[str, dict[str, Any]] = {}
 
