@@ -159,7 +159,7 @@ def build_service(
     state = State(settings.state_path)
     try:
         sink, settle = build_sink(settings, patience, timings)
-        settlement = Settlement(state, sink, settle)
+        settlement = Settlement(state, sink, settle, timings)
         context = FeedContext(sink, settlement, state, DeadLetters(settings.state_path))
         state.enter((console.name, one.name) for one in mappings for console in consoles)
         feeds = [

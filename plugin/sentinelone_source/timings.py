@@ -24,6 +24,10 @@ class Timings(msgspec.Struct, frozen=True):
         expiry_look: between looks at whether the token is another one.
         expiry_question: between questions when the same token expires.
         expiry_unanswered: until a console is asked again that gave no answer to that.
+        longest_obeyed: the most that a `Retry-After` of a console, shipper or Azure makes us wait.
+        handover_notice: until a hand-over that is not done is worth a line in the log.
+        handover_again: between further lines about the same one.
+        settlement_look: between looks at whether the reader of the rows is still there.
         shipper_connect: for a connection to the shipper.
         shipper_answer: for its answer: Vector answers when Azure has taken the rows.
         shipper_slow: for an answer, beyond which rows with this tag share half of the requests with
@@ -42,6 +46,12 @@ class Timings(msgspec.Struct, frozen=True):
         azure_token_first_retry: before a token is requested again; doubled each time.
         azure_token_longest_retry: the most that this grows to.
         broker_answer: for the first token of the broker; Fluent Bit's engine blocks meanwhile.
+        broker_token_left: that a token is still valid when it is handed out; Fluent Bit needs 67.
+        broker_quiet: between two lines in the log about wrong secrets.
+        replay_first_retry: before rows are sent to Azure again; doubled each time.
+        replay_longest_retry: the most that this grows to.
+        replay_patience: until a replay gives up, because Azure stays away.
+        replay_stop: how long a replay that is stopped waits for the answer to a request.
         health_answer: for the answer of the process that `health` asks.
         doctor_connect: for a connection of `doctor` to the shipper.
         served_connection: that a connection to our own servers may last.
@@ -49,6 +59,8 @@ class Timings(msgspec.Struct, frozen=True):
         feed_refused: until a feed is tried again that the console does not permit, or understand.
         feed_postponed: at most, until a feed is swept again whose rows the shipper refused.
         stop: how long a stopping process waits for its reader to take what has been begun.
+        state_busy: how long one connection to the state waits for a commit of another.
+        backfill_first_page: that a `run` which has just started has for each feed's first page.
         smaller_pages: until a console that failed at large pages is asked for larger ones again.
     """
 
@@ -66,6 +78,10 @@ class Timings(msgspec.Struct, frozen=True):
     expiry_look: float = 30.0
     expiry_question: float = 86_400.0
     expiry_unanswered: float = 900.0
+    longest_obeyed: float = 3600.0
+    handover_notice: float = 10.0
+    handover_again: float = 60.0
+    settlement_look: float = 1.0
     shipper_connect: float = 10.0
     shipper_answer: float = 600.0
     shipper_slow: float = 30.0
@@ -82,6 +98,12 @@ class Timings(msgspec.Struct, frozen=True):
     azure_token_first_retry: float = 1.0
     azure_token_longest_retry: float = 30.0
     broker_answer: float = 4.0
+    broker_token_left: float = 120.0
+    broker_quiet: float = 60.0
+    replay_first_retry: float = 1.0
+    replay_longest_retry: float = 60.0
+    replay_patience: float = 600.0
+    replay_stop: float = 20.0
     health_answer: float = 5.0
     doctor_connect: float = 5.0
     served_connection: float = 10.0
@@ -89,6 +111,8 @@ class Timings(msgspec.Struct, frozen=True):
     feed_refused: float = 3600.0
     feed_postponed: float = 10.0
     stop: float = 4.0
+    state_busy: float = 60.0
+    backfill_first_page: float = 30.0
     smaller_pages: float = 600.0
 
 

@@ -19,7 +19,7 @@ import requests
 from doubles.azure_faults import hang, refuse
 from doubles.console import ScriptedConsole
 from doubles.world import World
-from sentinelone_source.azure.broker import LEAST_LIFE, TokenRefresher, admits, brokering
+from sentinelone_source.azure.broker import TokenRefresher, admits, brokering
 from sentinelone_source.azure.credential import Token
 from sentinelone_source.config.azure import CLOUDS
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
@@ -204,7 +204,7 @@ def test_refreshed_ahead() -> None:
     with TokenRefresher(fetch, SOON) as refresher:
         assert refresher.take(5).value
         until(lambda: len(made) > 3)
-        assert refresher.take(5).expires_on - time.time() > LEAST_LIFE
+        assert refresher.take(5).expires_on - time.time() > SOON.broker_token_left
 
 
 def test_entra_is_down_when_it_is_time() -> None:

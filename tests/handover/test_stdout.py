@@ -119,4 +119,4 @@ def test_patience(pipe: tuple[int, int]) -> None:
 def writing() -> bool:
     """Whether a thread is still in a write, of which only its descriptor is left to us."""
     frames = sys._current_frames().values()
-    return any(frame.f_code.co_name == "_write_all" for frame in frames)
+    return any(frame.f_code.co_name == "_write_some" for frame in frames)

@@ -17,7 +17,8 @@ from doubles.world import World
 from sentinelone_source.errors import ConfigError, SourceError
 from sentinelone_source.handover.dead_letters import DeadLetter, DeadLetters
 from sentinelone_source.mapping.rows.convert import fingerprint
-from sentinelone_source.replay.sender import Interrupted, Pace
+from sentinelone_source.replay.sender import Interrupted
+from sentinelone_source.timings import Timings
 from support import dead_letters
 from support.in_http import InHttp
 from support.replays import THREATS, arrived, plain, replay, replayed, written
@@ -351,6 +352,6 @@ def test_azure_stays_away(cloud: AzureTenancy) -> None:
     plain(cloud.folder / "rows.ndjson", 3)
     cloud.azure.faults.add(reset("ingestion", times=None))
     with pytest.raises(Interrupted, match=r"given up\. The same command continues from here"):
-        replay(cloud, pace=Pace(0.05, patience=0.3))
+        replay(cloud, timings=Timings(replay_first_retry=0.05, replay_patience=0.3))
     assert not (cloud.folder / "rows.ndjson.refused.ndjson").exists()
     assert '"offset":0' in (cloud.folder / "rows.ndjson.replay-state").read_text()

@@ -17,13 +17,14 @@ from sentinelone_source.config.settings import load_settings
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.replay.job import Options, ReplayJob
 from sentinelone_source.replay.parsing import LineParser
-from sentinelone_source.replay.sender import Pace, Sender
+from sentinelone_source.replay.sender import Sender
+from sentinelone_source.timings import Timings
 from support.tenancy import NAMES, lines
 
 if TYPE_CHECKING:
     from support.cloud import AzureTenancy
 
-QUICK = Pace(first=0.01, longest=0.1)
+QUICK = Timings(replay_first_retry=0.01, replay_longest_retry=0.1)
 THREATS = "SentinelOneThreats_CL"
 
 
@@ -63,7 +64,7 @@ class Replayed(NamedTuple):
 
 
 def replay(
-    cloud: AzureTenancy, name: str = "rows.ndjson", pace: Pace = QUICK, **options: Any
+    cloud: AzureTenancy, name: str = "rows.ndjson", timings: Timings = QUICK, **options: Any
 ) -> Replayed:
     """Replay a file in this process, with short waits."""
     settings = load_settings(cloud.config)
@@ -72,7 +73,7 @@ def replay(
     azure = cloud.settings()
     ingestion = Ingestion(azure, Credential(azure))
     streams = {mapping.table: mapping.stream for mapping in mappings.values()}
-    sender = Sender(ingestion, streams, name, pace)
+    sender = Sender(ingestion, streams, name, timings)
     chosen = Options(azure.dcr_immutable_id, **options)
     with capture_logs() as logs:
         try:

@@ -31,10 +31,6 @@ if TYPE_CHECKING:
     from sentinelone_source.config.azure import AzureSettings
 
 _NO_STORE = (("Cache-Control", "no-store"),)
-LEAST_LIFE = 120.0
-"""Seconds of validity that a token has left when it is handed out; Fluent Bit needs 67."""
-_QUIET = 60.0
-"""Seconds between two log lines about wrong secrets."""
 
 _log = structlog.get_logger()
 
@@ -74,7 +70,8 @@ class TokenRefresher:
             raise self._error or Unavailable("no token yet: the identity provider has not answered")
 
     def _good(self) -> bool:
-        return self._token is not None and self._token.expires_on - time.time() > LEAST_LIFE
+        least = self._timings.broker_token_left
+        return self._token is not None and self._token.expires_on - time.time() > least
 
     def _run(self) -> None:
         fresh, retry = False, self._timings.azure_token_first_retry
@@ -107,9 +104,10 @@ class TokenRefresher:
 
     def _wait(self, token: Token) -> float:
         """Seconds until a new token should be fetched: before a fifth of its life is left."""
-        now = time.time()
-        latest = token.expires_on - max(2 * LEAST_LIFE, (token.expires_on - now) / 5)
-        return max(min(token.refresh_on or latest, latest) - now, self._timings.azure_token_again)
+        now, timings = time.time(), self._timings
+        left = max(2 * timings.broker_token_left, (token.expires_on - now) / 5)
+        latest = token.expires_on - left
+        return max(min(token.refresh_on or latest, latest) - now, timings.azure_token_again)
 
 
 class Broker:
@@ -119,12 +117,15 @@ class Broker:
         ConfigError: the secret's file cannot be read.
     """
 
-    def __init__(self, azure: AzureSettings, refresher: TokenRefresher) -> None:
+    def __init__(
+        self, azure: AzureSettings, refresher: TokenRefresher, timings: Timings = DEFAULTS
+    ) -> None:
         file = azure.broker_secret_file
         self._secret = SecretFile(file, "broker secret") if file else None
         if self._secret:
             self._secret.value()
         self._refresher = refresher
+        self._timings = timings
         self._complained = 0.0
 
     def answer(self, request: Request) -> Reply:
@@ -149,7 +150,7 @@ class Broker:
         if _form(form).get("grant_type") != "client_credentials":
             return _error(400, "unsupported_grant_type", "only client_credentials is supported")
         try:
-            token = self._refresher.take(DEFAULTS.broker_answer)
+            token = self._refresher.take(self._timings.broker_answer)
         except SourceError as error:
             return _error(503, "temporarily_unavailable", str(error))
         left = int(token.expires_on - time.time())
@@ -157,8 +158,9 @@ class Broker:
         return _reply(200, body)
 
     def _complain(self) -> None:
-        if time.monotonic() - self._complained > _QUIET or not self._complained:
-            self._complained = time.monotonic()
+        now = time.monotonic()
+        if now - self._complained > self._timings.broker_quiet or not self._complained:
+            self._complained = now
             _log.warning("broker_refused", error="a token request had another client_secret")
 
 
@@ -188,15 +190,17 @@ def _reply(status: int, body: dict[str, Any]) -> Reply:
 
 
 @contextlib.contextmanager
-def brokering(azure: AzureSettings) -> Iterator[str]:
+def brokering(azure: AzureSettings, timings: Timings = DEFAULTS) -> Iterator[str]:
     """A broker in threads of its own, until the end of the `with`; gives its URL.
 
     Raises:
         ConfigError: what it needs is not configured, or the address is taken.
     """
     credential = Credential(azure)
-    refresher = TokenRefresher(lambda fresh: credential.token(azure.cloud.scope, fresh=fresh))
-    broker = Broker(azure, refresher)
+    refresher = TokenRefresher(
+        lambda fresh: credential.token(azure.cloud.scope, fresh=fresh), timings
+    )
+    broker = Broker(azure, refresher, timings)
     with refresher:
         where = f"{azure.source}: azure.broker.listen"
         with contextlib.closing(Server("broker", azure.broker, broker.answer, where)) as server:

@@ -25,7 +25,6 @@ from sentinelone_source.errors import (
     SourceError,
     Throttled,
 )
-from sentinelone_source.http.retry import LONGEST_OBEYED
 from sentinelone_source.timings import DEFAULTS, Timings
 from sentinelone_source.worker_threads import in_thread
 
@@ -152,7 +151,7 @@ class Console:
             raise Refused(str(error), stamp) from None
         except SourceError as error:
             if isinstance(error, Throttled):
-                limit.close(min(error.retry_after or 0.0, LONGEST_OBEYED))
+                limit.close(min(error.retry_after or 0.0, self.timings.longest_obeyed))
             self._record(endpoint, stamp, error)
             raise
         self._record(endpoint, stamp, None)

@@ -24,10 +24,9 @@ from sentinelone_source.mapping.page import Dead
 from sentinelone_source.mapping.redaction import Redactor
 from sentinelone_source.mapping.spec.model import Mapping
 from sentinelone_source.times import SECOND, SYSTEM_CLOCK, Clock
+from sentinelone_source.timings import DEFAULTS, Timings
 from sentinelone_source.worker_threads import in_thread
 
-LOOK = 1.0
-"""Seconds between two checks that the reader is still there."""
 _AT_ONCE = 16
 """How many pages are settled in one transaction; the event loop waits meanwhile."""
 _KEPT = 86_400 * SECOND
@@ -52,10 +51,13 @@ class Settlement:
         delay: seconds between hand-over and settlement; 0 settles at once.
     """
 
-    def __init__(self, state: State, reader: Reader, delay: float) -> None:
+    def __init__(
+        self, state: State, reader: Reader, delay: float, timings: Timings = DEFAULTS
+    ) -> None:
         self._state = state
         self._reader = reader
         self._delay = delay
+        self._look = min(timings.settlement_look, delay or timings.settlement_look)
         self._pages: deque[tuple[float, UnsettledPage]] = deque()
         self._gathered: list[SettledPage] = []
         self._without_rows: dict[int, SettledPage] = {}
@@ -102,7 +104,7 @@ class Settlement:
             if self._without_rows:
                 async with self._committing:
                     await self._commit()
-            await asyncio.sleep(min(LOOK, self._delay or LOOK))
+            await asyncio.sleep(self._look)
 
     async def settle_all(self) -> None:
         """Settle all pages now, because the process stops or no page has to wait."""

@@ -52,7 +52,7 @@ class HttpSink:
         timings: Timings = DEFAULTS,
     ) -> None:
         self._tables: dict[tuple[str, str], TableState] = {}
-        self.backpressure = Backpressure()
+        self.backpressure = Backpressure(timings)
         self._client = client
         self._patience = patience
         self._timings = timings
@@ -180,5 +180,5 @@ class HttpSink:
         """
         tag = self._client.tag(console, mapping)
         if (tag, mapping) not in self._tables:
-            self._tables[tag, mapping] = TableState(tag, mapping, self.backpressure.refused)
+            self._tables[tag, mapping] = TableState(tag, mapping, self.backpressure)
         return self._tables[tag, mapping]

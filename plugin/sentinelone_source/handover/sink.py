@@ -10,10 +10,7 @@ from typing import NamedTuple, Protocol
 
 import structlog
 
-NOTICE = 10.0
-"""Seconds after which a hand-over that is not done is worth a line in the log."""
-AGAIN = 60.0
-"""Seconds between further lines about the same one."""
+from sentinelone_source.timings import Timings
 
 _log = structlog.get_logger()
 
@@ -83,7 +80,8 @@ class Backpressure:
         refused: tags and mappings of whose rows the shipper takes none.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, timings: Timings) -> None:
+        self.timings = timings
         self.refused: set[tuple[str, str]] = set()
         self.waited: dict[str, float] = {}
         self._going_on: dict[str, list[float]] = {}
@@ -100,7 +98,7 @@ class Backpressure:
         began = time.monotonic()
         going_on = self._going_on.setdefault(mapping, [])
         going_on.append(began)
-        notice = asyncio.ensure_future(_notice(mapping, began))
+        notice = asyncio.ensure_future(self._notice(mapping, began))
         try:
             yield
         finally:
@@ -108,12 +106,11 @@ class Backpressure:
             going_on.remove(began)
             seconds = time.monotonic() - began
             self.waited[mapping] = self.waited.get(mapping, 0.0) + seconds
-            if seconds >= NOTICE:
+            if seconds >= self.timings.handover_notice:
                 _log.info("handover_goes_on", feed=mapping, seconds=round(seconds, 1))
 
-
-async def _notice(mapping: str, began: float) -> None:
-    await asyncio.sleep(NOTICE)
-    while True:
-        _log.warning("handover_waits", feed=mapping, seconds=round(time.monotonic() - began, 1))
-        await asyncio.sleep(AGAIN)
+    async def _notice(self, mapping: str, began: float) -> None:
+        await asyncio.sleep(self.timings.handover_notice)
+        while True:
+            _log.warning("handover_waits", feed=mapping, seconds=round(time.monotonic() - began, 1))
+            await asyncio.sleep(self.timings.handover_again)

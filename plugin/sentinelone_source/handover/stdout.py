@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Iterable
 
 from sentinelone_source.errors import ReaderGone
 from sentinelone_source.handover.sink import Backpressure, Receipt, all_taken
+from sentinelone_source.timings import DEFAULTS, Timings
 from sentinelone_source.worker_threads import in_thread
 
 _MOST_PIECES = 512
@@ -23,11 +24,13 @@ class StdoutSink:
         patience: seconds until a reader that does not read counts as gone; None waits for ever.
     """
 
-    def __init__(self, descriptor: int = 1, *, patience: float | None = None) -> None:
+    def __init__(
+        self, descriptor: int = 1, *, patience: float | None = None, timings: Timings = DEFAULTS
+    ) -> None:
         self._descriptor = descriptor
         self._patience = patience
         self._turn = asyncio.Lock()
-        self.backpressure = Backpressure()
+        self.backpressure = Backpressure(timings)
 
     async def write(
         self, _console: str, mapping: str, batches: Iterable[list[bytes]]

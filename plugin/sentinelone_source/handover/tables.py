@@ -8,7 +8,7 @@ import time
 
 import structlog
 
-from sentinelone_source.handover.sink import AGAIN
+from sentinelone_source.handover.sink import Backpressure
 
 _MOST_DOUBTS = 1000
 """Refused lines that are remembered; one that is forgotten needs another witness."""
@@ -23,15 +23,16 @@ class TableState:
     A refused line is at fault only if another line of its table, the witness, is taken after it was
     refused, and it is refused again. Anything else may be the shipper: a full disk, no token.
 
-    `waiting` has tag and mapping for as long as nothing of the table is taken.
+    While nothing of the table is taken, `backpressure.refused` has its tag and mapping.
     """
 
-    def __init__(self, tag: str, mapping: str, waiting: set[tuple[str, str]]) -> None:
+    def __init__(self, tag: str, mapping: str, backpressure: Backpressure) -> None:
         self.tag = tag
         self.mapping = mapping
         self._name = (tag, mapping)
         self.taken = 0
-        self._waiting = waiting
+        self._waiting = backpressure.refused
+        self._again = backpressure.timings.handover_again
         self._doubts: dict[bytes, int] = {}
         self._said = 0.0
 
@@ -59,7 +60,7 @@ class TableState:
     def wait(self, line: bytes, reason: str) -> None:
         """A line was refused and has no witness: say so, once a minute at most."""
         now = time.monotonic()
-        if self._name in self._waiting and now - self._said < AGAIN:
+        if self._name in self._waiting and now - self._said < self._again:
             return
         self._said = now
         self._waiting.add(self._name)

@@ -17,9 +17,8 @@ from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.progress import Progress
 from sentinelone_source.feed.state.files import STATE_FILE, KeySnapshot, read_snapshot
 from sentinelone_source.times import SYSTEM_CLOCK, to_iso
+from sentinelone_source.timings import DEFAULTS
 
-_FIRST_PAGE = 30.0
-"""Seconds that a `run` which has just started has for the first page of each feed."""
 _PARTS = 32
 """Into how many windows the span is cut for a feed that is read in several passes."""
 _log = structlog.get_logger()
@@ -138,7 +137,7 @@ def windows_of(
         StateError: the state of `run` cannot be read.
     """
     now = SYSTEM_CLOCK.now()
-    began = {} if span.until is not None else _began(folder, settle + _FIRST_PAGE)
+    began = {} if span.until is not None else _began(folder, settle + DEFAULTS.backfill_first_page)
     windows = []
     for feed in feeds:
         console, end = feed.console.name, began.get((feed.console.name, feed.name), now)

@@ -8,9 +8,7 @@ import time
 from collections.abc import Mapping
 
 from sentinelone_source.times import SECOND, parse_http_date
-
-LONGEST_OBEYED = 3600.0
-"""Seconds: the most that a `Retry-After` makes us wait."""
+from sentinelone_source.timings import DEFAULTS
 
 
 class Backoff:
@@ -43,7 +41,7 @@ class Backoff:
 
 def next_wait(grown: float, asked: float) -> float:
     """Seconds until the next try: what has grown, at most a quarter longer, or what is asked."""
-    return max(grown * random.uniform(1.0, 1.25), min(asked, LONGEST_OBEYED))  # noqa: S311
+    return max(grown * random.uniform(1.0, 1.25), min(asked, DEFAULTS.longest_obeyed))  # noqa: S311
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from sentinelone_source.replay.sender import Sender
 
 SUFFIX = ".refused.ndjson"
-STOP_PATIENCE = 20.0
-"""Seconds that a request under way may take when we are told to stop."""
 _log = structlog.get_logger()
 
 
@@ -103,7 +101,8 @@ class ReplayJob:
 
         def stop() -> None:
             self._sender.stopping = True
-            loop.call_later(STOP_PATIENCE if self._sender.under_way else 0.0, task.cancel)
+            patience = self._sender.timings.replay_stop if self._sender.under_way else 0.0
+            loop.call_later(patience, task.cancel)
 
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stop)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import structlog
 
 from sentinelone_source.azure.ingestion import Misunderstood, TooLong
 from sentinelone_source.errors import Retriable, SourceError
 from sentinelone_source.http.retry import Backoff
+from sentinelone_source.timings import DEFAULTS, Timings
 from sentinelone_source.worker_threads import in_thread
 
 if TYPE_CHECKING:
@@ -22,14 +23,6 @@ _log = structlog.get_logger()
 
 class Interrupted(SourceError):
     """The replay ends before the end of its file; the same command continues from there."""
-
-
-class Pace(NamedTuple):
-    """Waits between requests, in seconds; `patience` is how long the endpoint may stay away."""
-
-    first: float = 1.0
-    longest: float = 60.0
-    patience: float = 600.0
 
 
 @dataclass
@@ -49,7 +42,7 @@ class Sender:
     ingestion: Ingestion | None
     streams: dict[str, str]
     file: str
-    pace: Pace = field(default_factory=Pace)
+    timings: Timings = DEFAULTS
     rows: Counter[str] = field(default_factory=Counter)
     requests: int = 0
     sent: int = 0
@@ -80,7 +73,10 @@ class Sender:
     async def _retry(self, table: str, rows: list[bytes]) -> None:
         if self.ingestion is None:
             return
-        backoff = Backoff(*self.pace)
+        timings = self.timings
+        backoff = Backoff(
+            timings.replay_first_retry, timings.replay_longest_retry, timings.replay_patience
+        )
         while True:
             try:
                 await self._attempt(self.ingestion, table, rows)

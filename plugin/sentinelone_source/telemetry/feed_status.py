@@ -8,8 +8,8 @@ from enum import Enum
 from typing import NamedTuple
 
 from sentinelone_source.feed.feed import Feed
-from sentinelone_source.handover.sink import NOTICE
 from sentinelone_source.telemetry.source import Source, Trouble
+from sentinelone_source.timings import DEFAULTS
 
 LATE = 900.0
 """Seconds behind from which on a feed needs somebody's attention."""
@@ -59,7 +59,7 @@ def read_feeds(source: Source) -> Iterator[FeedStatus]:
     for number, feed in enumerate(source.feeds):
         behind = feed.behind(source.intervals[feed.name])
         trouble = source.troubles.of(feed.console.name, feed.name)
-        is_waiting = waiting[feed.name] >= NOTICE or feed.name in refused
+        is_waiting = waiting[feed.name] >= DEFAULTS.handover_notice or feed.name in refused
         if trouble.until > now and trouble.refusal:
             state = Situation.REFUSED
         elif behind < 1.0:

@@ -24,11 +24,10 @@ from sentinelone_source.feed.state.schema import (
     key_hash,
 )
 from sentinelone_source.times import SECOND
+from sentinelone_source.timings import DEFAULTS
 
 STATE_FILE = "state.sqlite"
 UNSETTLED_FILE = "unsettled.sqlite"
-_PATIENCE = 60.0
-"""Seconds that one connection waits for a commit of another: a disk can be slow."""
 
 
 def lock_folder(folder: Path) -> int:
@@ -80,7 +79,7 @@ def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:
 def open_writer(path: Path) -> sqlite3.Connection:
     """Open a second connection to an open state, with which any thread may commit."""
     uri = f"{path.resolve().as_uri()}?mode=rw"
-    db = sqlite3.connect(uri, timeout=_PATIENCE, uri=True, check_same_thread=False)
+    db = sqlite3.connect(uri, timeout=DEFAULTS.state_busy, uri=True, check_same_thread=False)
     db.execute("PRAGMA synchronous = FULL")
     return db
 
@@ -93,7 +92,7 @@ def _connect(path: Path, mode: str, oldest: int = 1) -> sqlite3.Connection:
         raise StateError(f"{path}: is empty, so it is not a state; {_way_out(path)}")
     with ExitStack() as unless_opened:
         uri = f"{path.resolve().as_uri()}?mode={mode}"
-        db = sqlite3.connect(uri, timeout=_PATIENCE, uri=True)
+        db = sqlite3.connect(uri, timeout=DEFAULTS.state_busy, uri=True)
         unless_opened.callback(db.close)
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:  # SQLite accepts some damaged files as empty databases
