@@ -36,7 +36,7 @@ def test_client_secret(cloud: AzureTenancy) -> None:
     """A client secret gives one token, which is kept in memory and never shown."""
     credential = Credential(cloud.settings())
     first = credential.get_token(SCOPE)
-    assert credential.get_token_info(SCOPE).token == first.token
+    assert credential.get_token(SCOPE).token == first.token
     assert credential.token(SCOPE).value == first.token
     assert len(cloud.azure.token_requests) == 1
     assert first.token not in repr(credential) + repr(credential.token(SCOPE))

@@ -10,25 +10,20 @@ import contextlib
 import hmac
 import threading
 import time
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Iterator
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 import structlog
 
-from sentinelone_source.azure.credential import Credential
+from sentinelone_source.azure.credential import Credential, Token
 from sentinelone_source.config.addresses import is_loopback
+from sentinelone_source.config.azure import AzureSettings
 from sentinelone_source.errors import SourceError, Unavailable
 from sentinelone_source.http.server import Reply, Request, Server
 from sentinelone_source.secret_file import SecretFile
 from sentinelone_source.timings import DEFAULTS, Timings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sentinelone_source.azure.credential import Token
-    from sentinelone_source.config.azure import AzureSettings
 
 _NO_STORE = (("Cache-Control", "no-store"),)
 
@@ -36,11 +31,7 @@ _log = structlog.get_logger()
 
 
 class TokenRefresher:
-    """Keeps one token fresh, in a thread of its own; a context manager.
-
-    Args:
-        fetch: gets a token; told whether it must be a new one.
-    """
+    """Keeps one token fresh, in a thread; `fetch` is told whether it must be a new one."""
 
     def __init__(self, fetch: Callable[[bool], Token], timings: Timings = DEFAULTS) -> None:
         self._fetch = fetch
@@ -58,11 +49,7 @@ class TokenRefresher:
         self._stopped.set()
 
     def take(self, patience: float) -> Token:
-        """A token that is valid for a while yet; waits `patience` seconds for the first one.
-
-        Raises:
-            SourceError: there is none, and why.
-        """
+        """A token that is valid for a while; waits for the first. Raises SourceError, and why."""
         with self._news:
             self._news.wait_for(lambda: self._good() or self._error is not None, patience)
             if self._token is not None and self._good():
@@ -86,20 +73,17 @@ class TokenRefresher:
                 self._failed(Unavailable("internal error"), retry)
                 wait = self._timings.azure_token_longest_retry
             else:
-                self._came(token)
+                self._tell(token, None)
                 wait, retry, fresh = self._wait(token), self._timings.azure_token_first_retry, True
             self._stopped.wait(wait)
 
-    def _came(self, token: Token) -> None:
+    def _tell(self, token: Token | None, error: SourceError | None) -> None:
         with self._news:
-            self._token, self._error = token, None
+            self._token, self._error = token, error
             self._news.notify_all()
 
     def _failed(self, error: SourceError, retry: float) -> None:
-        """Keep the last token and log the failure."""
-        with self._news:
-            self._error = error
-            self._news.notify_all()
+        self._tell(self._token, error)  # the last token may be good yet
         _log.warning("token_failed", error=str(error), in_hand=self._good(), next_try=f"{retry:g}s")
 
     def _wait(self, token: Token) -> float:
@@ -111,11 +95,7 @@ class TokenRefresher:
 
 
 class Broker:
-    """Answers token requests, for the scope of the configured cloud only.
-
-    Raises:
-        ConfigError: the secret's file cannot be read.
-    """
+    """Answers token requests. Raises ConfigError if the secret's file cannot be read."""
 
     def __init__(
         self, azure: AzureSettings, refresher: TokenRefresher, timings: Timings = DEFAULTS
@@ -191,11 +171,7 @@ def _reply(status: int, body: dict[str, Any]) -> Reply:
 
 @contextlib.contextmanager
 def brokering(azure: AzureSettings, timings: Timings = DEFAULTS) -> Iterator[str]:
-    """A broker in threads of its own, until the end of the `with`; gives its URL.
-
-    Raises:
-        ConfigError: what it needs is not configured, or the address is taken.
-    """
+    """A broker in threads of its own, within the `with`; gives its URL. Raises ConfigError."""
     credential = Credential(azure)
     refresher = TokenRefresher(
         lambda fresh: credential.token(azure.cloud.scope, fresh=fresh), timings

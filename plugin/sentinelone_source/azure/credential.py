@@ -23,7 +23,7 @@ from sentinelone_source.http.client import reason
 from sentinelone_source.timings import DEFAULTS, Timings
 
 if TYPE_CHECKING:
-    from azure.core.credentials import AccessToken, AccessTokenInfo
+    from azure.core.credentials import AccessToken
 
     from sentinelone_source.config.azure import AzureSettings
 
@@ -54,11 +54,7 @@ _CODE = re.compile(r"AADSTS\d+")
 
 
 class Token(NamedTuple):
-    """An access token; times are seconds since 1970.
-
-    Attributes:
-        refresh_on: when a new one should be fetched, if that is known.
-    """
+    """An access token; times are seconds since 1970, `refresh_on` is for a new one."""
 
     value: str
     expires_on: int
@@ -90,11 +86,7 @@ class Credential:
         return f"Credential({self._azure.identity.value})"
 
     def token(self, scope: str, *, fresh: bool = False) -> Token:
-        """An access token, from memory while it lasts.
-
-        Args:
-            scope: `https://monitor.azure.com/.default` and its like.
-            fresh: fetch a new one, because the service refused the one in memory.
+        """An access token, from memory while it lasts; `fresh` if the service refused that one.
 
         Raises:
             ConfigError: Entra ID refuses the identity for good; the message says what to do.
@@ -106,20 +98,11 @@ class Credential:
             return self._acquire(scope)
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
-        """The method that azure.core calls."""
+        """What azure.core calls."""
         from azure.core.credentials import AccessToken
 
         token = self.token(scopes[0], fresh=bool(options.get("claims")))
         return AccessToken(token.value, token.expires_on)
-
-    def get_token_info(
-        self, *scopes: str, options: dict[str, Any] | None = None
-    ) -> AccessTokenInfo:
-        """The method that newer versions of azure.core call."""
-        from azure.core.credentials import AccessTokenInfo
-
-        token = self.token(scopes[0], fresh=bool((options or {}).get("claims")))
-        return AccessTokenInfo(token.value, token.expires_on, refresh_on=token.refresh_on)
 
     def _acquire(self, scope: str) -> Token:
         try:

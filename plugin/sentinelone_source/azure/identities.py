@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from sentinelone_source.azure.session import Session
 from sentinelone_source.config.addresses import is_loopback
-from sentinelone_source.config.azure import Identity
+from sentinelone_source.config.azure import AzureSettings, Identity
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.secret_file import SecretFile
-
-if TYPE_CHECKING:
-    from sentinelone_source.config.azure import AzureSettings
 
 _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _KEY = re.compile(
@@ -37,10 +34,7 @@ class IdentitySource:
         self._file = SecretFile(path, what) if path else None
 
     def stamp(self) -> object:
-        """A value that changes when msal has to be set up again.
-
-        msal reads a federated token itself, for each access token.
-        """
+        """Changes when msal has to be set up again; it reads a federated token itself."""
         is_ours = self._azure.identity in (Identity.SECRET, Identity.CERTIFICATE)
         return self._text() if is_ours else None
 

@@ -5,18 +5,15 @@ from __future__ import annotations
 import gzip
 import io
 from collections.abc import Mapping as Dict
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
+from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.session import client_errors, client_options, service_error, shown
+from sentinelone_source.config.azure import AzureSettings
 from sentinelone_source.errors import ConfigError, SourceError, Throttled, Unavailable
 from sentinelone_source.http.retry import retry_after
 from sentinelone_source.timings import DEFAULTS
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from sentinelone_source.azure.credential import Credential
-    from sentinelone_source.config.azure import AzureSettings
 
 ROLE = "Monitoring Metrics Publisher"
 _ADVICE = {
@@ -74,13 +71,9 @@ class Ingestion:
         )
 
     def send(self, stream: str, rows: Sequence[bytes]) -> int:
-        """Send rows to a stream, and return the bytes on the wire.
+        """Send JSON objects to a stream, and return the bytes on the wire.
 
         Without rows it probes token, endpoint, rule and role. A refused token is replaced once.
-
-        Args:
-            stream: its name, as `Custom-SentinelOneThreats_CL`.
-            rows: JSON objects.
 
         Raises:
             ConfigError: the configuration is wrong; a retry does not help.

@@ -20,14 +20,7 @@ Refusal = Callable[[int, Dict[str, str], bytes], SourceError]
 
 
 class Session(HttpClient):
-    """Takes certificates and proxies from the environment.
-
-    Attributes:
-        status: of the last answer.
-
-    Raises:
-        ConfigError: the environment names certificates that cannot be used.
-    """
+    """Takes certificates and proxies from the environment; `status` is the last answer's."""
 
     def __init__(self, timings: Timings = DEFAULTS) -> None:
         super().__init__((timings.azure_connect, timings.azure_answer))
@@ -60,10 +53,8 @@ def client_options(url: str, answer: float) -> dict[str, Any]:
 def client_errors(url: str, answer: float, refusal: Refusal) -> Iterator[None]:
     """Within, errors of Azure's own client become this program's.
 
-    Args:
-        url: of the request, for errors.
-        answer: seconds that the client waits for an answer.
-        refusal: for an answer that the client takes for an error.
+    The request is to `url`, the client waits `answer` seconds, `refusal` is for an answer that it
+    takes for an error.
     """
     from azure.core import exceptions
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Dict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
+from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.session import (
     ServiceError,
     client_errors,
@@ -12,12 +13,9 @@ from sentinelone_source.azure.session import (
     service_error,
     shown,
 )
+from sentinelone_source.config.azure import AzureSettings
 from sentinelone_source.errors import AZURE_EXTRA, ConfigError, SourceError, Unavailable
 from sentinelone_source.timings import DEFAULTS
-
-if TYPE_CHECKING:
-    from sentinelone_source.azure.credential import Credential
-    from sentinelone_source.config.azure import AzureSettings
 
 READER = "Log Analytics Reader"
 _RETRIES = 3
@@ -25,22 +23,14 @@ _UNEXPECTED = "the answer is not one of the query API"
 
 
 class QueryAnswer(NamedTuple):
-    """What a query finds.
-
-    Attributes:
-        partial: why the workspace left something out; empty if it did not.
-    """
+    """What a query finds; `partial` says why the workspace left something out."""
 
     rows: list[Any]
     partial: str
 
 
 class Workspace:
-    """One workspace, asked in KQL.
-
-    Raises:
-        ConfigError: a key or the package is missing.
-    """
+    """One workspace, asked in KQL. Raises ConfigError if a key or the package is missing."""
 
     def __init__(self, azure: AzureSettings, credential: Credential) -> None:
         azure.need("workspace_id")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import ssl
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -11,13 +12,8 @@ from sentinelone_source.demo import listing, unified_alerts
 from sentinelone_source.demo.endpoints import BASE, BY_PATH, InvalidQuery
 from sentinelone_source.demo.http_server import HttpServer
 from sentinelone_source.demo.timestamps import text
-from sentinelone_source.demo.transport import Answer
-
-if TYPE_CHECKING:
-    import ssl
-
-    from sentinelone_source.demo.transport import Call
-    from sentinelone_source.demo.world import DemoWorld
+from sentinelone_source.demo.transport import Answer, Call
+from sentinelone_source.demo.world import DemoWorld
 
 HOST: Final = "127.0.0.1"
 _TOKEN_DETAILS: Final = "users/api-token-details"  # noqa: S105 - a path

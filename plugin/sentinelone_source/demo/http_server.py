@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+import ssl
+from collections.abc import Callable
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler
 from threading import Thread
-from typing import TYPE_CHECKING, Final, Self
+from typing import Final, Self
 
 from sentinelone_source.config.addresses import Address
-from sentinelone_source.demo.transport import Call
+from sentinelone_source.demo.transport import Answer, Call
 from sentinelone_source.http.server import TrackingServer
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable
-
-    from sentinelone_source.demo.transport import Answer
 
 EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 import msgspec
 
-from sentinelone_source.demo.endpoints import NO_TIME, InvalidQuery
+from sentinelone_source.demo.endpoints import NO_TIME, Endpoint, InvalidQuery, Place
 from sentinelone_source.demo.timestamps import text
+from sentinelone_source.demo.world import DemoWorld, Item
 from sentinelone_source.times import from_micros, parse_moment
-
-if TYPE_CHECKING:
-    from sentinelone_source.demo.endpoints import Endpoint, Place
-    from sentinelone_source.demo.world import DemoWorld, Item
 
 Order = Literal["asc", "desc"]
 Parameters = Mapping[str, list[str]]

@@ -10,16 +10,14 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 import tomli
 
+from sentinelone_source.demo.dce.azure import DemoAzure
 from sentinelone_source.demo.dce.report import managed_identity, variables
 from sentinelone_source.errors import SourceError
-
-if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.azure import DemoAzure
 
 PATIENCE = 30.0
 """Seconds until a shipper must listen."""

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
+from random import Random
 
 from sentinelone_source.times import to_micros
-
-if TYPE_CHECKING:
-    from random import Random
 
 _SNOWFLAKE_EPOCH_MS = 1_483_228_800_000
 

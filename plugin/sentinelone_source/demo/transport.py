@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from gzip import compress
-from typing import TYPE_CHECKING, Final
+from http.server import BaseHTTPRequestHandler
+from typing import Final
 from urllib.parse import parse_qs, parse_qsl, urlsplit
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from http.server import BaseHTTPRequestHandler
 
 
 @dataclass(frozen=True)

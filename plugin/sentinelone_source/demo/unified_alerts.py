@@ -6,19 +6,16 @@ import base64
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from zlib import crc32
 
 import msgspec
 
-from sentinelone_source.demo.endpoints import InvalidQuery, find
+from sentinelone_source.demo.endpoints import InvalidQuery, Name, find
+from sentinelone_source.demo.records import Record
 from sentinelone_source.demo.transport import Answer
+from sentinelone_source.demo.world import DemoWorld
 from sentinelone_source.times import parse_moment
-
-if TYPE_CHECKING:
-    from sentinelone_source.demo.endpoints import Name
-    from sentinelone_source.demo.records import Record
-    from sentinelone_source.demo.world import DemoWorld
 
 PATH: Final = "unifiedalerts/graphql"
 _GOLDEN: Final[dict[str, Any]] = msgspec.json.decode(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from threading import RLock
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -12,9 +13,6 @@ from sentinelone_source.demo.endpoints import ENDPOINTS, NAMES, Name, find
 from sentinelone_source.demo.golden import vocabulary
 from sentinelone_source.demo.records import NOTHING, Record, Records
 from sentinelone_source.demo.timestamps import coarsened
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 TICK: Final = 0.5
 """Seconds between two things that happen on the demo console."""

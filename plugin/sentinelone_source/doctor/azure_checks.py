@@ -5,35 +5,28 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
-from typing import TYPE_CHECKING
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 
-from sentinelone_source.azure.credential import Credential
+from sentinelone_source.azure.credential import Credential, Token
 from sentinelone_source.azure.ingestion import Ingestion, split_advice
 from sentinelone_source.azure.session import Session
 from sentinelone_source.azure.workspace import Workspace
 from sentinelone_source.config.addresses import is_loopback
-from sentinelone_source.config.azure import azure_settings
+from sentinelone_source.config.azure import AzureSettings, azure_settings
 from sentinelone_source.config.file import AzureTable
-from sentinelone_source.doctor.checks import expiry, failed, ok, skipped, warning
+from sentinelone_source.config.settings import Settings
+from sentinelone_source.doctor.checks import Check, expiry, failed, ok, skipped, warning
 from sentinelone_source.doctor.resource_manager import Manager
 from sentinelone_source.doctor.rule import rule
 from sentinelone_source.errors import ConfigError, SourceError, Throttled
 from sentinelone_source.jwt import read_claims
+from sentinelone_source.mapping.spec.model import TableSpec
 from sentinelone_source.times import SECOND, to_iso
-
-if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
-    from pathlib import Path
-
-    from sentinelone_source.azure.credential import Token
-    from sentinelone_source.config.azure import AzureSettings
-    from sentinelone_source.config.settings import Settings
-    from sentinelone_source.doctor.checks import Check
-    from sentinelone_source.mapping.spec.model import TableSpec
 
 
 def run_azure_checks(

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
+from sentinelone_source.config.file import ConsoleTable
 from sentinelone_source.console.client import ConsoleClient
 from sentinelone_source.console.responses import permission
 from sentinelone_source.console.token import DETAILS, claimed_expiry, told_expiry
-from sentinelone_source.doctor.checks import expiry, failed, ok, skipped, warning
+from sentinelone_source.doctor.checks import Check, expiry, failed, ok, skipped, warning
 from sentinelone_source.errors import (
     BadRequest,
     ConfigError,
@@ -21,15 +22,8 @@ from sentinelone_source.errors import (
 from sentinelone_source.feed.reader import open_page
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.request import page_requests
-from sentinelone_source.mapping.spec.model import ConsoleId
+from sentinelone_source.mapping.spec.model import ConsoleId, Mapping
 from sentinelone_source.times import SECOND
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from sentinelone_source.config.file import ConsoleTable
-    from sentinelone_source.doctor.checks import Check
-    from sentinelone_source.mapping.spec.model import Mapping
 
 MOST_APART = 120.0
 """Seconds that two clocks may differ before it is a warning."""

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 import msgspec
 
+from sentinelone_source.azure.credential import Credential
+from sentinelone_source.azure.session import Session
+from sentinelone_source.config.azure import Cloud
 from sentinelone_source.errors import SourceError
-
-if TYPE_CHECKING:
-    from sentinelone_source.azure.credential import Credential
-    from sentinelone_source.azure.session import Session
-    from sentinelone_source.config.azure import Cloud
 
 T = TypeVar("T")
 

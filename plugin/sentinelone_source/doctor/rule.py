@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Iterable, Iterator
+from collections.abc import Mapping as Dict
+from typing import NamedTuple
 
-from sentinelone_source.doctor.checks import failed, ok, skipped, warning
+from sentinelone_source.config.azure import AzureSettings
+from sentinelone_source.doctor.checks import Check, failed, ok, skipped, warning
 from sentinelone_source.doctor.resource_manager import (
     DeployedRule,
     DeployedTable,
@@ -17,14 +20,7 @@ from sentinelone_source.doctor.resource_manager import (
 )
 from sentinelone_source.errors import SourceError
 from sentinelone_source.mapping.rows.types import TYPES
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from collections.abc import Mapping as Dict
-
-    from sentinelone_source.config.azure import AzureSettings
-    from sentinelone_source.doctor.checks import Check
-    from sentinelone_source.mapping.spec.model import TableSpec
+from sentinelone_source.mapping.spec.model import TableSpec
 
 _RULE, _TABLE, _LOG = "2023-03-11", "2022-10-01", "2021-05-01-preview"
 _DEPLOY = "deploy the template again: sentinelone-source template"

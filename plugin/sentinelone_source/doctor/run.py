@@ -6,27 +6,26 @@ import os
 import shutil
 import socket
 import ssl
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from sentinelone_source.config.settings import check_feed_names, find_config, load_settings
-from sentinelone_source.doctor.checks import counted, failed, ok, skipped, warning
+from sentinelone_source.config.file import HandoverTable
+from sentinelone_source.config.settings import (
+    Settings,
+    check_feed_names,
+    find_config,
+    load_settings,
+)
+from sentinelone_source.doctor.checks import Check, counted, failed, ok, skipped, warning
 from sentinelone_source.doctor.console import check_console
 from sentinelone_source.errors import ConfigError, StateError
 from sentinelone_source.feed.state.files import STATE_FILE, read_snapshot
 from sentinelone_source.http.connections import trusted
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.spec.files import health_table, load_mappings
+from sentinelone_source.mapping.spec.model import Mapping, TableSpec
 from sentinelone_source.timings import DEFAULTS
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from sentinelone_source.config.file import HandoverTable
-    from sentinelone_source.config.settings import Settings
-    from sentinelone_source.doctor.checks import Check
-    from sentinelone_source.mapping.spec.model import Mapping, TableSpec
 
 LEAST_FREE = 100_000_000
 """Bytes of free disk below which the state has too little."""

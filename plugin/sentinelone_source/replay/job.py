@@ -8,8 +8,9 @@ import fcntl
 import os
 import signal
 import time
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import structlog
 from msgspec.structs import replace
@@ -17,15 +18,9 @@ from msgspec.structs import replace
 from sentinelone_source.errors import ConfigError, StateLocked
 from sentinelone_source.handover.dead_letters import append
 from sentinelone_source.replay.checkpoint import CheckpointFile
-from sentinelone_source.replay.parsing import CHUNK, read_chunks
-from sentinelone_source.replay.sender import Interrupted
+from sentinelone_source.replay.parsing import CHUNK, Chunk, LineParser, ParsedLine, read_chunks
+from sentinelone_source.replay.sender import Interrupted, Sender
 from sentinelone_source.worker_threads import in_thread
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
-
-    from sentinelone_source.replay.parsing import Chunk, LineParser, ParsedLine
-    from sentinelone_source.replay.sender import Sender
 
 SUFFIX = ".refused.ndjson"
 _log = structlog.get_logger()

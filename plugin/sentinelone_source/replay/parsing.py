@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Iterator
+from collections.abc import Mapping as Dict
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 import msgspec
 import structlog
@@ -19,14 +21,8 @@ from sentinelone_source.mapping.page_reader import NotAPage
 from sentinelone_source.mapping.record_files import page_of
 from sentinelone_source.mapping.rows.convert import DoesNotFit, to_micros
 from sentinelone_source.mapping.spec.files import HEALTH
-from sentinelone_source.mapping.spec.model import ConsoleId
+from sentinelone_source.mapping.spec.model import ConsoleId, Mapping
 from sentinelone_source.times import SECOND
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from collections.abc import Mapping as Dict
-
-    from sentinelone_source.mapping.spec.model import Mapping
 
 CHUNK = 1_000_000
 """Bytes of lines that are read before they are sent: so memory is bounded."""

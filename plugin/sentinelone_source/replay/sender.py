@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 import structlog
 
-from sentinelone_source.azure.ingestion import Misunderstood, TooLong
+from sentinelone_source.azure.ingestion import Ingestion, Misunderstood, TooLong
 from sentinelone_source.errors import Retriable, SourceError
 from sentinelone_source.http.retry import Backoff
+from sentinelone_source.replay.parsing import ParsedLine
 from sentinelone_source.timings import DEFAULTS, Timings
 from sentinelone_source.worker_threads import in_thread
-
-if TYPE_CHECKING:
-    from sentinelone_source.azure.ingestion import Ingestion
-    from sentinelone_source.replay.parsing import ParsedLine
 
 _log = structlog.get_logger()
 

@@ -13,17 +13,15 @@ import math
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, Info, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 
 from sentinelone_source import __version__
+from sentinelone_source.feed.feed import Feed
 from sentinelone_source.http.server import Reply
-
-if TYPE_CHECKING:
-    from sentinelone_source.feed.feed import Feed
-    from sentinelone_source.telemetry.source import Source
+from sentinelone_source.telemetry.source import Source
 
 PREFIX = "sentinelone_source_"
 FEED = ("console", "feed")

@@ -7,16 +7,15 @@ import time
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import structlog
 from structlog.typing import EventDict
 
-if TYPE_CHECKING:
-    from sentinelone_source.console.console import Console
-    from sentinelone_source.feed.feed import Feed
-    from sentinelone_source.handover.dead_letters import DeadLetters
-    from sentinelone_source.handover.sink import Sink
+from sentinelone_source.console.console import Console
+from sentinelone_source.feed.feed import Feed
+from sentinelone_source.handover.dead_letters import DeadLetters
+from sentinelone_source.handover.sink import Sink
 
 MINUTES = 60
 _MOST = (1 << 32) - 1

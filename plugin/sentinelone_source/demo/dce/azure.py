@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, BinaryIO, Final, Self
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Self
 
 import msgspec
 
@@ -18,18 +20,11 @@ from sentinelone_source.demo.dce.identity import (
     issue_token,
 )
 from sentinelone_source.demo.dce.ingestion import ingest, route
-from sentinelone_source.demo.dce.rows import Received
+from sentinelone_source.demo.dce.rows import Received, Stream
 from sentinelone_source.demo.dce.workspace import answer_query, workspace_of
 from sentinelone_source.demo.http_server import HttpServer
-from sentinelone_source.demo.transport import NO_CONTENT
+from sentinelone_source.demo.transport import NO_CONTENT, Answer, Call
 from sentinelone_source.errors import AZURE_EXTRA, ConfigError
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
-
-    from sentinelone_source.demo.dce.rows import Stream
-    from sentinelone_source.demo.transport import Answer, Call
 
 LOOPBACK: Final = ("127.0.0.1", 0)
 TLS_MISSING: Final = f"TLS needs the package cryptography; {AZURE_EXTRA}"

@@ -10,14 +10,12 @@ import secrets
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, field
 from time import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from sentinelone_source.demo.dce.errors import json, token_refused
-
-if TYPE_CHECKING:
-    from sentinelone_source.demo.transport import Answer, Call
+from sentinelone_source.demo.transport import Answer, Call
 
 APP_SERVICE: Final = "/msi/token"
 DISCOVERY: Final = "/v2.0/.well-known/openid-configuration"

@@ -6,18 +6,14 @@ import gzip
 import re
 import zlib
 from io import BytesIO
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from sentinelone_source.demo.dce.errors import refused
-from sentinelone_source.demo.dce.rows import Losses, fitted
-from sentinelone_source.demo.transport import NO_CONTENT
-
-if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.identity import TokenIssuer
-    from sentinelone_source.demo.dce.rows import Received, Stream
-    from sentinelone_source.demo.transport import Answer, Call
+from sentinelone_source.demo.dce.identity import TokenIssuer
+from sentinelone_source.demo.dce.rows import Losses, Received, Stream, fitted
+from sentinelone_source.demo.transport import NO_CONTENT, Answer, Call
 
 MAX_WIRE: Final = 1_048_576
 """Bytes of a body on the wire."""

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from typing import TYPE_CHECKING
 
 from sentinelone_source.aligned import aligned
-from sentinelone_source.demo.dce.azure import TLS_MISSING, has_tls
-
-if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.azure import DemoAzure
+from sentinelone_source.demo.dce.azure import TLS_MISSING, DemoAzure, has_tls
 
 
 def variables(azure: DemoAzure) -> dict[str, str]:

@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import re
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
 from sentinelone_source.demo.dce.errors import json, refused
-from sentinelone_source.demo.dce.identity import RESOURCES
-
-if TYPE_CHECKING:
-    from sentinelone_source.demo.dce.identity import TokenIssuer
-    from sentinelone_source.demo.dce.rows import Received, Stream
-    from sentinelone_source.demo.transport import Answer, Call
+from sentinelone_source.demo.dce.identity import RESOURCES, TokenIssuer
+from sentinelone_source.demo.dce.rows import Received, Stream
+from sentinelone_source.demo.transport import Answer, Call
 
 _PATH: Final = re.compile(r"/v1/workspaces/([^/]+)/query")
 _AUDIENCES: Final = {resource for resource in RESOURCES if "loganalytics" in resource}
