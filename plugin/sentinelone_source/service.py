@@ -202,6 +202,6 @@ def _background(
         stack.enter_context(source.troubles.recorded())
         if settings.listen is not None:
             where = f"{settings.source}: telemetry.listen"
-            heartbeat = stack.enter_context(serve_telemetry(settings.listen, source, where))
-            tasks += [heartbeat.run, source.history.run]
+            stack.enter_context(serve_telemetry(settings.listen, source, where))
+            tasks += [source.heartbeat.run, source.history.run]
         yield tasks, health

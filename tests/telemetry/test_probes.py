@@ -19,7 +19,8 @@ from sentinelone_source.console.token import DETAILS
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.http.server import MOST, Reply, Server
 from sentinelone_source.telemetry.logs import configure_logs
-from sentinelone_source.telemetry.serve import Health, Heartbeat, serve_pages
+from sentinelone_source.telemetry.serve import live, serve_pages
+from sentinelone_source.telemetry.source import Heartbeat
 from support.in_http import InHttp
 from support.processes import logs_of
 from support.scraping import Scraper, listening
@@ -123,10 +124,9 @@ def test_login_page_is_no_answer(tenancy: Tenancy) -> None:
 def test_stuck_loop() -> None:
     """An event loop that does not turn any more makes /healthz answer 503."""
     heartbeat = Heartbeat()
-    health = Health(heartbeat, [], lambda: "")
-    assert health.live("").status == 200
+    assert live(heartbeat).status == 200
     heartbeat._at -= heartbeat.stuck_after + 11
-    reply = health.live("")
+    reply = live(heartbeat)
     assert reply.status == 503
     assert json.loads(reply.body)["reason"] == "the event loop has not turned for 41 s"
 
@@ -134,12 +134,11 @@ def test_stuck_loop() -> None:
 def test_loop_that_is_blocked() -> None:
     """While something blocks the event loop the process is not alive, and afterwards it is."""
     heartbeat = Heartbeat(every=0.01, stuck_after=0.5)
-    health = Health(heartbeat, [], lambda: "")
 
     async def blocked() -> None:
         beating = asyncio.create_task(heartbeat.run())
-        until(lambda: health.live("").status == 503, "a stuck loop")  # nothing else runs meanwhile
-        while health.live("").status != 200:
+        until(lambda: live(heartbeat).status == 503, "a stuck loop")  # nothing else runs meanwhile
+        while live(heartbeat).status != 200:
             await asyncio.sleep(0.01)
         beating.cancel()
 

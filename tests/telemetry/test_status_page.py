@@ -16,7 +16,6 @@ from doubles import faults
 from sentinelone_source.console.token import DETAILS
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import StdoutSink
-from sentinelone_source.telemetry.serve import Heartbeat
 from sentinelone_source.telemetry.source import MINUTES, RowHistory, Source
 from sentinelone_source.telemetry.status_cells import element
 from sentinelone_source.telemetry.status_page import MOST, StatusPage
@@ -205,7 +204,7 @@ def many(consoles: int, behind: float, folder: Path) -> StatusPage:
     names: Any = found
     intervals = {f"feed {n}": 60.0 for n in range(6)}
     source = Source(DeadLetters(folder), feeds, names, StdoutSink(), intervals)
-    return StatusPage(source, Heartbeat())
+    return StatusPage(source)
 
 
 def test_many_consoles(tmp_path: Path) -> None:
@@ -228,7 +227,7 @@ def test_many_consoles(tmp_path: Path) -> None:
 def test_stuck_loop(tmp_path: Path) -> None:
     """A page of a process that does nothing any more says so first."""
     page = many(1, 0.0, tmp_path)
-    page._heartbeat._at -= 41
+    page._source.heartbeat._at -= 41
     [sentence] = Read(page.overview("").body.decode()).texts["h1"]
     assert sentence == "The source is stuck: it has done nothing for 41 s."
 

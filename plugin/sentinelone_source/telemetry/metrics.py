@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Literal, NamedTuple
 
 from prometheus_client import CollectorRegistry, Info, ProcessCollector
@@ -25,6 +25,7 @@ from sentinelone_source.telemetry.source import Source
 
 PREFIX = "sentinelone_source_"
 FEED = ("console", "feed")
+_ESCAPES = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 Samples = Iterable[tuple[Sequence[str], float]]
 """Values, each with its labels."""
@@ -34,30 +35,10 @@ def _of(feed: Feed) -> list[str]:
     return [feed.console.name, feed.name]
 
 
-def _behind(source: Source) -> Samples:
-    return [(_of(feed), feed.behind(source.intervals[feed.name])) for feed in source.feeds]
-
-
-def _last_success(source: Source) -> Samples:
-    last = [(_of(feed), feed.last_success) for feed in source.feeds]
-    return [(labels, at) for labels, at in last if at is not None]
-
-
 def _refused(source: Source) -> Samples:
     tables = {feed.name: feed.table for feed in source.feeds}
     refused = source.refused()
     return [((name, table), float(name in refused)) for name, table in tables.items()]
-
-
-def _requests(source: Source) -> Iterator[tuple[Sequence[str], float]]:
-    for console in source.consoles:
-        for (endpoint, code), count in dict(console.requests).items():
-            yield [console.name, endpoint, code], count
-
-
-def _expiry(source: Source) -> Samples:
-    ends = [(console.name, console.expiry.at) for console in source.consoles]
-    return [([name], at) for name, at in ends if at is not None]
 
 
 class Definition(NamedTuple):
@@ -134,9 +115,21 @@ METRICS = (
         (),
         lambda source: [((), sum(source.dead_letters.sizes.values()))],
     ),
-    _gauge("behind_seconds", "How long ago the feed was complete; 0 when idle.", FEED, _behind),
     _gauge(
-        "last_success_timestamp_seconds", "When the last complete sweep began.", FEED, _last_success
+        "behind_seconds",
+        "How long ago the feed was complete; 0 when idle.",
+        FEED,
+        lambda source: [
+            (_of(feed), feed.behind(source.intervals[feed.name])) for feed in source.feeds
+        ],
+    ),
+    _gauge(
+        "last_success_timestamp_seconds",
+        "When the last complete sweep began.",
+        FEED,
+        lambda source: [
+            (_of(feed), at) for feed in source.feeds if (at := feed.last_success) is not None
+        ],
     ),
     _counter(
         "handover_wait_seconds",
@@ -160,9 +153,20 @@ METRICS = (
         "requests",
         "Requests to the console. The code is the HTTP status, or none without a whole answer.",
         ("console", "endpoint", "code"),
-        _requests,
+        lambda source: [
+            ((console.name, *endpoint_and_code), count)
+            for console in source.consoles
+            for endpoint_and_code, count in dict(console.requests).items()
+        ],
     ),
-    _gauge("token_expiry_timestamp_seconds", "When the API token expires.", ("console",), _expiry),
+    _gauge(
+        "token_expiry_timestamp_seconds",
+        "When the API token expires.",
+        ("console",),
+        lambda source: [
+            ([one.name], at) for one in source.consoles if (at := one.expiry.at) is not None
+        ],
+    ),
 )
 """Every metric of this program but `build_info`, in the order of the page."""
 
@@ -182,7 +186,6 @@ class Exposition:
     def __init__(self, source: Source) -> None:
         self._source = source
         self._others = other_metrics()
-        self._labels: dict[tuple[Sequence[str], ...], str] = {}
 
     def page(self, accept: str) -> Reply:
         """Prometheus text, or OpenMetrics if that is asked for."""
@@ -201,19 +204,12 @@ class Exposition:
             yield f"# TYPE {family} {kind}\n"
             for values, value in samples(self._source):
                 number = "+Inf" if value == math.inf else repr(value)
-                yield f"{full}{self._labelled(labels, tuple(values))} {number}\n"
-
-    def _labelled(self, names: Sequence[str], values: Sequence[str]) -> str:
-        if not names:
-            return ""
-        key = (names, values)
-        if key not in self._labels:
-            pairs = (
-                f'{name}="{_escaped(value)}"' for name, value in zip(names, values, strict=True)
-            )
-            self._labels[key] = f"{{{','.join(pairs)}}}"
-        return self._labels[key]
+                yield f"{full}{_labelled(labels, tuple(values))} {number}\n"
 
 
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+@cache
+def _labelled(names: Sequence[str], values: Sequence[str]) -> str:
+    pairs = (
+        f'{name}="{value.translate(_ESCAPES)}"' for name, value in zip(names, values, strict=True)
+    )
+    return f"{{{','.join(pairs)}}}" if names else ""

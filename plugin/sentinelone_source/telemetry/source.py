@@ -1,4 +1,4 @@
-"""What there is to know about a running source: counts, rows of the last hour, last errors."""
+"""What there is to know about a running source: its counts, the last hour, the last errors."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import structlog
@@ -131,32 +132,45 @@ def _trouble(event: dict[str, Any]) -> Trouble:
     return Trouble(now, str(event["error"]), next_try, now + lasts, name in _REFUSALS)
 
 
-class Source:
-    """A running source.
+class Heartbeat:
+    """Beats as long as the event loop turns.
 
     Args:
-        intervals: by mapping, seconds between two sweeps.
-
-    Attributes:
-        troubles: the last error of each feed.
-        history: rows of the last hour.
+        every: seconds between two beats.
+        stuck_after: seconds without a beat after which the event loop counts as stuck.
     """
 
-    def __init__(
-        self,
-        dead_letters: DeadLetters,
-        feeds: Sequence[Feed],
-        consoles: Sequence[Console],
-        sink: Sink,
-        intervals: Mapping[str, float],
-    ) -> None:
-        self.dead_letters = dead_letters
-        self.feeds = feeds
-        self.consoles = consoles
-        self.sink = sink
-        self.intervals = intervals
+    def __init__(self, every: float = 1.0, stuck_after: float = 30.0) -> None:
+        self._every = every
+        self.stuck_after = stuck_after
+        self._at = time.monotonic()
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            self._at = time.monotonic()
+            await asyncio.sleep(self._every)
+
+    @property
+    def age(self) -> float:
+        """Seconds since the last beat."""
+        return time.monotonic() - self._at
+
+
+@dataclass
+class Source:
+    """A running source; `intervals` has the seconds between two sweeps, by mapping."""
+
+    dead_letters: DeadLetters
+    feeds: Sequence[Feed]
+    consoles: Sequence[Console]
+    sink: Sink
+    intervals: Mapping[str, float]
+
+    def __post_init__(self) -> None:
         self.troubles = Troubles()
-        self.history = RowHistory(feeds)
+        self.history = RowHistory(self.feeds)
+        self.heartbeat = Heartbeat()
         self._waited: dict[str, float] = {}
 
     def waiting(self) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from sentinelone_source.console.console import Console
@@ -40,15 +40,14 @@ def element(name: str, *content: str, **attributes: str) -> Html:
     return Html(f"<{name}{written}>{text(*content)}</{name}>")
 
 
-def grid(head: list[str], rows: list[Html]) -> Html:
+def grid(head: Sequence[str], rows: Iterable[Sequence[Html]]) -> Html:
+    """A table; each cell knows its title, which stands beside it on a narrow screen."""
     titles = element("tr", *(element("th", title, scope="col") for title in head))
-    return element("table", element("thead", titles), element("tbody", *rows))
-
-
-def row(head: list[str], *cells: Html) -> Html:
-    """Each cell knows its title: on a narrow screen it stands beside it."""
-    pairs = zip(head, cells, strict=True)
-    return element("tr", *(element("td", cell, data_title=title) for title, cell in pairs))
+    body = (
+        element("tr", *map(lambda title, cell: element("td", cell, data_title=title), head, cells))
+        for cells in rows
+    )
+    return element("table", element("thead", titles), element("tbody", *body))
 
 
 def symbol_mark(symbol: str) -> Html:

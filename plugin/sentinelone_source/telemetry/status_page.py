@@ -6,13 +6,13 @@ import base64
 import hashlib
 import time
 from collections import Counter
-from itertools import groupby
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from sentinelone_source import __version__
 from sentinelone_source.http.server import Reply
 from sentinelone_source.telemetry.feed_status import FeedStatus, Situation, read_feeds
+from sentinelone_source.telemetry.source import Source
 from sentinelone_source.telemetry.status_cells import (
     SYMBOLS,
     Html,
@@ -22,7 +22,6 @@ from sentinelone_source.telemetry.status_cells import (
     grid,
     in_words,
     plural,
-    row,
     size_in_words,
     state_cell,
     symbol_mark,
@@ -31,10 +30,6 @@ from sentinelone_source.telemetry.status_cells import (
     token_summary,
 )
 from sentinelone_source.times import SECOND, from_micros
-
-if TYPE_CHECKING:
-    from sentinelone_source.telemetry.serve import Heartbeat
-    from sentinelone_source.telemetry.source import Source
 
 FEW = 20
 """Consoles of which each feed has a line of its own."""
@@ -58,9 +53,8 @@ _HEADERS = (
 class StatusPage:
     """Makes the page anew for each request."""
 
-    def __init__(self, source: Source, heartbeat: Heartbeat) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
-        self._heartbeat = heartbeat
 
     def overview(self, _: str) -> Reply:
         """Every feed of a few consoles; of many, feeds that need attention and a line a console."""
@@ -109,7 +103,8 @@ class StatusPage:
 
     def _verdict(self, feeds: list[FeedStatus]) -> tuple[str, str]:
         """A symbol and the sentence that says how everything is."""
-        if (age := self._heartbeat.age) > self._heartbeat.stuck_after:
+        heartbeat = self._source.heartbeat
+        if (age := heartbeat.age) > heartbeat.stuck_after:
             return "✕", f"The source is stuck: it has done nothing for {in_words(age)}."
         states = Counter(feed.state for feed in feeds)
         troubled = sum(count for state, count in states.items() if state.needs_attention)
@@ -123,9 +118,8 @@ class StatusPage:
         return SYMBOLS[worst], f"{_feeds(len(feeds))}, all up to date."
 
     def _facts(self, feeds: list[FeedStatus]) -> Html:
-        history = [self._source.history.of(feed.number) for feed in feeds]
         facts = {
-            "Rows of the last hour": chart([sum(rows) for rows in zip(*history, strict=True)]),
+            "Rows of the last hour": self._chart(feeds),
             "Hand-over": text(self._handover()),
             "Dead letters": text(self._dead_letters()),
             "API tokens": token_summary(self._source.consoles),
@@ -154,51 +148,53 @@ class StatusPage:
 
     def _consoles(self, feeds: list[FeedStatus]) -> Html:
         """Each console with its feeds, as the worst of them has it."""
-        by_console: dict[str, list[FeedStatus]] = {}
-        for feed in feeds:
-            by_console.setdefault(feed.feed.console.name, []).append(feed)
         parts = []
-        for name, its in by_console.items():
+        for name, its in _by_console(feeds).items():
             parts += [element("h2", name, " ", token_cell(its[0].feed.console)), self._table(its)]
         return text(*parts)
 
     def _table(self, feeds: list[FeedStatus], *, with_console: bool = False) -> Html:
         head = ["Feed", "State", "Behind", "Rows of the last hour", "Last error"]
-        rows = [
-            row(
-                head,
+        rows = (
+            (
                 element("b", f"{feed.feed.console.name}/" if with_console else "", feed.feed.name),
                 state_cell(feed.state),
                 text(in_words(feed.behind)),
-                chart(self._source.history.of(feed.number)),
+                self._chart([feed]),
                 error_cell(feed),
             )
             for feed in feeds
-        ]
+        )
         return grid(head, rows)
 
     def _summaries(self, feeds: list[FeedStatus]) -> Html:
         """A line a console."""
         head = ["Console", "State", "Behind", "Rows of the last hour", "API token"]
         rows = []
-        feeds = sorted(feeds, key=lambda one: one.feed.console.name)
-        for name, group in groupby(feeds, key=lambda one: one.feed.console.name):
-            its = sorted(group, key=lambda one: -one.state.severity)
+        for name, its in sorted(_by_console(feeds).items()):
             states = Counter(one.state for one in its)
             words = ", ".join(f"{n} {s.value}" for s, n in states.items())
-            behind = max(one.behind for one in its)
-            history = [self._source.history.of(one.number) for one in its]
-            rows.append(
-                row(
-                    head,
-                    element("b", name),
-                    state_cell(its[0].state, words),
-                    text(in_words(behind)),
-                    chart([sum(minute) for minute in zip(*history, strict=True)]),
-                    token_cell(its[0].feed.console),
-                )
+            cells = (
+                element("b", name),
+                state_cell(its[0].state, words),
+                text(in_words(max(one.behind for one in its))),
+                self._chart(its),
+                token_cell(its[0].feed.console),
             )
+            rows.append(cells)
         return grid(head, rows)
+
+    def _chart(self, feeds: Iterable[FeedStatus]) -> Html:
+        """The rows of all these feeds together."""
+        history = [self._source.history.of(feed.number) for feed in feeds]
+        return chart([sum(minute) for minute in zip(*history, strict=True)])
+
+
+def _by_console(feeds: Iterable[FeedStatus]) -> dict[str, list[FeedStatus]]:
+    found: dict[str, list[FeedStatus]] = {}
+    for feed in feeds:
+        found.setdefault(feed.feed.console.name, []).append(feed)
+    return found
 
 
 def _feeds(number: int) -> str:
