@@ -1,21 +1,7 @@
 """What can go wrong, grouped by what the caller must do.
 
-    SourceError
-    ├── Fatal            stop: a person has to act
-    │   ├── ConfigError      configuration or mapping is wrong        exit status 2
-    │   ├── StateError       the state cannot be used                 exit status 1
-    │   ├── StateLocked      another instance holds the state         exit status 4
-    │   ├── Refused          the console refuses the token            exit status 3
-    │   └── ReaderGone       nobody takes our rows any more           exit status 1
-    ├── Retriable        try again, later
-    │   ├── Unavailable      no answer, a broken or foreign body
-    │   │   └── Overloaded       5xx or a time-out: perhaps too much was asked for at once
-    │   ├── Throttled        429; carries the seconds to wait, if told
-    │   ├── CursorLost       start the walk again from the watermark
-    │   └── Declined         the shipper answered 4xx: perhaps it is the rows, perhaps not
-    ├── FeedRefused      this feed is not allowed, or not there; the others go on
-    ├── BadRequest       this feed's request is not understood; the others go on
-    └── Skippable        set this record aside
+`Fatal` stops the program: a person has to act. `Retriable` is tried again later. A feed that is
+refused or not understood is left, and a `Skippable` record is set aside; all others go on.
 
 No message ever holds a secret: an error names where a token came from, not the token.
 """

@@ -45,6 +45,15 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+class Duration(float):
+    """Seconds, in a file as text such as `"24h"`."""
+
+    @classmethod
+    def read(cls, text: str) -> Duration:
+        """Raises what `parse_duration` raises."""
+        return cls(parse_duration(text))
+
+
 def parse_time(text: str) -> datetime:
     """ISO 8601 text as an aware time in UTC; without an offset it is UTC.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import types
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,6 +15,8 @@ from sentinelone_source.errors import ConfigError
 
 T = TypeVar("T")
 
+_FAULT = re.compile(r"(.+?)(?: - at `\$(?:\[\.\.\.\])?\.?([^`]*)`)?", re.DOTALL)
+"""A sentence of msgspec's, and the key that it is about."""
 _LEVELS = 16
 """Of tables and lists in a file; no key takes more than four."""
 
@@ -55,6 +58,8 @@ def _refuse_extremes(document: dict[str, Any], path: Path) -> None:
 def convert(data: Any, into: type[T], where: str) -> T:
     """Check data against a msgspec Struct and build it.
 
+    A class with a method `read` is written as text in a file; what `read` raises is a ValueError.
+
     Args:
         where: what the message starts with: the file, and what more helps to find the place.
 
@@ -63,17 +68,19 @@ def convert(data: Any, into: type[T], where: str) -> T:
     """
     _refuse_unknown_keys(data, into, where, "")
     try:
-        return msgspec.convert(data, into)
+        return msgspec.convert(data, into, dec_hook=_read)
     except msgspec.ValidationError as error:
-        message, _, place = str(error).partition(" - at `$")
-        key = place.rstrip("`").lstrip(".")
-        if key.startswith("[...]"):
-            key = key.removeprefix("[...]").lstrip(".")
+        message, key = _FAULT.fullmatch(str(error)).groups()  # type: ignore[union-attr]
         message = message.replace("Object missing required field", "missing key")
-        sentence = message[0].lower() + message[1:]
-        raise ConfigError(
-            f"{where}: {key}: {sentence}" if key else f"{where}: {sentence}"
-        ) from None
+        place = f"{where}: {key}" if key else where
+        raise ConfigError(f"{place}: {message[0].lower()}{message[1:]}") from None
+
+
+def _read(kind: Any, value: Any) -> Any:
+    try:
+        return kind.read(msgspec.convert(value, str))
+    except msgspec.ValidationError as error:  # is no text
+        raise TypeError(str(error)) from None
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:

@@ -23,9 +23,8 @@ from sentinelone_source.demo.dce.report import shell_lines
 from sentinelone_source.feed.page_run import Counts
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import StdoutSink
-from sentinelone_source.mapping import request
 from sentinelone_source.mapping.rows.types import TYPES
-from sentinelone_source.mapping.spec import conditions, schema
+from sentinelone_source.mapping.spec import conditions, model, schema
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.telemetry.metrics import Exposition
 from sentinelone_source.telemetry.source import Source
@@ -155,14 +154,14 @@ def test_mapping_keys_and_types() -> None:
     """The page explains every key and type of mapping files."""
     text = text_of("mappings.md")
     assert set(TYPES) <= set(re.findall(r"`(\w+)`", section("mappings.md", "The format")))
-    for struct in (schema._Document, request.RequestTable, schema._Ordering):
+    for struct in (schema._Document, model.RequestSpec, model.Ordering):
         for field in msgspec.structs.fields(struct):
             assert re.search(rf"^\[*(request\.)?{field.encode_name}\b", text, flags=re.MULTILINE), (
                 field.name
             )
     for field in msgspec.structs.fields(schema._Column):
         assert f"| `{field.encode_name}` |" in text, field.name
-    for test in conditions._TESTS:
+    for test in conditions.TESTS:
         assert f"| `{test}` |" in text
 
 

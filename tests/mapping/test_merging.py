@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from mapping.files import GOOD, refusal, write
+from mapping.helpers import page_of, run
 from sentinelone_source.errors import ConfigError
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.request import page_requests
 from sentinelone_source.mapping.spec.files import find_mapping, load_mappings
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ def test_volatile_columns_and_windows() -> None:
     """Every built-in feed can be read in windows; agents and groups change with time alone."""
     feeds = {name: one.ordering for name, one in load_mappings().items() if not one.request.body}
     assert all(str(one.until).replace("__lt", "__gte") == str(one.filter) for one in feeds.values())
-    assert {name for name, one in feeds.items() if one.lookback == 600} == {"agents", "groups"}
+    assert {name for name, one in feeds.items() if one.lookback == 600.0} == {"agents", "groups"}
     assert {name for name, one in feeds.items() if one.volatile} == {"agents", "groups"}
 
 
@@ -115,10 +118,13 @@ def test_query_parameters_are_added(tmp_path: Path) -> None:
         'osTypes = ["linux", "macos"]\ninfected = true\ncoreCount__gt = 4\n'
         'isUninstalled = "False"\n'
     )
-    request = load_mappings(write(tmp_path, over))["agents"].request
-    assert request.path == "agents"
-    assert request.page_size == 200
-    assert request.params == {
+    agents = load_mappings(write(tmp_path, over))["agents"]
+    [request] = page_requests(agents, None, None)
+    assert (agents.request.path, request.size) == ("agents", 200)
+    assert request.query == {
+        "sortBy": "updatedAt",
+        "sortOrder": "asc",
+        "skipCount": "true",
         "isDecommissioned": "True,False",
         "isUninstalled": "False",
         "osTypes": "linux,macos",
@@ -133,10 +139,11 @@ def test_drops_are_appended(tmp_path: Path) -> None:
     write(tmp_path, drop.replace("{}", "90"), "a.toml")
     write(tmp_path, drop.replace("{}", "91"), "b.toml")
     activities = load_mappings(tmp_path)["activities"]
-    kinds = [
-        [drop.holds({"activityType": kind}) for drop in activities.drops] for kind in (90, 91, 92)
+    records = [
+        {"id": "1", "createdAt": "2026-03-14", "activityType": kind} for kind in (90, 91, 92)
     ]
-    assert kinds == [[True, False], [False, True], [False, False]]
+    page, rows = run(Mapper(activities), page_of(*records))
+    assert (page.dropped, [row["ActivityType"] for row in rows]) == (2, [92])
 
 
 def test_replacing_a_whole_mapping(tmp_path: Path) -> None:

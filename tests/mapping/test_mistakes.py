@@ -82,6 +82,8 @@ def test_a_good_file_alone(tmp_path: Path) -> None:
         (("Name =", "id ="), ["column id: the name is reserved by Azure Monitor"]),
         (("Name =", "_Name ="), ["column _Name: a name has 2 to 45 letters, digits and _"]),
         (("Name =", '"Näme" ='), ["column Näme: a name has 2 to 45 letters"]),
+        (("Name =", "N ="), ["column N: a name has 2 to 45 letters"]),
+        (("Name =", '"Na-me" ='), ["column Na-me: a name has 2 to 45 letters"]),
         (("Name =", "N" * 46 + " ="), [f"column {'N' * 46}: a name has 2 to 45 letters"]),
         (('"things"', '"things"\npage_size = 0'), ["request.page_size: 0 is not 1 to 1000"]),
         (('"things"', '"things"\npage_size = 1001'), ["request.page_size: 1001 is not 1 to 1000"]),

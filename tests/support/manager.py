@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Self
 
 from sentinelone_source.mapping.spec.files import load_tables
-from sentinelone_source.template.tables import TableColumn
 
 if TYPE_CHECKING:
     from sentinelone_source.mapping.spec.model import TableSpec
@@ -91,7 +90,10 @@ def rule(immutable_id: str, mappings: list[TableSpec]) -> dict[str, Any]:
             "immutableId": immutable_id,
             "endpoints": None,
             "streamDeclarations": {
-                m.stream: {"columns": [c.in_stream for c in _columns(m)]} for m in mappings
+                m.stream: {
+                    "columns": [{"name": c.name, "type": c.kind.in_stream} for c in m.columns]
+                }
+                for m in mappings
             },
             "dataFlows": [
                 {
@@ -109,9 +111,5 @@ def rule(immutable_id: str, mappings: list[TableSpec]) -> dict[str, Any]:
 
 def table(mapping: TableSpec) -> dict[str, Any]:
     """A table as the template deploys it."""
-    columns = [column.in_table for column in _columns(mapping)]
+    columns = [{"name": one.name, "type": one.kind.in_table} for one in mapping.columns]
     return {"properties": {"plan": "Analytics", "schema": {"columns": columns}}}
-
-
-def _columns(mapping: TableSpec) -> list[TableColumn]:
-    return [TableColumn(column.name, column.type) for column in mapping.columns]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import hcl2
 import pytest
 
+from sentinelone_source.mapping.spec.files import load_tables
 from sentinelone_source.template.generate import generate
 from sentinelone_source.template.tables import plan_tables
 from support.templates import DEPLOY, EXPRESSION, parse
@@ -133,10 +134,10 @@ def test_tables_survive() -> None:
     """A table is never destroyed by Terraform, and one of version 0.1.0 keeps its state."""
     assert text().count("prevent_destroy = true") == 1
     moved = dict(re.findall(r"from = (\S+)\n  to   = (\S+)", text()))
-    for table in plan_tables():
-        if f"azapi_resource.table_{table.mapping}" in moved:
-            assert moved[f"azapi_resource.table_{table.mapping}"] == (
-                f'azapi_resource.table["{table.name}"]'
+    for table in load_tables():
+        if f"azapi_resource.table_{table.name}" in moved:
+            assert moved[f"azapi_resource.table_{table.name}"] == (
+                f'azapi_resource.table["{table.table}"]'
             )
     assert len(moved) == 7
 

@@ -77,7 +77,8 @@ class Interpreter:
     def _interpret(
         self, record: dict[str, Any], console: ConsoleId, misfits: Counter[str]
     ) -> Interpreted:
-        if any(drop.holds(record) for drop in self._mapping.drops):
+        drops = self._mapping.drops
+        if any(all(one.holds(record, one.path.find) for one in drop) for drop in drops):
             return Interpreted("", None, 0, None)
         walk = self._mapping.ordering
         id_ = _identity(record, walk.id)

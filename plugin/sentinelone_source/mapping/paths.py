@@ -8,16 +8,12 @@ the smallest part of the record that encloses it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from typing import Any
 
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.numbers import children
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 # msgspec takes no other names for the members of what it decodes.
 _DECODABLE = re.compile(r'[^"\\\x00-\x1f]+')
@@ -26,22 +22,19 @@ _COMMON = re.compile(rf"\$(?P<members>(?:\.{_NAME})+)(?P<star>\[\*\])?(?P<each>(
 # Words that jsonpath-ng's lexer may not read as the name of a member.
 _WORDS = frozenset({"where", "wherenot", "true", "false", "null", "parent", "and", "or", "not"})
 
-MAX_STEPS = 64
+_EXAMPLE = "a member path looks like '$.threatInfo.sha1'"
+_MAX_STEPS = 64
 """Of a path. No record is nested so deep, and readers of JSON have their limits."""
 
 # These functions of jsonpath-ng turn one value into one value.
 _ONE = frozenset({"Len", "SortedThis", "Split", "Str", "Sub"})
 
 
-class PathError(ConfigError):
-    """The text is no JSONPath."""
-
-
 class PathFailed(Exception):
     """jsonpath-ng raised on this document, for instance when adding text to a number."""
 
 
-class Path(msgspec.Struct, frozen=True, eq=False):
+class Path:
     """One path: member names, then at most one of `each` and `rest`.
 
     Attributes:
@@ -52,11 +45,19 @@ class Path(msgspec.Struct, frozen=True, eq=False):
         many: the path can match more than once, so `json` and `dynamic` columns take a list.
     """
 
-    text: str
-    members: tuple[str, ...]
-    each: tuple[str, ...] | None = None
-    rest: Any = None
-    many: bool = False
+    def __init__(
+        self, text: str, members: tuple[str, ...], each: tuple[str, ...] | None, rest: Any = None
+    ) -> None:
+        self.text = text
+        self.members = members
+        self.each = each
+        self.rest = rest
+        self.many = each is not None or (rest is not None and _many(rest))
+
+    @classmethod
+    def read(cls, text: str) -> Path:
+        """As it is written in a file. Raises what `parse_path` raises."""
+        return parse_path(text)
 
     @property
     def plain(self) -> bool:
@@ -98,31 +99,25 @@ def parse_path(text: str) -> Path:
     """Read a JSONPath.
 
     Raises:
-        PathError: jsonpath-ng does not accept the text.
+        ValueError: jsonpath-ng does not accept the text.
     """
-    if text.count(".") > MAX_STEPS:
-        raise PathError(f"{text[:40]!r}... has more than {MAX_STEPS} steps")
+    if text.count(".") > _MAX_STEPS:
+        raise ValueError(f"{text[:40]!r}... has more than {_MAX_STEPS} steps; {_EXAMPLE}")
     common = _COMMON.fullmatch(text)
     if common and (common["star"] or not common["each"]):
         members = tuple(common["members"][1:].split("."))
         each = tuple(common["each"].split(".")[1:]) if common["star"] else None
         if not _WORDS.intersection(members, each or ()):
-            return Path(text, members, each, many=each is not None)
+            return Path(text, members, each)
     return _parse_uncommon(text)
 
 
 def read_path(text: str, where: str) -> Path:
-    """`parse_path` for a text of a mapping file.
-
-    Raises:
-        ConfigError: names the place in the file.
-    """
+    """`parse_path` that raises ConfigError, which names a place in a file."""
     try:
         return parse_path(text)
-    except PathError as error:
-        raise ConfigError(
-            f"{where}: {error}; a member path looks like '$.threatInfo.sha1'"
-        ) from None
+    except ValueError as error:
+        raise ConfigError(f"{where}: {error}") from None
 
 
 def _parse_uncommon(text: str) -> Path:
@@ -132,12 +127,11 @@ def _parse_uncommon(text: str) -> Path:
         expression = parse(text)
     except Exception as error:  # jsonpath-ng's lexer, parser and PLY raise their own kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise PathError(f"{text!r} is not a JSONPath: {reason}") from error
-    members, rest = _split(expression)
-    return Path(text, members, rest=rest, many=_many(expression))
+        raise ValueError(f"{text!r} is not a JSONPath: {reason}; {_EXAMPLE}") from error
+    return Path(text, *_split(expression))
 
 
-def _split(expression: Any) -> tuple[tuple[str, ...], Any]:
+def _split(expression: Any) -> tuple[tuple[str, ...], None, Any]:
     """Take leading member names off an expression, where that changes nothing it finds."""
     from jsonpath_ng.jsonpath import Child, Descendants, Fields, Root, This
 
@@ -147,7 +141,7 @@ def _split(expression: Any) -> tuple[tuple[str, ...], Any]:
         spine.insert(0, (type(node), node.right))
         node = node.left
     if not isinstance(node, Root) or any(_looks_up(step) for _, step in spine):
-        return (), expression
+        return (), None, expression
     members: list[str] = []
     while spine and spine[0][0] is Child and type(spine[0][1]) is Fields:
         names = spine[0][1].fields
@@ -156,11 +150,11 @@ def _split(expression: Any) -> tuple[tuple[str, ...], Any]:
         members.append(names[0])
         spine.pop(0)
     if not spine:
-        return tuple(members), None
+        return tuple(members), None, None
     rest: Any = This()
     for kind, step in spine:
         rest = kind(rest, step)
-    return tuple(members), rest
+    return tuple(members), None, rest
 
 
 def _looks_up(node: Any) -> bool:

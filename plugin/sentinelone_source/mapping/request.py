@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
 from itertools import combinations
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from urllib.parse import unquote
 
 import msgspec
@@ -18,14 +18,9 @@ from msgspec.structs import replace
 
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.numbers import children
-from sentinelone_source.mapping.paths import Path, read_path
-from sentinelone_source.mapping.spec.model import RequestSpec
+from sentinelone_source.mapping.spec.model import Mapping, RequestSpec
 from sentinelone_source.times import to_iso
 from sentinelone_source.toml import unknown
-
-if TYPE_CHECKING:
-    from sentinelone_source.mapping.spec.model import Mapping
-
 
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 _SCOPES = {"group_ids": "GROUP", "site_ids": "SITE", "account_ids": "ACCOUNT"}
@@ -98,6 +93,7 @@ def page_requests(mapping: Mapping, start: int | None, until: int | None) -> lis
         until: the end, exclusive; None for no end.
     """
     spec, ordering = mapping.request, mapping.ordering
+    params = {name: _query_value(value) for name, value in spec.params.items()}
     start = None if start is None else max(0, start)
     if spec.body is not None:
         values: dict[str, Any] = {}
@@ -106,13 +102,13 @@ def page_requests(mapping: Mapping, start: int | None, until: int | None) -> lis
         if until is not None:  # a rounded bound admits more records, never fewer
             values |= {"until": to_iso(until), "until_ms": -(-until // 1000)}
         return [
-            PageRequest(spec.page_size, spec.params, spec.body, {**values, **one})
+            PageRequest(spec.page_size, params, spec.body, {**values, **one})
             for one in spec.passes or ({},)
         ]
     order = {"sortBy": str(ordering.sort_by), "sortOrder": "asc", "skipCount": "true"}
     bounds = ((ordering.filter, start), (ordering.until, until))
     asked = {name: to_iso(at) for name, at in bounds if name and at is not None}
-    return [PageRequest(spec.page_size, {**spec.params, **order, **asked})]
+    return [PageRequest(spec.page_size, params | order | asked)]
 
 
 def _places_of(value: Any) -> set[str]:
@@ -149,22 +145,8 @@ _URL_PATH = re.compile(r"/?[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9
 _QUERY_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
-class RequestTable(msgspec.Struct):
-    """`[request]` as TOML gives it."""
-
-    path: str
-    records: str = "$.data"
-    page_size: int = 1000
-    params: dict[str, str | int | bool | list[str | int]] = {}
-    body: dict[str, Any] | None = None
-    passes: list[dict[str, str | int | bool | list[str | int]]] = []
-    cursor: str = "$.pagination.nextCursor"
-    more: str | None = None
-    errors: str | None = None
-
-
-def build_request(request: RequestTable, where: str) -> RequestSpec:
-    """Check how an endpoint is asked, and build it.
+def check_request(request: RequestSpec, where: str) -> RequestSpec:
+    """Check how an endpoint is asked; gives it with its path as a URL takes it.
 
     Raises:
         ConfigError: naming the key, and what would be right.
@@ -177,13 +159,8 @@ def build_request(request: RequestTable, where: str) -> RequestSpec:
     for name in request.params:
         check_query_name(name, f"{where}.params")
     _check_body(request, where)
-    as_read = {
-        "path": request.path.strip("/"),
-        "params": {key: _query_value(value) for key, value in request.params.items()},
-        "passes": tuple(request.passes),
-        **_answer_paths(request, where),
-    }
-    return RequestSpec(**(msgspec.structs.asdict(request) | as_read))
+    _check_answer_paths(request, where)
+    return replace(request, path=request.path.strip("/"))
 
 
 def check_query_name(name: str, place: str) -> None:
@@ -198,13 +175,11 @@ def _query_value(value: str | int | bool | list[str | int]) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _answer_paths(request: RequestTable, where: str) -> dict[str, Any]:
-    """Where an answer has what; no two of these places lie within each other."""
-    paths: dict[str, Path] = {}
-    for key in ("records", "cursor", "more", "errors"):
-        if (text := getattr(request, key)) is None:
-            continue
-        path = paths[key] = read_path(text, f"{where}.{key}")
+def _check_answer_paths(request: RequestSpec, where: str) -> None:
+    """No two of the places where an answer has something lie within each other."""
+    keys = ("records", "cursor", "more", "errors")
+    paths = {key: path for key in keys if (path := getattr(request, key))}
+    for key, path in paths.items():
         takes_items = key in ("records", "errors")
         if not path.members or path.rest or (path.each is not None and not takes_items):
             items = ", and `[*]` for the items of a list" if takes_items else ""
@@ -213,10 +188,9 @@ def _answer_paths(request: RequestTable, where: str) -> dict[str, Any]:
         shorter = min(len(path.members), len(inside.members))
         if path.members[:shorter] == inside.members[:shorter]:
             raise ConfigError(f"{where}.{other}: {inside.text} and {key}, {path.text}, overlap")
-    return paths
 
 
-def _check_body(request: RequestTable, where: str) -> None:
+def _check_body(request: RequestSpec, where: str) -> None:
     names = {name for one in request.passes for name in one}
     if request.body is None:
         if names:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from sentinelone_source.template.tables import check_limits
-
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Sequence
-
-    from sentinelone_source.template.tables import Table
+from sentinelone_source.template.tables import Table, check_limits
 
 Part = Literal["tables", "rule"]
 _TABLE = "Microsoft.OperationalInsights/workspaces/tables"
@@ -48,7 +44,7 @@ _KEY = re.compile(r'"(\w+)": ')
 
 
 def generate(
-    tables: Iterable[Table],
+    tables: Sequence[Table],
     language: str = "arm",
     *,
     only: Part | None = None,
@@ -64,7 +60,6 @@ def generate(
     Raises:
         ConfigError: Azure would refuse a table, or lose what is in it.
     """
-    tables = tuple(tables)
     check_limits(tables)
     if language == "tables":
         return _tables_json(tables)
@@ -110,7 +105,9 @@ def _resource(tables: Sequence[Table], number: int) -> dict[str, Any]:
             "totalRetentionInDays": "[parameters('totalRetentionInDays')]",
             "schema": {
                 "name": table.name,
-                "columns": [column.in_table for column in table.columns],
+                "columns": [
+                    {"name": column.name, "type": column.kind.in_table} for column in table.columns
+                ],
             },
         },
     }
@@ -122,7 +119,11 @@ def _fill_rule(rule: dict[str, Any], tables: Sequence[Table], before: list[str])
     if not before:
         del rule["dependsOn"]
     rule["properties"]["streamDeclarations"] = {
-        table.stream: {"columns": [column.in_stream for column in table.columns]}
+        table.stream: {
+            "columns": [
+                {"name": column.name, "type": column.kind.in_stream} for column in table.columns
+            ]
+        }
         for table in tables
     }
     rule["properties"]["dataFlows"] = [
@@ -143,7 +144,7 @@ def _tables_json(tables: Sequence[Table]) -> str:
 
 def _table(table: Table) -> str:
     columns = ",\n".join(
-        f'      {{ "name": "{column.name}", "type": "{column.in_table["type"]}" }}'
+        f'      {{ "name": "{column.name}", "type": "{column.kind.in_table}" }}'
         for column in table.columns
     )
     return (

@@ -112,10 +112,10 @@ class RowCode:
                 syntax.call(
                     self._object(drop_function(condition)), self._field(condition.path.members)
                 )
-                for condition in drop.conditions
+                for condition in drop
             ]
             step = syntax.branch(syntax.joined(ast.And(), *tests), _DROP)
-            note = ", ".join(condition.path.text for condition in drop.conditions)
+            note = ", ".join(condition.path.text for condition in drop)
             self._steps.append(syntax.Step(step, note))
 
     def _ordering(self, mapping: Mapping) -> None:

@@ -98,7 +98,7 @@ def build_path_tree(mapping: Mapping) -> Node:
     for path in mapping.ordering.paths:
         _add(root, path, Reads.TEXT if path.plain else Reads.JSON)
     for drop in mapping.drops:
-        for condition in drop.conditions:
+        for condition in drop:
             _add(root, condition.path, Reads.JSON)
     _number(root, count(1))
     return root

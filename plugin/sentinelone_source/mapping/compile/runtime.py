@@ -57,7 +57,7 @@ NEEDS_INTERPRETER = (
 def drop_function(condition: Condition) -> Callable[[Any], bool]:
     """A condition as a function of the raw JSON that its path's members lead to."""
     find = partial(_find, condition.path)
-    return lambda raw: condition.meets(find, raw)
+    return lambda raw: condition.holds(raw, find)
 
 
 def first_match_function(path: Path) -> Callable[[Any], Any]:

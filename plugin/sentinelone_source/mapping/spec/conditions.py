@@ -17,6 +17,14 @@ from sentinelone_source.mapping.rows.convert import to_string
 
 Test = Callable[[list[Any]], bool]
 """Takes every match of the condition's path."""
+TESTS: dict[str, type] = {
+    "equals": object,
+    "in": list,
+    "not_in": list,
+    "matches": str,
+    "exists": bool,
+}
+"""What a condition may be called, and what it takes."""
 
 
 class Condition(msgspec.Struct, frozen=True):
@@ -25,12 +33,8 @@ class Condition(msgspec.Struct, frozen=True):
     path: Path
     test: Test
 
-    def holds(self, record: Any) -> bool:
-        """Whether the decoded record meets the condition."""
-        return self.meets(self.path.find, record)
-
-    def meets(self, find: Callable[[Any], list[Any]], part: Any) -> bool:
-        """The same, given how to find the path's matches; where jsonpath-ng raises are none."""
+    def holds(self, part: Any, find: Callable[[Any], list[Any]]) -> bool:
+        """Whether what `find` finds in a part of a record meets the condition."""
         try:
             found = find(part)
         except PathFailed:
@@ -38,46 +42,8 @@ class Condition(msgspec.Struct, frozen=True):
         return self.test(found)
 
 
-class Drop(msgspec.Struct, frozen=True):
-    """A record is dropped when every condition of one `[[drop]]` holds."""
-
-    conditions: tuple[Condition, ...]
-
-    def holds(self, record: Any) -> bool:
-        """Whether the decoded record is one to drop."""
-        return all(condition.holds(record) for condition in self.conditions)
-
-
-def exists(wanted: bool) -> Test:
-    """Whether the path finds anything but null."""
-    return lambda found: any(value is not None for value in found) is wanted
-
-
-def one_of(values: list[Any]) -> Test:
-    """Whether any match is one of the values; `true` is not 1, and `1` is not "1"."""
-    wanted = {_exact(value) for value in values}
-    return lambda found: any(_exact(value) in wanted for value in found)
-
-
-def none_of(values: list[Any]) -> Test:
-    """Whether no match is one of the values."""
-    hit = one_of(values)
-    return lambda found: not hit(found)
-
-
-def matches(pattern: re.Pattern[str]) -> Test:
-    """Whether the regular expression is found in any match, taken as text."""
-    return lambda found: any(
-        value is not None and pattern.search(to_string(value)) is not None for value in found
-    )
-
-
-def _exact(value: Any) -> tuple[str, Any]:
-    if isinstance(value, Number):
-        return "number", value.exact
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return "number", Decimal(str(value))
-    return "other", repr(value)
+Drop = tuple[Condition, ...]
+"""A record is dropped when every condition of one `[[drop]]` holds."""
 
 
 class DropTable(msgspec.Struct):
@@ -92,49 +58,60 @@ class DropTable(msgspec.Struct):
     all: list[DropTable] = []
 
 
-_TESTS: dict[str, Callable[[Any], Test]] = {
-    "equals": lambda value: one_of([value]),
-    "in": one_of,
-    "not_in": none_of,
-    "matches": lambda value: matches(_regular_expression(value)),
-    "exists": exists,
-}
-_TAKES = {"in": list, "not_in": list, "matches": str, "exists": bool}
-
-
 def build_drop(drop: DropTable, where: str) -> Drop:
     """Check one `[[drop]]`, and build it.
 
     Raises:
         ConfigError: naming the key, and what would be right.
     """
-    found: list[Condition] = []
+    conditions: list[Condition] = []
     for part in (drop, *drop.all):
-        given = {key: getattr(part, "in_" if key == "in" else key) for key in _TESTS}
+        given = {key: getattr(part, "in_" if key == "in" else key) for key in TESTS}
         given = {key: value for key, value in given.items() if value is not msgspec.UNSET}
         if not given:
-            raise ConfigError(f"{where}: needs one of {', '.join(_TESTS)} beside `path`")
+            raise ConfigError(f"{where}: needs one of {', '.join(TESTS)} beside `path`")
         path = read_path(part.path, where)
-        found.extend(Condition(path, _test(key, value, where)) for key, value in given.items())
-    return Drop(tuple(found))
+        for key, value in given.items():
+            _check_value(key, value, where)
+            conditions.append(Condition(path, _test(key, value, where)))
+    return tuple(conditions)
 
 
-def _regular_expression(pattern: str) -> re.Pattern[str]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about patterns that a later Python will read differently
-        return re.compile(pattern)
-
-
-def _test(key: str, value: Any, where: str) -> Test:
-    takes = _TAKES.get(key)
-    if takes and not isinstance(value, takes):
-        raise ConfigError(f"{where}: {key}: takes a {takes.__name__}, not {value!r}")
+def _check_value(key: str, value: Any, where: str) -> None:
+    if not isinstance(value, TESTS[key]):
+        raise ConfigError(f"{where}: {key}: takes a {TESTS[key].__name__}, not {value!r}")
     for item in value if isinstance(value, list) else [value]:
         if not isinstance(item, str | int | float):
             raise ConfigError(f"{where}: {key}: takes text, a number or a boolean, not {item!r}")
+
+
+def _test(key: str, wanted: Any, where: str) -> Test:
+    if key == "exists":
+        return lambda found: any(value is not None for value in found) is wanted
+    if key == "matches":
+        search = _regular_expression(wanted, where).search
+        return lambda found: any(
+            value is not None and search(to_string(value)) is not None for value in found
+        )
+    values = {_exact(value) for value in ([wanted] if key == "equals" else wanted)}
+    return lambda found: any(_exact(value) in values for value in found) is (key != "not_in")
+
+
+def _regular_expression(pattern: str, where: str) -> re.Pattern[str]:
     try:
-        return _TESTS[key](value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about what a later Python will read differently
+            return re.compile(pattern)
     except (re.error, OverflowError, RecursionError) as error:
         raise ConfigError(
-            f"{where}: matches: {value!r} is not a regular expression: {error}"
+            f"{where}: matches: {pattern!r} is not a regular expression: {error}"
         ) from None
+
+
+def _exact(value: Any) -> tuple[str, Any]:
+    """Equal for equal values: `true` is not 1, and `1` is not "1"."""
+    if isinstance(value, Number):
+        return "number", value.exact
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return "number", Decimal(str(value))
+    return "other", repr(value)

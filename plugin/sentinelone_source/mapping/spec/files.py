@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec.structs import replace
 
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.rows.types import TYPES
-from sentinelone_source.mapping.spec.model import Column, TableSpec
+from sentinelone_source.mapping.spec.model import Column, Document, Mapping, TableSpec
 from sentinelone_source.mapping.spec.schema import build, build_columns, normal_column
 from sentinelone_source.toml import read_toml, unknown
-
-if TYPE_CHECKING:
-    from sentinelone_source.mapping.spec.model import Document, Mapping
-
 
 _COLUMNS = {
     "TimeGenerated": "datetime",
@@ -37,6 +33,7 @@ _COLUMNS = {
 }
 HEALTH = TableSpec(
     name="health",
+    file="[health]",
     table="SentinelOneSource_CL",
     stream="Custom-SentinelOneSource_CL",
     columns=tuple(Column(name, TYPES[kind], ()) for name, kind in _COLUMNS.items()),
@@ -63,9 +60,22 @@ def load_mappings(
     Raises:
         ConfigError: a file is wrong; the message names file, table and column or key.
     """
-    names: dict[str, str] = {}
-    files: dict[str, str] = {}
-    documents: dict[str, Document] = {}
+    documents = _read_documents(folder)
+    columns = columns or {}
+    build_columns(columns, TYPES, where)
+    mappings: dict[str, Mapping] = {}
+    for table, (name, file, document) in documents.items():
+        if name in mappings:
+            raise ConfigError(f"{file}: another table is called {name!r}; rename the file")
+        _refuse_other_case(columns, document, f"{where}: {table}")
+        over = {"columns": columns} if columns else {}
+        mappings[name] = build(name, merge(document, over, f"{where}: {table}"), file)
+    return mappings
+
+
+def _read_documents(folder: Path | None) -> dict[str, tuple[str, str, Document]]:
+    """By table: the mapping's name, the file that was read last, and what all files say of it."""
+    found: dict[str, tuple[str, str, Document]] = {}
     for path in _toml_files(built_in_folder(), folder):
         document = read_toml(path)
         table = document.get("table")
@@ -76,21 +86,9 @@ def load_mappings(
                 f"{path}: {table}: {HEALTH.table} and the name {HEALTH.name!r} belong to the "
                 "health rows of this program; choose others"
             )
-        documents[table] = merge(documents.get(table), document, f"{path}: {table}")
-        names.setdefault(table, path.stem)
-        files[table] = str(path)
-    mappings: dict[str, Mapping] = {}
-    columns = columns or {}
-    build_columns(columns, TYPES, where)
-    for table, document in documents.items():
-        name = names[table]
-        if name in mappings:
-            raise ConfigError(f"{files[table]}: another table is called {name!r}; rename the file")
-        _refuse_other_case(columns, document, f"{where}: {table}")
-        over = {"columns": columns} if columns else {}
-        whole = merge(document, over, f"{where}: {table}")
-        mappings[name] = build(name, whole, files[table])
-    return mappings
+        name, _, before = found.get(table, (path.stem, "", None))
+        found[table] = name, str(path), merge(before, document, f"{path}: {table}")
+    return found
 
 
 def _refuse_other_case(columns: Document, document: Document, where: str) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Mapping as Dict
+from typing import Any, NamedTuple
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping as Dict
+from sentinelone_source.mapping.paths import Path, parse_path
+from sentinelone_source.mapping.rows.types import ColumnType
+from sentinelone_source.mapping.spec.conditions import Drop
+from sentinelone_source.times import Duration
 
-    from sentinelone_source.mapping.paths import Path
-    from sentinelone_source.mapping.rows.types import ColumnType
-    from sentinelone_source.mapping.spec.conditions import Drop
+Document = dict[str, Any]
+"""A mapping file as TOML gives it."""
+Parameters = Dict[str, str | int | bool | list[str | int]]
+"""Of a query, or for the places of a body."""
 
 
 class ConsoleId(NamedTuple):
@@ -50,7 +54,7 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class RequestSpec(msgspec.Struct, frozen=True):
-    """What to ask the console for, and where its answer has what.
+    """`[request]`: what to ask the console for, and where its answer has what.
 
     Attributes:
         path: below `/web/api/v2.1/`.
@@ -63,12 +67,12 @@ class RequestSpec(msgspec.Struct, frozen=True):
     """
 
     path: str
-    records: Path
-    cursor: Path
+    records: Path = parse_path("$.data")
+    cursor: Path = parse_path("$.pagination.nextCursor")
     page_size: int = 1000
-    params: Dict[str, str] = {}
-    body: Dict[str, Any] | None = None
-    passes: tuple[Dict[str, Any], ...] = ()
+    params: Parameters = {}
+    body: dict[str, Any] | None = None
+    passes: tuple[Parameters, ...] = ()
     more: Path | None = None
     errors: Path | None = None
 
@@ -80,7 +84,7 @@ class RequestSpec(msgspec.Struct, frozen=True):
 
 
 class Ordering(msgspec.Struct, frozen=True):
-    """How to go through an endpoint in ascending order of position.
+    """`[walk]`: how to go through an endpoint in ascending order of position.
 
     Attributes:
         id: what names a record.
@@ -91,19 +95,19 @@ class Ordering(msgspec.Struct, frozen=True):
         sort_by: query parameter value of the ordering field; None for a POST.
         inventory: the first sweep takes everything there is.
         rescan: recent records are read again for changed versions.
-        lookback: default of the feed's look-back, in seconds.
+        lookback: default of the feed's look-back.
         volatile: columns whose change alone is not worth a row.
     """
 
     id: Path
-    version: Path | None
     position: Path
-    filter: str | None
-    sort_by: str | None
+    version: Path | None = None
+    filter: str | None = None
+    sort_by: str | None = None
     until: str | None = None
     inventory: bool = False
     rescan: bool = False
-    lookback: float = 86_400.0
+    lookback: Duration = Duration(86_400)
     volatile: tuple[str, ...] = ()
 
     @property
@@ -117,9 +121,11 @@ class TableSpec(msgspec.Struct, frozen=True):
 
     Attributes:
         name: of what makes its rows.
+        file: the one that had the last word on it, for errors.
     """
 
     name: str
+    file: str
     table: str
     stream: str
     columns: tuple[Column, ...]
@@ -141,7 +147,3 @@ class Mapping(TableSpec, frozen=True):
     def secret_paths(self) -> tuple[Path, ...]:
         """Where this table's records hold secrets."""
         return tuple(path for column in self.columns if column.redact for path in column.paths)
-
-
-Document = dict[str, Any]
-"""A mapping file as TOML gives it."""

@@ -10,11 +10,10 @@ import msgspec
 
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.paths import read_path
-from sentinelone_source.mapping.request import RequestTable, build_request, check_query_name
+from sentinelone_source.mapping.request import check_query_name, check_request
 from sentinelone_source.mapping.rows.types import TYPES, ColumnType
 from sentinelone_source.mapping.spec.conditions import DropTable, build_drop
-from sentinelone_source.mapping.spec.model import Column, Document, Mapping, Ordering
-from sentinelone_source.times import parse_duration
+from sentinelone_source.mapping.spec.model import Column, Document, Mapping, Ordering, RequestSpec
 from sentinelone_source.toml import convert, unknown
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{1,44}", re.ASCII)
@@ -24,7 +23,7 @@ _AZURE = (
     "id Title Type UniqueId TenantId BilledSize IsBillable InvalidTimeGenerated "
     "_ItemId _ResourceId _ResourceGroup _SubscriptionId _TimeReceived"
 )
-RESERVED = frozenset({*_AZURE.split(), "_table"})
+_RESERVED = frozenset({*_AZURE.split(), "_table"})
 
 
 class _Column(msgspec.Struct):
@@ -50,7 +49,7 @@ def build_columns(
             continue
         if not _NAME.fullmatch(name):
             raise ConfigError(f"{place}: a name has 2 to 45 letters, digits and _, a letter first")
-        if name in RESERVED:
+        if name in _RESERVED:
             raise ConfigError(f"{place}: the name is reserved by Azure Monitor; choose another")
         if name.lower() in built:
             raise ConfigError(f"{place}: duplicate of column {built[name.lower()].name}")
@@ -98,23 +97,10 @@ _TABLE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,59}_CL", re.ASCII)
 _STREAM = re.compile(r"(Custom|Microsoft)-[A-Za-z0-9_-]{1,100}")
 
 
-class _Ordering(msgspec.Struct):
-    id: str
-    position: str
-    filter: str | None = None
-    sort_by: str | None = None
-    version: str | None = None
-    until: str | None = None
-    inventory: bool = False
-    rescan: bool = False
-    lookback: str = "24h"
-    volatile: list[str] = []
-
-
 class _Document(msgspec.Struct):
     table: str
-    request: RequestTable
-    walk: _Ordering
+    request: RequestSpec
+    walk: Ordering
     columns: dict[str, Any]
     stream: str | None = None
     drop: list[DropTable] = []
@@ -148,10 +134,11 @@ def build(
         raise ConfigError(f"{where}: column TimeGenerated: every table needs it, as a datetime")
     return Mapping(
         name=name,
+        file=file,
         table=checked.table,
         stream=stream,
-        request=build_request(checked.request, where),
-        ordering=_ordering(checked, where),
+        request=check_request(checked.request, where),
+        ordering=_check_ordering(checked, where),
         columns=columns,
         drops=tuple(
             build_drop(drop, f"{where}: drop {n}") for n, drop in enumerate(checked.drop, 1)
@@ -160,31 +147,22 @@ def build(
     )
 
 
-def _ordering(document: _Document, where: str) -> Ordering:
+def _check_ordering(document: _Document, where: str) -> Ordering:
     walk = document.walk
-    paths = {
-        key: read_path(getattr(walk, key), f"{where}: walk.{key}")
-        for key in ("id", "version", "position")
-        if getattr(walk, key) is not None
-    }
-    for key, path in paths.items():
-        if path.many:
+    for key in ("id", "version", "position"):
+        path = getattr(walk, key)
+        if path and path.many:
             raise ConfigError(f"{where}: walk.{key}: {path.text!r} can match more than once")
     _check_query(walk, document.request.body is None, where)
     for name in walk.volatile:
         if name not in document.columns:
             known = unknown("column", name, document.columns)
             raise ConfigError(f"{where}: walk.volatile: {known}")
-    try:
-        lookback = parse_duration(walk.lookback)
-    except ValueError as error:
-        raise ConfigError(f"{where}: walk.lookback: {error}") from None
     volatile = tuple(name for name in walk.volatile if document.columns[name] is not False)
-    as_read = {"lookback": lookback, "volatile": volatile, **paths}
-    return Ordering(**(msgspec.structs.asdict(walk) | as_read))
+    return msgspec.structs.replace(walk, volatile=volatile)
 
 
-def _check_query(walk: _Ordering, is_list: bool, where: str) -> None:
+def _check_query(walk: Ordering, is_list: bool, where: str) -> None:
     """Check the query of a list; a document has places instead."""
     for key in ("filter", "until", "sort_by"):
         name = getattr(walk, key)
