@@ -95,6 +95,7 @@ def build_plan(settings: Settings, mapping: Mapping) -> Plan:
     return Plan(
         lookback=_micros(lookback),
         overlap=max(SHORTEST_OVERLAP, _micros(feed.interval)),
+        interval=_micros(feed.interval),
         remember=_micros(max(feed.remember, lookback)),
         start_back=None if feed.start_back is None else _micros(feed.start_back),
         start_at=feed.start_at,

@@ -117,11 +117,10 @@ class Service:
 
     async def _run_feed(self, feed: Feed, late: float) -> Outcome:
         structlog.contextvars.bind_contextvars(console=feed.console.name, feed=feed.name)
-        interval = self.settings.feed(feed.name).interval
         if self.once:
-            return await sweep_once(feed, interval, self.timings)
-        await asyncio.sleep(late * interval)
-        return await run_feed(feed, interval, self.timings)
+            return await sweep_once(feed, self.timings)
+        await asyncio.sleep(late * feed.interval)
+        return await run_feed(feed, self.timings)
 
 
 async def _end(*tasks: asyncio.Future[Any]) -> None:
@@ -192,8 +191,7 @@ def _background(
     from sentinelone_source.telemetry.serve import serve_telemetry
     from sentinelone_source.telemetry.source import Source
 
-    intervals = {feed.name: settings.feed(feed.name).interval for feed in feeds}
-    source = Source(context.dead_letters, feeds, consoles, context.sink, intervals)
+    source = Source(context.dead_letters, feeds, consoles, context.sink)
     table = health_table(settings.mappings.columns, settings.mappings.where)
     by_console = "{console}" in settings.handover.tag
     health = [HealthRows(source, table, interval, by_console=by_console)] if interval else []

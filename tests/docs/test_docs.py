@@ -20,7 +20,7 @@ from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.config.settings import load_settings
 from sentinelone_source.demo.dce.errors import DemoFault
 from sentinelone_source.demo.dce.report import shell_lines
-from sentinelone_source.feed.page_run import Counts
+from sentinelone_source.feed.counts import Counts
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import StdoutSink
 from sentinelone_source.mapping.rows.types import TYPES
@@ -136,7 +136,7 @@ def test_fields_of_swept() -> None:
 
 def test_metrics(tmp_path: Path) -> None:
     """The page has the metrics that are served, and an example of an alert with each."""
-    source = Source(DeadLetters(tmp_path), [], [], StdoutSink(), {})
+    source = Source(DeadLetters(tmp_path), [], [], StdoutSink())
     text = Exposition(source).page("").body.decode()
     exposed = {
         f"{family.name}{'_total' if family.type == 'counter' else ''}": family.type

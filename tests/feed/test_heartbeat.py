@@ -9,8 +9,8 @@ import pytest
 
 from mapping.helpers import CONSOLE, mapper, page_of, record
 from sentinelone_source.demo.timestamps import text
-from sentinelone_source.feed.page_run import PageRun
 from sentinelone_source.feed.progress import Plan, Progress
+from sentinelone_source.feed.reader import PageRun
 from sentinelone_source.feed.repeats import Repeats
 from sentinelone_source.feed.state.schema import RowKeys, SettledPage, key_hashes
 from sentinelone_source.feed.state.state import State

@@ -18,7 +18,7 @@ from hypothesis.stateful import (
 from msgspec.structs import replace
 
 from sentinelone_source.feed.progress import Plan
-from sentinelone_source.feed.reading import Recheck
+from sentinelone_source.feed.recheck import Recheck
 from sentinelone_source.feed.sweep import Sweep
 from support.clocks import (
     HEARTBEAT,

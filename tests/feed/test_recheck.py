@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from sentinelone_source.feed.progress import Plan, Progress
-from sentinelone_source.feed.reading import Recheck
+from sentinelone_source.feed.recheck import Recheck
 from sentinelone_source.times import SECOND
 from support.modelconsole import ModelConsole
 from support.poller import ModelPoller
@@ -95,7 +95,7 @@ def test_an_age_that_is_new_begins_where_a_greater_one_is() -> None:
 def test_a_recheck_does_not_hand_over_what_may_have_been_forgotten() -> None:
     """A recheck hands over nothing from before the keys that are kept."""
     progress = Progress(forgotten=300, rechecked=((600, 100),))
-    recheck = Recheck(Plan(lookback=600), progress, 600, 1000, lambda: False)
+    recheck = Recheck(Plan(lookback=600), progress, 600, 1000)
     assert (recheck.asked_from, recheck.wanted_from, recheck.until) == (100, 300, 400)
 
 
@@ -108,11 +108,10 @@ def test_a_recheck_is_due_before_a_position_exceeds_its_age_by_a_tenth(age: int)
 
 def test_a_recheck_makes_way_for_a_sweep() -> None:
     """A recheck ends when a sweep is due, but not before it has got further."""
-    over = False
     plan, progress = Plan(lookback=600, present=0), Progress(rechecked=((600, 100),))
-    recheck = Recheck(plan, progress, 600, 10_000, lambda: over)
+    recheck = Recheck(plan, progress, 600, 10_000)
     recheck.add_page([100, 100])
-    over = True
+    recheck.overtake()
     for page, beyond in (([100, 100], False), ([100, 120], True)):
         recheck.add_page(page)
         assert recheck.beyond is beyond

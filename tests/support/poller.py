@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from sentinelone_source.feed.progress import Plan
-    from sentinelone_source.feed.reading import Recheck
+    from sentinelone_source.feed.recheck import Recheck
     from sentinelone_source.feed.sweep import Sweep
     from sentinelone_source.mapping.request import PageRequest
     from support.modelconsole import ModelConsole, Version

@@ -15,7 +15,7 @@ from msgspec.structs import fields
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from doubles import faults
-from sentinelone_source.feed.page_run import Counts
+from sentinelone_source.feed.counts import Counts
 from sentinelone_source.telemetry.metrics import METRICS
 from support.scraping import Scraper, listening
 from support.tenancy import NAMES, TABLES, TOKEN, table_of

@@ -197,13 +197,12 @@ def many(consoles: int, behind: float, folder: Path) -> StatusPage:
             name=f"feed {number % 6}",
             console=found[number // 6],
             counts=SimpleNamespace(rows=0, dead=0, unchanged=2, unchanged_bytes=500),
-            behind=lambda _, late=number % 6 == 0: behind if late else 0.0,
+            behind=0.0 if number % 6 else behind,
             last_success=1.0,
         )
         feeds.append(feed)
     names: Any = found
-    intervals = {f"feed {n}": 60.0 for n in range(6)}
-    source = Source(DeadLetters(folder), feeds, names, StdoutSink(), intervals)
+    source = Source(DeadLetters(folder), feeds, names, StdoutSink())
     return StatusPage(source)
 
 

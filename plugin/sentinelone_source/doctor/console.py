@@ -19,7 +19,7 @@ from sentinelone_source.errors import (
     SourceError,
     Throttled,
 )
-from sentinelone_source.feed.reader import open_page
+from sentinelone_source.feed.reading import open_page
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.request import page_requests
 from sentinelone_source.mapping.spec.model import ConsoleId, Mapping

@@ -2,8 +2,8 @@
 
 Read `feed` from top to bottom, then `reader`: pages, rows, hand-over, settlement. A `reading`
 decides what is asked for, what is new, and how far the feed is complete; a `sweep` is one, a
-recheck is another. `page_run` counts what became of a page's records. `settlement` decides when a
-page is settled and writes dead letters, and `state` keeps that through a crash. `progress` says how
-a feed is to be swept and how far it is complete, and `repeats` finds rows that say nothing new.
-`runner` sweeps a feed again and again. Nothing here depends on HTTP or TOML.
+`recheck` is another. `settlement` decides when a page is settled and writes dead letters, and
+`state` keeps that through a crash. `progress` says how a feed is to be swept and how far it is
+complete, and `repeats` finds rows that say nothing new. `runner` does again and again what is due.
+Nothing here depends on HTTP or TOML.
 """

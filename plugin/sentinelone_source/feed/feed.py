@@ -8,10 +8,11 @@ import structlog
 
 from sentinelone_source.console.console import Console
 from sentinelone_source.errors import Declined
-from sentinelone_source.feed.page_run import Counts
+from sentinelone_source.feed.counts import Counts
 from sentinelone_source.feed.progress import ENDLESS, OVERDUE, Plan, Progress
 from sentinelone_source.feed.reader import FeedReader
-from sentinelone_source.feed.reading import Reading, Recheck
+from sentinelone_source.feed.reading import Reading
+from sentinelone_source.feed.recheck import Recheck
 from sentinelone_source.feed.settlement import FeedContext
 from sentinelone_source.feed.sweep import Sweep
 from sentinelone_source.mapping.mapper import Mapper
@@ -41,10 +42,11 @@ class Feed(FeedReader):
         self._reading: Reading | None = None
         self._made = self._clock.now()
         self._ended: float | None = None
+        self._due = -math.inf
         self._began: dict[str, float] = {}
 
     async def sweep(self) -> None:
-        """Read what is new. Then recheck the positions that have reached an age meanwhile.
+        """Read what is new, if that is due. Then recheck positions that have reached an age.
 
         Raises:
             CursorLost, FeedRefused, BadRequest, Refused: the console fails or refuses. What was
@@ -52,6 +54,12 @@ class Feed(FeedReader):
             Declined: the shipper refuses rows for now; they will be read again.
             ReaderGone, StateError: the process has to end.
         """
+        due, self._due = self._due, -math.inf  # after an error the next sweep is due
+        left = due - self._clock.monotonic()
+        if left > 0:
+            await self.recheck(left)
+            self._due = due
+            return
         within = self._plan.overlap / SECOND
         try:
             await self._sweep()
@@ -59,6 +67,7 @@ class Feed(FeedReader):
             await self.recheck(within)
             raise
         await self.recheck(within)
+        self._due = self._clock.monotonic() + self.interval
 
     async def _sweep(self) -> None:
         """Read from the overlap to the console's present."""
@@ -85,18 +94,20 @@ class Feed(FeedReader):
             The same errors as `sweep`.
         """
         began = self._clock.monotonic()
-
-        def over() -> bool:
-            return self._clock.monotonic() >= began + within
-
         for age, due in self.progress.next_due().items():
             clock = self._present
             if clock is None or due > clock:
                 continue
             before = self.counts.copy()
-            await self._read(Recheck(self._plan, self._progress, age, clock, over))
+            recheck = Recheck(self._plan, self._progress, age, clock)
+            await self._read(recheck, began + within)
             if (counts := self.counts.since(before)).rows or counts.unchanged:
                 self._tell("recheck", began, clock, counts, age=age // SECOND)
+
+    @property
+    def rest(self) -> float:
+        """Seconds until the next sweep or recheck is due."""
+        return max(0.0, min(self._due - self._clock.monotonic(), self.until_recheck()))
 
     def until_recheck(self) -> float:
         """Seconds until the next recheck is due; infinite if there is none."""
@@ -104,10 +115,10 @@ class Feed(FeedReader):
         due = self.progress.next_due().values()
         return math.inf if clock is None or not due else max(0.0, (min(due) - clock) / SECOND)
 
-    async def _read(self, reading: Reading) -> None:
+    async def _read(self, reading: Reading, due: float = math.inf) -> None:
         self._reading = reading
         try:
-            await self.read(reading)
+            await self.read(reading, due)
         finally:
             self._progress, self._reading = reading.progress, None
 
@@ -154,14 +165,11 @@ class Feed(FeedReader):
         swept_at = self.progress.swept_at
         return None if swept_at is None else swept_at / SECOND
 
-    def behind(self, interval: float) -> float:
-        """How many seconds ago the feed was complete; 0 until the next sweep is overdue.
-
-        Args:
-            interval: seconds from the end of a sweep to the next.
-        """
+    @property
+    def behind(self) -> float:
+        """How many seconds ago the feed was complete; 0 until the next sweep is overdue."""
         if self._ended is not None:
-            idle_until = self._ended + interval + min(interval, OVERDUE)
+            idle_until = self._ended + self.interval + min(self.interval, OVERDUE)
             if self._clock.monotonic() < idle_until:
                 return 0.0
         return self._plan.seconds_behind(self.progress, self._made, self._clock.now())

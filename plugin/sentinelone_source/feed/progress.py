@@ -84,6 +84,7 @@ class Plan(msgspec.Struct, frozen=True):
             whole seconds and the duration of the request is subtracted from it.
         heartbeat: a row that repeats the last row of its id is handed over only if it is newer by
             this time; 0 hands over every row.
+        interval: the time from the end of a sweep to the next.
     """
 
     lookback: int
@@ -96,6 +97,7 @@ class Plan(msgspec.Struct, frozen=True):
     rescan_interval: int = 0
     present: int = 2 * SECOND
     heartbeat: int = 0
+    interval: int = 0
 
     @property
     def ages(self) -> tuple[int, ...]:

@@ -3,141 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import math
+from collections import Counter
+from collections.abc import Callable, Container, Iterator
 from contextlib import aclosing
 from functools import partial
 
-import structlog
-
 from sentinelone_source.console.console import Console
-from sentinelone_source.console.pagination import Paginator
-from sentinelone_source.console.responses import Response, answer_error
-from sentinelone_source.errors import Declined, Unavailable
-from sentinelone_source.feed.page_run import Counts, PageRun
-from sentinelone_source.feed.progress import Plan, Progress
-from sentinelone_source.feed.reading import Reading
+from sentinelone_source.errors import Declined
+from sentinelone_source.feed.counts import Counts
+from sentinelone_source.feed.progress import ENDLESS, Plan, Progress
+from sentinelone_source.feed.reading import PageSource, Reading
 from sentinelone_source.feed.repeats import Repeats
-from sentinelone_source.feed.settlement import DeadRecords, FeedContext, PageMemory
+from sentinelone_source.feed.settlement import DeadRecords, FeedContext
 from sentinelone_source.feed.state.schema import RowKeys, SettledPage
+from sentinelone_source.handover.batches import pack
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
-from sentinelone_source.mapping.page_reader import AnswerHasErrors, NotAPage
-from sentinelone_source.mapping.request import PageRequest, page_requests
-from sentinelone_source.mapping.spec.model import ConsoleId
-from sentinelone_source.times import SECOND, SYSTEM_CLOCK, Clock
-from sentinelone_source.worker_threads import in_thread
-
-_SMALL = 1 << 17
-"""A compressed page of fewer bytes is decompressed at once: a thread would take more CPU."""
-
-_log = structlog.get_logger()
-
-
-def open_page(mapper: Mapper, body: bytes, console: ConsoleId, *, keys_first: bool = False) -> Page:
-    """Decode the decompressed body of an answer with HTTP status 200.
-
-    Args:
-        keys_first: read only keys and positions first, because most records are known.
-
-    Raises:
-        Unavailable: the body is not a page of the API, or reports a temporary error.
-        FeedRefused, BadRequest, CursorLost: the body reports this error.
-    """
-    endpoint = mapper.mapping.request.path
-    try:
-        return mapper.open(body, console, keys_first=keys_first)
-    except AnswerHasErrors as error:
-        raise answer_error(endpoint, error.messages) from None
-    except NotAPage as error:
-        raise Unavailable(f"{endpoint}: not a page of the API: {error}") from None
-
-
-class PageSource:
-    """Reads decoded pages of one mapping on one console, one at a time."""
-
-    def __init__(
-        self, console: Console, mapper: Mapper, memory: PageMemory, clock: Clock = SYSTEM_CLOCK
-    ) -> None:
-        self.console, self.mapper = console, mapper
-        self.name, self.endpoint = mapper.mapping.name, mapper.mapping.request.path
-        self._console_id = ConsoleId(console.name, console.url)
-        self.memory, self._clock = memory, clock
-        self._warned: set[str] = set()
-        self._clock_seen: tuple[int, float] | None = None
-
-    @property
-    def console_clock(self) -> int | None:
-        """The console's clock now, by its last answer, in microseconds; None without a `Date`."""
-        if self._clock_seen is None:
-            return None
-        clock, seen_at = self._clock_seen
-        return clock + round((self._clock.monotonic() - seen_at) * SECOND)
-
-    async def pages(self, reading: Reading) -> AsyncGenerator[Page, None]:
-        """Read page after page to the reading's end, in all passes.
-
-        Each page comes with `memory.decoding` held: release it when the rows have been made. The
-        next page is requested meanwhile, unless the current one may be the last.
-
-        Raises:
-            CursorLost: the console lost its place; read again from the start.
-            FeedRefused, BadRequest, Refused: the console refuses the request.
-            Retriable: the console fails for longer than its patience.
-        """
-        passes = len(self.mapper.mapping.request.passes) or 1
-        for number in range(passes):
-            reading.begin_pass(is_last=number == passes - 1)
-            query = self._query(reading, number)
-            async with self.console.pages(self.endpoint, query) as pages:
-                async for response in pages:
-                    if not self._accept_clock(reading, response):
-                        pages.restart(self._query(reading, number))
-                        continue
-                    try:
-                        page = await self._open(reading, response, pages)
-                    except Unavailable as error:
-                        await pages.retry(error)
-                        continue
-                    pages.follow(page.cursor, ahead=not reading.nearly_beyond)
-                    yield page
-                    if reading.beyond:
-                        break
-
-    def _query(self, reading: Reading, number: int) -> PageRequest:
-        return page_requests(self.mapper.mapping, reading.start, reading.until)[number]
-
-    def _accept_clock(self, reading: Reading, response: Response) -> bool:
-        """Pass the console's clock to the reading; False if it has to begin again, and earlier."""
-        clock = response.clock
-        self._clock_seen = None if clock is None else (clock, self._clock.monotonic())
-        if reading.accept_clock(clock):
-            return True
-        _log.warning("clocks_disagree", console=self.console.name, feed=self.name)
-        return False
-
-    async def _open(self, reading: Reading, response: Response, pages: Paginator) -> Page:
-        """Wait until no other page is decoded, and decode this one."""
-        async with self.memory.unpacking:
-            small = len(response.content) < _SMALL
-            body = response.decoded() if small else await in_thread(response.decoded)
-            if not reading.nearly_beyond:
-                pages.expect(self.mapper.peek_cursor(body))
-            await self.memory.decoding.acquire()
-        try:
-            keys_first = reading.mostly_known
-            page = open_page(self.mapper, body, self._console_id, keys_first=keys_first)
-        except BaseException:
-            self.memory.decoding.release()
-            raise
-        if page.errors:
-            self._warn_once("partial_answer", error="; ".join(page.errors))
-        return page
-
-    def _warn_once(self, trouble: str, **more: str) -> None:
-        """Log a trouble of this feed the first time that it is met."""
-        if trouble not in self._warned:
-            self._warned.add(trouble)
-            _log.warning(trouble, console=self.console.name, feed=self.name, **more)
+from sentinelone_source.times import SECOND
 
 
 class FeedReader(PageSource):
@@ -147,6 +30,7 @@ class FeedReader(PageSource):
         number: the feed's number in the state.
 
     Attributes:
+        interval: seconds from the end of a sweep to the next.
         counts: the counts of all readings.
         handing_over: the hand-over of the current page; it continues if the reading is cancelled.
     """
@@ -156,6 +40,7 @@ class FeedReader(PageSource):
     ) -> None:
         super().__init__(console, mapper, context.memory, context.clock)
         self.counts = Counts()
+        self.interval = plan.interval / SECOND
         self.handing_over: asyncio.Task[None] | None = None
         self._context = context
         self._number = number
@@ -166,10 +51,13 @@ class FeedReader(PageSource):
         """Read all that is to be read now. Raises what `read` raises."""
         raise NotImplementedError
 
-    async def read(self, reading: Reading) -> None:
+    async def read(self, reading: Reading, due: float = math.inf) -> None:
         """Read pages to the reading's end, hand their rows over, and settle them.
 
         A page that has been begun is always handed over to its end.
+
+        Args:
+            due: when the next sweep is due, by the monotonic clock.
 
         Raises:
             CursorLost, FeedRefused, BadRequest, Refused: from the console; what was handed over
@@ -185,6 +73,8 @@ class FeedReader(PageSource):
                     self._warn_once("no_clock")
                 self.handing_over = asyncio.create_task(self._hand_over(reading, page))
                 await asyncio.shield(self.handing_over)
+                if self._clock.monotonic() >= due:
+                    reading.overtake()
         if reading.held is not None:
             raise Declined(
                 f"{self.mapper.mapping.table}: the shipper refuses "
@@ -214,3 +104,121 @@ class FeedReader(PageSource):
     async def _settle(self, reading: Reading, rows: RowKeys, progress: Progress) -> None:
         page = SettledPage(self._number, rows, progress, reading.prune_before())
         await self._context.settlement.add(page)
+
+
+class PageRun:
+    """A page that is being handed over.
+
+    Args:
+        known: from keys and their positions, the keys of rows that were handed over before.
+        repeats: finds rows that repeat the last row of their id.
+
+    Attributes:
+        walked: the positions of the page's records.
+    """
+
+    def __init__(
+        self,
+        page: Page,
+        reading: Reading,
+        known: Callable[[list[str], list[int]], set[str]],
+        repeats: Repeats,
+    ) -> None:
+        self.walked: list[int] = []
+        self._page = page
+        self._reading = reading
+        self._handed_over = known
+        self._repeats = repeats
+        self._baseline: dict[str, int] = {}
+        self._unasked: set[str] = set()
+        self._delivered: list[int] = []
+        self._postponed: set[int] = set()
+        self._orphans: set[int] = set()
+        self._failed: set[int] = set()
+        self._counts = Counts(fetched=len(page.records), pages=1)
+
+    def batches(self, mapper: Mapper) -> Iterator[list[bytes]]:
+        """Make the lines of new rows, in batches; free the page's records after the last one."""
+        changed = self._repeats.changed if self._repeats.heartbeat else None
+        for batch in pack(mapper.lines(self._page, self._known, changed)):
+            self._repeats.begin_hand_over()
+            self._counts.rows += batch.rows
+            self._counts.bytes += batch.size
+            yield batch.pieces
+        self._page.body, self._page.records, self._page.raws = b"", [], None
+
+    def _known(self, keys: list[str], positions: list[int]) -> Container[str]:
+        walked = positions
+        if "" in keys:
+            walked = [at for key, at in zip(keys, positions, strict=True) if key]
+        self.walked += walked
+        found = self._handed_over(keys, positions)
+        reading = self._reading
+        first, end = reading.wanted_from, reading.until or ENDLESS
+        if not walked or (first <= min(walked) and max(walked) < end):
+            return found
+        outside = {
+            key: at
+            for key, at in zip(keys, positions, strict=True)
+            if key and key not in found and not first <= at < end
+        }
+        baseline = {key: at for key, at in outside.items() if reading.asked_from <= at < end}
+        self._baseline |= baseline
+        self._unasked |= outside.keys() - baseline.keys()
+        return found | outside.keys()
+
+    def postpone(self, postponed: list[int], refused: list[int]) -> None:
+        """Take out rows that were not delivered, so that they are not remembered as handed over.
+
+        Args:
+            postponed: places of the lines that the shipper refuses for now; they are read again.
+            refused: places of the lines that became dead letters. Rows of this page that repeat
+                one of them are read again, too.
+        """
+        page = self._page
+        without_line = set(page.without_line)
+        places = [n for n in range(len(page.keys)) if n not in without_line]
+        self._postponed = {places[line] for line in postponed}
+        self._failed = self._postponed.union(places[line] for line in refused)
+        self._delivered = [page.positions[n] for n in places if n not in self._failed]
+        self._orphans = self._repeats.orphans(self._failed)
+        if back := self._postponed | self._orphans:
+            self._reading.hold(min(page.positions[n] for n in back))
+            page.keys = [key for n, key in enumerate(page.keys) if n not in back]
+            page.positions = [at for n, at in enumerate(page.positions) if n not in back]
+
+    def counts(self, new_dead: int, refused: int) -> Counts:
+        """What became of the page's records.
+
+        Args:
+            new_dead: how many records became new dead letters.
+            refused: how many rows the shipper refused for good; they are dead letters, too.
+        """
+        page = self._page
+        held_back = len(self._baseline) + len(self._unasked)
+        unchanged, saved = self._repeats.total(self._orphans)
+        self._counts.add(
+            Counts(
+                rows=-refused - len(self._postponed),
+                unchanged=unchanged,
+                unchanged_bytes=saved,
+                suppressed=page.suppressed - held_back + len(page.dead) - new_dead,
+                dead=new_dead + refused,
+                dropped=page.dropped,
+                baseline=len(self._baseline),
+                unasked=len(self._unasked),
+                postponed=len(self._postponed | self._orphans),
+                late=Counter(filter(None, map(self._reading.late, self._delivered))),
+                misfits=page.misfits,
+                cut=page.cut,
+            )
+        )
+        return self._counts
+
+    def rows(self) -> RowKeys:
+        """What is to be remembered: rows, and the baseline."""
+        return RowKeys(
+            [*self._page.keys, *self._baseline],
+            [*self._page.positions, *self._baseline.values()],
+            self._repeats.to_remember(self._failed),
+        )

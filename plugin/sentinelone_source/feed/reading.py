@@ -1,17 +1,35 @@
-"""A reading decides which positions are asked for, which records are new, and where it ends.
+"""What a feed reads: which positions are asked for, where that ends, and the pages that come.
 
-It uses no network and no disk: `reader` does, and tells it each page. All positions and moments are
-microseconds since 1970. `sweep` has the reading that goes up to the present; here are the others.
+A reading uses no network and no disk: `PageSource` asks for it, and tells it each page. All
+positions and moments are microseconds since 1970. `sweep` has the reading that goes up to the
+present, `recheck` those of the past.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncGenerator
 
-from msgspec.structs import replace
+import msgspec
+import structlog
 
-from sentinelone_source.feed.progress import LOWEST, Plan, Progress
-from sentinelone_source.times import SECOND
+from sentinelone_source.console.console import Console
+from sentinelone_source.console.pagination import Paginator
+from sentinelone_source.console.responses import Response, answer_error
+from sentinelone_source.errors import Unavailable
+from sentinelone_source.feed.progress import LOWEST, Progress
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.page import Page
+from sentinelone_source.mapping.page_reader import AnswerHasErrors, NotAPage
+from sentinelone_source.mapping.request import PageRequest, page_requests
+from sentinelone_source.mapping.spec.model import ConsoleId
+from sentinelone_source.times import SECOND, SYSTEM_CLOCK, Clock
+from sentinelone_source.worker_threads import in_thread
+
+_SMALL = 1 << 17
+"""A compressed page of fewer bytes is decompressed at once: a thread would take more CPU."""
+
+_log = structlog.get_logger()
 
 
 class Reading:
@@ -93,6 +111,9 @@ class Reading:
         """Note that a row at this position was refused for now, and has to be read again."""
         self.held = position if self.held is None else min(position, self.held)
 
+    def overtake(self) -> None:
+        """Note that a sweep is due now; only a recheck has to make way for it."""
+
     def complete(self) -> Progress:
         """Note that everything has been read; returns the new progress."""
         raise NotImplementedError
@@ -106,95 +127,120 @@ class Reading:
         return None
 
 
-class Window(Reading):
-    """Positions from `start` to before `until`, all of them in the past.
+class PageMemory(msgspec.Struct, frozen=True):
+    """Bounds what is in memory, because a page of threats and its rows take 20 MiB.
 
     Attributes:
-        reached: every position before this one has been read.
+        unpacking: held while a page is decompressed in a thread, and until it may be decoded.
+        decoding: held while a page is decoded and made into lines.
     """
 
-    until: int
-
-    def __init__(self, start: int | None, until: int, progress: Progress) -> None:
-        super().__init__(start, until, progress)
-        self.reached = self.asked_from
-
-    @property
-    def end(self) -> int:
-        """The last position."""
-        return self.until - 1
-
-    def _move_on(self, positions: list[int]) -> None:
-        if positions and self.ordered:
-            self.reach(positions[-1])
-
-    def complete(self) -> Progress:
-        """Move `reached` to the end of the window."""
-        self.reach(self.until)
-        return self.progress
-
-    def reach(self, position: int) -> None:
-        """Move `reached` to this position, but not past the end or a position that is held."""
-        held = position if self.held is None else self.held
-        self.reached = max(self.reached, min(position, self.until, held))
-
-    def hold(self, position: int) -> None:
-        """Move `reached` back to the lowest row that has to be read again."""
-        super().hold(position)
-        self.reached = min(self.reached, position)
+    unpacking: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
+    decoding: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 
 
-class Recheck(Window):
-    """Reads the positions that have reached an age since the last recheck at that age.
-
-    So it finds late records.
-
-    Args:
-        age: one of the plan's ages.
-        clock: the console's clock.
-        over: whether the next sweep is due, so that the recheck has to stop.
-    """
-
-    mostly_known = True
+class PageSource:
+    """Reads decoded pages of one mapping on one console, one at a time."""
 
     def __init__(
-        self, plan: Plan, progress: Progress, age: int, clock: int, over: Callable[[], bool]
+        self, console: Console, mapper: Mapper, memory: PageMemory, clock: Clock = SYSTEM_CLOCK
     ) -> None:
-        super().__init__(dict(progress.rechecked)[age], clock - age, progress)
-        self._plan = plan
-        self._age = age
-        self._over = over
-        self._overtaken = self._cut_short = False
+        self.console, self.mapper = console, mapper
+        self.name, self.endpoint = mapper.mapping.name, mapper.mapping.request.path
+        self._console_id = ConsoleId(console.name, console.url)
+        self.memory, self._clock = memory, clock
+        self._warned: set[str] = set()
+        self._clock_seen: tuple[int, float] | None = None
 
     @property
-    def progress(self) -> Progress:
-        """The progress of the feed, with the position that this recheck has reached."""
-        ages = dict(self._before.rechecked) | {self._age: self.reached}
-        return replace(self._before, rechecked=tuple(ages.items()))
+    def console_clock(self) -> int | None:
+        """The console's clock now, by its last answer, in microseconds; None without a `Date`."""
+        if self._clock_seen is None:
+            return None
+        clock, seen_at = self._clock_seen
+        return clock + round((self._clock.monotonic() - seen_at) * SECOND)
 
-    @property
-    def wanted_from(self) -> int:
-        """The first position whose keys the state holds: older rows may have been handed over."""
-        return max(self.asked_from, self._before.forgotten or LOWEST)
+    async def pages(self, reading: Reading) -> AsyncGenerator[Page, None]:
+        """Read page after page to the reading's end, in all passes.
 
-    def accept_clock(self, console_clock: int | None) -> bool:
-        """Move the end back if the console's clock shows that it has not reached the age."""
-        if console_clock is not None:
-            self.until = min(self.until, console_clock + self._plan.present - self._age)
-        return True
+        Each page comes with `memory.decoding` held: release it when the rows have been made. The
+        next page is requested meanwhile, unless the current one may be the last.
 
-    def _move_on(self, positions: list[int]) -> None:
-        """Move `reached`, and stop if a sweep is due and `reached` has moved at all."""
-        super()._move_on(positions)
-        self._cut_short = self._overtaken and self.reached > self.asked_from
-        self._overtaken = self._overtaken or self._over()
-        self.nearly_beyond |= self._overtaken
-        self.beyond |= self._cut_short
+        Raises:
+            CursorLost: the console lost its place; read again from the start.
+            FeedRefused, BadRequest, Refused: the console refuses the request.
+            Retriable: the console fails for longer than its patience.
+        """
+        passes = len(self.mapper.mapping.request.passes) or 1
+        for number in range(passes):
+            reading.begin_pass(is_last=number == passes - 1)
+            query = self._query(reading, number)
+            async with self.console.pages(self.endpoint, query) as pages:
+                async for response in pages:
+                    if not self._accept_clock(reading, response):
+                        pages.restart(self._query(reading, number))
+                        continue
+                    try:
+                        page = await self._open(reading, response, pages)
+                    except Unavailable as error:
+                        await pages.retry(error)
+                        continue
+                    pages.follow(page.cursor, ahead=not reading.nearly_beyond)
+                    yield page
+                    if reading.beyond:
+                        break
 
-    def complete(self) -> Progress:
-        """Move `reached` to the end, unless the recheck was stopped early."""
-        return self.progress if self._cut_short else super().complete()
+    def _query(self, reading: Reading, number: int) -> PageRequest:
+        return page_requests(self.mapper.mapping, reading.start, reading.until)[number]
 
-    def late(self, position: int) -> str:  # noqa: ARG002 - whatever is new here
-        """The age in seconds: every new row of a recheck became visible late."""
-        return f"{self._age // SECOND}"
+    def _accept_clock(self, reading: Reading, response: Response) -> bool:
+        """Pass the console's clock to the reading; False if it has to begin again, and earlier."""
+        clock = response.clock
+        self._clock_seen = None if clock is None else (clock, self._clock.monotonic())
+        if reading.accept_clock(clock):
+            return True
+        _log.warning("clocks_disagree", console=self.console.name, feed=self.name)
+        return False
+
+    async def _open(self, reading: Reading, response: Response, pages: Paginator) -> Page:
+        """Wait until no other page is decoded, and decode this one."""
+        async with self.memory.unpacking:
+            small = len(response.content) < _SMALL
+            body = response.decoded() if small else await in_thread(response.decoded)
+            if not reading.nearly_beyond:
+                pages.expect(self.mapper.peek_cursor(body))
+            await self.memory.decoding.acquire()
+        try:
+            keys_first = reading.mostly_known
+            page = open_page(self.mapper, body, self._console_id, keys_first=keys_first)
+        except BaseException:
+            self.memory.decoding.release()
+            raise
+        if page.errors:
+            self._warn_once("partial_answer", error="; ".join(page.errors))
+        return page
+
+    def _warn_once(self, trouble: str, **more: str) -> None:
+        """Log a trouble of this feed the first time that it is met."""
+        if trouble not in self._warned:
+            self._warned.add(trouble)
+            _log.warning(trouble, console=self.console.name, feed=self.name, **more)
+
+
+def open_page(mapper: Mapper, body: bytes, console: ConsoleId, *, keys_first: bool = False) -> Page:
+    """Decode the decompressed body of an answer with HTTP status 200.
+
+    Args:
+        keys_first: read only keys and positions first, because most records are known.
+
+    Raises:
+        Unavailable: the body is not a page of the API, or reports a temporary error.
+        FeedRefused, BadRequest, CursorLost: the body reports this error.
+    """
+    endpoint = mapper.mapping.request.path
+    try:
+        return mapper.open(body, console, keys_first=keys_first)
+    except AnswerHasErrors as error:
+        raise answer_error(endpoint, error.messages) from None
+    except NotAPage as error:
+        raise Unavailable(f"{endpoint}: not a page of the API: {error}") from None

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Sequence
 from enum import Enum
-from functools import partial
-from typing import Any
 
 import structlog
 
@@ -31,9 +29,6 @@ from sentinelone_source.timings import Timings
 
 RESTARTS = 5
 """How often a sweep is tried if the console loses its cursor."""
-
-Read = Callable[[], Coroutine[Any, Any, object]]
-"""Carries out a sweep of a feed, or a recheck."""
 
 _log = structlog.get_logger()
 
@@ -59,59 +54,45 @@ def exit_status(outcomes: Sequence[Outcome]) -> int:
     return EXIT_FAILED if failed else EXIT_OK
 
 
-async def sweep_once(feed: FeedReader, pause: float, timings: Timings) -> Outcome:
+async def sweep_once(feed: FeedReader, timings: Timings) -> Outcome:
     """Sweep once. Repeat the sweep while the shipper refuses rows, up to `timings.once_patience`.
-
-    The pause before a sweep is repeated is in seconds, at most `timings.feed_postponed`.
 
     Raises:
         Fatal: the process has to end.
     """
     end = time.monotonic() + timings.once_patience
     while True:
-        outcome = await _attempt(feed, feed.sweep, timings)
+        outcome = await _attempt(feed, timings)
         if outcome is not Outcome.POSTPONED or time.monotonic() >= end:
             return outcome
-        await asyncio.sleep(min(pause, timings.feed_postponed))
+        await asyncio.sleep(min(feed.interval, timings.feed_postponed))
 
 
-async def run_feed(feed: Feed, interval: float, timings: Timings) -> Outcome:
-    """Sweep a feed for ever, each time `interval` seconds after the end of the last sweep.
+async def run_feed(feed: Feed, timings: Timings) -> Outcome:
+    """Sweep a feed for ever, with rechecks between two sweeps.
 
     Raises:
         Fatal: the process has to end.
     """
     while True:
-        outcome = await _attempt(feed, feed.sweep, timings)
+        outcome = await _attempt(feed, timings)
         if outcome is Outcome.DONE:
-            outcome = await _rest(feed, interval, timings)
-        if outcome is Outcome.FORBIDDEN:
-            await feed.console.rest(feed.endpoint, max(interval, timings.feed_refused))
+            await asyncio.sleep(feed.rest)
+        elif outcome is Outcome.FORBIDDEN:
+            await feed.console.rest(feed.endpoint, max(feed.interval, timings.feed_refused))
         elif outcome is Outcome.NOT_UNDERSTOOD:
-            await asyncio.sleep(max(interval, timings.feed_refused))
+            await asyncio.sleep(max(feed.interval, timings.feed_refused))
         elif outcome is Outcome.POSTPONED:
-            await asyncio.sleep(min(interval, timings.feed_postponed))
-        elif outcome is not Outcome.DONE:
-            await asyncio.sleep(interval)
+            await asyncio.sleep(min(feed.interval, timings.feed_postponed))
+        else:
+            await asyncio.sleep(feed.interval)
 
 
-async def _rest(feed: Feed, interval: float, timings: Timings) -> Outcome:
-    """Wait for the next sweep, and carry out the rechecks that become due meanwhile."""
-    end = time.monotonic() + interval
-    outcome = Outcome.DONE
-    while outcome is Outcome.DONE and (left := end - time.monotonic()) > 0:
-        due = feed.until_recheck()
-        await asyncio.sleep(min(due, left))
-        if due < left:
-            outcome = await _attempt(feed, partial(feed.recheck, left - due), timings)
-    return outcome
-
-
-async def _attempt(feed: FeedReader, read: Read, timings: Timings) -> Outcome:
-    """Carry out a sweep or a recheck; log an error and return the outcome."""
+async def _attempt(feed: FeedReader, timings: Timings) -> Outcome:
+    """Carry out what is due of a feed; log an error and return the outcome."""
     about = {"console": feed.console.name, "feed": feed.name}
     try:
-        await _read_to_the_end(about, read, timings.cursor_lost)
+        await _read_to_the_end(feed, about, timings.cursor_lost)
     except FeedRefused as error:
         if error.http_status == 403:
             about["permission"] = permission(feed.endpoint)
@@ -131,16 +112,14 @@ async def _attempt(feed: FeedReader, read: Read, timings: Timings) -> Outcome:
     return Outcome.DONE
 
 
-async def _read_to_the_end(about: dict[str, str], read: Read, pause: float) -> None:
+async def _read_to_the_end(feed: FeedReader, about: dict[str, str], pause: float) -> None:
     for tried in range(1, RESTARTS):
         try:
-            await read()
+            return await feed.sweep()
         except CursorLost as error:
             _log.warning("restart", **about, error=str(error))
             await asyncio.sleep(pause * tried)
-        else:
-            return
-    await read()
+    return await feed.sweep()
 
 
 def _tell(error: Exception, about: dict[str, str]) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Raw
 from msgspec.structs import replace
 
+from sentinelone_source.feed.reading import PageMemory
 from sentinelone_source.feed.state.schema import SettledPage, UnsettledPage
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetter, DeadLetters, record_json
@@ -123,18 +124,6 @@ class Settlement:
         except BaseException:
             self._gathered = pages + self._gathered  # their feeds try again, and report the error
             raise
-
-
-class PageMemory(msgspec.Struct, frozen=True):
-    """Bounds what is in memory, because a page of threats and its rows take 20 MiB.
-
-    Attributes:
-        unpacking: held while a page is decompressed in a thread, and until it may be decoded.
-        decoding: held while a page is decoded and made into lines.
-    """
-
-    unpacking: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
-    decoding: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
 
 
 class FeedContext(msgspec.Struct, frozen=True):

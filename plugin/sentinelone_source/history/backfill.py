@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from sentinelone_source.config.settings import Settings
 from sentinelone_source.errors import EXIT_OK, ConfigError, SourceError
-from sentinelone_source.feed.page_run import Counts
+from sentinelone_source.feed.counts import Counts
 from sentinelone_source.feed.runner import Outcome, sweep_once
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.dead_letters import DeadLetters
@@ -121,7 +121,7 @@ class Backfill(Service):
         structlog.contextvars.bind_contextvars(console=window.console.name, feed=window.name)
         self.readers.append(window)
         self._counts[name].append(window.counts)
-        outcome = await sweep_once(window, self.timings.feed_postponed, self.timings)
+        outcome = await sweep_once(window, self.timings)
         if outcome is not Outcome.DONE:
             self._outcomes.setdefault(name, outcome)
             for one in self._parts:

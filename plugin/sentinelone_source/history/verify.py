@@ -11,9 +11,8 @@ import msgspec
 from sentinelone_source.console.console import Console
 from sentinelone_source.errors import CursorLost, Fatal, FeedRefused, Refused, SourceError
 from sentinelone_source.feed.progress import Plan, Progress
-from sentinelone_source.feed.reader import PageSource
-from sentinelone_source.feed.reading import Window
-from sentinelone_source.feed.settlement import PageMemory
+from sentinelone_source.feed.reading import PageMemory, PageSource
+from sentinelone_source.feed.recheck import Window
 from sentinelone_source.feed.state.files import KeySnapshot, RememberedFeed
 from sentinelone_source.history.verify_workspace import Ask, TableQuery, comparable
 from sentinelone_source.mapping.mapper import Mapper

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from sentinelone_source.feed.feed import Feed
-from sentinelone_source.feed.progress import Plan, Progress
+from sentinelone_source.feed.progress import ENDLESS, Plan, Progress
 from sentinelone_source.feed.reader import FeedReader
-from sentinelone_source.feed.reading import Window
+from sentinelone_source.feed.recheck import Window
 from sentinelone_source.feed.settlement import FeedContext
 from sentinelone_source.history.old_rows import OLD
 from sentinelone_source.history.plan import PlannedWindow
@@ -177,7 +177,9 @@ class WindowReader(FeedReader):
         old_before: int,
     ) -> None:
         number = context.state.feed(feed.console.name, window_name(feed.name, part.number))
-        super().__init__(feed.console, feed.mapper, context, number, Plan(lookback=0))
+        super().__init__(
+            feed.console, feed.mapper, context, number, Plan(lookback=0, interval=ENDLESS)
+        )
         self._part, self._progress = part, context.state.progress(number)
         self._passed, self._old_before = passed, old_before
         request = self.mapper.mapping.request

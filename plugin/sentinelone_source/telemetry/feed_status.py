@@ -57,7 +57,7 @@ def read_feeds(source: Source) -> Iterator[FeedStatus]:
     now, waiting = time.time(), source.waiting()
     refused = source.refused()
     for number, feed in enumerate(source.feeds):
-        behind = feed.behind(source.intervals[feed.name])
+        behind = feed.behind
         trouble = source.troubles.of(feed.console.name, feed.name)
         is_waiting = waiting[feed.name] >= DEFAULTS.handover_notice or feed.name in refused
         if trouble.until > now and trouble.refusal:

@@ -11,7 +11,7 @@ import structlog
 
 from sentinelone_source import __version__
 from sentinelone_source.errors import ReaderGone
-from sentinelone_source.feed.page_run import Counts
+from sentinelone_source.feed.counts import Counts
 from sentinelone_source.handover.batches import pack
 from sentinelone_source.mapping.numbers import encode_lines
 from sentinelone_source.mapping.rows.lines import row_type

@@ -119,9 +119,7 @@ METRICS = (
         "behind_seconds",
         "How long ago the feed was complete; 0 when idle.",
         FEED,
-        lambda source: [
-            (_of(feed), feed.behind(source.intervals[feed.name])) for feed in source.feeds
-        ],
+        lambda source: [(_of(feed), feed.behind) for feed in source.feeds],
     ),
     _gauge(
         "last_success_timestamp_seconds",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -159,13 +159,12 @@ class Heartbeat:
 
 @dataclass
 class Source:
-    """A running source; `intervals` has the seconds between two sweeps, by mapping."""
+    """A running source."""
 
     dead_letters: DeadLetters
     feeds: Sequence[Feed]
     consoles: Sequence[Console]
     sink: Sink
-    intervals: Mapping[str, float]
 
     def __post_init__(self) -> None:
         self.troubles = Troubles()
@@ -176,7 +175,7 @@ class Source:
     def waiting(self) -> dict[str, float]:
         """By mapping, how long the hand-over under way has been waiting."""
         began, now = self.sink.backpressure.waiting, time.monotonic()
-        return {name: max(0.0, now - began.get(name, now)) for name in self.intervals}
+        return {one.name: max(0.0, now - began.get(one.name, now)) for one in self.feeds}
 
     def refused(self) -> set[str]:
         """Mappings of whose rows the shipper takes none, from one console at least."""
