@@ -11,16 +11,14 @@ from mapping.helpers import CONSOLE, mapper, page_of, record
 from sentinelone_source.demo.timestamps import text
 from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.feed.reader import PageRun
-from sentinelone_source.feed.repeats import Repeats
 from sentinelone_source.feed.state.schema import RowKeys, SettledPage, key_hashes
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.feed.sweep import Sweep
-from sentinelone_source.mapping.heartbeat import Content, Contents, LastRow
+from sentinelone_source.mapping.heartbeat import Content, LastRow
 from sentinelone_source.times import SECOND, parse_moment
 from support.tenancy import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from support.processes import Running
@@ -150,17 +148,11 @@ def test_a_line_does_not_depend_on_a_heartbeat(values: dict[str, object]) -> Non
     maps = mapper(columns, walk={**walk, "volatile": ["Volatile", "More"]})
     usual = {"value": "usual", "more": "usual"}
     records = [record(id=f"{n}", **(values if n == 1 else usual)) for n in range(3)]
-    seen: list[Contents] = []
-
-    def all_of(rows: Contents) -> Sequence[int]:
-        seen.append(rows)
-        return range(len(rows.ids))
-
     body = page_of(*records)
     expected = [piece.data for piece in maps.lines(maps.open(body, CONSOLE))]
-    found = [piece.data for piece in maps.lines(maps.open(body, CONSOLE), changed=all_of)]
-    assert b"".join(found) == b"".join(expected)
-    [contents] = seen
+    [stride] = maps.strides(maps.open(body, CONSOLE))
+    contents = stride.contents()
+    assert b"".join(piece.data for piece in stride.lines()) == b"".join(expected)
     assert contents.digests[0] == contents.digests[2] != contents.digests[1]
     assert contents.sizes[0] == len(b"".join(expected).splitlines()[0]) + 1
 
@@ -205,8 +197,8 @@ def test_what_repeats_a_refused_row_of_its_page_is_read_again(
     now = parse_moment("2026-03-14T12:00:05")
     reading = Sweep(Plan(lookback=0), Progress(watermark=now, signpost=now, swept_at=now), now)
     state = State(tmp_path)
-    repeats = Repeats(state.last_rows(state.feed("acme", "things")), SECOND * 9)
-    run = PageRun(maps.open(body, CONSOLE), reading, lambda *_: set(), repeats)
+    number = state.feed("acme", "things")
+    run = PageRun(maps.open(body, CONSOLE), reading, state, number, SECOND * 9)
     made = b"".join(piece for batch in run.batches(maps) for piece in batch)
     assert made.count(b"\n") == 2
     run.postpone([0] * postponed, [0] * (not postponed))

@@ -11,7 +11,12 @@ from sentinelone_source.mapping.spec.model import ConsoleId
 from sentinelone_source.mapping.spec.schema import build
 
 if TYPE_CHECKING:
-    from sentinelone_source.mapping.page import Known, Page
+    from collections.abc import Callable, Container, Iterator
+
+    from sentinelone_source.mapping.page import Page
+    from sentinelone_source.mapping.rows.lines import Piece
+
+    Known = Callable[[list[str], list[int]], Container[str]]
 
 Columns = dict[str, Any]
 CONSOLE = ConsoleId("acme", "https://acme.example")
@@ -52,13 +57,20 @@ def run(
     """The page with its account, and its rows; checks what holds of every piece."""
     page = mapper.open(body, CONSOLE)
     rows: list[dict[str, Any]] = []
-    for data, number in mapper.lines(page, known):
+    for data, number in _pieces(mapper, page, known):
         assert len(data) <= 900_000
         assert data.endswith(b"\n")
         lines = data[:-1].split(b"\n")
         assert len(lines) == number
         rows += [json.loads(line, parse_float=Decimal) for line in lines]
     return page, rows
+
+
+def _pieces(mapper: Mapper, page: Page, known: Known | None) -> Iterator[Piece]:
+    for stride in mapper.strides(page):
+        if known is not None:
+            stride.leave_out(known(stride.keys, stride.positions))
+        yield from stride.lines()
 
 
 def rows_of(mapper: Mapper, *records: Any) -> list[dict[str, Any]]:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from mapping.helpers import ALL, CONSOLE, mapper, page_of, record, rows_of, run
 from sentinelone_source.handover.batches import MAX_BATCH, pack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sentinelone_source.mapping.mapper import Mapper
+    from sentinelone_source.mapping.page import Page
+    from sentinelone_source.mapping.rows.lines import Piece
 
 
 def nest(levels: int, inner: str = "1") -> str:
@@ -151,6 +158,13 @@ def test_row_too_long_for_a_line() -> None:
     assert json.loads(dead.raw) == long
 
 
+def _pieces(mapper: Mapper, page: Page, heartbeat: bool) -> Iterator[Piece]:
+    for stride in mapper.strides(page):
+        if heartbeat:
+            stride.contents()
+        yield from stride.lines()
+
+
 @pytest.mark.parametrize("heartbeat", [False, True])
 @pytest.mark.parametrize("size", [10, 1000, 30_000, 64_000])
 def test_batches_are_full_and_in_order(size: int, heartbeat: bool) -> None:
@@ -160,8 +174,7 @@ def test_batches_are_full_and_in_order(size: int, heartbeat: bool) -> None:
     walk = {"id": "$.id", "position": "$.at", "filter": "a", "sort_by": "a", "volatile": ["No"]}
     numbers = mapper({"No": {"path": "$.n", "type": "long"}, "Value": "$.value"}, walk=walk)
     page = numbers.open(page_of(*records), CONSOLE)
-    changed = (lambda rows: range(len(rows.ids))) if heartbeat else None
-    batches = list(pack(numbers.lines(page, changed=changed)))
+    batches = list(pack(_pieces(numbers, page, heartbeat)))
     assert all(batch.size == sum(map(len, batch.pieces)) <= MAX_BATCH for batch in batches)
     assert all(batch.size > 700_000 for batch in batches[:-1])
     assert sum(batch.rows for batch in batches) == count

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
-from functools import partial
 
 from sentinelone_source.console.console import Console
 from sentinelone_source.errors import Declined
@@ -17,9 +16,11 @@ from sentinelone_source.feed.reading import PageSource, Reading
 from sentinelone_source.feed.repeats import Repeats
 from sentinelone_source.feed.settlement import DeadRecords, FeedContext
 from sentinelone_source.feed.state.schema import RowKeys, SettledPage
+from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.batches import pack
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
+from sentinelone_source.mapping.rows.lines import Piece
 from sentinelone_source.times import SECOND
 
 
@@ -84,10 +85,8 @@ class FeedReader(PageSource):
 
     async def _hand_over(self, reading: Reading, page: Page) -> None:
         """Make the page's new rows, hand them over, write dead letters, and settle the page."""
-        state = self._context.state
         try:
-            repeats = Repeats(state.last_rows(self._number), self._heartbeat)
-            run = PageRun(page, reading, partial(state.known, self._number), repeats)
+            run = PageRun(page, reading, self._context.state, self._number, self._heartbeat)
             sending = await self._context.sink.write(
                 self.console.name, self.name, run.batches(self.mapper)
             )
@@ -110,25 +109,21 @@ class PageRun:
     """A page that is being handed over.
 
     Args:
-        known: from keys and their positions, the keys of rows that were handed over before.
-        repeats: finds rows that repeat the last row of their id.
+        number: the feed's number in the state.
+        heartbeat: of the feed's plan.
 
     Attributes:
         walked: the positions of the page's records.
     """
 
     def __init__(
-        self,
-        page: Page,
-        reading: Reading,
-        known: Callable[[list[str], list[int]], set[str]],
-        repeats: Repeats,
+        self, page: Page, reading: Reading, state: State, number: int, heartbeat: int
     ) -> None:
         self.walked: list[int] = []
         self._page = page
         self._reading = reading
-        self._handed_over = known
-        self._repeats = repeats
+        self._state, self._number = state, number
+        self._repeats = Repeats(state.last_rows(number), heartbeat)
         self._baseline: dict[str, int] = {}
         self._unasked: set[str] = set()
         self._delivered: list[int] = []
@@ -139,28 +134,42 @@ class PageRun:
 
     def batches(self, mapper: Mapper) -> Iterator[list[bytes]]:
         """Make the lines of new rows, in batches; free the page's records after the last one."""
-        changed = self._repeats.changed if self._repeats.heartbeat else None
-        for batch in pack(mapper.lines(self._page, self._known, changed)):
+        for batch in pack(self._pieces(mapper)):
             self._repeats.begin_hand_over()
             self._counts.rows += batch.rows
             self._counts.bytes += batch.size
             yield batch.pieces
         self._page.body, self._page.records, self._page.raws = b"", [], None
 
-    def _known(self, keys: list[str], positions: list[int]) -> Container[str]:
-        walked = positions
-        if "" in keys:
-            walked = [at for key, at in zip(keys, positions, strict=True) if key]
-        self.walked += walked
-        found = self._handed_over(keys, positions)
+    def _pieces(self, mapper: Mapper) -> Iterator[Piece]:
+        """Make the lines of new rows; where most are known, keys have been read first."""
+        page, known = self._page, None
+        if page.keys_only:
+            keys = mapper.keys(page)
+            known = self._known(keys.keys, keys.positions)
+            keys.leave_out(known)
+            mapper.decode_rest(page, keys.places)
+        for stride in mapper.strides(page):
+            found = self._known(stride.keys, stride.positions) if known is None else known
+            stride.leave_out(found)
+            is_compared = self._repeats.heartbeat > 0
+            changed = self._repeats.changed(stride.contents()) if is_compared else None
+            yield from stride.lines(changed)
+
+    def _known(self, keys: list[str], positions: list[int]) -> set[str]:
+        """The keys of rows that were handed over before, or are not to be handed over."""
+        if not keys:
+            return set()
+        self.walked += positions
+        found = self._state.known(self._number, keys, positions)
         reading = self._reading
         first, end = reading.wanted_from, reading.until or ENDLESS
-        if not walked or (first <= min(walked) and max(walked) < end):
+        if first <= min(positions) and max(positions) < end:
             return found
         outside = {
             key: at
             for key, at in zip(keys, positions, strict=True)
-            if key and key not in found and not first <= at < end
+            if key not in found and not first <= at < end
         }
         baseline = {key: at for key, at in outside.items() if reading.asked_from <= at < end}
         self._baseline |= baseline

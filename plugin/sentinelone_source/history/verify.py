@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Container, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -16,7 +16,7 @@ from sentinelone_source.feed.recheck import Window
 from sentinelone_source.feed.state.files import KeySnapshot, RememberedFeed
 from sentinelone_source.history.verify_workspace import Ask, TableQuery, comparable
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.page import Known
+from sentinelone_source.mapping.page import Stride
 from sentinelone_source.mapping.rows.convert import DoesNotFit, to_micros
 from sentinelone_source.times import to_iso
 from sentinelone_source.worker_threads import in_thread
@@ -132,37 +132,28 @@ class FeedCheck:
         self.result.missing_ids = [self._id(key) for key in self.missing]
 
     async def _read_keys(self, window: Window, feed: RememberedFeed) -> None:
-        def known(keys: list[str], positions: list[int]) -> frozenset[str]:
-            pairs = zip(keys, positions, strict=True)
-            asked = {key: at for key, at in pairs if key and window.asked_from <= at < window.until}
-            self._chunk.update(asked)
-            return frozenset(keys)  # all count as known, so that no rows are made
-
-        async for _ in self._lines(window, known):
+        async for stride in self._strides(window):
+            for key, at in zip(stride.keys, stride.positions, strict=True):
+                if window.asked_from <= at < window.until:
+                    self._chunk[key] = at
             if len(self._chunk) >= _CHUNK:
                 await self._compare_chunk(feed)
         await self._compare_chunk(feed)
 
-    async def _lines(self, window: Window, known: Known) -> AsyncIterator[bytes]:
-        """The rows of each page, as lines; of records whose keys `known` gives, no row is made."""
+    async def _strides(self, window: Window) -> AsyncIterator[Stride]:
+        """The rows of each page."""
         self._dead = 0
-        walked: list[int] = []
-
-        def noting(keys: list[str], positions: list[int]) -> Container[str]:
-            walked.extend(at for key, at in zip(keys, positions, strict=True) if key)
-            return known(keys, positions)
-
         async with aclosing(self._source.pages(window)) as pages:
             async for page in pages:
+                walked: list[int] = []
                 try:
-                    made = self._source.mapper.lines(page, noting)
-                    lines = b"".join(piece.data for piece in made)
+                    for stride in self._source.mapper.strides(page):
+                        walked += stride.positions
+                        yield stride
                 finally:
                     self._source.memory.decoding.release()
                 self._dead += len(page.dead)
                 window.add_page(walked)
-                walked.clear()
-                yield lines
 
     async def _compare_chunk(self, feed: RememberedFeed) -> None:
         """Compare the records that were read since the last call."""
@@ -215,18 +206,15 @@ class FeedCheck:
             How many missing records have changed since `compare`, so that they have no row.
         """
         left = dict(self.missing)
-
-        def known(keys: list[str], _: list[int]) -> set[str]:
-            others = {key for key in keys if key not in left}
-            for key in keys:
-                left.pop(key, None)
-            return others
-
         if left:
             positions = left.values()
             window = Window(min(positions), max(positions) + 1, Progress())
-            async for lines in self._lines(window, known):
-                write(lines)
+            async for stride in self._strides(window):
+                stride.leave_out(set(stride.keys).difference(left))
+                for key in stride.keys:
+                    del left[key]
+                for piece in stride.lines():
+                    write(piece.data)
         return len(left)
 
 

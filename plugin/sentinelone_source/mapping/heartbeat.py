@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -67,10 +67,6 @@ class Contents(NamedTuple):
     def last_rows(self) -> Iterator[LastRow]:
         """The rows, as they are remembered."""
         return map(LastRow, self.positions, self.digests)
-
-
-Changed = Callable[[Contents], Sequence[int]]
-"""From new rows of a page, in order: the places of those that are to be handed over."""
 
 
 class Volatile:

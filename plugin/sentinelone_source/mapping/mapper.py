@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec.structs import replace
@@ -12,41 +12,20 @@ from msgspec.structs import replace
 from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.compile import CompiledMapping
 from sentinelone_source.mapping.compile.runtime import NEEDS_INTERPRETER
-from sentinelone_source.mapping.heartbeat import Changed, Drafts, Volatile
+from sentinelone_source.mapping.heartbeat import Volatile
 from sentinelone_source.mapping.interpreter import Interpreted, Interpreter
 from sentinelone_source.mapping.numbers import UNREADABLE, compact, mend_surrogates
-from sentinelone_source.mapping.page import Dead, Known, Page
+from sentinelone_source.mapping.page import Dead, Page, Stride
 from sentinelone_source.mapping.page_reader import NotAPage, Opened, PageReader
-from sentinelone_source.mapping.rows.lines import Piece, encode, row_type
+from sentinelone_source.mapping.rows.lines import Piece, row_type
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from sentinelone_source.mapping.spec.model import ConsoleId, Mapping
 
 _STRIDE = 32
 """Records built at once: enough to spread what a stride costs, few enough for the cache."""
-_SLICE = 32_768
-"""Bytes of a page whose rows are encoded at once: below that, no column can be too long."""
-
-
-class _Made(NamedTuple):
-    """What became of some records: row, key and position of each; a gap has no row, and no key."""
-
-    rows: list[Any]
-    keys: list[str]
-    positions: list[int]
-
-    @property
-    def gaps(self) -> int:
-        return self.keys.count("")
-
-    def only(self, places: Sequence[int]) -> _Made:
-        return _Made(
-            [self.rows[n] for n in places],
-            [self.keys[n] for n in places],
-            [self.positions[n] for n in places],
-        )
 
 
 class Mapper:
@@ -114,78 +93,58 @@ class Mapper:
         if not self._strict.wants_raw:
             yield self._tolerant
 
-    def lines(
-        self, page: Page, known: Known | None = None, changed: Changed | None = None
-    ) -> Iterator[Piece]:
-        """Make the page's rows, in pieces of whole lines; the page keeps account.
+    def lines(self, page: Page) -> Iterator[Piece]:
+        """A line of each record that becomes a row, however often it is there."""
+        for stride in self.strides(page):
+            yield from stride.lines()
 
-        It goes through the page in strides, so that rows are encoded while they are warm.
+    def strides(self, page: Page) -> Iterator[Stride]:
+        """Build the page's rows, a stride at a time; the page keeps account.
 
-        Args:
-            page: as it was opened.
-            known: tells duplicates; None makes a row of every record, however often it is there.
-            changed: of the other rows those that become lines; None makes a line of each.
+        A page that was opened with `keys_first` has no rows until `decode_rest`. The lines of a
+        stride are made before the next one, while its rows are warm.
         """
-        total = len(page.records)
-        tell = known
-        if page.compiled.keys_only:
-            self._leave_out(page, known)
-            tell = known and _nothing
-        seen: set[str] = set()
-        at_once = _SLICE * total // len(page.body)
         for start in range(0, len(page.records), _STRIDE):
-            made = self._rows(page, start, start + _STRIDE)
-            places = _fresh(page, made, tell, seen)
-            page.suppressed += len(made.rows) - made.gaps - len(places)
-            if len(places) < len(made.rows):
-                made = made.only(places)
-            first = len(page.keys)
-            page.keys += made.keys
-            page.positions += made.positions
-            too_long: list[int] = []
-            taken: Sequence[int] = range(len(made.rows))
-            if changed is None:
-                yield from encode(made.rows, at_once, page.cut, too_long)
-            else:
-                drafts = Drafts(self._volatile, made.rows, at_once)
-                taken = changed(drafts.contents(made.keys, made.positions))
-                left = set(range(len(made.rows))).difference(taken)
-                page.without_line += [first + place for place in left]
-                yield from drafts.lines(taken, page.cut, too_long)
-            page.without_line += [first + taken[n] for n in too_long]
-            for n in too_long:
-                self._add_dead(page, start + places[taken[n]], "the row is too long for a line")
+            stride = self._build(page, start, start + _STRIDE)
+            yield stride
+            for place in stride.too_long:
+                self._add_dead(page, place, "the row is too long for a line")
 
-    def _leave_out(self, page: Page, known: Known | None) -> None:
-        """Leave the records of a page that are known, and decode the others."""
-        made = self._rows(page, 0, len(page.records))
-        places = _fresh(page, made, known, set())
-        page.suppressed = len(made.rows) - made.gaps - len(places)
+    def keys(self, page: Page) -> Stride:
+        """Keys and positions of all records of a page that was opened with `keys_first`."""
+        return self._build(page, 0, len(page.records))
+
+    def decode_rest(self, page: Page, places: Sequence[int]) -> None:
+        """Decode some records of a page that was opened with `keys_first`; forget the others."""
         raws = self.raws(page) if places else []
         page.raws = raws = [raws[place] for place in places]
+        page.taken.clear()
         page.compiled = self._strict
         page.records = [self._strict.decode(raw) for raw in raws] if self._texts_only else [None]
         if None in page.records:
             page.compiled = self._tolerant
             page.records = [self._tolerant.decode(raw) for raw in raws]
 
-    def _rows(self, page: Page, start: int, stop: int) -> _Made:
+    def _build(self, page: Page, start: int, stop: int) -> Stride:
         """Build the rows of some records; what the generated code refuses is interpreted."""
         stop = min(stop, len(page.records))
         dead_before = len(page.dead)
-        made = _Made([], [], [])
+        stride = Stride(page, self._volatile, range(start, stop))
+        rows, keys, positions = stride.rows, stride.keys, stride.positions
         records = iter(page.records[start:stop])
         raws = iter(page.raws[start:stop] if page.raws else ())
-        while start + len(made.rows) < stop:
+        while start + len(rows) < stop:
             try:
-                page.compiled.build(records, raws, page.console, *made)
+                page.compiled.build(records, raws, page.console, rows, keys, positions)
             except NEEDS_INTERPRETER:
-                id_, version, position, row = self._interpret(page, start + len(made.rows))
-                made.keys.append(f"{id_}@{version}" if version else id_)
-                made.positions.append(position)
-                made.rows.append(row)
-        page.dropped += made.gaps - (len(page.dead) - dead_before)
-        return made
+                id_, version, position, row = self._interpret(page, start + len(rows))
+                keys.append(f"{id_}@{version}" if version else id_)
+                positions.append(position)
+                rows.append(row)
+        if gaps := keys.count(""):
+            stride.keep([n for n, key in enumerate(keys) if key])
+            page.dropped += gaps - (len(page.dead) - dead_before)
+        return stride
 
     def _interpret(self, page: Page, place: int) -> Interpreted:
         try:
@@ -216,25 +175,3 @@ class Mapper:
                 return self._open_raw(mended)
             opened = self._split.open_broken(body)
             return opened._replace(records=[compact(raw) for raw in opened.records])
-
-
-def _nothing(_keys: list[str], _positions: list[int]) -> Container[str]:
-    """Of records that are not known, none is."""
-    return ()
-
-
-def _fresh(page: Page, made: _Made, known: Known | None, seen: set[str]) -> Sequence[int]:
-    """The places of rows that are to be handed over; `seen` has the keys of the page so far."""
-    if known is None:
-        return [place for place, key in enumerate(made.keys) if key]
-    found, before = known(made.keys, made.positions), len(seen)
-    seen.update(made.keys)
-    if not found and not made.gaps and len(seen) == before + len(made.keys):
-        return range(len(made.rows))
-    taken = {"", *page.keys}
-    places = []
-    for place, key in enumerate(made.keys):
-        if key not in taken and key not in found:
-            taken.add(key)
-            places.append(place)
-    return places

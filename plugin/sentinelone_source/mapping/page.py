@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Container
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
+from sentinelone_source.mapping.heartbeat import Drafts
+from sentinelone_source.mapping.rows.lines import encode
+
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterator, Sequence
+
     from sentinelone_source.mapping.compile import CompiledMapping
+    from sentinelone_source.mapping.heartbeat import Contents, Volatile
+    from sentinelone_source.mapping.rows.lines import Piece
     from sentinelone_source.mapping.spec.model import ConsoleId
 
-Known = Callable[[list[str], list[int]], Container[str]]
-"""From keys and their positions: those whose rows were handed over before."""
+_SLICE = 32_768
+"""Bytes of a page whose rows are encoded at once: below that, no column can be too long."""
 
 
 class Dead(NamedTuple):
@@ -36,6 +42,8 @@ class Page(msgspec.Struct):
         compiled: what the records are for.
         console: that they come from.
         raws: the same records as JSON, once somebody needed them.
+        record_size: bytes of a record, on average.
+        taken: keys of the rows that are not left out.
         keys: of the rows made, what makes each unique: id, and version where there is one.
         positions: of the same rows, microseconds since 1970.
         without_line: places among these of rows that are too long for a line, or that repeat the
@@ -54,6 +62,8 @@ class Page(msgspec.Struct):
     compiled: CompiledMapping
     console: ConsoleId
     raws: list[Any] | None = None
+    record_size: int = 0
+    taken: set[str] = set()
     keys: list[str] = []
     positions: list[int] = []
     without_line: list[int] = []
@@ -62,3 +72,71 @@ class Page(msgspec.Struct):
     dead: list[Dead] = []
     misfits: Counter[str] = msgspec.field(default_factory=Counter)
     cut: Counter[str] = msgspec.field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.record_size = 1 + len(self.body) // max(1, len(self.records))
+
+    @property
+    def keys_only(self) -> bool:
+        """Whether its records have what makes a row unique, and nothing else."""
+        return self.compiled.keys_only
+
+
+class Stride:
+    """The rows of some records of a page, on their way to becoming lines.
+
+    Attributes:
+        rows: of the table's type.
+        keys: of the rows, what makes each unique.
+        positions: of the rows.
+        places: of their records in the page.
+        too_long: places of records whose rows are too long for a line.
+    """
+
+    def __init__(self, page: Page, volatile: Volatile, places: Sequence[int]) -> None:
+        self.rows: list[Any] = []
+        self.keys: list[str] = []
+        self.positions: list[int] = []
+        self.places = places
+        self.too_long: list[int] = []
+        self._page, self._volatile = page, volatile
+        self._at_once = _SLICE // page.record_size
+        self._drafts: Drafts | None = None
+
+    def keep(self, numbers: list[int]) -> None:
+        """Keep these rows only."""
+        self.rows = [self.rows[n] for n in numbers]
+        self.keys = [self.keys[n] for n in numbers]
+        self.positions = [self.positions[n] for n in numbers]
+        self.places = [self.places[n] for n in numbers]
+
+    def leave_out(self, known: Container[str]) -> None:
+        """Leave out rows with these keys, and those that the page has had before."""
+        taken, fresh = self._page.taken, []
+        for number, key in enumerate(self.keys):
+            if key not in known and key not in taken:
+                taken.add(key)
+                fresh.append(number)
+        if len(fresh) < len(self.keys):
+            self._page.suppressed += len(self.keys) - len(fresh)
+            self.keep(fresh)
+
+    def contents(self) -> Contents:
+        """What each row says. Afterwards, `lines` makes lines of those that it is told."""
+        self._drafts = Drafts(self._volatile, self.rows, self._at_once)
+        return self._drafts.contents(self.keys, self.positions)
+
+    def lines(self, changed: Sequence[int] | None = None) -> Iterator[Piece]:
+        """Make lines of all rows, or after `contents` of those that have changed."""
+        page, too_long = self._page, list[int]()
+        first, taken = len(page.keys), range(len(self.keys)) if changed is None else changed
+        page.keys += self.keys
+        page.positions += self.positions
+        if self._drafts is None:
+            yield from encode(self.rows, self._at_once, page.cut, too_long)
+        else:
+            repeated = set(range(len(self.keys))).difference(taken)
+            page.without_line += [first + number for number in repeated]
+            yield from self._drafts.lines(taken, page.cut, too_long)
+        page.without_line += [first + taken[n] for n in too_long]
+        self.too_long = [self.places[taken[n]] for n in too_long]

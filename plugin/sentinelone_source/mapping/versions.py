@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sentinelone_source.mapping.heartbeat import Content, Contents, LastRow
+from sentinelone_source.mapping.heartbeat import Content, LastRow
 from sentinelone_source.times import SECOND
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from sentinelone_source.mapping.mapper import Mapper
     from sentinelone_source.mapping.page import Page
@@ -47,16 +47,11 @@ class Versions:
     def look(self, mapper: Mapper, page: Page) -> Iterator[Iterable[str]]:
         """Make a page's rows; gives the columns that each has."""
         contents: list[Content] = []
-
-        def all_of(rows: Contents) -> Sequence[int]:
-            contents.extend(map(Content, *rows))
-            return range(len(rows.ids))
-
-        lines = [
-            line
-            for piece in mapper.lines(page, changed=all_of)
-            for line in piece.data.split(b"\n")[:-1]
-        ]
+        lines: list[bytes] = []
+        for stride in mapper.strides(page):
+            contents.extend(map(Content, *stride.contents()))
+            for piece in stride.lines():
+                lines += piece.data.split(b"\n")[:-1]
         self.rows += len(lines)
         found = zip(page.keys, contents, strict=True)
         with_line = (one for n, one in enumerate(found) if n not in page.without_line)

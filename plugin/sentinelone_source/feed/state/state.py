@@ -110,11 +110,10 @@ class State:
             return Progress.from_row(self._db.execute(query, (feed,)).fetchone())
 
     def known(self, feed: int, keys: list[str], positions: list[int]) -> set[str]:
-        """The keys of these rows that were handed over before; an empty key stands for no row."""
+        """The keys of these rows that were handed over before."""
         highest = self._newest_known(feed)
-        if "" in keys or max(positions, default=0) > highest:
-            pairs = zip(keys, positions, strict=True)
-            rows = [(key, at) for key, at in pairs if key and at <= highest]
+        if max(positions, default=0) > highest:
+            rows = [(key, at) for key, at in zip(keys, positions, strict=True) if at <= highest]
             keys, positions = [key for key, _ in rows], [at for _, at in rows]
         if not keys:
             return set()
