@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from sentinelone_source.mapping.compile.codegen import RowCode
-from sentinelone_source.mapping.compile.decoders import build_decoders, build_path_tree
+from sentinelone_source.mapping.compile.decoders import build_path_tree, build_structs
 from sentinelone_source.mapping.numbers import UNREADABLE
 from sentinelone_source.mapping.page_reader import PageReader
-
-if TYPE_CHECKING:
-    from sentinelone_source.mapping.spec.model import Mapping
+from sentinelone_source.mapping.spec.model import Mapping
 
 
 class CompiledMapping:
@@ -33,12 +31,12 @@ class CompiledMapping:
     def __init__(self, mapping: Mapping, row: type[msgspec.Struct] | None, strict: bool) -> None:
         self.strict, self.keys_only = strict, row is None
         root = build_path_tree(mapping)
-        decoders = build_decoders(root, strict)
-        self.code = RowCode(mapping, root, decoders, row, strict)
+        structs = build_structs(root, strict)
+        self.code = RowCode(mapping, root, structs, row, strict)
         self.build = self.code.compile()
-        self.open = PageReader(mapping.request, decoders.record).open
+        self.open = PageReader(mapping.request, structs[()]).open
         self.wants_raw = bool(root.uses)
-        self._decode = msgspec.json.Decoder(decoders.record).decode
+        self._decode = msgspec.json.Decoder(structs[()]).decode
 
     def decode(self, raw: Any) -> Any:
         """One record; None where it is not as expected."""

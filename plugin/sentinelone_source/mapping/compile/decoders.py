@@ -7,19 +7,15 @@ expected fails the decoding, and the interpreter takes that record over.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from sentinelone_source.mapping.paths import Path
 from sentinelone_source.mapping.rows.types import ABSENT, Reads
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from sentinelone_source.mapping.paths import Path
-    from sentinelone_source.mapping.spec.model import Column, Mapping
+from sentinelone_source.mapping.spec.model import Column, Mapping
 
 
 class Node(msgspec.Struct):
@@ -118,59 +114,33 @@ def _number(node: Node, numbers: count[int]) -> None:
         _number(child, numbers)
 
 
-Decode = Callable[[Any], Any]
+Structs = dict[tuple[str, ...], type[msgspec.Struct]]
+"""By member names, what a record and its parts are decoded as."""
 
 
-class Part(msgspec.Struct, frozen=True):
-    """A struct that is read from its parent, or decoded from raw JSON that is also wanted.
-
-    Attributes:
-        absent: stands in where the part is missing or null: no field has a value.
-    """
-
-    node: Node
-    decode: Decode
-    absent: msgspec.Struct
-
-
-class Decoders(msgspec.Struct, frozen=True):
-    """The struct of a whole record, and the parts of one that are structs, from the top down."""
-
-    record: type[msgspec.Struct]
-    parts: list[Part]
-
-
-def build_decoders(root: Node, strict: bool) -> Decoders:
+def build_structs(root: Node, strict: bool) -> Structs:
     """Make a struct for every node that has children.
 
     Args:
         root: the record.
         strict: refuse a page with a value that is no text where plain text is wanted.
     """
-    structs: dict[tuple[str, ...], type[msgspec.Struct]] = {(): msgspec.defstruct("record", [])}
-    nodes = list(root.parents())
-    for node in reversed(nodes):
-        children = node.sorted()
+    structs: Structs = {(): msgspec.defstruct("record", [])}
+    for node in reversed(list(root.parents())):
         fields = [
             (
                 child.field,
                 _type(child, structs, strict),
                 ABSENT if child.use is Reads.JSON else None,
             )
-            for _, child in children
+            for _, child in node.sorted()
         ]
-        renames = {child.field: name for name, child in children}
+        renames = {child.field: name for name, child in node.sorted()}
         structs[node.members] = msgspec.defstruct(node.variable, fields, rename=renames, gc=False)
-    parts = [
-        Part(node, msgspec.json.Decoder(struct | None).decode, struct())
-        for node in sorted(nodes, key=lambda node: len(node.members))
-        if node.members
-        for struct in (structs[node.members],)
-    ]
-    return Decoders(structs[()], parts)
+    return structs
 
 
-def _type(node: Node, structs: dict[tuple[str, ...], type[msgspec.Struct]], strict: bool) -> Any:
+def _type(node: Node, structs: Structs, strict: bool) -> Any:
     if node.use is None:
         return structs[node.members] | None
     return str | None if strict and node.plain_text else node.use.takes

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from sentinelone_source.mapping.interpreter import column_value
 from sentinelone_source.mapping.numbers import decode, nested
-from sentinelone_source.mapping.paths import PathFailed
+from sentinelone_source.mapping.paths import Path, PathFailed
 from sentinelone_source.mapping.rows.convert import DoesNotFit, fingerprint
 from sentinelone_source.mapping.rows.types import (
     ABSENT,
@@ -21,12 +21,9 @@ from sentinelone_source.mapping.rows.types import (
     json_text,
     scalar,
 )
+from sentinelone_source.mapping.spec.conditions import Condition
+from sentinelone_source.mapping.spec.model import Column
 from sentinelone_source.times import EPOCH, MICROSECOND
-
-if TYPE_CHECKING:
-    from sentinelone_source.mapping.paths import Path
-    from sentinelone_source.mapping.spec.conditions import Condition
-    from sentinelone_source.mapping.spec.model import Column
 
 FROM_JSON = {Reads.TEXT: "as_text", Reads.NUMBER: "as_number", Reads.BOOLEAN: "as_boolean"}
 """What reads raw JSON that others want raw, too."""

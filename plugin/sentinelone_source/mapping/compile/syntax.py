@@ -1,14 +1,16 @@
-"""Python as a syntax tree, of which no part is ever text that somebody wrote elsewhere."""
+"""Python as a syntax tree, of which no part is ever text that somebody wrote elsewhere.
+
+A template is a constant of the program. Some of its names stand for parts: a name for another name
+or an expression, `*VALUES` for a list of them.
+"""
 
 from __future__ import annotations
 
 import ast
 import textwrap
+from collections.abc import Iterator
+from functools import cache
 from typing import Any, NamedTuple
-
-_LOAD, _STORE = ast.Load(), ast.Store()
-_AT: dict[str, Any] = {"lineno": 1, "col_offset": 0}
-"""Where a node is in the text that there is not."""
 
 
 class Step(NamedTuple):
@@ -28,62 +30,49 @@ class Step(NamedTuple):
         return f"{first}{note}{line_end}{rest}\n"
 
 
-def statements(template: str, **names: str) -> list[ast.stmt]:
-    """A constant of the program as statements, with other names for some names in it."""
-    module = ast.parse(template)
-    for node in ast.walk(module) if names else ():
-        if isinstance(node, ast.Name) and node.id in names:
-            node.id = names[node.id]
-    return module.body
+def steps(template: str, note: str = "", **parts: Any) -> Iterator[Step]:
+    """A template's statements, the first of them with a note."""
+    for statement in _parsed(template):
+        yield Step(_filled(statement, parts), note)
+        note = ""
 
 
-def branch(test: ast.expr, template: str) -> ast.stmt:
-    """Statements that are carried out where a test holds."""
-    return ast.If(test, statements(template), [], **_AT)
+def expression(template: str, **parts: Any) -> ast.expr:
+    """A template's expression."""
+    [statement] = _parsed(template)
+    filled: ast.expr = _filled(statement, parts).value
+    return filled
 
 
-def name(text: str) -> ast.expr:
-    """A variable's value."""
-    return ast.Name(text, _LOAD, **_AT)
+@cache
+def _parsed(template: str) -> list[ast.stmt]:
+    return ast.parse(template).body
 
 
-def constant(value: Any) -> ast.expr:
-    """A constant."""
-    return ast.Constant(value, **_AT)
+def _filled(node: Any, parts: dict[str, Any]) -> Any:
+    """A copy of a node with parts in the places of names."""
+    if isinstance(node, ast.Name):
+        return _part(node, parts.get(node.id, node))
+    copy = type(node)()
+    for field, value in vars(node).items():
+        filled = value
+        if isinstance(value, list):
+            filled = [one for item in value for one in _items(item, parts)]
+        elif isinstance(value, ast.expr):
+            filled = _filled(value, parts)
+        elif field == "attr":
+            filled = parts.get(value, value)
+        setattr(copy, field, filled)
+    return copy
 
 
-def attribute(of: ast.expr, text: str) -> ast.expr:
-    """An attribute of an object."""
-    return ast.Attribute(of, text, _LOAD, **_AT)
+def _items(node: Any, parts: dict[str, Any]) -> list[Any]:
+    if isinstance(node, ast.Starred) and isinstance(name := node.value, ast.Name):
+        return [_part(name, part) for part in parts[name.id]]
+    return [_filled(node, parts)]
 
 
-def call(function: ast.expr, *arguments: ast.expr) -> ast.expr:
-    """A function's result."""
-    return ast.Call(function, list(arguments), [], **_AT)
-
-
-def joined(operator: ast.boolop, *values: ast.expr) -> ast.expr:
-    """Values joined by `and` or `or`."""
-    return ast.BoolOp(operator, list(values), **_AT) if len(values) > 1 else values[0]
-
-
-def assignment(target: str | list[str], value: ast.expr) -> ast.stmt:
-    """A value for one variable, or values for several."""
-    if isinstance(target, str):
-        return ast.Assign([ast.Name(target, _STORE, **_AT)], value, **_AT)
-    names: list[ast.expr] = [ast.Name(one, _STORE, **_AT) for one in target]
-    return ast.Assign([ast.Tuple(names, _STORE, **_AT)], value, **_AT)
-
-
-def expression(value: ast.expr) -> ast.stmt:
-    """An expression by itself."""
-    return ast.Expr(value, **_AT)
-
-
-def text_of(variable: str, function: str) -> ast.stmt:
-    """A function's result in the place of a variable's value that is neither text nor None."""
-    value = name(variable)
-    is_text = ast.Compare(attribute(value, "__class__"), [ast.IsNot()], [name("str")], **_AT)
-    is_none = ast.Compare(value, [ast.IsNot()], [constant(None)], **_AT)
-    changed = assignment(variable, call(name(function), value))
-    return ast.If(joined(ast.And(), is_text, is_none), [changed], [], **_AT)
+def _part(name: ast.Name, part: str | ast.expr) -> ast.expr:
+    if not isinstance(part, str):
+        return part
+    return ast.Name(part, name.ctx, lineno=name.lineno, col_offset=name.col_offset)
