@@ -27,7 +27,7 @@ def build_sink(settings: Settings, patience: float | None, timings: Timings) -> 
         ConfigError: a file that `[handover]` names cannot be used.
     """
     if settings.handover.to == "stdout":
-        return StdoutSink(patience=patience, timings=timings), settings.settle
+        return StdoutSink(patience=patience, timings=timings), settings.handover.settle
     from sentinelone_source.handover.client import ShipperClient
     from sentinelone_source.handover.http import HttpSink
 
@@ -40,11 +40,7 @@ def build_sink(settings: Settings, patience: float | None, timings: Timings) -> 
 
 
 def select_mappings(settings: Settings, tables: Sequence[str]) -> list[Mapping]:
-    """The mappings of the feeds that are enabled, or of these tables or mappings.
-
-    Raises:
-        ConfigError: there is no such table, or no feed.
-    """
+    """The mappings of the feeds that are enabled, or of these tables or mappings."""
     mappings = load_mappings(*settings.mappings)
     check_feed_names(settings, list(mappings))
     if tables:

@@ -61,8 +61,7 @@ class StateLocked(Fatal):
 class Refused(Fatal):
     """The console answered 401, or refused every feed.
 
-    Attributes:
-        stamp: of the file of the token that it refused, if the token has one.
+    `stamp` is of the file of the token that it refused, if the token has one.
     """
 
     exit_status = EXIT_REFUSED
@@ -77,11 +76,7 @@ class ReaderGone(Fatal):
 
 
 class Retriable(SourceError):
-    """The same thing may work later.
-
-    Attributes:
-        retry_after: seconds the other side asked us to wait, or None.
-    """
+    """The same thing may work later, after the seconds that the other side asked us to wait."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)

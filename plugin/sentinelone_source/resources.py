@@ -30,9 +30,7 @@ def give_back_large_buffers() -> None:
 def ensure_descriptors(connections: int, where: str) -> None:
     """See that so many connections can be open, and raise our own limit as far as that takes.
 
-    Args:
-        connections: at once.
-        where: the place of the configuration that decides it, for errors.
+    `where` is the place of the configuration that decides how many.
 
     Raises:
         Fatal: the process may not have as many file descriptors.

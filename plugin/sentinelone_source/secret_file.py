@@ -14,11 +14,8 @@ _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 class SecretFile:
     """A file that holds one secret and nothing else, such as a mounted Kubernetes secret.
 
-    `str()` says where the secret comes from; nothing but `value` gives it away. Threads may share
-    it.
-
-    Args:
-        what: what it holds, for errors: `token file`.
+    `str()` says where the secret comes from and what it is, as `token file`; nothing but `value`
+    gives it away. Threads may share it.
     """
 
     def __init__(self, path: Path, what: str) -> None:

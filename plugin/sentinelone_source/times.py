@@ -29,11 +29,7 @@ _LONGEST = 36_500 * 86_400.0
 
 
 def parse_duration(text: str) -> float:
-    """`"90s"`, `"10m"`, `"24h"` or `"7d"` as seconds.
-
-    Raises:
-        ValueError: the text is not a duration, or one of more than a century.
-    """
+    """`"90s"`, `"10m"`, `"24h"` or `"7d"` as seconds; ValueError for more than a century."""
     found = _DURATION.fullmatch(text.strip())
     if not found:
         raise ValueError(
@@ -55,11 +51,7 @@ class Duration(float):
 
 
 def parse_time(text: str) -> datetime:
-    """ISO 8601 text as an aware time in UTC; without an offset it is UTC.
-
-    Raises:
-        ValueError: the text is not a timestamp.
-    """
+    """ISO 8601 text as an aware time in UTC, without an offset too; ValueError for other text."""
     time = datetime.fromisoformat(text.strip())
     try:
         return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)

@@ -22,11 +22,7 @@ _LEVELS = 16
 
 
 def read_toml(path: Path) -> dict[str, Any]:
-    """Read one TOML file.
-
-    Raises:
-        ConfigError: the file cannot be read or is not TOML.
-    """
+    """Read one TOML file; ConfigError if it cannot be read or is not TOML."""
     import tomli
 
     try:
@@ -60,11 +56,9 @@ def convert(data: Any, into: type[T], where: str) -> T:
 
     A class with a method `read` is written as text in a file; what `read` raises is a ValueError.
 
-    Args:
-        where: what the message starts with: the file, and what more helps to find the place.
-
     Raises:
         ConfigError: an unknown key (the nearest known one is named), a missing key, a wrong type.
+            The message begins with `where`: the file, and what more helps to find the place.
     """
     _refuse_unknown_keys(data, into, where, "")
     try:

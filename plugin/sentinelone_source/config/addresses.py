@@ -17,8 +17,7 @@ _NOT_OF_HOSTS = re.compile(r"[\s\\]")
 def read_url(text: str, where: str, example: str) -> str:
     """Scheme, host and port of a URL; without a scheme it is https, and a path is ignored.
 
-    Raises:
-        ConfigError: it is not a URL, holds a password, or is plain http to another machine.
+    ConfigError: it is not a URL, holds a password, or is plain http to another machine.
     """
     parts = split_url(text if "://" in text else f"https://{text}")
     if parts is None:
@@ -63,12 +62,7 @@ def is_loopback(host: str) -> bool:
 
 
 class Address(NamedTuple):
-    """A host and a port.
-
-    Attributes:
-        host: a name or an address, IPv6 without its brackets.
-        port: 0 for any that is free.
-    """
+    """A host, IPv6 without its brackets, and a port; 0 for any that is free."""
 
     host: str
     port: int
@@ -89,11 +83,7 @@ class Address(NamedTuple):
 
 
 def read_address(text: str, where: str) -> Address | None:
-    """`"0.0.0.0:9464"` or `"[::]:9464"` as an address; None for an empty text.
-
-    Raises:
-        ConfigError: it is neither; naming where it stands.
-    """
+    """`"0.0.0.0:9464"` or `"[::]:9464"` as an address; None for an empty text."""
     if not text:
         return None
     found = _LISTEN.fullmatch(text)

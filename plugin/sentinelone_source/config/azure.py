@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping as Dict
 from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from sentinelone_source.config.addresses import (
@@ -17,11 +17,9 @@ from sentinelone_source.config.addresses import (
     read_url,
     refuse_placeholder,
 )
+from sentinelone_source.config.file import AzureTable, CloudName
+from sentinelone_source.config.settings import Settings
 from sentinelone_source.errors import ConfigError
-
-if TYPE_CHECKING:
-    from sentinelone_source.config.file import AzureTable, CloudName
-    from sentinelone_source.config.settings import Settings
 
 
 class Cloud(NamedTuple):
@@ -127,11 +125,7 @@ class AzureSettings(NamedTuple):
 
 
 def azure_settings(settings: Settings, environ: Dict[str, str] = os.environ) -> AzureSettings:
-    """The settings of the commands that use Azure; the environment fills what is left empty.
-
-    Raises:
-        ConfigError: naming the key and what would be right.
-    """
+    """The settings of the commands that use Azure; the environment fills what is left empty."""
     azure, where = settings.azure, settings.source
     here = Path(where).parent if where != "environment" else Path()
     if azure.client_secret_file and azure.certificate_file:

@@ -32,12 +32,7 @@ def read_consoles(
 ) -> tuple[ConsoleTable, ...]:
     """Check the consoles of a file; without any, the environment names one.
 
-    Args:
-        where: the file, for errors.
-        here: where relative paths start.
-
-    Raises:
-        ConfigError: naming the console and the key.
+    Relative paths start `here`.
     """
     if not consoles and environ.get("SENTINELONE_URL"):
         token = environ.get("SENTINELONE_TOKEN_FILE", "")
@@ -80,11 +75,7 @@ def _normal_console(console: ConsoleTable, where: str, here: Path) -> ConsoleTab
 
 
 def read_handover(handover: HandoverTable, to: str, where: str, here: Path) -> HandoverTable:
-    """Check the credentials; files are found from where the configuration is.
-
-    Raises:
-        ConfigError: naming the key.
-    """
+    """Check the credentials; files are found from where the configuration is."""
     if handover.token_file and (handover.username or handover.password_file):
         raise ConfigError(
             f"{where}: handover: give either token_file, or username and password_file"
@@ -100,11 +91,7 @@ def read_handover(handover: HandoverTable, to: str, where: str, here: Path) -> H
 
 
 def check_tag(tag: str, consoles: Iterable[str], where: str) -> None:
-    """Refuse a tag that shippers would change, or that mixes the rows of two consoles.
-
-    Raises:
-        ConfigError: naming the place or the consoles.
-    """
+    """Refuse a tag that shippers would change, or that mixes the rows of two consoles."""
     for place in _PLACE.findall(tag):
         if place not in _PLACES:
             raise ConfigError(f"{where}: {unknown('placeholder', place, _PLACES)}")
@@ -140,11 +127,7 @@ def _of_tag(name: str) -> str:
 
 
 def check_destination(to: str, where: str) -> None:
-    """Refuse what rows cannot be handed over to.
-
-    Raises:
-        ConfigError: `to` is neither `stdout` nor a URL that a tag can be put behind.
-    """
+    """Refuse a `to` that is neither `stdout` nor a URL that a tag can be put behind."""
     if to == "stdout":
         return
     parts = split_url(to)

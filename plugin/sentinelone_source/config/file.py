@@ -1,4 +1,4 @@
-"""The tables and keys of config.toml, with their defaults; `toml` checks a file against them."""
+"""The tables and keys of config.toml, with their defaults; `toml` checks a `File` against them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-Duration = Annotated[str, msgspec.Meta(title="duration")]
+from sentinelone_source.times import Duration
 
 
 class StateTable(msgspec.Struct, frozen=True):
-    """`[state]`."""
-
     path: str = "/var/lib/sentinelone-source"
 
 
@@ -30,29 +28,27 @@ class ConsoleTable(msgspec.Struct, frozen=True):
 
 
 class RequestsTable(msgspec.Struct, frozen=True):
-    """`[requests]`."""
-
     concurrency: Annotated[int, msgspec.Meta(ge=1)] = 32
 
 
 class FeedTable(msgspec.Struct, frozen=True):
-    """`[feeds]`, or one `[feeds.NAME]` over it."""
+    """`[feeds]`, or one `[feeds.NAME]` over it; `FeedSettings` has the durations read."""
 
     enabled: bool = True
-    interval: Duration = "60s"
+    interval: str = "60s"
     start: str = "24h"
-    lookback: Duration = ""
-    remember: Duration = "24h"
-    rescan: Duration = "7d"
-    rescan_interval: Duration = "15m"
-    heartbeat: Duration = "0s"
+    lookback: str = ""
+    remember: str = "24h"
+    rescan: str = "7d"
+    rescan_interval: str = "15m"
+    heartbeat: str = "0s"
 
 
 class HandoverTable(msgspec.Struct, frozen=True):
     """`[handover]`."""
 
     to: str = "stdout"
-    settle: Duration = "30s"
+    settle: Duration = Duration(30)
     tag: str = "sentinelone.{mapping}"
     token_file: str = ""
     username: str = ""
@@ -61,21 +57,15 @@ class HandoverTable(msgspec.Struct, frozen=True):
 
 
 class MappingsTable(msgspec.Struct, frozen=True):
-    """`[mappings]`."""
-
     path: str = ""
     columns: dict[str, Any] = {}
 
 
 class HealthTable(msgspec.Struct, frozen=True):
-    """`[health]`."""
-
-    interval: Duration = "0s"
+    interval: Duration = Duration(0)
 
 
 class TelemetryTable(msgspec.Struct, frozen=True):
-    """`[telemetry]`."""
-
     listen: str = ""
 
 
@@ -90,8 +80,6 @@ class BrokerTable(msgspec.Struct, frozen=True):
 
 
 class AzureTable(msgspec.Struct, frozen=True):
-    """`[azure]`."""
-
     tenant_id: str = ""
     client_id: str = ""
     client_secret_file: str = ""
@@ -105,8 +93,6 @@ class AzureTable(msgspec.Struct, frozen=True):
 
 
 class File(msgspec.Struct, frozen=True):
-    """The whole file."""
-
     state: StateTable = StateTable()
     consoles: tuple[ConsoleTable, ...] = ()
     requests: RequestsTable = RequestsTable()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping as Dict
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,6 +23,11 @@ from sentinelone_source.errors import ConfigError
 from sentinelone_source.times import parse_duration, parse_moment
 from sentinelone_source.toml import convert, read_toml, unknown
 
+_VARIABLES = {
+    "state.path": "SENTINELONE_SOURCE_STATE",
+    "handover.to": "SENTINELONE_SOURCE_TO",
+    "telemetry.listen": "SENTINELONE_SOURCE_LISTEN",
+}
 DEFAULT_FILES = (Path("config.toml"), Path("/etc/sentinelone-source/config.toml"))
 
 
@@ -46,7 +52,7 @@ class FeedSettings(msgspec.Struct, frozen=True):
 
 
 class MappingsSettings(NamedTuple):
-    """`[mappings]`: a folder of the user's, columns of every table, and where these are."""
+    """`[mappings]`: what `load_mappings` takes."""
 
     path: Path | None
     columns: dict[str, Any]
@@ -61,7 +67,6 @@ class Settings(msgspec.Struct, frozen=True, dict=True):
     consoles: tuple[ConsoleTable, ...]
     concurrency: int
     handover: HandoverTable
-    settle: float
     mappings: MappingsSettings
     listen: Address | None
     health_interval: float
@@ -92,38 +97,13 @@ class Settings(msgspec.Struct, frozen=True, dict=True):
         return {}
 
     def is_enabled(self, name: str, by_default: bool) -> bool:
-        """Whether a feed is polled.
-
-        Args:
-            name: of its mapping.
-            by_default: False where the mapping is off until the feed's own table turns it on.
-        """
+        """Whether a feed is polled; one that is off `by_default`, only if its own table says so."""
         own = own_settings(self.feeds, name)
         return self.feed(name).enabled and (by_default or "enabled" in own)
 
 
-class _Values(NamedTuple):
-    """Finds a value in the file, else in the environment."""
-
-    document: dict[str, Any]
-    environ: Dict[str, str]
-    source: str
-
-    def __call__(self, key: str, variable: str, default: str) -> tuple[str, str]:
-        """The value, and where it is from; `default` is the file's."""
-        table, name = key.split(".")
-        value = self.environ.get(variable)
-        if value and name not in self.document.get(table, {}):
-            return value, f"environment: {variable}"
-        return default, f"{self.source}: {key}"
-
-
 def find_config(given: Path | None, environ: Dict[str, str] = os.environ) -> Path | None:
-    """The configuration file: the one given, else the environment's, else a default that exists.
-
-    Raises:
-        ConfigError: a file that was named does not exist, or this user may not look for it.
-    """
+    """The configuration file: the one given, else the environment's, else a default that exists."""
     named = given or (Path(text) if (text := environ.get("SENTINELONE_SOURCE_CONFIG")) else None)
     if named is None:
         return next((path for path in DEFAULT_FILES if _is_file(path)), None)
@@ -140,33 +120,31 @@ def _is_file(path: Path) -> bool:
 
 
 def load_settings(given: Path | None = None, environ: Dict[str, str] = os.environ) -> Settings:
-    """Read the configuration; the environment fills what the file leaves out.
-
-    Raises:
-        ConfigError: naming the file, the table and key, and what would be right.
-    """
+    """Read the configuration; the environment fills what the file leaves out."""
     path = find_config(given, environ)
     where, here = (str(path), path.parent) if path else ("environment", Path())
     document = read_toml(path) if path else {}
     file = convert(document, File, where)
-    value_of = _Values(document, environ, where)
-    state, _ = value_of("state.path", "SENTINELONE_SOURCE_STATE", str(here / file.state.path))
-    to = value_of("handover.to", "SENTINELONE_SOURCE_TO", file.handover.to)
-    check_destination(*to)
-    listen = value_of("telemetry.listen", "SENTINELONE_SOURCE_LISTEN", file.telemetry.listen)
+    over = _of_environment(document, environ)
+
+    def place(key: str) -> str:
+        return f"environment: {_VARIABLES[key]}" if key in over else f"{where}: {key}"
+
+    to = over.get("handover.to", file.handover.to)
+    check_destination(to, place("handover.to"))
+    listen = over.get("telemetry.listen", file.telemetry.listen)
     consoles = read_consoles(file.consoles, environ, where, here)
     check_tag(file.handover.tag, [console.name for console in consoles], f"{where}: handover.tag")
     folder = here / file.mappings.path if file.mappings.path else None
     settings = Settings(
         source=where,
-        state_path=Path(state),
+        state_path=Path(over.get("state.path", here / file.state.path)),
         consoles=consoles,
         concurrency=file.requests.concurrency,
-        handover=read_handover(file.handover, to[0], where, here),
-        settle=read_duration(file.handover.settle, f"{where}: handover.settle"),
+        handover=read_handover(file.handover, to, where, here),
         mappings=MappingsSettings(folder, file.mappings.columns, f"{where}: mappings.columns"),
-        listen=read_address(*listen),
-        health_interval=read_duration(file.health.interval, f"{where}: health.interval"),
+        listen=read_address(listen, place("telemetry.listen")),
+        health_interval=file.health.interval,
         azure=file.azure,
         feeds=file.feeds,
         consoles_in_file=bool(file.consoles),
@@ -175,12 +153,18 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
     return settings
 
 
-def read_feed(feeds: dict[str, Any], name: str, where: str) -> FeedSettings:
-    """The settings of one feed; an empty name checks the defaults.
+def _of_environment(document: dict[str, Any], environ: Dict[str, str]) -> dict[str, str]:
+    """What the environment says of keys that the file leaves out."""
+    keys = {key: key.split(".") for key, variable in _VARIABLES.items() if environ.get(variable)}
+    return {
+        key: environ[_VARIABLES[key]]
+        for key, (table, name) in keys.items()
+        if name not in document.get(table, {})
+    }
 
-    Raises:
-        ConfigError: naming the file, the feed and the key.
-    """
+
+def read_feed(feeds: dict[str, Any], name: str, where: str) -> FeedSettings:
+    """The settings of one feed; an empty name checks the defaults."""
     defaults = {key: value for key, value in feeds.items() if not isinstance(value, dict)}
     convert(defaults, FeedTable, f"{where}: feeds")
     own = own_settings(feeds, name)
@@ -214,24 +198,17 @@ def read_duration(text: str, where: str) -> float:
 def _start(text: str, where: str) -> tuple[float | None, int | None]:
     if text == "all":
         return None, None
-    try:
+    with suppress(ValueError):
         return parse_duration(text), None
-    except ValueError:
-        pass
-    try:
+    with suppress(ValueError):
         return None, parse_moment(text)
-    except ValueError:
-        raise ConfigError(
-            f"{where}: {text!r}: takes a duration back, such as '24h', a timestamp, or 'all'"
-        ) from None
+    raise ConfigError(
+        f"{where}: {text!r}: takes a duration back, such as '24h', a timestamp, or 'all'"
+    )
 
 
 def check_feed_names(settings: Settings, known: list[str]) -> None:
-    """Refuse `[feeds.NAME]` for names that no mapping has, and check every value.
-
-    Raises:
-        ConfigError: naming the key.
-    """
+    """Refuse `[feeds.NAME]` for names that no mapping has, and check every value."""
     for name, value in settings.feeds.items():
         if isinstance(value, dict):
             if name not in known:

@@ -43,13 +43,8 @@ class _Run(NamedTuple):
 def split_broken(body: bytes, members: tuple[str, ...], last: str) -> Split | None:
     """Find the records of a page that is not valid JSON.
 
-    Args:
-        body: the page.
-        members: member names that lead to the list of records.
-        last: a member that a page has beside its list.
-
-    Returns:
-        None where the list has no beginning or no end: the page is cut off, or is none.
+    `members` lead to the list, and a page has a member `last` beside it. None where the list has
+    no beginning or no end: the page is cut off, or is none.
     """
     page = _Page(body.decode("latin-1"), len(members), f'"{last}"')
     start = page.list_start(members)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
 from sentinelone_source.aligned import aligned
 from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.interpreter import decode_record
+from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.paths import Path
+from sentinelone_source.mapping.spec.model import ConsoleId
 from sentinelone_source.mapping.versions import Savings, Versions
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from sentinelone_source.mapping.mapper import Mapper
-    from sentinelone_source.mapping.paths import Path
-    from sentinelone_source.mapping.spec.model import ConsoleId, Mapping
 
 Place = tuple[str, ...]
 """Member names from the record down; `[*]` is any item of a list."""
@@ -67,66 +64,53 @@ class Explanation(msgspec.Struct, frozen=True):
     savings: Savings | None = None
 
     def __str__(self) -> str:
-        return "\n".join(_text(self))
+        taken = f"{self.table}: {self.records} records, {self.rows} rows"
+        lines = [
+            f"{taken}, {self.dropped} dropped, {self.dead} dead letters",
+            "",
+            *_column_lines(self.columns, self.rows),
+            *(["", str(self.savings)] if self.savings else []),
+            "",
+            *_field_lines(self.unmapped),
+        ]
+        return "\n".join(lines)
 
 
 def explain(mapper: Mapper, pages: Iterable[bytes], console: ConsoleId) -> Explanation:
-    """Map pages and account for every column and field.
-
-    Args:
-        mapper: carries the mapping out.
-        pages: as the API sends them.
-        console: that they come from.
+    """Map pages, as the API sends them, and account for every column and field.
 
     Raises:
         NotAPage: one of them is no page.
     """
-    counts, filled, misfits = Counter[str](), Counter[str](), Counter[str]()
+    mapping, versions = mapper.mapping, Versions()
+    counts, misfits = Counter[str](), Counter[str]()
     fields: Counter[Place] = Counter()
-    taken, versions = _Taken(mapper.mapping), Versions()
+    paths = {path for column in mapping.columns for path in column.paths}
+    taken = {path.members for path in paths if path.plain}
     for body in pages:
         page = mapper.open(body, console)
-        for members in versions.look(mapper, page):
-            filled.update(members)
+        versions.look(mapper, page)
         counts.update(records=len(page.records), dropped=page.dropped, dead=len(page.dead))
         misfits += page.misfits
         for record in _readable(mapper.raws(page)):
-            for place, has_value in _fields(record).items():
-                fields[place] += has_value
-            taken.look(record)
-    counted = filled, misfits, versions.changed
+            fields.update(_fields(record))
+            taken.update(*(_matches(path, record) for path in paths if not path.plain))
+    counted = versions.filled, misfits, versions.changed
     return Explanation(
-        mapper.mapping.table,
+        mapping.table,
         rows=versions.rows,
         **{key: counts[key] for key in ("records", "dropped", "dead")},
         columns=tuple(
             ColumnUse(one.name, one.type, one.sources, *(count[one.name] for count in counted))
-            for one in mapper.mapping.columns
+            for one in mapping.columns
         ),
         unmapped=tuple(
             Field(_json_path(place), number)
             for place, number in sorted(fields.items())
-            if place not in taken
+            if not any(place[:length] in taken for length in range(len(place) + 1))
         ),
-        savings=versions.savings() if mapper.mapping.ordering.volatile else None,
+        savings=versions.savings() if mapping.ordering.volatile else None,
     )
-
-
-class _Taken:
-    """The places that columns take values from. What lies below a taken place is taken too."""
-
-    def __init__(self, mapping: Mapping) -> None:
-        paths = {path for column in mapping.columns for path in column.paths}
-        self._places: set[Place] = {path.members for path in paths if path.plain}
-        self._searches = [path for path in paths if not path.plain]
-
-    def look(self, record: dict[str, Any]) -> None:
-        """Find out where in this record the paths lead that are more than member names."""
-        for path in self._searches:
-            self._places.update(_matches(path, record))
-
-    def __contains__(self, place: Place) -> bool:
-        return any(place[:length] in self._places for length in range(len(place) + 1))
 
 
 def _matches(path: Path, record: dict[str, Any]) -> Iterator[Place]:
@@ -157,9 +141,9 @@ def _readable(raws: Iterable[Any]) -> Iterator[dict[str, Any]]:
             continue  # a dead letter
 
 
-def _fields(record: dict[str, Any]) -> dict[Place, bool]:
-    """Every place of a record that holds a scalar or nothing, and whether it is ever not null."""
-    fields: dict[Place, bool] = {}
+def _fields(record: dict[str, Any]) -> dict[Place, int]:
+    """Every place of a record that holds a scalar or nothing; 1 if it is ever not null."""
+    fields: dict[Place, int] = {}
     parts: list[tuple[Place, Any]] = [((), record)]
     while parts:
         place, value = parts.pop()
@@ -168,7 +152,7 @@ def _fields(record: dict[str, Any]) -> dict[Place, bool]:
         elif isinstance(value, list) and value:
             parts += [((*place, _ITEM), child) for child in value]
         else:
-            fields[place] = fields.get(place, False) or value is not None
+            fields[place] = fields.get(place, 0) or int(value is not None)
     return fields
 
 
@@ -180,46 +164,25 @@ def _json_path(place: Place) -> str:
     return "$" + "".join(steps)
 
 
-def _text(explanation: Explanation) -> Iterator[str]:
-    yield (
-        f"{explanation.table}: {explanation.records} records, {explanation.rows} rows, "
-        f"{explanation.dropped} dropped, {explanation.dead} dead letters"
-    )
-    yield ""
-    compared = any(column.changed for column in explanation.columns)
-    yield from _table(
-        ("column", "type", "filled", "did not fit", *(["changed"] * compared), "from"),
-        [
-            (
-                column.name,
-                column.type,
-                f"{column.filled} of {explanation.rows}" if column.filled else "never",
-                str(column.misfits or ""),
-                *([str(column.changed or "")] * compared),
-                ", ".join(column.sources),
-            )
-            for column in explanation.columns
-        ],
-    )
-    if saved := explanation.savings:
-        yield ""
-        yield (
-            f'heartbeat = "24h" saves {saved.saved_rows} of {saved.rows} rows, '
-            f"{saved.saved_bytes} of {saved.bytes} bytes ({saved.saved_bytes / saved.bytes:.1%})"
-        )
-    yield ""
-    if not explanation.unmapped:
-        yield "Every field of the API is taken by a column."
-        return
-    yield from _table(
-        ("field that no column takes", "records"),
-        [
-            (field.path, str(field.records) if field.records else "always null")
-            for field in explanation.unmapped
-        ],
-    )
+def _column_lines(columns: Sequence[ColumnUse], rows: int) -> Iterator[str]:
+    cells = [["column", "type", "filled", "did not fit", "changed", "from"]]
+    for one in columns:
+        filled = f"{one.filled} of {rows}" if one.filled else "never"
+        counts = [filled, str(one.misfits or ""), str(one.changed or "")]
+        cells.append([one.name, one.type, *counts, ", ".join(one.sources)])
+    if not any(one.changed for one in columns):
+        for line in cells:
+            line.pop(-2)
+    return _table(*cells)
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def _field_lines(fields: Sequence[Field]) -> Iterable[str]:
+    if not fields:
+        return ["Every field of the API is taken by a column."]
+    cells = [[field.path, str(field.records or "always null")] for field in fields]
+    return _table(["field that no column takes", "records"], *cells)
+
+
+def _table(head: Sequence[str], *rows: Sequence[str]) -> Iterator[str]:
     ruled = ["-" * max(map(len, cells)) for cells in zip(head, *rows, strict=True)]
     return aligned([head, ruled, *rows])

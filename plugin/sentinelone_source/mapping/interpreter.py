@@ -6,10 +6,9 @@ takes the records over that the typed decoders refuse, with values of other type
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
-
-import msgspec
+from typing import Any, NamedTuple
 
 from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.numbers import UNREADABLE, decode, mend_surrogates
@@ -21,43 +20,29 @@ from sentinelone_source.mapping.rows.convert import (
     to_string,
     with_aliases,
 )
-
-if TYPE_CHECKING:
-    from collections import Counter
-
-    from sentinelone_source.mapping.spec.model import Column, ConsoleId, Mapping
-
-RowType = Callable[..., msgspec.Struct]
+from sentinelone_source.mapping.spec.model import Column, ConsoleId, Mapping
 
 
 class Interpreted(NamedTuple):
-    """What became of a record; `row` is None for one that a `[[drop]]` takes out."""
+    """What became of a record; one that a `[[drop]]` takes out has no key and no row."""
 
-    id: str
-    version: str | None
+    key: str
     position: int
-    row: msgspec.Struct | None
+    row: Any
+
+
+DROPPED = Interpreted("", 0, None)
 
 
 class Interpreter:
-    """Carries out one mapping.
+    """Carries out one mapping; `row` makes a row of its columns' values, in order."""
 
-    Args:
-        mapping: what to carry out.
-        row: makes the row; called with the columns' values, in order.
-    """
-
-    def __init__(self, mapping: Mapping, row: RowType) -> None:
+    def __init__(self, mapping: Mapping, row: Callable[..., Any]) -> None:
         self._mapping = mapping
         self._row = row
 
     def interpret(self, raw: Any, console: ConsoleId, misfits: Counter[str]) -> Interpreted:
-        """Make a row of one record.
-
-        Args:
-            raw: the record as JSON.
-            console: that it comes from.
-            misfits: counts, by column, the values that did not fit.
+        """Make a row of one record; `misfits` counts, by column, the values that did not fit.
 
         Raises:
             Skippable: the record is no JSON object, nested too deep, or has no id or position.
@@ -79,7 +64,7 @@ class Interpreter:
     ) -> Interpreted:
         drops = self._mapping.drops
         if any(all(one.holds(record, one.path.find) for one in drop) for drop in drops):
-            return Interpreted("", None, 0, None)
+            return DROPPED
         walk = self._mapping.ordering
         id_ = _identity(record, walk.id)
         if not id_:
@@ -89,8 +74,8 @@ class Interpreter:
         except (DoesNotFit, PathFailed):
             raise Skippable(f"no position at {walk.position.text}") from None
         version = _identity(record, walk.version) if walk.version else None
-        values = self._values(record, console, misfits)
-        return Interpreted(id_, version, position, self._row(*values))
+        row = self._row(*self._values(record, console, misfits))
+        return Interpreted(f"{id_}@{version}" if version else id_, position, row)
 
     def _values(self, record: Any, console: ConsoleId, misfits: Counter[str]) -> Iterator[Any]:
         for column in self._mapping.columns:
@@ -124,12 +109,7 @@ def decode_record(raw: Any) -> dict[str, Any]:
 
 
 def column_value(column: Column, found: Iterable[list[Any]]) -> Any:
-    """A column's value, given the matches of each of its paths.
-
-    Raises:
-        DoesNotFit: the type does not take the value.
-        PathFailed: from the paths, as they are evaluated.
-    """
+    """A column's value of the matches of each path. Raises DoesNotFit, and what finding does."""
     value = _chosen(column, found)
     if value is None:
         return None

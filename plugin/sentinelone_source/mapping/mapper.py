@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -13,16 +14,12 @@ from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.compile import CompiledMapping
 from sentinelone_source.mapping.compile.runtime import NEEDS_INTERPRETER
 from sentinelone_source.mapping.heartbeat import Volatile
-from sentinelone_source.mapping.interpreter import Interpreted, Interpreter
+from sentinelone_source.mapping.interpreter import DROPPED, Interpreted, Interpreter
 from sentinelone_source.mapping.numbers import UNREADABLE, compact, mend_surrogates
 from sentinelone_source.mapping.page import Dead, Page, Stride
 from sentinelone_source.mapping.page_reader import NotAPage, Opened, PageReader
 from sentinelone_source.mapping.rows.lines import Piece, row_type
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from sentinelone_source.mapping.spec.model import ConsoleId, Mapping
+from sentinelone_source.mapping.spec.model import ConsoleId, Mapping
 
 _STRIDE = 32
 """Records built at once: enough to spread what a stride costs, few enough for the cache."""
@@ -137,8 +134,8 @@ class Mapper:
             try:
                 page.compiled.build(records, raws, page.console, rows, keys, positions)
             except NEEDS_INTERPRETER:
-                id_, version, position, row = self._interpret(page, start + len(rows))
-                keys.append(f"{id_}@{version}" if version else id_)
+                key, position, row = self._interpret(page, start + len(rows))
+                keys.append(key)
                 positions.append(position)
                 rows.append(row)
         if gaps := keys.count(""):
@@ -152,7 +149,7 @@ class Mapper:
             return self._interpreter.interpret(self.raws(page)[place], page.console, misfits)
         except Skippable as reason:
             self._add_dead(page, place, str(reason))
-            return Interpreted("", None, 0, None)
+            return DROPPED
 
     def _add_dead(self, page: Page, place: int, reason: str) -> None:
         raw = self.raws(page)[place]

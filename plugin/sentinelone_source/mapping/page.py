@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Container, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
-from sentinelone_source.mapping.heartbeat import Drafts
-from sentinelone_source.mapping.rows.lines import encode
-
-if TYPE_CHECKING:
-    from collections.abc import Container, Iterator, Sequence
-
-    from sentinelone_source.mapping.compile import CompiledMapping
-    from sentinelone_source.mapping.heartbeat import Contents, Volatile
-    from sentinelone_source.mapping.rows.lines import Piece
-    from sentinelone_source.mapping.spec.model import ConsoleId
+from sentinelone_source.mapping.compile import CompiledMapping
+from sentinelone_source.mapping.heartbeat import Contents, Drafts, Volatile
+from sentinelone_source.mapping.rows.lines import Piece, encode
+from sentinelone_source.mapping.spec.model import ConsoleId
 
 _SLICE = 32_768
 """Bytes of a page whose rows are encoded at once: below that, no column can be too long."""

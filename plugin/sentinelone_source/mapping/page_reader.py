@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from sentinelone_source.mapping.broken_page import split_broken
 from sentinelone_source.mapping.numbers import UNREADABLE, nested
+from sentinelone_source.mapping.paths import Path
 from sentinelone_source.mapping.rows.convert import to_string
-
-if TYPE_CHECKING:
-    from sentinelone_source.mapping.spec.model import RequestSpec
+from sentinelone_source.mapping.spec.model import RequestSpec
 
 _TAIL = 2048
 """Bytes of a page in which its cursor is looked for; the API's have some 200."""
@@ -47,15 +45,7 @@ class Opened(NamedTuple):
 
 
 class PageReader:
-    """Takes a page apart.
-
-    Attributes:
-        spec: where a page has what.
-
-    Args:
-        spec: the same.
-        item: the type that each record is decoded as.
-    """
+    """Takes a page apart; `item` is the type that each record is decoded as."""
 
     def __init__(self, spec: RequestSpec, item: Any) -> None:
         self.spec = spec
@@ -63,17 +53,12 @@ class PageReader:
         item = nested(item, spec.records.each or ())
         self._decode_item = msgspec.json.Decoder(item).decode
         tree: dict[str, Any] = {}
-        _plant(tree, spec.records.members, list[item])
-        _plant(tree, spec.cursor.members, str | None)
-        if spec.more:
-            _plant(tree, spec.more.members, bool | None)
-        if spec.errors:
-            _plant(tree, spec.errors.members, msgspec.Raw)
+        _plant(tree, spec.records, list[item])
+        _plant(tree, spec.cursor, str | None)
+        _plant(tree, spec.more, bool | None)
+        _plant(tree, spec.errors, msgspec.Raw)
+        self._tree = tree
         self._decode = msgspec.json.Decoder(_struct(tree)).decode
-        self._records = _attributes(tree, spec.records.members)
-        self._cursor = _attributes(tree, spec.cursor.members)
-        self._more = _attributes(tree, spec.more.members) if spec.more else ()
-        self._failed = _attributes(tree, spec.errors.members) if spec.errors else ()
         *around, _ = (re.escape(name.encode()) for name in spec.cursor.members)
         end = rb'[{,]\s*"%b"\s*:\s*(\{[^{}]*\})(?:\s*\}){%d}\s*\Z'
         self._end = re.compile(end % (around[-1], len(around))).search if around else None
@@ -96,14 +81,14 @@ class PageReader:
     def _open(self, body: bytes) -> Opened:
         spec = self.spec
         page = self._decode(body)
-        records = _reach(page, self._records)
+        records = self._reach(page, spec.records)
         errors = self._errors(page)
         if not isinstance(records, list):
             if errors:
                 raise AnswerHasErrors(errors)
             raise NotAPage(f"no list at $.{'.'.join(spec.records.members)}")
-        cursor = _reach(page, self._cursor)
-        if spec.more and not _reach(page, self._more):
+        cursor = self._reach(page, spec.cursor)
+        if spec.more and not self._reach(page, spec.more):
             cursor = None
         if spec.records.each:
             records = list(map(self._inside, records))
@@ -116,7 +101,7 @@ class PageReader:
 
     def _errors(self, page: Any) -> list[str]:
         path = self.spec.errors
-        found = _reach(page, self._failed) if path else None
+        found = self._reach(page, path) if path else None
         if path is None or not found:
             return []
         matches = path.find_below(msgspec.json.decode(found))
@@ -161,6 +146,15 @@ class PageReader:
         seen = end.get(cursor.members[-1])
         return seen if isinstance(seen, str) else None
 
+    def _reach(self, page: Any, path: Path) -> Any:
+        """What a decoded page has at a path's members, or None."""
+        tree = self._tree
+        for name in path.members:
+            if page is not None:
+                page = getattr(page, f"m{list(tree).index(name)}")
+            tree = tree[name]
+        return page
+
     def _reason(self, body: bytes) -> str:
         try:
             self._decode(body)
@@ -171,10 +165,12 @@ class PageReader:
         return ""
 
 
-def _plant(tree: dict[str, Any], members: tuple[str, ...], leaf: Any) -> None:
-    for name in members[:-1]:
-        tree = tree.setdefault(name, {})
-    tree[members[-1]] = leaf
+def _plant(tree: dict[str, Any], path: Path | None, leaf: Any) -> None:
+    if path is not None:
+        *around, name = path.members
+        for one in around:
+            tree = tree.setdefault(one, {})
+        tree[name] = leaf
 
 
 def _struct(tree: dict[str, Any]) -> type[msgspec.Struct]:
@@ -184,20 +180,3 @@ def _struct(tree: dict[str, Any]) -> type[msgspec.Struct]:
     ]
     renames = {f"m{number}": name for number, name in enumerate(tree)}
     return msgspec.defstruct("page", fields, rename=renames, gc=False)
-
-
-def _attributes(tree: dict[str, Any], members: tuple[str, ...]) -> list[str]:
-    """The attributes of nested `_struct`s that lead to a member."""
-    found = []
-    for name in members:
-        found.append(f"m{list(tree).index(name)}")
-        tree = tree[name]
-    return found
-
-
-def _reach(page: Any, attributes: Sequence[str]) -> Any:
-    for name in attributes:
-        if page is None:
-            return None
-        page = getattr(page, name)
-    return page

@@ -65,11 +65,7 @@ class Path:
         return self.each is None and self.rest is None
 
     def find(self, record: Any) -> list[Any]:
-        """All matches in a decoded record, in jsonpath-ng's order.
-
-        Raises:
-            PathFailed: jsonpath-ng raised on this document.
-        """
+        """All matches in a decoded record, in jsonpath-ng's order; PathFailed where it raised."""
         found, part = _descend(record, self.members)
         return self.find_below(part) if found else []
 
@@ -96,11 +92,7 @@ def _descend(value: Any, names: Sequence[str]) -> tuple[bool, Any]:
 
 @cache
 def parse_path(text: str) -> Path:
-    """Read a JSONPath.
-
-    Raises:
-        ValueError: jsonpath-ng does not accept the text.
-    """
+    """Read a JSONPath; raises ValueError for a text that jsonpath-ng does not accept."""
     if text.count(".") > _MAX_STEPS:
         raise ValueError(f"{text[:40]!r}... has more than {_MAX_STEPS} steps; {_EXAMPLE}")
     common = _COMMON.fullmatch(text)

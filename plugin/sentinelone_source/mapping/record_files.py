@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -10,11 +10,7 @@ from sentinelone_source.errors import SourceError
 from sentinelone_source.mapping.broken_page import split_broken
 from sentinelone_source.mapping.numbers import UNREADABLE
 from sentinelone_source.mapping.page_reader import PageReader
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from sentinelone_source.mapping.spec.model import Mapping
+from sentinelone_source.mapping.spec.model import Mapping
 
 _PAGE = 1000
 _ENVELOPE = {"pagination", "errors", "extensions"}
@@ -30,13 +26,8 @@ def pages(mapping: Mapping, data: bytes, name: str) -> Iterator[bytes]:
     An object that has the list of records, and beside it nothing but an envelope's members, is a
     page. Any other object is a record.
 
-    Args:
-        mapping: says where a page has its records.
-        data: what the file holds.
-        name: the file's, for errors.
-
     Raises:
-        SourceError: the data is not JSON; names the line.
+        SourceError: the data is not JSON; names the file and the line.
     """
     records = list(_records(PageReader(mapping.request, msgspec.Raw), data, name))
     for start in range(0, len(records), _PAGE):

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from sentinelone_source.mapping.numbers import UNREADABLE, mend_surrogates
 from sentinelone_source.mapping.rows.convert import fingerprint
-
-if TYPE_CHECKING:
-    from sentinelone_source.mapping.spec.model import Mapping
+from sentinelone_source.mapping.spec.model import Mapping
 
 _NAMES = r"(?i:[a-z_]*(?:token|licen[cs]e_?key|passphrase|password|secret|api_?key))"
 """Members that hold a secret: registration tokens, licence keys, uninstall passphrases."""

@@ -68,9 +68,8 @@ class PageRequest(msgspec.Struct, frozen=True):
     def document(self, scope: Dict[str, Sequence[str]]) -> Any:
         """The document to send; None for a list.
 
-        Args:
-            scope: ids by `site_ids`, `account_ids` and `group_ids`; the narrowest of them is the
-                scope of a query that takes only one kind.
+        Ids of `site_ids`, `account_ids` and `group_ids` are the scope; a query that takes only one
+        kind gets the narrowest.
         """
         if self.body is None:
             return None
@@ -87,10 +86,7 @@ class PageRequest(msgspec.Struct, frozen=True):
 def page_requests(mapping: Mapping, start: int | None, until: int | None) -> list[PageRequest]:
     """The first page of each pass over some positions.
 
-    Args:
-        mapping: whose records are wanted.
-        start: the first position; None for everything there is.
-        until: the end, exclusive; None for no end.
+    Without a start from the first one that there is; the end is exclusive.
     """
     spec, ordering = mapping.request, mapping.ordering
     params = {name: _query_value(value) for name, value in spec.params.items()}
@@ -146,11 +142,7 @@ _QUERY_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
 def check_request(request: RequestSpec, where: str) -> RequestSpec:
-    """Check how an endpoint is asked; gives it with its path as a URL takes it.
-
-    Raises:
-        ConfigError: naming the key, and what would be right.
-    """
+    """Check how an endpoint is asked, or raise ConfigError; a URL takes its path as given back."""
     where = f"{where}: request"
     if not _URL_PATH.fullmatch(request.path):
         raise ConfigError(f"{where}.path: {request.path!r}: takes letters, digits, / - _ and .")

@@ -154,11 +154,7 @@ def _table(table: Table) -> str:
 
 
 def _filled_file(language: str, tables: Sequence[Table], parts: Collection[str]) -> str:
-    """The file of `bicep` or `terraform`, which needs no other file beside it.
-
-    Args:
-        parts: the sections to keep: `tables`, `parser`, `rule`.
-    """
+    """The file of `bicep` or `terraform` with these sections; it needs no other file beside it."""
     known = _LANGUAGES[language]
     head, *sections = _SECTION.split(_source_file(known.file).read_text(encoding="utf-8"))
     named = zip(sections[::2], sections[1::2], strict=True)

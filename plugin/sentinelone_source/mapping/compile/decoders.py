@@ -121,9 +121,7 @@ Structs = dict[tuple[str, ...], type[msgspec.Struct]]
 def build_structs(root: Node, strict: bool) -> Structs:
     """Make a struct for every node that has children.
 
-    Args:
-        root: the record.
-        strict: refuse a page with a value that is no text where plain text is wanted.
+    A strict one refuses a value that is no text where plain text is wanted.
     """
     structs: Structs = {(): msgspec.defstruct("record", [])}
     for node in reversed(list(root.parents())):

@@ -9,14 +9,12 @@ from __future__ import annotations
 import hashlib
 import math
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sentinelone_source import times
 from sentinelone_source.mapping.numbers import Number, children, encode
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 MAX_DEPTH = 32
 
@@ -102,11 +100,7 @@ def fingerprint(secret: str) -> str:
 
 
 def parse_datetime(value: Any) -> datetime:
-    """ISO 8601 text as a moment; without an offset it is UTC.
-
-    Raises:
-        DoesNotFit: the value is not text, or not a moment.
-    """
+    """ISO 8601 text as a time, without an offset in UTC; raises DoesNotFit for anything else."""
     if not isinstance(value, str) or value[10:11].upper() not in ("T", " ", ""):
         raise DoesNotFit
     try:

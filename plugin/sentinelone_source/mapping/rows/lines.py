@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import msgspec
 
 from sentinelone_source.mapping.numbers import UNREADABLE, Number, decode, encode_lines
 from sentinelone_source.mapping.rows.convert import MAX_DEPTH, to_json
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Iterator
-
-    from sentinelone_source.mapping.spec.model import TableSpec
-
+from sentinelone_source.mapping.spec.model import TableSpec
 
 MAX_LINE = 900_000
 """Bytes of a line with its line end."""
@@ -108,13 +104,10 @@ def row_type(mapping: TableSpec) -> type[msgspec.Struct]:
 def encode(
     rows: list[msgspec.Struct], at_once: int, cut: Counter[str], too_long: list[int]
 ) -> Iterator[Piece]:
-    """Encode rows as lines.
+    """Encode rows of one table as lines, so many at once.
 
-    Args:
-        rows: of one table; too long columns of them are cut in place.
-        at_once: how many to encode together.
-        cut: counts the cuts by column.
-        too_long: gets the places of rows that make no line even then.
+    Too long columns are cut in place, and counted by name in `cut`; `too_long` gets the places of
+    rows that make no line even then.
     """
     at_once = max(1, at_once)
     for first in range(0, len(rows), at_once):

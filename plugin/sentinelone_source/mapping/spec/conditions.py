@@ -59,11 +59,7 @@ class DropTable(msgspec.Struct):
 
 
 def build_drop(drop: DropTable, where: str) -> Drop:
-    """Check one `[[drop]]`, and build it.
-
-    Raises:
-        ConfigError: naming the key, and what would be right.
-    """
+    """Check one `[[drop]]` and build it, or raise ConfigError naming the key."""
     conditions: list[Condition] = []
     for part in (drop, *drop.all):
         given = {key: getattr(part, "in_" if key == "in" else key) for key in TESTS}

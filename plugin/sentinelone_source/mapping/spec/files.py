@@ -52,10 +52,7 @@ def load_mappings(
 ) -> dict[str, Mapping]:
     """All mappings by name, the user's folder merged over the built-in ones by table.
 
-    Args:
-        folder: the user's mapping files.
-        columns: what every table gets beside its own columns.
-        where: these are, for errors.
+    Every table gets `columns` beside its own; `where` these are is for errors.
 
     Raises:
         ConfigError: a file is wrong; the message names file, table and column or key.
@@ -168,11 +165,7 @@ def _merge_columns(base: Document, over: Document, where: str) -> Document:
 
 
 def find_mapping(mappings: dict[str, Mapping], wanted: str) -> Mapping:
-    """A mapping by its own name or its table's.
-
-    Raises:
-        ConfigError: there is no such table; names the nearest one.
-    """
+    """A mapping by its own name or its table's; ConfigError names the nearest one."""
     for mapping in mappings.values():
         if wanted in (mapping.name, mapping.table):
             return mapping

@@ -37,11 +37,7 @@ class _Column(msgspec.Struct):
 def build_columns(
     columns: dict[str, Any], types: Dict[str, ColumnType], where: str
 ) -> tuple[Column, ...]:
-    """Check the columns of a whole (merged) document, and build them.
-
-    Raises:
-        ConfigError: naming the column, and what would be right.
-    """
+    """Check the columns of a whole (merged) document, and build them."""
     built: dict[str, Column] = {}
     for name, spec in columns.items():
         place = f"{where}: column {name}"
@@ -81,11 +77,7 @@ def _column(name: str, spec: Any, types: Dict[str, ColumnType], place: str) -> C
 
 
 def normal_column(spec: Any, place: str) -> dict[str, Any]:
-    """A column's long form: `"$.id"` and `["$.a", "$.b"]` are shorthand for string columns.
-
-    Raises:
-        ConfigError: the value is none of the three forms, nor `false`.
-    """
+    """A column's long form: `"$.id"` and `["$.a", "$.b"]` are shorthand for string columns."""
     if isinstance(spec, dict):
         return spec
     if isinstance(spec, str | list):
@@ -115,7 +107,6 @@ def build(
 
     Args:
         name: what the mapping is called in commands, metrics and `[feeds.NAME]`.
-        document: as TOML gives it.
         file: named in errors.
         types: of columns, by name.
 
