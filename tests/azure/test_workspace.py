@@ -11,8 +11,7 @@ from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.ingestion import Ingestion
 from sentinelone_source.azure.workspace import Workspace
 from sentinelone_source.demo.dce.azure import LOOPBACK
-from sentinelone_source.demo.http_server import HttpServer
-from sentinelone_source.demo.transport import Answer
+from sentinelone_source.demo.http_server import Answer, HttpServer
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from doubles import faults
 from sentinelone_source.demo.console import failure
-from sentinelone_source.demo.transport import Answer
+from sentinelone_source.demo.http_server import Answer
 from sentinelone_source.times import SECOND, parse_moment
 from support.tenancy import NAMES
 

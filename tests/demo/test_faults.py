@@ -12,7 +12,7 @@ import requests
 
 from doubles import faults
 from doubles.console import ScriptedConsole
-from sentinelone_source.demo.transport import Answer
+from sentinelone_source.demo.http_server import Answer
 from support.waiting import until
 
 JSON = "application/json"

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from sentinelone_source.demo.dce.rows import Losses, Stream
-    from sentinelone_source.demo.transport import Answer, Call
+    from sentinelone_source.demo.http_server import Answer, Call
 
 Row = dict[str, Any]
 _VIRTUAL_MACHINE: Final = "/metadata/identity/oauth2/token"
@@ -259,7 +259,7 @@ class Azure(DemoAzure):
 
     def revoke(self) -> None:
         """No token issued so far is accepted any more."""
-        self.issuer.revoke()
+        self.issuer._issued.clear()
 
     @property
     def rows(self) -> dict[str, Rows]:

@@ -13,7 +13,7 @@ from sentinelone_source.demo.dce.errors import DemoFault
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from sentinelone_source.demo.transport import Answer, Call
+    from sentinelone_source.demo.http_server import Answer, Call
 
 
 class AzureFault(DemoFault, kw_only=True):

@@ -8,13 +8,13 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from sentinelone_source.demo.transport import Answer
+from sentinelone_source.demo.http_server import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from http.server import BaseHTTPRequestHandler
 
-    from sentinelone_source.demo.transport import Call
+    from sentinelone_source.demo.http_server import Call
 
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 

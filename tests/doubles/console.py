@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from doubles.faults import ConsoleFault
     from doubles.world import Name, World
-    from sentinelone_source.demo.transport import Answer, Call
+    from sentinelone_source.demo.http_server import Answer, Call
 
 _DETAILS: Final = "users/api-token-details"
 _EXPIRES: Final = re.compile(rb'(?<="expiresAt":")[^"]*')

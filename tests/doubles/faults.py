@@ -27,14 +27,14 @@ from zlib import compressobj
 from doubles.connections import Ended, Raw
 from sentinelone_source.demo.console import UNAUTHENTICATED, failure
 from sentinelone_source.demo.endpoints import BASE, BY_PATH
-from sentinelone_source.demo.transport import Answer
+from sentinelone_source.demo.http_server import Answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import timedelta
 
     from doubles.console import ScriptedConsole
-    from sentinelone_source.demo.transport import Call
+    from sentinelone_source.demo.http_server import Call
 
 Requests = Literal["any", "cursor", "first"]
 Effect = Callable[["Call", "ScriptedConsole"], Answer]

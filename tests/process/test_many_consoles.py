@@ -13,7 +13,7 @@ from support.tenancy import TOKEN
 from support.waiting import LONG
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.transport import Answer, Call
+    from sentinelone_source.demo.http_server import Answer, Call
     from support.tenancy import Tenancy
 
 

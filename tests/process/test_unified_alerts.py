@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from doubles import faults
-from sentinelone_source.demo.transport import Answer
+from sentinelone_source.demo.http_server import Answer
 from sentinelone_source.demo.unified_alerts import PATH, nodes
 from support.processes import COMMAND, surroundings
 from support.tenancy import Tenancy

@@ -28,9 +28,7 @@ class InvalidQuery(Exception):
 class Endpoint(msgspec.Struct, dict=True, forbid_unknown_fields=True):
     """One list endpoint. Values of the dictionaries are dotted paths into a record.
 
-    Attributes:
-        hidden: lists whose records are shown to nobody who does not ask for `true`.
-        flags: parameters that are known, and change no selection.
+    Records of `hidden` lists are shown to those who ask for `true`; `flags` change no selection.
     """
 
     name: Name

@@ -1,19 +1,90 @@
-"""The HTTP server of console and Azure: connections are kept, over plain TCP or TLS."""
+"""HTTP of console and Azure: calls, answers, and a server that keeps connections, also over TLS."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from gzip import compress
 from http.server import BaseHTTPRequestHandler
 from threading import Thread
 from typing import Final, Self
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from sentinelone_source.config.addresses import Address
-from sentinelone_source.demo.transport import Answer, Call
 from sentinelone_source.http.server import TrackingServer
 
 EVERYWHERE: Final = ("", "0.0.0.0", "::")  # noqa: S104 - compared with, not listened on
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Status, body and headers, which go before those of the server."""
+
+    status: int
+    body: bytes = b""
+    content_type: str | None = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def packed(self, accepted: str) -> Answer:
+        """With its body compressed, if the client accepts that and it is not yet encoded."""
+        if not self.body or "Content-Encoding" in dict(self.headers) or "gzip" not in accepted:
+            return self
+        headers = (*self.headers, ("Content-Encoding", "gzip"))
+        return replace(self, body=compress(self.body, 1, mtime=0), headers=headers)
+
+    def send(self, handler: BaseHTTPRequestHandler, headers: Mapping[str, str]) -> None:
+        """Write it with these headers of the server's; a header without a value is left out."""
+        own = {
+            "Content-Length": "" if self.status == 204 else str(len(self.body)),
+            "Content-Type": self.content_type,
+        }
+        handler.send_response_only(self.status)
+        for name, value in {**headers, **own, **dict(self.headers)}.items():
+            if value:
+                handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(self.body)
+
+
+NO_CONTENT: Final = Answer(204, content_type=None)
+
+
+@dataclass(frozen=True)
+class Call:
+    """A request to a server known as `base`; the headers' names are lower case.
+
+    `target` is as it came: `/path?query`, or from a client of a proxy `https://host/path`.
+    """
+
+    method: str
+    target: str
+    headers: Mapping[str, str]
+    body: bytes
+    base: str
+    handler: BaseHTTPRequestHandler
+
+    @property
+    def path(self) -> str:
+        """Without the query."""
+        target = self.target
+        return target.partition("?")[0] if target.startswith("/") else urlsplit(target).path
+
+    @property
+    def parameters(self) -> dict[str, list[str]]:
+        """The decoded query."""
+        return parse_qs(self.target.partition("?")[2], keep_blank_values=True)
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The decoded query, the last value of each parameter."""
+        return {name: values[-1] for name, values in self.parameters.items()}
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The body as an HTML form."""
+        return dict(parse_qsl(self.body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 class HttpServer:

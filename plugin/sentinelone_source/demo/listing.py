@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Annotated, Any, Final, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Final, Literal
 from urllib.parse import quote
 
 import msgspec
 
 from sentinelone_source.demo.endpoints import NO_TIME, Endpoint, InvalidQuery, Place
 from sentinelone_source.demo.timestamps import text
-from sentinelone_source.demo.world import DemoWorld, Item
+from sentinelone_source.demo.world import DemoWorld
 from sentinelone_source.times import from_micros, parse_moment
 
 Order = Literal["asc", "desc"]
 Parameters = Mapping[str, list[str]]
-Match = Callable[[Mapping[str, Any]], bool]
 _COMPARISONS: Final = ("lt", "gt", "lte", "gte")
 _INVALID_CURSOR: Final = "Invalid cursor value received"
 _FOREVER: Final = 1 << 62
@@ -54,8 +53,14 @@ def page(world: DemoWorld, endpoint: Endpoint, parameters: Parameters) -> bytes:
         raise InvalidQuery(str(error)) from None
     cursor, after = _read_cursor(asked.cursor, endpoint)
     sort, order = _order(asked, endpoint, cursor)
-    matches = [*_ranges(last, endpoint), *_choices(parameters, endpoint)]
-    found = _found(world, endpoint, endpoint.sorts[sort], matches)
+    ranges, choices = [*_ranges(last, endpoint)], [*_choices(parameters, endpoint)]
+    path = endpoint.sorts[sort]
+    found = sorted(
+        (endpoint.place(path, item.values[path], item.id), item)
+        for item in world.items(endpoint.name)
+        if all(low <= item.values[of] <= high for of, low, high in ranges)
+        and all(str(item.values[of]).lower() in chosen for of, chosen in choices)
+    )
     total = 0 if asked.skip_count else len(found)
     if asked.count_only:
         return _body([], "null", total)
@@ -67,17 +72,6 @@ def page(world: DemoWorld, endpoint: Endpoint, parameters: Parameters) -> bytes:
     is_last = len(shown) < asked.limit
     following = "null" if is_last else _write_cursor(endpoint, sort, order, shown[-1][0])
     return _body([item.encoded for _, item in shown], following, total)
-
-
-def _found(
-    world: DemoWorld, endpoint: Endpoint, path: str, matches: list[Match]
-) -> list[tuple[Place, Item]]:
-    """All records that match, in the order of a path."""
-    return sorted(
-        (endpoint.place(path, item.values[path], item.id), item)
-        for item in world.items(endpoint.name)
-        if all(match(item.values) for match in matches)
-    )
 
 
 def _body(records: list[bytes], cursor: str, total: int) -> bytes:
@@ -144,35 +138,25 @@ def _order(asked: _Common, endpoint: Endpoint, cursor: _Cursor | None) -> tuple[
     return cursor.sort_by_column, cursor.sort_order
 
 
-def _ranges(asked: Mapping[str, str], endpoint: Endpoint) -> Iterator[Match]:
-    """Filters by time; their bounds are inclusive."""
+def _ranges(asked: Mapping[str, str], endpoint: Endpoint) -> Iterator[tuple[str, int, int]]:
+    """Filters by time: a path, and its first and last moment."""
     for name, value in asked.items():
         prefix, _, comparison = name.partition("__")
-        if comparison:
-            yield _within(endpoint.times[prefix], *_range(name, comparison, value))
+        if not comparison:
+            continue
+        try:
+            at = parse_moment(value)
+        except ValueError as error:
+            raise InvalidQuery(f"{name}: Not a valid datetime") from error
+        first = {"gte": at, "gt": at + 1}.get(comparison, 0)
+        last = {"lte": at, "lt": at - 1}.get(comparison, _FOREVER)
+        yield endpoint.times[prefix], first, last
 
 
-def _range(name: str, comparison: str, value: str) -> tuple[int, int]:
-    try:
-        at = parse_moment(value)
-    except ValueError as error:
-        raise InvalidQuery(f"{name}: Not a valid datetime") from error
-    bounds_of = {"gte": (at, _FOREVER), "gt": (at + 1, _FOREVER), "lte": (0, at), "lt": (0, at - 1)}
-    return bounds_of[comparison]
-
-
-def _within(path: str, low: int, high: int) -> Match:
-    return lambda values: low <= values[path] <= high
-
-
-def _choices(parameters: Parameters, endpoint: Endpoint) -> Iterator[Match]:
-    """Filters by a list of values."""
+def _choices(parameters: Parameters, endpoint: Endpoint) -> Iterator[tuple[str, set[str]]]:
+    """Filters by a list of values: a path, and those that are wanted, in lower case."""
     for name, path in endpoint.lists.items():
         texts = parameters.get(name, ["false"] if name in endpoint.hidden else [])
         chosen = {part.strip().lower() for text in texts for part in text.split(",")}
         if chosen:
-            yield _among(path, chosen)
-
-
-def _among(path: str, choices: set[str]) -> Match:
-    return lambda values: str(values[path]).lower() in choices
+            yield path, chosen

@@ -18,12 +18,7 @@ FOUNDED: Final = datetime(2023, 3, 6, 8, 30, 0, 417_305, UTC)
 
 
 class Tenant:
-    """Who and what records are about; grows with the world.
-
-    Attributes:
-        groups: facts about a group, its site and its account.
-        hosts: facts about a machine, its system, user, group and site.
-    """
+    """Who and what records are about: facts about groups and machines; grows with the world."""
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
@@ -81,10 +76,7 @@ class Tenant:
 
 
 class Records:
-    """Makes records of one tenant; equal seeds and times make equal records.
-
-    Records refer to each other: a threat's agent is one that was made before.
-    """
+    """Makes records of one tenant, which refer to earlier ones; equal seeds make equal records."""
 
     def __init__(self, seed: int = 0) -> None:
         self.rng = Random(seed)  # noqa: S311 - repeatable, and no secret
@@ -95,10 +87,7 @@ class Records:
     def new(
         self, endpoint: str, at: datetime, *, age: timedelta = NOTHING, kind: int | None = None
     ) -> Record:
-        """A record whose position is at that time; agents and groups were made `age` before.
-
-        `kind` is an activity's type; of any type when none is asked for.
-        """
+        """A record of this time, of a `kind` of activity; agents and groups are older, by `age`."""
         file, about = golden(endpoint), self._about(endpoint, at - age)
         name = str(kind) if kind else self.rng.choices(file.kinds, file.weights)[0]
         record = self._filled(file, file.records[name], about, at)
@@ -107,10 +96,7 @@ class Records:
         return record
 
     def updated(self, endpoint: str, what: str, old: Record, now: datetime) -> Record:
-        """The next version of a record: `what` is a part of its golden file.
-
-        It is of `now`, or just after the old one when the clock has not moved.
-        """
+        """The next version of a record, by a part of its golden file; newer than the last one."""
         info = old.get("threatInfo") or old.get("alertInfo") or old
         at = max(now, parse_time(info["updatedAt"]) + timedelta(microseconds=1))
         new: Record = merged(old, self._part(endpoint, what, at))

@@ -118,11 +118,9 @@ def _rows(service: Service) -> Counter[str]:
 
 
 def show_pipeline(options: DemoOptions) -> int:
-    """Run the whole way of rows; gives the exit status, 0 if all that was handed over arrived.
+    """The whole way of rows; gives the exit status, 0 if all that was handed over arrived.
 
-    Raises:
-        ConfigError: TLS on loopback needs a package that is not there.
-        SourceError: the shipper, or the source, failed.
+    Raises ConfigError where TLS lacks its package, SourceError if the shipper or the source fails.
     """
     if not has_tls():
         raise ConfigError(f"demo --pipeline: {TLS_MISSING}")

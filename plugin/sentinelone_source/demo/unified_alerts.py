@@ -12,8 +12,8 @@ from zlib import crc32
 import msgspec
 
 from sentinelone_source.demo.endpoints import InvalidQuery, Name, find
+from sentinelone_source.demo.http_server import Answer
 from sentinelone_source.demo.records import Record
-from sentinelone_source.demo.transport import Answer
 from sentinelone_source.demo.world import DemoWorld
 from sentinelone_source.times import parse_moment
 
@@ -32,10 +32,7 @@ _WORD: Final = re.compile(r"[A-Za-z_]\w*")
 
 
 def answer(world: DemoWorld, body: bytes) -> Answer:
-    """What the endpoint says; an error is HTTP 200, too.
-
-    A query's variables are called as its arguments are.
-    """
+    """What the endpoint says, an error as HTTP 200; variables are called as arguments are."""
     try:
         request = msgspec.json.decode(body, type=dict[str, Any])
         selected = _selected(str(request.get("query")))

@@ -22,8 +22,7 @@ from sentinelone_source.demo.dce.identity import (
 from sentinelone_source.demo.dce.ingestion import ingest, route
 from sentinelone_source.demo.dce.rows import Received, Stream
 from sentinelone_source.demo.dce.workspace import answer_query, workspace_of
-from sentinelone_source.demo.http_server import HttpServer
-from sentinelone_source.demo.transport import NO_CONTENT, Answer, Call
+from sentinelone_source.demo.http_server import NO_CONTENT, Answer, Call, HttpServer
 from sentinelone_source.errors import AZURE_EXTRA, ConfigError
 
 LOOPBACK: Final = ("127.0.0.1", 0)
@@ -49,9 +48,9 @@ def places(call: Call) -> tuple[str, ...]:
 class DemoAzure:
     """Serves tokens, takes rows and answers queries, from threads of its own; a context manager.
 
-    `faults` and `behaviour` may be changed while it runs; `received` holds what arrived. Stopped
-    and started again it keeps its ports and all of these. The authority's certificate is written to
-    `ca_file`; without one there is no TLS. `rows_file` gets every row as NDJSON, with `_table`.
+    `faults` and `behaviour` may be changed while it runs; `received` holds what arrived. All of it
+    and the ports outlast a stop. `ca_file` gets the authority's certificate; without it there is no
+    TLS. `rows_file` gets every row as NDJSON, with `_table`.
     """
 
     def __init__(  # noqa: PLR0913 - all but three have to be named

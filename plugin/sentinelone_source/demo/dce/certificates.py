@@ -33,10 +33,9 @@ _MAY_SIGN: Final = x509.KeyUsage(
 
 
 def server_context(host: str, ca_file: Path) -> ssl.SSLContext:
-    """The TLS settings of a server that an authority vouches for.
+    """TLS of a server that an authority vouches for, by the names of loopback and `host`.
 
-    `host` is its name or address, beside those of loopback; `ca_file` gets the certificate (PEM)
-    that is to be trusted. Raises OSError when that cannot be written.
+    `ca_file` gets the certificate (PEM) that is to be trusted. Raises OSError if it cannot.
     """
     authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
     public = authority_key.public_key()

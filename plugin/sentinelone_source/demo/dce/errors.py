@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import msgspec
 
-from sentinelone_source.demo.transport import NO_CONTENT, Answer
+from sentinelone_source.demo.http_server import NO_CONTENT, Answer
 
 _CODES: Final = {
     401: "AuthenticationFailed",
@@ -58,11 +58,7 @@ def refused(
 
 
 class DemoFault(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A status with the body that Azure sends with it; nothing is kept, also with 204.
-
-    Attributes:
-        retry_after: seconds or a date.
-    """
+    """A status, with the body that Azure sends; nothing is kept. `retry_after` may be a date."""
 
     where: str
     status: int

@@ -1,7 +1,4 @@
-"""Tokens: Entra's v2.0 endpoint, and managed identity as App Service knows it.
-
-One application of one tenant is known, which also is the managed identity.
-"""
+"""Tokens of Entra's v2.0 endpoint and App Service's managed identity, for one application."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from typing import Any, Final
 import msgspec
 
 from sentinelone_source.demo.dce.errors import json, token_refused
-from sentinelone_source.demo.transport import Answer, Call
+from sentinelone_source.demo.http_server import Answer, Call
 
 APP_SERVICE: Final = "/msi/token"
 DISCOVERY: Final = "/v2.0/.well-known/openid-configuration"
@@ -28,7 +25,7 @@ _CLOUDS: Final = {
 RESOURCES: Final = frozenset(
     f"https://{service}.{domain}" for service, domains in _CLOUDS.items() for domain in domains
 )
-"""What tokens are issued for; the Data Collection Endpoint accepts one of them."""
+"""What tokens are issued for."""
 _HEADER: Final = {"typ": "JWT", "alg": "HS256", "kid": "loopback"}
 
 
@@ -36,19 +33,14 @@ _HEADER: Final = {"typ": "JWT", "alg": "HS256", "kid": "loopback"}
 class DemoBehaviour:
     """Who may come in and what is done with rows; may be changed while it runs.
 
-    Attributes:
-        identity_header: what `X-Identity-Header` must be, as in App Service.
-        audience: what tokens must be for at the Data Collection Endpoint.
-        workspace_id: of the workspace whose tables the rows go to.
-        keep_times: `TimeGenerated` stays as it came; what Azure would replace is counted all the
-            same.
+    `identity_header` is App Service's `X-Identity-Header`. With `keep_times` times stay as they
+    came, and what Azure would replace is only counted.
     """
 
     tenant_id: str = "7d1a4a52-0d6c-4a3e-9c1b-5e2f4c8a9b10"
     client_id: str = "2b9d6c1e-84f7-4c55-b0a3-1f6e7d8c9a21"
     client_secret: str = field(default="demo-secret", repr=False)
     identity_header: str = field(default="demo-identity", repr=False)
-    audience: str = "https://monitor.azure.com"
     dcr_id: str = "dcr-5e1c0f4e9a7b4d2f8c6a3b1d0e9f8a7c"
     workspace_id: str = "0c6f9a3e-41d7-4b8a-9e52-7d3b1f8a6c04"
     keep_times: bool = False
@@ -80,10 +72,6 @@ class TokenIssuer:
         token = ".".join(urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
         self._issued[token] = claims
         return token, claims
-
-    def revoke(self) -> None:
-        """No token issued so far is accepted any more."""
-        self._issued.clear()
 
     def refusal(self, authorization: str, audiences: set[str]) -> str | None:
         """Why an Authorization header is not accepted for one of these; None when it is."""

@@ -40,10 +40,7 @@ class Stream(NamedTuple):
 def built_in_streams(
     folder: Path | None = None, columns: dict[str, Any] | None = None, where: str = ""
 ) -> list[Stream]:
-    """One stream for each table; takes what `load_mappings` takes, and raises what it raises.
-
-    A `json` column is text in a string column.
-    """
+    """One stream for each table; takes and raises what `load_mappings` takes and raises."""
     return [
         Stream(
             table.stream,
@@ -57,9 +54,7 @@ def built_in_streams(
 class Losses(dict[str, Counter[str]]):
     """What 204 hides, by kind: counts by stream, by table, or by `table.column`.
 
-    A body that was one object instead of an array, elements of an array that were no objects,
-    values of columns that the stream does not declare, or of more than 64 KiB; rows whose
-    TimeGenerated was replaced. What Azure does with values of another type is not known.
+    What Azure does with values of another type is not known.
     """
 
     def __init__(self) -> None:
@@ -103,14 +98,7 @@ def _with_table(table: str, line: bytes) -> bytes:
 
 
 def fitted(row: dict[str, Any], stream: Stream, losses: Losses, *, keep_times: bool) -> bytes:
-    """The row as the table would show it, as JSON.
-
-    Args:
-        row: as it came.
-        stream: that it came in.
-        losses: where to count what goes.
-        keep_times: only count times that Azure would replace.
-    """
+    """The row as the table would show it, as JSON; `losses` counts what goes."""
     kept: dict[str, Any] = {}
     for name, value in row.items():
         kind, column = stream.columns.get(name), f"{stream.table}.{name}"

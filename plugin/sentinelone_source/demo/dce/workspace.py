@@ -1,7 +1,4 @@
-"""The Log Analytics query API: real KQL on the rows that have arrived.
-
-The engine is the package duckdb-kql, which only this module needs, and only when it is asked.
-"""
+"""The Log Analytics query API: KQL on the rows that have arrived, if duckdb-kql is installed."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ import msgspec
 from sentinelone_source.demo.dce.errors import json, refused
 from sentinelone_source.demo.dce.identity import RESOURCES, TokenIssuer
 from sentinelone_source.demo.dce.rows import Received, Stream
-from sentinelone_source.demo.transport import Answer, Call
+from sentinelone_source.demo.http_server import Answer, Call
 
 _PATH: Final = re.compile(r"/v1/workspaces/([^/]+)/query")
 _AUDIENCES: Final = {resource for resource in RESOURCES if "loganalytics" in resource}
