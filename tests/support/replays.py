@@ -15,7 +15,7 @@ from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.ingestion import Ingestion
 from sentinelone_source.config.settings import load_settings
 from sentinelone_source.mapping.spec.files import load_mappings
-from sentinelone_source.replay.job import Options, ReplayJob
+from sentinelone_source.replay.job import ReplayJob
 from sentinelone_source.replay.parsing import LineParser
 from sentinelone_source.replay.sender import Sender
 from sentinelone_source.timings import Timings
@@ -74,10 +74,10 @@ def replay(
     ingestion = Ingestion(azure, Credential(azure))
     streams = {mapping.table: mapping.stream for mapping in mappings.values()}
     sender = Sender(ingestion, streams, name, timings)
-    chosen = Options(azure.dcr_immutable_id, **options)
     with capture_logs() as logs:
         try:
-            job = ReplayJob(str(cloud.folder / name), chosen, LineParser(mappings, urls), sender)
+            path, parser = str(cloud.folder / name), LineParser(mappings, urls)
+            job = ReplayJob(path, azure.dcr_immutable_id, parser, sender, **options)
             job.run()
             job.log_summary()
         finally:

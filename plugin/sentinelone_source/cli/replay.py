@@ -44,7 +44,7 @@ def command(
     """
     from sentinelone_source.config.azure import azure_settings
     from sentinelone_source.mapping.spec.files import load_mappings, load_tables
-    from sentinelone_source.replay.job import Options, ReplayJob
+    from sentinelone_source.replay.job import ReplayJob
     from sentinelone_source.replay.parsing import LineParser
     from sentinelone_source.replay.sender import Sender
     from sentinelone_source.telemetry.logs import configure_logs
@@ -55,10 +55,17 @@ def command(
     streams = {one.table: one.stream for one in load_tables(*settings.mappings)}
     urls = {console.name: console.url for console in settings.consoles}
     azure = azure_settings(settings)
-    options = Options(azure.dcr_immutable_id, refused, restart, dry_run)
     with _ingestion(azure, wanted=not dry_run) as ingestion:
         jobs = [
-            ReplayJob(name, options, LineParser(mappings, urls), Sender(ingestion, streams, name))
+            ReplayJob(
+                name,
+                azure.dcr_immutable_id,
+                LineParser(mappings, urls),
+                Sender(ingestion, streams, name),
+                refused,
+                restart,
+                dry_run,
+            )
             for name in files
         ]
         left = sum(map(_run, jobs))

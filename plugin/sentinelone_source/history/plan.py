@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -12,6 +11,7 @@ from typing import NamedTuple, Self
 import msgspec
 import structlog
 
+from sentinelone_source.atomic_file import replace_file
 from sentinelone_source.errors import ConfigError, StateError
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.progress import Progress
@@ -107,15 +107,7 @@ class PlanFile:
 
     def write(self, plan: BackfillPlan) -> None:
         """Replace the plan; the new one is on disk when this returns. Raises StateError."""
-        draft = self._path.with_suffix(".new")
-        try:
-            with draft.open("wb") as file:
-                file.write(msgspec.json.encode(plan))
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
-        except OSError as error:
-            raise StateError(f"{self._path}: cannot be written: {error.strerror}") from None
+        replace_file(self._path, msgspec.json.encode(plan))
 
     def remove(self) -> None:
         """Forget the plan."""

@@ -10,6 +10,7 @@ from typing import BinaryIO
 import msgspec
 import structlog
 
+from sentinelone_source.atomic_file import replace_file
 from sentinelone_source.errors import SourceError
 from sentinelone_source.handover.dead_letters import CHECKPOINT
 
@@ -38,12 +39,9 @@ class Checkpoint(msgspec.Struct):
 
 
 class CheckpointFile:
-    """The place in one file, on disk after every request.
+    """The place in one file, on disk after every request; only read without `keep`.
 
-    Of standard input (no path) nothing is remembered. Without `keep`, places are only read.
-
-    Raises:
-        SourceError: what was remembered cannot be read.
+    Of standard input (no path) nothing is remembered. Raises SourceError if that cannot be read.
     """
 
     def __init__(
@@ -97,15 +95,7 @@ class CheckpointFile:
             return
         self.position.head, self.position.tail = self._fingerprints(self.position.read)
         path = _beside(_name_now(self._path, self._file))
-        new = path.with_name(path.name + ".new")
-        try:
-            with new.open("wb") as file:
-                file.write(msgspec.json.encode(self.position))
-                file.flush()
-                os.fsync(file.fileno())
-            new.replace(path)
-        except OSError as error:
-            raise SourceError(f"{path}: cannot be written: {error.strerror}") from None
+        replace_file(path, msgspec.json.encode(self.position))
 
     def _fingerprints(self, end: int) -> tuple[str, str]:
         """Of the first and last bytes before an offset: the file may have grown since."""

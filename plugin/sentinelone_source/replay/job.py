@@ -9,8 +9,9 @@ import os
 import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
 import structlog
 from msgspec.structs import replace
@@ -26,60 +27,48 @@ SUFFIX = ".refused.ndjson"
 _log = structlog.get_logger()
 
 
-class Options(NamedTuple):
-    """How to replay a file.
+@dataclass
+class ReplayJob:
+    """A file that is to be replayed; `-` is standard input.
 
     Attributes:
         target: the rule that its rows go to.
         refused: the file for refused rows, if not the one beside the file.
         restart: begin at the file's beginning, whatever was delivered.
-    """
-
-    target: str
-    refused: Path | None = None
-    restart: bool = False
-    dry_run: bool = False
-
-
-class ReplayJob:
-    """A file that is to be replayed; `-` is standard input.
 
     Raises:
         ConfigError: there is no such file, it cannot be read, or it would be written to.
     """
 
-    def __init__(self, name: str, options: Options, parser: LineParser, sender: Sender) -> None:
-        self.name = "standard input" if name == "-" else name
-        self._path = None if name == "-" else Path(name)
-        try:
-            found = self._path is None or self._path.is_file()
-        except OSError as error:
-            raise ConfigError(f"{name}: cannot be read: {error.strerror}") from error
-        if not found:
-            raise ConfigError(f"{name}: no such file")
-        kept = options.refused or Path(("replay" if name == "-" else name) + SUFFIX)
-        if self._path is not None and kept.resolve() == self._path.resolve():
-            raise ConfigError(f"--refused: {kept}: is the file to replay; name another one")
-        self.size = None if self._path is None else self._path.stat().st_size
-        self._refused_path = kept
-        self._refused = 0
-        self._options, self._parser, self._sender = options, parser, sender
-        self._dropped = 0
+    name: str
+    target: str
+    parser: LineParser
+    sender: Sender
+    refused: Path | None = None
+    restart: bool = False
+    dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        self._path = None if self.name == "-" else Path(self.name)
+        self._kept = self.refused or Path(("replay" if self._path is None else self.name) + SUFFIX)
+        self._size = _checked_size(self.name, self._kept) if self._path else None
+        self.name = self.name if self._path else "standard input"
+        self._refused = self._dropped = 0
         self._warned = False
         self._began = time.monotonic()
 
     def run(self, show: Callable[[float | None, int], None] = lambda *_: None) -> int:
         """Deliver the file; returns how many lines cannot be delivered.
 
-        Args:
-            show: told the part of the file that is delivered, if its size is known, and the rows.
+        `show` is told the part of the file that is delivered, if its size is known, and the rows.
 
         Raises:
             SourceError: the replay ended early, and why.
         """
         with self._open() as file:
-            target, _, restart, dry_run = self._options
-            checkpoint = CheckpointFile(self._path, file, target, restart=restart, keep=not dry_run)
+            checkpoint = CheckpointFile(
+                self._path, file, self.target, restart=self.restart, keep=not self.dry_run
+            )
             if self._path is not None:
                 file.seek(checkpoint.position.offset)
             chunks = read_chunks(file, self.name, checkpoint.position.offset)
@@ -95,8 +84,8 @@ class ReplayJob:
         loop = asyncio.get_running_loop()
 
         def stop() -> None:
-            self._sender.stopping = True
-            patience = self._sender.timings.replay_stop if self._sender.under_way else 0.0
+            self.sender.stopping = True
+            patience = self.sender.timings.replay_stop if self.sender.under_way else 0.0
             loop.call_later(patience, task.cancel)
 
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -115,26 +104,25 @@ class ReplayJob:
         while chunk := await in_thread(next, chunks, None):
             checkpoint.position.read = chunk.end
             by_table: dict[str, list[ParsedLine]] = {}
-            for line in map(self._parser.parse, chunk.lines):
+            for line in map(self.parser.parse, chunk.lines):
                 by_table.setdefault(line.table, []).append(line)
             self._warn_of_old_rows()
             for table, lines in by_table.items():
                 for batch in _batches(lines[checkpoint.position.done.get(table, 0) :]):
                     await self._deliver_batch(table, batch)
                     checkpoint.lines_done(table, len(batch))
-                    if self._sender.stopping:
+                    if self.sender.stopping:
                         raise Interrupted("stopped")
             checkpoint.chunk_done(chunk.end)
-            done = min(1.0, chunk.end / self.size) if self.size else None  # the file may grow
-            show(done, sum(self._sender.rows.values()))
+            done = min(1.0, chunk.end / self._size) if self._size else None  # the file may grow
+            show(done, sum(self.sender.rows.values()))
 
     async def _deliver_batch(self, table: str, lines: list[ParsedLine]) -> None:
-        refused = await self._sender.send(table, [line for line in lines if line.row is not None])
+        refused = await self.sender.send(table, [line for line in lines if line.row is not None])
         refused += [line for line in lines if line.reason]
         self._refused += len(refused)
-        if refused and not self._options.dry_run:
-            letters = [replace(line.letter, reason=line.reason) for line in refused]
-            append(self._refused_path, letters)
+        if refused and not self.dry_run:
+            append(self._kept, [replace(line.letter, reason=line.reason) for line in refused])
         self._dropped += sum(line.row is None and not line.reason for line in lines)
 
     @contextlib.contextmanager
@@ -152,7 +140,7 @@ class ReplayJob:
             yield file
 
     def _warn_of_old_rows(self) -> None:
-        if self._parser.displaced and not self._warned:
+        if self.parser.displaced and not self._warned:
             self._warned = True
             _log.warning(
                 "old_rows",
@@ -163,19 +151,33 @@ class ReplayJob:
 
     def log_summary(self) -> None:
         """Say what became of the file."""
-        sender = self._sender
+        sender = self.sender
         _log.info(
             "replayed",
             file=self.name,
-            dry_run=self._options.dry_run,
+            dry_run=self.dry_run,
             rows=dict(sender.rows),
             refused=self._refused,
             dropped=self._dropped,
-            old=self._parser.displaced,
+            old=self.parser.displaced,
             requests=sender.requests,
             bytes=sender.sent,
             seconds=round(time.monotonic() - self._began, 1),
         )
+
+
+def _checked_size(name: str, kept: Path) -> int:
+    """Bytes of a file to replay. Raises ConfigError."""
+    path = Path(name)
+    try:
+        found = path.is_file()
+    except OSError as error:
+        raise ConfigError(f"{name}: cannot be read: {error.strerror}") from error
+    if not found:
+        raise ConfigError(f"{name}: no such file")
+    if kept.resolve() == path.resolve():
+        raise ConfigError(f"--refused: {kept}: is the file to replay; name another one")
+    return path.stat().st_size
 
 
 def _lock(file: BinaryIO, path: Path) -> None:

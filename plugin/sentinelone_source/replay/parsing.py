@@ -48,8 +48,7 @@ class Chunk(NamedTuple):
 def read_chunks(file: BinaryIO, name: str, start: int) -> Iterator[Chunk]:
     """Read on from an offset; a line that is still being written is left for the next time.
 
-    Raises:
-        SourceError: there is a line that no NDJSON has.
+    Raises SourceError for a line that no NDJSON has.
     """
     lines: list[bytes] = []
     end = begun = start
@@ -89,8 +88,7 @@ class ParsedLine:
 class LineParser:
     """Makes rows of lines, with the mappings as they are now; `urls` are those of the consoles.
 
-    Attributes:
-        displaced: rows whose `TimeGenerated` Azure would replace by the time of arrival.
+    `displaced` counts rows whose `TimeGenerated` Azure would replace by the time of arrival.
     """
 
     def __init__(self, mappings: dict[str, Mapping], urls: Dict[str, str]) -> None:
@@ -129,11 +127,7 @@ class LineParser:
             return replace(parsed, reason=str(reason))
 
     def _map(self, letter: DeadLetter) -> bytes | None:
-        """Map a dead letter's record; None if the mapping drops it.
-
-        Raises:
-            Skippable: it cannot become a row.
-        """
+        """Map a dead letter's record; None if the mapping drops it. Raises Skippable."""
         record = bytes(letter.record)
         if record.startswith(b'"'):  # a record that is not JSON was kept as text
             record = _text(record).encode("utf-8", "replace")
