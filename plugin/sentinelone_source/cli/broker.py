@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 from pathlib import Path
-from threading import Event
 from typing import TYPE_CHECKING
 
 import click
 
-from sentinelone_source.cli.options import config_option
+from sentinelone_source.cli.options import config_option, stop_signal
 from sentinelone_source.config.settings import load_settings
 
 if TYPE_CHECKING:
@@ -28,9 +26,7 @@ def command(config: Path | None) -> None:
 
     configure_logs()
     settings = load_settings(config)
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+    stop = stop_signal()
     with serving(settings):
         stop.wait()
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 import tempfile
 from pathlib import Path
-from threading import Event
 from typing import BinaryIO
 
 import click
 
-from sentinelone_source.cli.options import config_option
+from sentinelone_source.cli.options import config_option, stop_signal
 from sentinelone_source.config.settings import load_settings
 
 TOKEN = "demo-token"  # noqa: S105 - of a console that only this machine can reach
@@ -63,18 +61,10 @@ def console(port: int, token: str, seed: int) -> None:
     except OSError as error:
         raise SourceError(f"--port {port}: {error.strerror}") from None
     click.echo(f"SENTINELONE_URL={server.url} SENTINELONE_TOKEN={token}", err=True)
-    stop = _stop_signal()
+    stop = stop_signal()
     while not stop.wait(TICK):
         world.tick()
     server.stop()
-
-
-def _stop_signal() -> Event:
-    """Set by SIGTERM and SIGINT; the kernel ignores both for a process 1 without a handler."""
-    stop = Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    return stop
 
 
 def _address(_: click.Context, parameter: click.Parameter, value: str) -> tuple[str, int]:
@@ -155,7 +145,7 @@ def dce(  # noqa: PLR0913 - its options
                 listen_tls=listen_tls,
                 rows_file=rows,
             )
-            stop = _stop_signal()
+            stop = stop_signal()
             stack.enter_context(azure)
         except OSError as error:
             raise SourceError(f"demo dce: {error.filename}: {error.strerror}") from None

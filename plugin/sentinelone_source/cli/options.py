@@ -1,9 +1,11 @@
-"""Options that several commands share."""
+"""What several commands share: options, and how they stop."""
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
+from threading import Event
 
 import click
 import msgspec
@@ -45,11 +47,7 @@ to_option = click.option(
 
 
 def with_destination(settings: Settings, to: str | None) -> Settings:
-    """The settings with the value of `--to`, if there is one.
-
-    Raises:
-        ConfigError: it is no destination.
-    """
+    """The settings with the value of `--to`, if any. Raises ConfigError if it is no destination."""
     if to is None:
         return settings
     check_destination(to, "--to")
@@ -62,12 +60,16 @@ def rows_on_terminal(settings: Settings) -> bool:
     return settings.handover.to == "stdout" and os.isatty(1)
 
 
-def read_moment(text: str, option: str) -> int:
-    """A moment, given as a timestamp or as a duration back from now.
+def stop_signal() -> Event:
+    """Set by SIGTERM and SIGINT; the kernel ignores both for a process 1 without a handler."""
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    return stop
 
-    Raises:
-        ConfigError: the text is neither.
-    """
+
+def read_moment(text: str, option: str) -> int:
+    """A moment from a timestamp, or from a duration back from now. Raises ConfigError."""
     try:
         return SYSTEM_CLOCK.now() - round(parse_duration(text) * SECOND)
     except ValueError:

@@ -18,13 +18,9 @@ _log = structlog.get_logger()
 
 
 class ProgressDisplay:
-    """Shows how far a command is, as often as it is told.
+    """Shows how far a command is: a bar on a terminal, lines of the log elsewhere.
 
-    Args:
-        command: named in the log.
-        what: is counted, such as `rows`.
-        bar: a bar on a terminal; without one there are lines of the log there, too.
-        stream: where the bar goes, if it is a terminal.
+    `what` is counted, such as `rows`; without `bar` there are lines on a terminal, too.
     """
 
     def __init__(
@@ -45,12 +41,7 @@ class ProgressDisplay:
         self._first: float | None = None
 
     def show(self, done: float | None, count: int) -> None:
-        """Tell how far it is.
-
-        Args:
-            done: the part of the whole that is done, at most 1; None if the whole is not known.
-            count: of this process.
-        """
+        """Tell the part that is done, if the whole is known, and the count of this process."""
         now = self._clock.monotonic()
         if self._first is None:
             self._first = done

@@ -13,8 +13,6 @@ from sentinelone_source.config.settings import load_settings
 from sentinelone_source.errors import SourceError
 
 if TYPE_CHECKING:
-    from sentinelone_source.azure.ingestion import Ingestion
-    from sentinelone_source.config.azure import AzureSettings
     from sentinelone_source.replay.job import ReplayJob
 
 
@@ -42,6 +40,8 @@ def command(
     FILE holds rows as `run` writes them, or dead letters. `-` is standard input. An interrupted
     replay continues where it stopped.
     """
+    from sentinelone_source.azure.credential import Credential
+    from sentinelone_source.azure.ingestion import Ingestion
     from sentinelone_source.config.azure import azure_settings
     from sentinelone_source.mapping.spec.files import load_mappings, load_tables
     from sentinelone_source.replay.job import ReplayJob
@@ -55,7 +55,12 @@ def command(
     streams = {one.table: one.stream for one in load_tables(*settings.mappings)}
     urls = {console.name: console.url for console in settings.consoles}
     azure = azure_settings(settings)
-    with _ingestion(azure, wanted=not dry_run) as ingestion:
+    ingestion = None
+    with contextlib.ExitStack() as stack:
+        if not dry_run:
+            azure.need("endpoint", "dcr_immutable_id")
+            client = Ingestion(azure, Credential(azure))
+            ingestion = stack.enter_context(contextlib.closing(client))
         jobs = [
             ReplayJob(
                 name,
@@ -82,16 +87,3 @@ def _run(job: ReplayJob) -> int:
             return job.run(progress.show)
     finally:
         job.log_summary()
-
-
-def _ingestion(
-    azure: AzureSettings, *, wanted: bool
-) -> contextlib.AbstractContextManager[Ingestion | None]:
-    """Where rows go; nowhere when nothing is to be sent."""
-    if not wanted:
-        return contextlib.nullcontext()
-    azure.need("endpoint", "dcr_immutable_id")
-    from sentinelone_source.azure.credential import Credential
-    from sentinelone_source.azure.ingestion import Ingestion
-
-    return contextlib.closing(Ingestion(azure, Credential(azure)))

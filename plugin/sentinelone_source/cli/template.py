@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from sentinelone_source.cli.options import config_option
 from sentinelone_source.config.settings import load_settings
 from sentinelone_source.errors import ConfigError
-
-if TYPE_CHECKING:
-    from sentinelone_source.template.generate import Part
-    from sentinelone_source.template.tables import Table
+from sentinelone_source.template.generate import Part, generate
+from sentinelone_source.template.tables import Table, plan_tables
 
 
 @click.command("template")
@@ -50,9 +47,6 @@ def command(
 
     It is generated from the mappings, your own included, and checked against Azure's limits.
     """
-    from sentinelone_source.template.generate import generate
-    from sentinelone_source.template.tables import plan_tables
-
     if with_parser and only == "rule":
         raise ConfigError("--with-parser: the function belongs to the tables, not to --only rule")
     if language == "tables" and (only or with_parser):

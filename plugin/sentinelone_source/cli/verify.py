@@ -18,7 +18,6 @@ from sentinelone_source.config.settings import load_settings
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError
 
 if TYPE_CHECKING:
-    from sentinelone_source.azure.workspace import Workspace
     from sentinelone_source.config.settings import Settings
     from sentinelone_source.history.verify import Comparison, FeedCheck
 
@@ -123,7 +122,15 @@ def _checks(
 
     mappings = select_mappings(settings, tables)
     consoles = build_consoles(settings, mappings, DEFAULTS.once_patience, DEFAULTS)
-    with KeySnapshot(settings.state_path) as keys, _workspace(settings, wanted=workspace) as asked:
+    with contextlib.ExitStack() as stack:
+        keys, asked = stack.enter_context(KeySnapshot(settings.state_path)), None
+        if workspace:
+            from sentinelone_source.azure.credential import Credential
+            from sentinelone_source.azure.workspace import Workspace
+            from sentinelone_source.config.azure import azure_settings
+
+            azure = azure_settings(settings)
+            asked = stack.enter_context(contextlib.closing(Workspace(azure, Credential(azure))))
         checks = []
         for mapping in mappings:
             mapper, swept = Mapper(mapping), build_plan(settings, mapping)
@@ -131,19 +138,6 @@ def _checks(
             ask = (query, asked.ask) if query and asked else None
             checks += [FeedCheck(one, mapper, keys, swept, ask) for one in consoles]
         yield checks
-
-
-def _workspace(
-    settings: Settings, *, wanted: bool
-) -> contextlib.AbstractContextManager[Workspace | None]:
-    if not wanted:
-        return contextlib.nullcontext()
-    from sentinelone_source.azure.credential import Credential
-    from sentinelone_source.azure.workspace import Workspace
-    from sentinelone_source.config.azure import azure_settings
-
-    azure = azure_settings(settings)
-    return contextlib.closing(Workspace(azure, Credential(azure)))
 
 
 def _opened(path: Path | None) -> contextlib.AbstractContextManager[BinaryIO | None]:

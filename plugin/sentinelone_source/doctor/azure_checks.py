@@ -34,10 +34,7 @@ def run_azure_checks(
 ) -> Iterator[Check]:
     """Every check of Azure; a check that needs one that failed is skipped.
 
-    Args:
-        mappings: the tables.
-        send_test: deliver one marked row.
-        manager: the address of the Resource Manager, if not the cloud's.
+    `send_test` delivers one marked row; `manager` is the Resource Manager, if not the cloud's.
     """
     bare = msgspec.structs.replace(settings.azure, broker=AzureTable().broker)
     if bare == AzureTable() and not os.environ.get("AZURE_CLIENT_ID"):

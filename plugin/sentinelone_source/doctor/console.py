@@ -58,9 +58,9 @@ def check_console(settings: ConsoleTable, mappings: Iterable[Mapping]) -> Iterat
 def _asked(
     session: ConsoleClient, mapper: Mapper, console: ConsoleId
 ) -> tuple[int | None, SourceError | None]:
-    """The clock of the console's answer, and the error that it answered with.
+    """The clock of the console's answer to what a sweep asks, and the error that it answered with.
 
-    It is asked what a sweep asks, for one record: that shows an unknown parameter as well.
+    One record is enough to show an unknown parameter as well.
     """
     query = page_requests(mapper.mapping, round((time.time() - 60) * SECOND), None)[0].sized(1)
     try:
@@ -89,12 +89,7 @@ def _feed(feed: str, mapping: Mapping, error: SourceError | None) -> Check:
 
 
 def check_clock(name: str, url: str, clock: int | None, *, answered: bool) -> Check:
-    """Whether the console's clock agrees with this machine's.
-
-    Args:
-        clock: of its answer; None if it had no Date header.
-        answered: whether the answer was a page, which has one.
-    """
+    """Whether the console's clock agrees with this machine's; only a page has to have one."""
     if clock is None:
         found = f"{url} answers"
         return warning(name, f"{found}, without a Date header") if answered else ok(name, found)

@@ -33,11 +33,7 @@ class Manager:
         self._web = web
 
     def get(self, resource: str, version: str, into: type[T]) -> T:
-        """A resource, by its id.
-
-        Args:
-            resource: its id, `/subscriptions/...`.
-            into: the Struct of what is wanted of it.
+        """What `into` wants of a resource, by its id, `/subscriptions/...`.
 
         Raises:
             NotAllowed, Missing: 401 and 403, 404.

@@ -33,11 +33,7 @@ _FIRST = "correct this first: every other check needs it"
 
 
 def run_checks(config: Path | None, *, send_test: bool) -> Iterator[Check]:
-    """Every check, as it is done.
-
-    Args:
-        send_test: deliver one marked row to Azure.
-    """
+    """Every check, as it is done; `send_test` delivers one marked row to Azure."""
     try:
         settings = load_settings(config)
         settings.refuse_placeholders()

@@ -33,14 +33,15 @@ _HEADER: Final = {"typ": "JWT", "alg": "HS256", "kid": "loopback"}
 class DemoBehaviour:
     """Who may come in and what is done with rows; may be changed while it runs.
 
-    `identity_header` is App Service's `X-Identity-Header`. With `keep_times` times stay as they
-    came, and what Azure would replace is only counted.
+    `identity_header` is App Service's `X-Identity-Header`, `audience` what tokens must be for at
+    the Data Collection Endpoint. With `keep_times` times stay as they came, and are only counted.
     """
 
     tenant_id: str = "7d1a4a52-0d6c-4a3e-9c1b-5e2f4c8a9b10"
     client_id: str = "2b9d6c1e-84f7-4c55-b0a3-1f6e7d8c9a21"
     client_secret: str = field(default="demo-secret", repr=False)
     identity_header: str = field(default="demo-identity", repr=False)
+    audience: str = "https://monitor.azure.com"
     dcr_id: str = "dcr-5e1c0f4e9a7b4d2f8c6a3b1d0e9f8a7c"
     workspace_id: str = "0c6f9a3e-41d7-4b8a-9e52-7d3b1f8a6c04"
     keep_times: bool = False

@@ -19,7 +19,6 @@ MAX_WIRE: Final = 1_048_576
 """Bytes of a body on the wire."""
 MAX_PLAIN: Final = 50 * 1024 * 1024
 """Bytes of a body once decompressed."""
-_AUDIENCE: Final = "https://monitor.azure.com"
 _PATH: Final = re.compile(r"/dataCollectionRules/([^/]+)/streams/([^/]+)", re.IGNORECASE)
 
 
@@ -52,7 +51,8 @@ def _check_sender(issuer: TokenIssuer, call: Call) -> None:
         text = f"Maximum allowed content length: {MAX_WIRE} bytes (1 MB)."
         text = f"{text} Provided content length: {len(call.body)} bytes."
         raise refused(413, "ContentLengthLimitExceeded", text)
-    if reason := issuer.refusal(call.headers.get("authorization", ""), {_AUDIENCE}):
+    audiences = {issuer.behaviour.audience.rstrip("/")}
+    if reason := issuer.refusal(call.headers.get("authorization", ""), audiences):
         raise refused(401, "AuthenticationFailed", reason, ("WWW-Authenticate", "Bearer"))
     if not call.query.get("api-version"):
         text = "The api-version query parameter is missing."
