@@ -27,7 +27,7 @@ def build_sink(settings: Settings, patience: float | None, timings: Timings) -> 
         ConfigError: a file that `[handover]` names cannot be used.
     """
     if settings.handover.to == "stdout":
-        return StdoutSink(patience=patience, timings=timings), settings.handover.settle
+        return StdoutSink(patience=patience, timings=timings), settings.settle
     from sentinelone_source.handover.client import ShipperClient
     from sentinelone_source.handover.http import HttpSink
 

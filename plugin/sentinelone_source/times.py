@@ -41,11 +41,11 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
-class Duration(float):
-    """Seconds, in a file as text such as `"24h"`."""
+class Seconds(float):
+    """A duration, in a mapping file as text such as `"24h"`."""
 
     @classmethod
-    def read(cls, text: str) -> Duration:
+    def read(cls, text: str) -> Seconds:
         """Raises what `parse_duration` raises."""
         return cls(parse_duration(text))
 

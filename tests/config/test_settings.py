@@ -41,7 +41,7 @@ def test_defaults(tmp_path: Path) -> None:
     """A short file has the documented defaults."""
     settings = of(tmp_path, CONSOLE)
     assert settings.state_path == Path("/var/lib/sentinelone-source")
-    assert (settings.handover.to, settings.handover.settle) == ("stdout", 30.0)
+    assert (settings.handover.to, settings.settle) == ("stdout", 30.0)
     assert settings.mappings.path is None
     assert settings.listen is None
     feed = settings.feed("alerts")
@@ -77,7 +77,7 @@ def test_environment_fills(tmp_path: Path) -> None:
     settings = of(tmp_path, "[handover]\nsettle='2s'\n", **ENVIRON)
     assert settings.consoles[0].url == "https://b.example"
     assert settings.state_path == Path("/state/of/environ")
-    assert (settings.handover.to, settings.handover.settle) == ("http://127.0.0.1:8687/", 2.0)
+    assert (settings.handover.to, settings.settle) == ("http://127.0.0.1:8687/", 2.0)
     assert settings.listen == ("127.0.0.1", 9464)
 
 
@@ -112,11 +112,11 @@ def test_which_file(tmp_path: Path) -> None:
     other.write_text("[handover]\nsettle='2s'\n")
     environ = {"SENTINELONE_SOURCE_CONFIG": str(other)}
     assert load_settings(None, {}).source == "environment"
-    assert load_settings(one, environ).handover.settle == 1.0
-    assert load_settings(None, environ).handover.settle == 2.0
+    assert load_settings(one, environ).settle == 1.0
+    assert load_settings(None, environ).settle == 2.0
     Path("config.toml").write_text("[handover]\nsettle='3s'\n")
-    assert load_settings(None, {}).handover.settle == 3.0
-    assert load_settings(None, environ).handover.settle == 2.0
+    assert load_settings(None, {}).settle == 3.0
+    assert load_settings(None, environ).settle == 2.0
     with pytest.raises(ConfigError, match=r"none\.toml: no such configuration file"):
         load_settings(tmp_path / "none.toml", {})
 

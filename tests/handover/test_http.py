@@ -7,7 +7,7 @@ import re
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from structlog.testing import capture_logs
@@ -38,7 +38,7 @@ def lines(first: int, last: int) -> list[bytes]:
 
 
 def sink_to(
-    shipper: InHttp, patience: float | None = None, postpone: float = 60, **settings: Any
+    shipper: InHttp, patience: float | None = None, postpone: float = 60, **settings: str
 ) -> HttpSink:
     """The sink for a shipper's listener, with waits too short to matter."""
     timings = Timings(

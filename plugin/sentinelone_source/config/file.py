@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from sentinelone_source.times import Duration
+Duration = Annotated[str, msgspec.Meta(title="duration")]
 
 
 class StateTable(msgspec.Struct, frozen=True):
@@ -35,20 +35,20 @@ class FeedTable(msgspec.Struct, frozen=True):
     """`[feeds]`, or one `[feeds.NAME]` over it; `FeedSettings` has the durations read."""
 
     enabled: bool = True
-    interval: str = "60s"
+    interval: Duration = "60s"
     start: str = "24h"
-    lookback: str = ""
-    remember: str = "24h"
-    rescan: str = "7d"
-    rescan_interval: str = "15m"
-    heartbeat: str = "0s"
+    lookback: Duration = ""
+    remember: Duration = "24h"
+    rescan: Duration = "7d"
+    rescan_interval: Duration = "15m"
+    heartbeat: Duration = "0s"
 
 
 class HandoverTable(msgspec.Struct, frozen=True):
     """`[handover]`."""
 
     to: str = "stdout"
-    settle: Duration = Duration(30)
+    settle: Duration = "30s"
     tag: str = "sentinelone.{mapping}"
     token_file: str = ""
     username: str = ""
@@ -62,7 +62,7 @@ class MappingsTable(msgspec.Struct, frozen=True):
 
 
 class HealthTable(msgspec.Struct, frozen=True):
-    interval: Duration = Duration(0)
+    interval: Duration = "0s"
 
 
 class TelemetryTable(msgspec.Struct, frozen=True):

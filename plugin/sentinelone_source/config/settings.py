@@ -69,6 +69,7 @@ class Settings(msgspec.Struct, frozen=True, dict=True):
     handover: HandoverTable
     mappings: MappingsSettings
     listen: Address | None
+    settle: float
     health_interval: float
     azure: AzureTable
     feeds: dict[str, Any]
@@ -144,7 +145,8 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
         handover=read_handover(file.handover, to, where, here),
         mappings=MappingsSettings(folder, file.mappings.columns, f"{where}: mappings.columns"),
         listen=read_address(listen, place("telemetry.listen")),
-        health_interval=file.health.interval,
+        settle=read_duration(file.handover.settle, f"{where}: handover.settle"),
+        health_interval=read_duration(file.health.interval, f"{where}: health.interval"),
         azure=file.azure,
         feeds=file.feeds,
         consoles_in_file=bool(file.consoles),

@@ -206,9 +206,7 @@ def build_backfill(
             plan = None
         if plan is None:
             _forget(plans, state)
-            windows = windows_of(
-                service.feeds, options.span, settings.state_path, settings.handover.settle
-            )
+            windows = windows_of(service.feeds, options.span, settings.state_path, settings.settle)
             plan = BackfillPlan(arguments, names, windows)
             if windows:
                 plans.write(plan)

@@ -10,7 +10,7 @@ import msgspec
 from sentinelone_source.mapping.paths import Path, parse_path
 from sentinelone_source.mapping.rows.types import ColumnType
 from sentinelone_source.mapping.spec.conditions import Drop
-from sentinelone_source.times import Duration
+from sentinelone_source.times import Seconds
 
 Document = dict[str, Any]
 """A mapping file as TOML gives it."""
@@ -107,7 +107,7 @@ class Ordering(msgspec.Struct, frozen=True):
     until: str | None = None
     inventory: bool = False
     rescan: bool = False
-    lookback: Duration = Duration(86_400)
+    lookback: Seconds = Seconds(86_400)
     volatile: tuple[str, ...] = ()
 
     @property
