@@ -7,50 +7,32 @@ answer of msal without a token becomes an error that says whether to try again.
 from __future__ import annotations
 
 import logging
+import os
 import re
 import threading
 import time
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 import requests
 
-from sentinelone_source.azure.identities import IdentitySource
+from sentinelone_source.azure.entra import first_sentence, refusal, unusable
 from sentinelone_source.azure.session import Session
-from sentinelone_source.config.azure import Identity
+from sentinelone_source.config.addresses import is_loopback
+from sentinelone_source.config.azure import AzureSettings, Identity
 from sentinelone_source.errors import AZURE_EXTRA, ConfigError, SourceError, Unavailable
 from sentinelone_source.http.client import reason
+from sentinelone_source.secret_file import SecretFile
 from sentinelone_source.timings import DEFAULTS, Timings
 
 if TYPE_CHECKING:
     from azure.core.credentials import AccessToken
 
-    from sentinelone_source.config.azure import AzureSettings
-
-_ADVICE = {
-    "AADSTS7000215": "the client secret is wrong; use its value, not its id",
-    "AADSTS7000222": "the client secret has expired; create a new one",
-    "AADSTS700016": "client_id is not known in this tenant",
-    "AADSTS700027": "this certificate is not registered with the application",
-    "AADSTS90002": "tenant_id is not known in this cloud",
-    "AADSTS900023": "tenant_id is neither the id nor the domain of a tenant",
-    "AADSTS70021": "no federated credential of the application fits this pod's service account",
-    "AADSTS700213": "no federated credential of the application fits this pod's service account",
-    "AADSTS700211": "no federated credential of the application has this cluster's issuer",
-    "AADSTS500011": "the resource is not known in this tenant; check azure.cloud",
-}
-_PERMANENT = {
-    "access_denied",
-    "interaction_required",
-    "invalid_client",
-    "invalid_grant",
-    "invalid_request",
-    "invalid_resource",
-    "invalid_scope",
-    "unauthorized_client",
-    "unsupported_grant_type",
-}
-_CODE = re.compile(r"AADSTS\d+")
+_CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+_KEY = re.compile(
+    "-----BEGIN (?P<kind>[A-Z ]*PRIVATE KEY)-----.*?-----END (?P=kind)-----", re.DOTALL
+)
 
 
 class Token(NamedTuple):
@@ -77,10 +59,17 @@ class Credential:
         azure.need()
         need_packages()
         self._azure = azure
+        self._web = Session(timings)
         self._lock = threading.Lock()
         self._app: Any = None
-        self._stamp: object = None
-        self._source = IdentitySource(azure, Session(timings))
+        self._built_with: str | None = None
+        path, what = {
+            Identity.SECRET: (azure.secret_file, "client secret"),
+            Identity.CERTIFICATE: (azure.certificate_file, "certificate"),
+            Identity.WORKLOAD: (azure.token_file, "federated token (AZURE_FEDERATED_TOKEN_FILE)"),
+            Identity.MANAGED: (None, ""),
+        }[azure.identity]
+        self._file = SecretFile(path, what) if path else None
 
     def __repr__(self) -> str:
         return f"Credential({self._azure.identity.value})"
@@ -106,31 +95,79 @@ class Credential:
 
     def _acquire(self, scope: str) -> Token:
         try:
-            stamp = self._source.stamp()
-            if self._app is None or stamp != self._stamp:
-                self._app, self._stamp = self._source.build(), stamp
-            answer = self._source.ask(self._app, scope)
+            answer = self._ask(scope)
         except SourceError:
             raise
         except (requests.RequestException, OSError) as error:
-            said = f"{self._place}: {reason(error, self._source.web.timeout)}"
+            said = f"{self._place}: {reason(error, self._web.timeout)}"
             if self._azure.identity is Identity.MANAGED:  # the default where nothing is configured
                 said += "; outside Azure, set client_secret_file or certificate_file"
             raise Unavailable(said) from None
         except ValueError as error:
-            if self._source.web.status in (408, 429):
-                raise Unavailable(f"{self._place}: HTTP {self._source.web.status}") from None
-            raise ConfigError(f"{self._place}: {_unusable(error, self._azure)}") from None
+            if self._web.status in (408, 429):
+                raise Unavailable(f"{self._place}: HTTP {self._web.status}") from None
+            raise ConfigError(f"{self._place}: {unusable(error, self._azure)}") from None
         except Exception as error:  # noqa: BLE001 - msal's own errors have no common base
-            raise Unavailable(f"{self._place}: {_first_sentence(str(error))}") from None
+            raise Unavailable(f"{self._place}: {first_sentence(str(error))}") from None
         if "access_token" not in answer:
-            raise _refusal(self._place, answer)
+            raise refusal(self._place, answer)
         return _token(answer)
 
     @property
     def _place(self) -> str:
         who = self._azure.identity
         return who.value if who is Identity.MANAGED else f"Entra ID ({who.value})"
+
+    def _ask(self, scope: str) -> dict[str, Any]:
+        """msal's answer, with an `access_token` or an `error`; from a new msal if files changed."""
+        is_ours = self._azure.identity in (Identity.SECRET, Identity.CERTIFICATE)
+        secret = self._text() if is_ours else None  # msal reads a federated token itself
+        if self._app is None or secret != self._built_with:
+            self._app, self._built_with = self._build(), secret
+        answer: dict[str, Any] = (
+            self._app.acquire_token_for_client(resource=scope.removesuffix("/.default"))
+            if self._azure.identity is Identity.MANAGED
+            else self._app.acquire_token_for_client([scope])
+        )
+        return answer
+
+    def _build(self) -> Any:
+        """Set msal up; this sends requests."""
+        import msal
+
+        azure = self._azure
+        if azure.identity is Identity.MANAGED:
+            identity = (
+                msal.UserAssignedManagedIdentity(client_id=azure.client_id)
+                if azure.client_id
+                else msal.SystemAssignedManagedIdentity()
+            )
+            return msal.ManagedIdentityClient(identity, http_client=self._web)
+        host = urlsplit(azure.authority).hostname or ""
+        return msal.ConfidentialClientApplication(
+            azure.client_id,
+            client_credential=self._credential(),
+            authority=f"{azure.authority}/{azure.tenant_id}",
+            instance_discovery=False if is_loopback(host) else None,
+            http_client=self._web,
+        )
+
+    def _text(self) -> str:
+        return self._file.value() if self._file else os.environ["AZURE_CLIENT_SECRET"].strip()
+
+    def _credential(self) -> Any:
+        """What msal calls `client_credential`."""
+        if self._azure.identity is Identity.WORKLOAD:
+            return {"client_assertion": self._text}
+        if self._azure.identity is Identity.SECRET:
+            return self._text()
+        text = self._text()
+        key, certificates = _KEY.search(text), _CERTIFICATE.findall(text)
+        if key is None or not certificates:
+            lacking = "private key" if key is None else "certificate"
+            raise ConfigError(f"{self._file}: holds no {lacking}; it needs both, as PEM")
+        # the whole chain, for trust by issuer
+        return {"private_key": key[0], "public_certificate": "\n".join(certificates)}
 
 
 def need_packages() -> None:
@@ -149,36 +186,3 @@ def _token(answer: dict[str, Any]) -> Token:
     refresh_in = answer.get("refresh_in")
     refresh_on = now + int(refresh_in) if refresh_in else answer.get("refresh_on")
     return Token(answer["access_token"], now + int(answer.get("expires_in", 0)), refresh_on)
-
-
-def _refusal(place: str, answer: dict[str, Any]) -> SourceError:
-    """The error that an answer without a token stands for."""
-    words = _first_sentence(str(answer.get("error_description") or answer.get("error") or ""))
-    found = _CODE.search(words)
-    advice = _ADVICE.get(found[0], "") if found else ""
-    if place == Identity.MANAGED.value:
-        words = words.removeprefix("None, None")
-        advice = (
-            "check that this machine or app has such an identity; client_id selects one of several"
-        )
-    said = f"{place}: {words or 'no token in the answer'}" + (f": {advice}" if advice else "")
-    if answer.get("error") in _PERMANENT and not words.startswith("5"):
-        return ConfigError(said)
-    return Unavailable(said)
-
-
-def _unusable(error: ValueError, azure: AzureSettings) -> str:
-    """Why msal sends no request. Its message may quote a secret and is not repeated."""
-    words = str(error)
-    if "authority" in words or "OIDC" in words:
-        return f"{azure.authority} does not know tenant_id {azure.tenant_id!r}"
-    if azure.identity is Identity.CERTIFICATE:
-        return f"{azure.certificate_file}: its key or certificate cannot be read"
-    if azure.identity is Identity.MANAGED:
-        return "the answer is not from a managed identity endpoint"
-    return "the answer cannot be read"
-
-
-def _first_sentence(text: str) -> str:
-    """The first line of Entra's message, without trace ids."""
-    return re.split(r"[\r\n]|\s*Trace ID:", text.strip(), maxsplit=1)[0][:300].rstrip(" .")

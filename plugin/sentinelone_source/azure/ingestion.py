@@ -6,14 +6,17 @@ import gzip
 import io
 from collections.abc import Mapping as Dict
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.azure.credential import Credential
-from sentinelone_source.azure.session import client_errors, client_options, service_error, shown
+from sentinelone_source.azure.session import client_errors, client_options, shown
 from sentinelone_source.config.azure import AzureSettings
 from sentinelone_source.errors import ConfigError, SourceError, Throttled, Unavailable
 from sentinelone_source.http.retry import retry_after
 from sentinelone_source.timings import DEFAULTS
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import ODataV4Format
 
 ROLE = "Monitoring Metrics Publisher"
 _ADVICE = {
@@ -110,10 +113,10 @@ class Ingestion:
             )
 
 
-def _failure(status: int, headers: Dict[str, str], body: bytes) -> SourceError:
+def _failure(status: int, headers: Dict[str, str], error: ODataV4Format | None) -> SourceError:
     """The error that an answer other than 204 stands for."""
-    error = service_error(body)
-    said = f"HTTP {status}" + shown(": ".join(filter(None, (error.code, error.message))))
+    words = (error.code, error.message) if error else ()
+    said = f"HTTP {status}" + shown(": ".join(str(word) for word in words if word))
     if status in _KINDS:
         advice = f": {_ADVICE[status]}" if status in _ADVICE else ""
         return _KINDS[status](said + advice)

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from collections.abc import Mapping as Dict
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import requests
 
 from sentinelone_source.errors import SourceError, Unavailable
@@ -15,8 +14,11 @@ from sentinelone_source.http.client import HttpClient, proxies_for, reason
 from sentinelone_source.http.connections import trusted
 from sentinelone_source.timings import DEFAULTS, Timings
 
-Refusal = Callable[[int, Dict[str, str], bytes], SourceError]
-"""Makes the error that an answer stands for, from its status, headers and body."""
+if TYPE_CHECKING:
+    from azure.core.exceptions import ODataV4Format
+
+Refusal = Callable[[int, Dict[str, str], "ODataV4Format | None"], SourceError]
+"""Makes the error that an answer stands for, from its status, headers and what its body says."""
 
 
 class Session(HttpClient):
@@ -66,16 +68,9 @@ def client_errors(url: str, answer: float, refusal: Refusal) -> Iterator[None]:
         response: Any = error.response
         if response is None:
             raise Unavailable(f"{url}: the answer broke off") from None
-        raise refusal(response.status_code, response.headers, _body_of(response)) from None
+        raise refusal(response.status_code, response.headers, error.error) from None
     except exceptions.AzureError as error:
         raise Unavailable(f"{url}: {_reason(error, answer)}") from None
-
-
-def _body_of(response: Any) -> bytes:
-    try:
-        return bytes(response.body())
-    except Exception:  # noqa: BLE001 - the status says enough
-        return b""
 
 
 def _reason(error: Any, answer: float) -> str:
@@ -90,30 +85,6 @@ def _reason(error: Any, answer: float) -> str:
     if not isinstance(inner, BaseException):
         return "no connection"
     return reason(inner, (DEFAULTS.azure_connect, answer))
-
-
-class ServiceError(msgspec.Struct):
-    """What Azure's answers say about an error; the innermost one says most."""
-
-    code: str | None = None
-    message: str | None = None
-    innererror: ServiceError | None = None
-
-
-class _ErrorAnswer(msgspec.Struct):
-    error: ServiceError | None = None
-
-
-_read_error = msgspec.json.Decoder(_ErrorAnswer).decode
-"""Made once: threads that meet a type for the first time together crash in msgspec."""
-
-
-def service_error(body: bytes) -> ServiceError:
-    """The error in the body of an answer; one without words where there is none."""
-    try:
-        return _read_error(body).error or ServiceError()
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ServiceError()
 
 
 def shown(words: str) -> str:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping as Dict
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.session import (
-    ServiceError,
     client_errors,
     client_options,
-    service_error,
     shown,
 )
 from sentinelone_source.config.azure import AzureSettings
 from sentinelone_source.errors import AZURE_EXTRA, ConfigError, SourceError, Unavailable
 from sentinelone_source.timings import DEFAULTS
+
+if TYPE_CHECKING:
+    from azure.core.exceptions import ODataV4Format
 
 READER = "Log Analytics Reader"
 _RETRIES = 3
@@ -80,9 +81,9 @@ class Workspace:
         """Close the connection."""
         self._client.close()
 
-    def _failure(self, status: int, _: Dict[str, str], body: bytes) -> SourceError:
+    def _failure(self, status: int, _: Dict[str, str], error: ODataV4Format | None) -> SourceError:
         place = f"{self._azure.query_url}: workspace {self._azure.workspace_id}"
-        said = f"{place}: HTTP {status}{shown(_innermost(body))}"
+        said = f"{place}: HTTP {status}{shown(_innermost(error))}"
         if status in (401, 403):
             return SourceError(
                 f"{said}: grant this identity the role {READER!r} on the workspace, which takes "
@@ -95,11 +96,9 @@ class Workspace:
         return SourceError(said)
 
 
-def _innermost(body: bytes) -> str:
+def _innermost(error: ODataV4Format | None) -> str:
     """The innermost message of an error: the others only say that there is one."""
-    words = ""
-    error: ServiceError | None = service_error(body)
-    while error is not None:
-        words = error.message or words
-        error = error.innererror
-    return words
+    words, inner = (error.message, error.innererror) if error else (None, None)
+    while isinstance(inner, dict):
+        words, inner = inner.get("message") or words, inner.get("innererror")
+    return str(words or "")
