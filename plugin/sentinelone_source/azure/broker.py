@@ -185,7 +185,7 @@ def brokering(azure: AzureSettings, timings: Timings = DEFAULTS) -> Iterator[str
                 "broker_started",
                 address=url,
                 identity=azure.identity.value,
-                cloud=azure.cloud_name,
+                cloud=azure.cloud.name,
                 asks_for_secret=azure.broker_secret_file is not None,
             )
             yield url

@@ -26,6 +26,7 @@ class Cloud(NamedTuple):
     """One of Azure's clouds.
 
     Attributes:
+        name: in the configuration.
         authority: the URL of Entra ID.
         resource: the audience of a token for ingestion.
         manager: the URL of the Resource Manager.
@@ -33,6 +34,7 @@ class Cloud(NamedTuple):
         query: the URL of the Log Analytics query API, and the audience of a token for it.
     """
 
+    name: CloudName
     authority: str
     resource: str
     manager: str
@@ -45,31 +47,39 @@ class Cloud(NamedTuple):
         return f"{self.resource}/.default"
 
 
-CLOUDS: dict[CloudName, Cloud] = {
-    "public": Cloud(
+_CLOUDS = (
+    Cloud(
+        "public",
         "https://login.microsoftonline.com",
         "https://monitor.azure.com",
         "https://management.azure.com",
         ".ingest.monitor.azure.com",
         "https://api.loganalytics.io",
     ),
-    "usgovernment": Cloud(
+    Cloud(
+        "usgovernment",
         "https://login.microsoftonline.us",
         "https://monitor.azure.us",
         "https://management.usgovcloudapi.net",
         ".ingest.monitor.azure.us",
         "https://api.loganalytics.us",
     ),
-    "china": Cloud(
+    Cloud(
+        "china",
         "https://login.partner.microsoftonline.cn",
         "https://monitor.azure.cn",
         "https://management.chinacloudapi.cn",
         ".ingest.monitor.azure.cn",
         "https://api.loganalytics.azure.cn",
     ),
-}
+)
+CLOUDS = {cloud.name: cloud for cloud in _CLOUDS}
 _AUTHORITY = "https://login.microsoftonline.com"
 _ENDPOINT = "https://NAME.REGION.ingest.monitor.azure.com"
+_NAMED = {
+    "tenant_id": "tenant_id (or AZURE_TENANT_ID)",
+    "client_id": "client_id (or AZURE_CLIENT_ID)",
+}
 _GUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -94,7 +104,6 @@ class AzureSettings(NamedTuple):
 
     source: str
     identity: Identity
-    cloud_name: CloudName
     cloud: Cloud
     authority: str
     broker: Address
@@ -119,7 +128,7 @@ class AzureSettings(NamedTuple):
         """Raise ConfigError naming all of these keys, and the identity's, that are empty."""
         if self.identity is not Identity.MANAGED:
             keys = ("tenant_id", "client_id", *keys)
-        missing = [_named(key) for key in keys if not getattr(self, key)]
+        missing = [_NAMED.get(key, key) for key in keys if not getattr(self, key)]
         if missing:
             raise ConfigError(f"{self.source}: azure: missing {', '.join(missing)}")
 
@@ -133,33 +142,26 @@ def azure_settings(settings: Settings, environ: Dict[str, str] = os.environ) -> 
     authority = _url(environ.get("AZURE_AUTHORITY_HOST", ""), "AZURE_AUTHORITY_HOST", _AUTHORITY)
     if authority.startswith("http:"):
         raise ConfigError(f"AZURE_AUTHORITY_HOST: {authority!r} must be an https URL")
-    cloud_name = _cloud(azure.cloud, authority)
+    cloud = _cloud(azure.cloud, authority)
+    _check_ids(azure, where)
     token_file = environ.get("AZURE_FEDERATED_TOKEN_FILE", "")
-    return _checked(
-        AzureSettings(
-            source=where,
-            identity=_identity(azure, environ),
-            cloud_name=cloud_name,
-            authority=authority or CLOUDS[cloud_name].authority,
-            tenant_id=azure.tenant_id or environ.get("AZURE_TENANT_ID", ""),
-            client_id=azure.client_id or environ.get("AZURE_CLIENT_ID", ""),
-            secret_file=_path(here, azure.client_secret_file),
-            certificate_file=_path(here, azure.certificate_file),
-            token_file=Path(token_file) if token_file else None,
-            endpoint=_url(azure.endpoint, f"{where}: azure.endpoint", _ENDPOINT),
-            dcr_immutable_id=azure.dcr_immutable_id,
-            dcr_resource_id=azure.dcr_resource_id.rstrip("/"),
-            workspace_id=azure.workspace_id,
-            broker=_listen(azure.broker.listen, f"{where}: azure.broker.listen"),
-            broker_secret_file=_path(here, azure.broker.secret_file),
-            cloud=CLOUDS[cloud_name],
-        )
+    return AzureSettings(
+        source=where,
+        identity=_identity(azure, environ),
+        cloud=cloud,
+        authority=authority or cloud.authority,
+        tenant_id=azure.tenant_id or environ.get("AZURE_TENANT_ID", ""),
+        client_id=azure.client_id or environ.get("AZURE_CLIENT_ID", ""),
+        secret_file=_path(here, azure.client_secret_file),
+        certificate_file=_path(here, azure.certificate_file),
+        token_file=Path(token_file) if token_file else None,
+        endpoint=_url(azure.endpoint, f"{where}: azure.endpoint", _ENDPOINT),
+        dcr_immutable_id=azure.dcr_immutable_id,
+        dcr_resource_id=azure.dcr_resource_id.rstrip("/"),
+        workspace_id=azure.workspace_id,
+        broker=_listen(azure.broker.listen, f"{where}: azure.broker.listen"),
+        broker_secret_file=_path(here, azure.broker.secret_file),
     )
-
-
-def _named(key: str) -> str:
-    variable = {"tenant_id": "AZURE_TENANT_ID", "client_id": "AZURE_CLIENT_ID"}.get(key)
-    return f"{key} (or {variable})" if variable else key
 
 
 def _identity(azure: AzureTable, environ: Dict[str, str]) -> Identity:
@@ -172,8 +174,7 @@ def _identity(azure: AzureTable, environ: Dict[str, str]) -> Identity:
     return Identity.MANAGED
 
 
-def _checked(azure: AzureSettings) -> AzureSettings:
-    where = azure.source
+def _check_ids(azure: AzureTable, where: str) -> None:
     if azure.dcr_immutable_id.startswith("/"):
         raise ConfigError(
             f"{where}: azure.dcr_immutable_id: takes the rule's immutable id, such as "
@@ -191,7 +192,6 @@ def _checked(azure: AzureSettings) -> AzureSettings:
             "a data collection rule, such as /subscriptions/.../providers/Microsoft.Insights/"
             "dataCollectionRules/NAME"
         )
-    return azure
 
 
 def _path(here: Path, text: str) -> Path | None:
@@ -205,10 +205,10 @@ def _url(text: str, where: str, example: str) -> str:
     return url
 
 
-def _cloud(named: CloudName, authority: str) -> CloudName:
+def _cloud(named: CloudName, authority: str) -> Cloud:
     """The cloud that is named; for the default, the cloud of the authority."""
-    found = (name for name, cloud in CLOUDS.items() if cloud.authority == authority)
-    return next(found, named) if named == "public" else named
+    found = (cloud for cloud in _CLOUDS if cloud.authority == authority)
+    return next(found, CLOUDS[named]) if named == "public" else CLOUDS[named]
 
 
 def _listen(text: str, where: str) -> Address:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping as Dict
 from contextlib import suppress
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -59,7 +58,7 @@ class MappingsSettings(NamedTuple):
     where: str
 
 
-class Settings(msgspec.Struct, frozen=True, dict=True):
+class Settings(msgspec.Struct, frozen=True):
     """Everything a command needs to know."""
 
     source: str
@@ -74,6 +73,7 @@ class Settings(msgspec.Struct, frozen=True, dict=True):
     azure: AzureTable
     feeds: dict[str, Any]
     consoles_in_file: bool
+    _read: dict[str, FeedSettings] = {}
 
     def refuse_placeholders(self) -> None:
         """Raise ConfigError naming a console whose URL is still that of an example.
@@ -92,10 +92,6 @@ class Settings(msgspec.Struct, frozen=True, dict=True):
         if name not in self._read:  # read once for all consoles
             self._read[name] = read_feed(self.feeds, name, self.source)
         return self._read[name]
-
-    @cached_property
-    def _read(self) -> dict[str, FeedSettings]:
-        return {}
 
     def is_enabled(self, name: str, by_default: bool) -> bool:
         """Whether a feed is polled; one that is off `by_default`, only if its own table says so."""

@@ -7,7 +7,7 @@ takes the records over that the typed decoders refuse, with values of other type
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from sentinelone_source.errors import Skippable
@@ -24,69 +24,65 @@ from sentinelone_source.mapping.spec.model import Column, ConsoleId, Mapping
 
 
 class Interpreted(NamedTuple):
-    """What became of a record; one that a `[[drop]]` takes out has no key and no row."""
+    """What became of a record; one that a `[[drop]]` takes out has no key and no values."""
 
     key: str
     position: int
-    row: Any
+    values: list[Any] | None
 
 
 DROPPED = Interpreted("", 0, None)
 
 
-class Interpreter:
-    """Carries out one mapping; `row` makes a row of its columns' values, in order."""
+def interpret(mapping: Mapping, raw: Any, console: ConsoleId, misfits: Counter[str]) -> Interpreted:
+    """The columns of one record; `misfits` counts, by column, the values that did not fit.
 
-    def __init__(self, mapping: Mapping, row: Callable[..., Any]) -> None:
-        self._mapping = mapping
-        self._row = row
-
-    def interpret(self, raw: Any, console: ConsoleId, misfits: Counter[str]) -> Interpreted:
-        """Make a row of one record; `misfits` counts, by column, the values that did not fit.
-
-        Raises:
-            Skippable: the record is no JSON object, nested too deep, or has no id or position.
-        """
-        try:
-            return self._interpret(decode_record(raw), console, misfits)
-        except RecursionError:
-            raise Skippable("nested too deep") from None
-
-    def identity(self, raw: Any) -> str:
-        """The id of a record that need not make a row; empty if it has none."""
-        try:
-            return _identity(decode_record(raw), self._mapping.ordering.id) or ""
-        except (Skippable, RecursionError):
-            return ""
-
-    def _interpret(
-        self, record: dict[str, Any], console: ConsoleId, misfits: Counter[str]
-    ) -> Interpreted:
-        drops = self._mapping.drops
+    Raises:
+        Skippable: the record is no JSON object, nested too deep, or has no id or position.
+    """
+    try:
+        record = decode_record(raw)
+        drops, walk = mapping.drops, mapping.ordering
         if any(all(one.holds(record, one.path.find) for one in drop) for drop in drops):
             return DROPPED
-        walk = self._mapping.ordering
         id_ = _identity(record, walk.id)
         if not id_:
             raise Skippable(f"no id at {walk.id.text}")
-        try:
-            position = to_micros(next(iter(walk.position.find(record)), None))
-        except (DoesNotFit, PathFailed):
-            raise Skippable(f"no position at {walk.position.text}") from None
+        position = _position(record, walk.position)
         version = _identity(record, walk.version) if walk.version else None
-        row = self._row(*self._values(record, console, misfits))
-        return Interpreted(f"{id_}@{version}" if version else id_, position, row)
+        values = list(_values(mapping, record, console, misfits))
+        return Interpreted(f"{id_}@{version}" if version else id_, position, values)
+    except RecursionError:
+        raise Skippable("nested too deep") from None
 
-    def _values(self, record: Any, console: ConsoleId, misfits: Counter[str]) -> Iterator[Any]:
-        for column in self._mapping.columns:
-            if column.console:
-                yield getattr(console, column.console)
-                continue
-            try:
-                yield column_value(column, (path.find(record) for path in column.paths))
-            except (DoesNotFit, PathFailed):
-                misfits[column.name] += 1
-                yield None
+
+def identity(mapping: Mapping, raw: Any) -> str:
+    """The id of a record that need not make a row; empty if it has none."""
+    try:
+        return _identity(decode_record(raw), mapping.ordering.id) or ""
+    except (Skippable, RecursionError):
+        return ""
+
+
+def _position(record: dict[str, Any], path: Path) -> int:
+    try:
+        return to_micros(next(iter(path.find(record)), None))
+    except (DoesNotFit, PathFailed):
+        raise Skippable(f"no position at {path.text}") from None
+
+
+def _values(
+    mapping: Mapping, record: Any, console: ConsoleId, misfits: Counter[str]
+) -> Iterator[Any]:
+    for column in mapping.columns:
+        if column.console:
+            yield getattr(console, column.console)
+            continue
+        try:
+            yield column_value(column, (path.find(record) for path in column.paths))
+        except (DoesNotFit, PathFailed):
+            misfits[column.name] += 1
+            yield None
 
 
 def decode_record(raw: Any) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.compile import CompiledMapping
 from sentinelone_source.mapping.compile.runtime import NEEDS_INTERPRETER
 from sentinelone_source.mapping.heartbeat import Volatile
-from sentinelone_source.mapping.interpreter import DROPPED, Interpreted, Interpreter
+from sentinelone_source.mapping.interpreter import DROPPED, Interpreted, identity, interpret
 from sentinelone_source.mapping.numbers import UNREADABLE, compact, mend_surrogates
 from sentinelone_source.mapping.page import Dead, Page, Stride
 from sentinelone_source.mapping.page_reader import NotAPage, Opened, PageReader
@@ -38,7 +38,6 @@ class Mapper:
         self._row = row_type(mapping)
         self._strict = CompiledMapping(mapping, self._row, strict=True)
         self._texts_only = not self._strict.wants_raw
-        self._interpreter = Interpreter(mapping, self._row)
         self._split = PageReader(mapping.request, msgspec.Raw)
         self.peek_cursor = self._split.peek_cursor
         self._volatile = Volatile(mapping)
@@ -134,10 +133,10 @@ class Mapper:
             try:
                 page.compiled.build(records, raws, page.console, rows, keys, positions)
             except NEEDS_INTERPRETER:
-                key, position, row = self._interpret(page, start + len(rows))
+                key, position, values = self._interpret(page, start + len(rows))
                 keys.append(key)
                 positions.append(position)
-                rows.append(row)
+                rows.append(values and self._row(*values))
         if gaps := keys.count(""):
             stride.keep([n for n, key in enumerate(keys) if key])
             page.dropped += gaps - (len(page.dead) - dead_before)
@@ -146,14 +145,14 @@ class Mapper:
     def _interpret(self, page: Page, place: int) -> Interpreted:
         try:
             misfits = Counter[str]() if page.compiled.keys_only else page.misfits
-            return self._interpreter.interpret(self.raws(page)[place], page.console, misfits)
+            return interpret(self.mapping, self.raws(page)[place], page.console, misfits)
         except Skippable as reason:
             self._add_dead(page, place, str(reason))
             return DROPPED
 
     def _add_dead(self, page: Page, place: int, reason: str) -> None:
         raw = self.raws(page)[place]
-        page.dead.append(Dead(reason, bytes(raw), self._interpreter.identity(raw)))
+        page.dead.append(Dead(reason, bytes(raw), identity(self.mapping, raw)))
 
     def raws(self, page: Page) -> list[Any]:
         """The records of an opened page as JSON."""

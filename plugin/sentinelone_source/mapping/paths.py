@@ -55,9 +55,18 @@ class Path:
         self.many = each is not None or (rest is not None and _many(rest))
 
     @classmethod
+    @cache
     def read(cls, text: str) -> Path:
-        """As it is written in a file. Raises what `parse_path` raises."""
-        return parse_path(text)
+        """As it is written in a file; raises ValueError for what jsonpath-ng does not accept."""
+        if text.count(".") > _MAX_STEPS:
+            raise ValueError(f"{text[:40]!r}... has more than {_MAX_STEPS} steps; {_EXAMPLE}")
+        common = _COMMON.fullmatch(text)
+        if common and (common["star"] or not common["each"]):
+            members = tuple(common["members"][1:].split("."))
+            each = tuple(common["each"].split(".")[1:]) if common["star"] else None
+            if not _WORDS.intersection(members, each or ()):
+                return cls(text, members, each)
+        return cls(text, *_split(_parse_uncommon(text)))
 
     @property
     def plain(self) -> bool:
@@ -90,37 +99,22 @@ def _descend(value: Any, names: Sequence[str]) -> tuple[bool, Any]:
     return True, value
 
 
-@cache
-def parse_path(text: str) -> Path:
-    """Read a JSONPath; raises ValueError for a text that jsonpath-ng does not accept."""
-    if text.count(".") > _MAX_STEPS:
-        raise ValueError(f"{text[:40]!r}... has more than {_MAX_STEPS} steps; {_EXAMPLE}")
-    common = _COMMON.fullmatch(text)
-    if common and (common["star"] or not common["each"]):
-        members = tuple(common["members"][1:].split("."))
-        each = tuple(common["each"].split(".")[1:]) if common["star"] else None
-        if not _WORDS.intersection(members, each or ()):
-            return Path(text, members, each)
-    return _parse_uncommon(text)
-
-
 def read_path(text: str, where: str) -> Path:
-    """`parse_path` that raises ConfigError, which names a place in a file."""
+    """`Path.read` that raises ConfigError, which names a place in a file."""
     try:
-        return parse_path(text)
+        return Path.read(text)
     except ValueError as error:
         raise ConfigError(f"{where}: {error}") from None
 
 
-def _parse_uncommon(text: str) -> Path:
+def _parse_uncommon(text: str) -> Any:
     from jsonpath_ng.ext.parser import parse
 
     try:
-        expression = parse(text)
+        return parse(text)
     except Exception as error:  # jsonpath-ng's lexer, parser and PLY raise their own kinds
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ValueError(f"{text!r} is not a JSONPath: {reason}; {_EXAMPLE}") from error
-    return Path(text, *_split(expression))
 
 
 def _split(expression: Any) -> tuple[tuple[str, ...], None, Any]:

@@ -25,8 +25,8 @@ from sentinelone_source.toml import unknown
 _PLACE = re.compile(r"\{([a-z_]+)\}")
 _SCOPES = {"group_ids": "GROUP", "site_ids": "SITE", "account_ids": "ACCOUNT"}
 """The scope filters of a console, the narrowest first, and their names as types of a scope."""
-_PLACES = {"from", "from_ms", "until", "until_ms", "cursor", "page_size"}
-_PLACES |= {"scope_ids", "scope_type", *_SCOPES}
+_BOUNDS = {"from", "from_ms", "until", "until_ms"}
+_PLACES = {*_BOUNDS, *_SCOPES, "cursor", "page_size", "scope_ids", "scope_type"}
 """What every body can have places for."""
 
 

@@ -75,9 +75,10 @@ class Node(msgspec.Struct):
 
 def is_inline(column: Column) -> bool:
     """Whether a column's value is read straight from typed fields, without jsonpath-ng."""
-    if not column.kind.is_inline or not all(path.plain for path in column.paths):
+    kind = column.kind
+    if not all(path.plain for path in column.paths) or (kind.reads is Reads.JSON and not kind.fast):
         return False
-    return column.kind.reads is Reads.TEXT or not (
+    return kind.reads is Reads.TEXT or not (
         column.redact or column.aliases or len(column.paths) > 1
     )
 

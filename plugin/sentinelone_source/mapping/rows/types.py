@@ -170,11 +170,6 @@ class ColumnType(msgspec.Struct, frozen=True):
         """Its values are text of any kind: they can be replaced by a fingerprint."""
         return self.in_table == "string"
 
-    @property
-    def is_inline(self) -> bool:
-        """The generated code makes its values itself."""
-        return self.reads is not Reads.JSON or self.fast is not None
-
 
 # Azure keeps a guid as text, and a stream has no such type. The transformation `source` of the
 # rule passes columns on, so table and stream must have the same type.

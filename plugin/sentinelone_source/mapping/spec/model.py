@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from sentinelone_source.mapping.paths import Path, parse_path
+from sentinelone_source.mapping.paths import Path
 from sentinelone_source.mapping.rows.types import ColumnType
 from sentinelone_source.mapping.spec.conditions import Drop
 from sentinelone_source.times import Seconds
@@ -67,8 +67,8 @@ class RequestSpec(msgspec.Struct, frozen=True):
     """
 
     path: str
-    records: Path = parse_path("$.data")
-    cursor: Path = parse_path("$.pagination.nextCursor")
+    records: Path = Path.read("$.data")
+    cursor: Path = Path.read("$.pagination.nextCursor")
     page_size: int = 1000
     params: Parameters = {}
     body: dict[str, Any] | None = None
