@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from doubles.console import ScriptedConsole
+from doubles.in_http import InHttp
 from doubles.world import World
-from support.in_http import InHttp
 from support.tenancy import TOKEN, Tenancy
 
 if TYPE_CHECKING:

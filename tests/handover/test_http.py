@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import re
 import threading
 from collections import Counter
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from structlog.testing import capture_logs
 
+from doubles.in_http import InHttp, InHttpFault, hang, lost_answer, reset, status
 from sentinelone_source.config.file import HandoverTable
 from sentinelone_source.errors import ConfigError, ReaderGone
 from sentinelone_source.handover.client import ShipperClient
@@ -19,7 +21,6 @@ from sentinelone_source.handover.http import HttpSink
 from sentinelone_source.handover.sink import Receipt
 from sentinelone_source.timings import Timings
 from sentinelone_source.worker_threads import in_thread
-from support.in_http import InHttp, InHttpFault, hang, lost_answer, reset, status
 from support.waiting import LONG
 
 if TYPE_CHECKING:
@@ -298,9 +299,10 @@ def test_a_secret_that_changes(shipper: InHttp, kind: str, tmp_path: Path) -> No
     settings: dict[str, Any] = {"token_file": str(file)}
     if kind == "basic":
         settings = {"username": "acme", "password_file": str(file)}
-        shipper.basic = ("acme", SECRET)
+        both = base64.b64encode(f"acme:{SECRET}".encode()).decode()
+        shipper.authorization = f"Basic {both}"
     else:
-        shipper.token = SECRET
+        shipper.authorization = f"Bearer {SECRET}"
 
     async def work() -> None:
         sending = asyncio.ensure_future(

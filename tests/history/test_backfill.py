@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from doubles import faults
+from doubles.in_http import InHttp, status
 from sentinelone_source.demo.timestamps import text
-from support.in_http import InHttp, status
 from support.processes import Running
 from support.tenancy import NAMES, TABLES, table_of
 from support.waiting import until

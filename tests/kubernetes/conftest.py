@@ -133,7 +133,7 @@ def stand_in_root(folder: Path) -> None:
     place.mkdir(parents=True)
     shutil.copy2(Path(__file__).with_name("stand_in.py"), place / "fluent-bit")
     (place / "fluent-bit").chmod(0o755)
-    for name in ("support", "doubles", "sentinelone_source", "structlog", "msgspec"):
+    for name in ("doubles", "sentinelone_source", "structlog", "msgspec"):
         copy_package(name, place)
 
 

@@ -9,15 +9,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import sys
-from http.server import BaseHTTPRequestHandler, HTTPServer
+import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from support.in_http import InHttp
-
-if TYPE_CHECKING:
-    from support.in_http_body import ParsedBody
+from doubles.in_http import InHttp, Rows
+from sentinelone_source.demo.http_server import HttpServer
+from sentinelone_source.demo.transport import Answer, Call
 
 FILE = Path(os.environ.get("FLUENT_BIT_STORAGE", "/var/lib/fluent-bit"), "rows.ndjson")
 
@@ -25,31 +22,24 @@ FILE = Path(os.environ.get("FLUENT_BIT_STORAGE", "/var/lib/fluent-bit"), "rows.n
 class OnDisk(InHttp):
     """Rows survive a SIGKILL."""
 
-    def store(self, tag: str, reading: ParsedBody) -> int:
-        stored = super().store(tag, reading)
-        lines = [json.dumps(row) + "\n" for row in self.rows[tag][-stored:]] if stored else []
-        with self.lock, FILE.open("a") as file:
-            file.write("".join(lines))
-        return stored
+    def store(self, tag: str, rows: Rows) -> None:
+        super().store(tag, rows)
+        with FILE.open("a") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
 
 
-class Uptime(BaseHTTPRequestHandler):
+def uptime(call: Call) -> Answer:
     """What probes ask."""
-
-    def do_GET(self) -> None:
-        self.send_response(200 if self.path == "/api/v1/uptime" else 404)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """Says nothing."""
+    return Answer(200 if call.path == "/api/v1/uptime" else 404)
 
 
 def main() -> None:
     """Until SIGTERM."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    over = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: over.set())
     host = os.environ.get("FLUENT_BIT_HTTP_LISTEN", "127.0.0.1")
-    with OnDisk(port=8687), HTTPServer((host, 2020), Uptime) as probes:
-        probes.serve_forever()
+    with OnDisk(port=8687), HttpServer((host, 2020), uptime):
+        over.wait()
 
 
 if __name__ == "__main__":

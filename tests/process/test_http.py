@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import msgspec
 import pytest
 
+from doubles.in_http import InHttp, hang, lost_answer, status
 from sentinelone_source.config.settings import load_settings
 from sentinelone_source.handover.batches import MAX_BATCH
 from sentinelone_source.service import build_service
 from sentinelone_source.timings import Timings
-from support.in_http import InHttp, hang, lost_answer, status
 from support.living import living
 from support.scraping import Scraper, listening
 from support.tenancy import TABLES

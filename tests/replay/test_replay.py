@@ -13,6 +13,7 @@ import pytest
 from msgspec import Raw
 
 from doubles.azure_faults import lose_answer, refuse, reset, throttle
+from doubles.in_http import InHttp
 from doubles.world import World
 from sentinelone_source.errors import ConfigError, SourceError
 from sentinelone_source.handover.dead_letters import DeadLetter, DeadLetters
@@ -20,7 +21,6 @@ from sentinelone_source.mapping.rows.convert import fingerprint
 from sentinelone_source.replay.sender import Interrupted
 from sentinelone_source.timings import Timings
 from support import dead_letters
-from support.in_http import InHttp
 from support.replays import THREATS, arrived, plain, replay, replayed, written
 from support.tenancy import TABLES
 

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 
 from doubles import faults
+from doubles.in_http import InHttp, status
 from sentinelone_source.demo.dce.rows import Losses, built_in_streams, fitted
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.spec.files import HEALTH, health_table, load_mappings
-from support.in_http import InHttp, status
 from support.tenancy import NAMES, OTHER, TABLES, TOKEN
 from support.waiting import until
 
@@ -60,6 +60,7 @@ def test_rows_over_http(tenancy: Tenancy, shipper: InHttp) -> None:
         running.wait_for("swept", count=5)
         until(lambda: sums(shipper.stored(TAG), "Rows") == every(4), "all rows are counted")
         until(lambda: "TokenExpires" in shipper.stored(TAG)[-1], "the console has said it")
+        until(lambda: {row["Status"] for row in shipper.stored(TAG)[-5:]} == {"up to date"})
         assert running.stop() == 0
     rows, losses = shipper.stored(TAG), Losses()
     [stream] = [one for one in built_in_streams() if one.table == HEALTH.table]

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from doubles import faults
+from doubles.in_http import InHttp
 from sentinelone_source.config.addresses import Address
 from sentinelone_source.console.token import DETAILS
 from sentinelone_source.errors import ConfigError
@@ -21,7 +22,6 @@ from sentinelone_source.http.server import MOST, Reply, Server
 from sentinelone_source.telemetry.logs import configure_logs
 from sentinelone_source.telemetry.serve import live, serve_pages
 from sentinelone_source.telemetry.source import Heartbeat
-from support.in_http import InHttp
 from support.processes import logs_of
 from support.scraping import Scraper, listening
 from support.tenancy import NAMES, TOKEN

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from doubles import faults
+from doubles.in_http import InHttp, status
 from sentinelone_source.console.token import DETAILS
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.stdout import StdoutSink
@@ -20,7 +21,6 @@ from sentinelone_source.telemetry.source import MINUTES, RowHistory, Source
 from sentinelone_source.telemetry.status_cells import element
 from sentinelone_source.telemetry.status_page import MOST, StatusPage
 from support.chromium import Chromium
-from support.in_http import InHttp, status
 from support.scraping import Scraper, listening
 from support.tenancy import TOKEN
 from support.waiting import until
