@@ -114,10 +114,9 @@ def shipper_image(request: pytest.FixtureRequest) -> str:
 def vector_stand_in(podman: Podman, image: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     """What stands in for Vector, on top of our image, whose packages it uses."""
     folder = tmp_path_factory.mktemp("vector")
-    for name in ("yaml", "support"):
-        copy_package(name, folder / "program")
-    shutil.copy2(Path(__file__).with_name("stand_in_vector.py"), folder / "program")
-    program = '["/opt/sentinelone-source/bin/python3", "/program/stand_in_vector.py"]'
+    copy_package("yaml", folder / "program")
+    shutil.copy2(ROOT / "tests/doubles/vector.py", folder / "program")
+    program = '["/opt/sentinelone-source/bin/python3", "/program/vector.py"]'
     text = f"FROM {image}\nCOPY program /program\nENTRYPOINT {program}\nCMD []\n"
     (folder / "Containerfile").write_text(text)
     tag = "localhost/vector-stand-in:test"

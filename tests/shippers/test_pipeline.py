@@ -57,9 +57,7 @@ def test_without_a_shipper(pipeline: Callable[..., tuple[int, str]]) -> None:
 def test_through_vector(pipeline: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
     """A Vector that is installed is used, and every row arrives through it."""
     program = tmp_path / "vector"
-    program.write_text(
-        f'#!/bin/sh\nPYTHONPATH={TESTS} exec {sys.executable} {TESTS}/support/http_server.py "$@"\n'
-    )
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {TESTS}/doubles/vector.py "$@"\n')
     program.chmod(0o755)
     status, said = pipeline(VECTOR=str(program))
     assert status == 0, said

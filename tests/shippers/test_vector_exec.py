@@ -1,4 +1,4 @@
-"""Vector runs the source itself: the real Vector where there is one, and its stand-in."""
+"""The real Vector runs the source itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from doubles.azure import Azure
 from shippers.vector_compare import arrived, nothing_else_came, nothing_is_missing, shown
-from shippers.vector_run import PROGRAMS, Vector, adapted, command
+from shippers.vector_run import Vector, adapted, command
 from support.living import living
 from support.waiting import until
 
@@ -21,13 +21,11 @@ if TYPE_CHECKING:
     from support.tenancy import Tenancy
 
 
-@pytest.fixture(params=PROGRAMS)
-def vector(
-    request: pytest.FixtureRequest, tenancy: Tenancy, azure: Azure, tmp_path: Path
-) -> Iterator[Vector]:
+@pytest.fixture
+def vector(tenancy: Tenancy, azure: Azure, tmp_path: Path) -> Iterator[Vector]:
     """A Vector with our file, not started yet."""
-    program = command(request.param)
-    vector = Vector(program, adapted("exec", tmp_path, azure, tenancy.config), tmp_path, azure)
+    document = adapted("exec", tmp_path, azure, tenancy.config)
+    vector = Vector(command("vector"), document, tmp_path, azure)
     yield vector
     vector.kill()
 

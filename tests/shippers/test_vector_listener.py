@@ -1,4 +1,4 @@
-"""What a listener of Vector answers, and when: the real Vector where there is one, its stand-in."""
+"""What a listener of the real Vector answers, and when."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import requests
 
 from doubles import azure_faults as faults
 from doubles.azure import Azure
-from shippers.vector_run import PASSWORD, PROGRAMS, USER, Vector, adapted, command
+from shippers.vector_run import PASSWORD, USER, Vector, adapted, command
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -25,12 +25,11 @@ TABLE = "SentinelOneGroups_CL"
 ROW = {"_table": TABLE, "TimeGenerated": NOW, "Id": "7", "Name": "Größe 🗂"}
 
 
-@pytest.fixture(params=PROGRAMS)
-def vector(request: pytest.FixtureRequest, azure: Azure, tmp_path: Path) -> Iterator[Vector]:
+@pytest.fixture
+def vector(azure: Azure, tmp_path: Path) -> Iterator[Vector]:
     """A Vector that listens."""
-    program = command(request.param)
     document = adapted("http", tmp_path, azure, tmp_path)
-    with Vector(program, document, tmp_path, azure) as vector:
+    with Vector(command("vector"), document, tmp_path, azure) as vector:
         yield vector
 
 

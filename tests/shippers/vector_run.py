@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from doubles.azure import Azure
     from shippers.vector import Document, Way
 
-STAND_IN = [sys.executable, str(ROOT / "tests/support/http_server.py")]
+STAND_IN = [sys.executable, str(ROOT / "tests/doubles/vector.py")]
 USER, PASSWORD = "sentinelone", "s3cr3t-0f-the-l1stener"
 
 
@@ -110,8 +110,6 @@ class Vector:
             "IDENTITY_ENDPOINT": azure.identity_endpoint,
             "IDENTITY_HEADER": azure.behaviour.identity_header,
         }
-        if program == STAND_IN:
-            self.environ["PYTHONPATH"] = str(ROOT / "tests")
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
