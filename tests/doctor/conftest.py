@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from doubles.console import ScriptedConsole
+from doubles.manager import RULE, LoopbackManager
 from doubles.world import World
 from support.cloud import AzureTenancy
 from support.cloud_fixtures import cloud, plain_environment
 from support.doctor import TOKEN
-from support.manager import RULE, LoopbackManager
 from support.tenancy import NAMES
 
 if TYPE_CHECKING:

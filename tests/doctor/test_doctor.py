@@ -14,6 +14,7 @@ import pytest
 from doubles import faults
 from doubles.azure_faults import refuse
 from doubles.console import ScriptedConsole
+from doubles.manager import RULE, LoopbackManager
 from doubles.world import World
 from sentinelone_source.azure.credential import Token
 from sentinelone_source.doctor.azure_checks import audience
@@ -24,7 +25,6 @@ from sentinelone_source.times import SECOND
 from support.certificates import Authority
 from support.cloud import certificate
 from support.doctor import but, deployed, examined, in_a_process, those
-from support.manager import RULE, LoopbackManager
 from support.states import filled
 from support.tenancy import NAMES, TABLES
 

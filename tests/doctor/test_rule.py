@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from doubles.manager import LOG, RULE, LoopbackManager, table_path
 from support.doctor import deployed
-from support.manager import LOG, RULE, LoopbackManager, table_path
 from support.tenancy import TABLES
 
 if TYPE_CHECKING:

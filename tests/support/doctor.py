@@ -14,9 +14,9 @@ from sentinelone_source.mapping.spec.files import load_mappings
 from support.cloud import SECRET
 
 if TYPE_CHECKING:
+    from doubles.manager import LoopbackManager
     from sentinelone_source.doctor.checks import Check
     from support.cloud import AzureTenancy
-    from support.manager import LoopbackManager
 
 TOKEN = "t0k3n-of-the-console"
 Found = dict[str, dict[str, str]]

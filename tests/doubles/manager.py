@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
+from sentinelone_source.demo.dce.azure import LOOPBACK
+from sentinelone_source.demo.http_server import HttpServer
+from sentinelone_source.demo.transport import Answer
 from sentinelone_source.mapping.spec.files import load_tables
 
 if TYPE_CHECKING:
+    from sentinelone_source.demo.transport import Call
     from sentinelone_source.mapping.spec.model import TableSpec
 
 GROUP = "/subscriptions/s/resourceGroups/g/providers"
@@ -18,7 +20,7 @@ WORKSPACE = f"{GROUP}/Microsoft.OperationalInsights/workspaces/law"
 LOG = f"{RULE}/providers/Microsoft.Insights/diagnosticSettings"
 
 
-class LoopbackManager:
+class LoopbackManager(HttpServer):
     """Answers GET from `documents`: by path, a status and what is said with it.
 
     Args:
@@ -26,6 +28,7 @@ class LoopbackManager:
     """
 
     def __init__(self, immutable_id: str) -> None:
+        super().__init__(LOOPBACK, self._answer)
         mappings = load_tables()
         self.documents: dict[str, tuple[int, Any]] = {
             RULE: (200, rule(immutable_id, mappings)),
@@ -33,27 +36,12 @@ class LoopbackManager:
         }
         for mapping in mappings:
             self.documents[table_path(mapping.table)] = (200, table(mapping))
-        self.authorizations: list[str] = []
 
-        class DocumentHandler(BaseHTTPRequestHandler):
-            answers = self
-
-            def do_GET(self) -> None:
-                self.answers.authorizations.append(self.headers["Authorization"])
-                assert "api-version=" in self.path
-                found = self.answers.documents.get(self.path.partition("?")[0])
-                status, document = found or (404, {})
-                body = json.dumps(document).encode()
-                self.send_response(status)
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                """Silence."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), DocumentHandler)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+    def _answer(self, call: Call) -> Answer:
+        assert (call.method, "api-version" in call.query) == ("GET", True)
+        assert call.headers["authorization"].startswith("Bearer ")
+        status, document = self.documents.get(call.path, (404, {}))
+        return Answer(status, json.dumps(document).encode())
 
     @property
     def rule(self) -> dict[str, Any]:
@@ -67,14 +55,6 @@ class LoopbackManager:
             "columns"
         ]
         return found
-
-    def __enter__(self) -> Self:
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
 
 
 def table_path(table: str) -> str:
