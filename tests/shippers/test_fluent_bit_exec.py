@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from doubles import azure_faults as faults
-from shippers.delivery import EXEC, Delivery, shown
+from shippers.arrivals import shown
+from shippers.delivery import EXEC, Delivery
 from support.tenancy import NAMES, OTHER
 from support.waiting import until
 
@@ -41,9 +42,8 @@ def test_burst_while_azure_is_away(fluent_bit: str, tenancy: Tenancy) -> None:
     tenancy.configure(settle="30s")
     with Delivery(fluent_bit, tenancy, "exec.yaml", EXEC) as delivery:
         delivery.azure.stop()
-        log = delivery.shipper.log
         swept = [f'"feed":"{name}","kind"' for name in NAMES]
-        until(lambda: all(line in log.read_text() for line in swept))
+        until(lambda: all(line in delivery.shipper.said for line in swept))
         until(lambda: delivery.stored() > 20_000_000)
         delivery.shipper.kill()
         delivery.azure.start()

@@ -13,7 +13,8 @@ import yaml
 
 from doubles import azure_faults as faults
 from sentinelone_source.mapping.spec.files import HEALTH
-from shippers.delivery import QUICK, Delivery, rows_of, shown
+from shippers.arrivals import rows_of, shown
+from shippers.delivery import QUICK, Delivery
 from shippers.fluentbit import SHIPPED, changed
 from support.living import living
 from support.tenancy import NAMES, TABLES, lines
@@ -104,7 +105,7 @@ def test_no_idle_connection_stays_open(fluent_bit: str, tenancy: Tenancy) -> Non
             until(lambda: not delivery.connected(), "no connection to Fluent Bit")
             assert running.process.poll() is None
         assert delivery.expect().keys() == shown(tenancy)
-        assert "timed out" not in delivery.shipper.log.read_text()
+        assert "timed out" not in delivery.shipper.said
 
 
 def test_azure_is_away(fluent_bit: str, tenancy: Tenancy) -> None:

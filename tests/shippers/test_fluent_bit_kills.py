@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shippers.delivery import EXEC, QUICK, Delivery, pause, shown
+from shippers.arrivals import shown
+from shippers.delivery import EXEC, QUICK, Delivery, pause
 from support.living import living
 from support.tenancy import NAMES
 from support.waiting import settled, until
@@ -71,7 +72,7 @@ def live_through(kills: int, victim: str, delivery: Delivery, rng: random.Random
     """Kill Fluent Bit, or its poller, again and again, while the tenant lives on."""
 
     def seen(event: str) -> int:
-        return delivery.shipper.log.read_text().count(f'"event":"{event}"')
+        return delivery.shipper.said.count(f'"event":"{event}"')
 
     with living(delivery.tenancy.world, 0.01):
         for _ in range(kills):

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import pytest
 
 from shippers import routing
-from shippers.delivery import Delivery, rows_of
+from shippers.arrivals import rows_of
+from shippers.delivery import Delivery
 from support.tenancy import NAMES, TABLES, table_of
 from support.waiting import settled, until
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 
-from shippers.fluentbit import FluentBit, free_port
+from shippers.program import ShipperProgram, free_port
 from support.waiting import until
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Listener:
         config = folder / "fluent-bit.yaml"
         config.write_text(CONFIG.format(port=port))
         self.url = f"http://127.0.0.1:{port}/"
-        self.shipper = FluentBit(program, config, folder, {}, port)
+        self.shipper = ShipperProgram([program, "--config", str(config)], folder, {}, port)
         self.folder = folder / "rows"
         self.posts = 0
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doubles.azure import Azure
-from shippers.vector_compare import arrived, nothing_else_came, nothing_is_missing, shown
+from shippers.arrivals import check_requests, each_came_once, nothing_is_missing
 from shippers.vector_run import Vector, adapted, command
 from support.living import living
 from support.waiting import until
@@ -34,13 +34,13 @@ def test_rows_arrive_and_the_log_does_not(tenancy: Tenancy, azure: Azure, vector
     """Each row arrives once and unchanged, and lines of the log stay out of the tables."""
     tenancy.populate(30)
     with vector:
-        until(lambda: arrived(azure) == shown(tenancy), "every row, once")
+        until(lambda: each_came_once(tenancy, azure), "every row, once")
         until(lambda: '"event":"swept"' in vector.said, "the log")
         assert vector.stop() == 0
-    assert arrived(azure) == shown(tenancy)
+    assert each_came_once(tenancy, azure)
     assert '"event":"stopped"' in vector.said
     assert vector.unrouted == []
-    nothing_else_came(azure)
+    check_requests(azure)
 
 
 def test_azure_is_away(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
@@ -52,7 +52,7 @@ def test_azure_is_away(tenancy: Tenancy, azure: Azure, vector: Vector) -> None:
         azure.plain.start()
         until(lambda: nothing_is_missing(tenancy, azure), "every row")
         assert vector.stop() == 0
-    nothing_else_came(azure)
+    check_requests(azure)
 
 
 @pytest.mark.parametrize(("kills", "seed"), [(2, 1), pytest.param(20, 2, marks=pytest.mark.slow)])
@@ -73,4 +73,4 @@ def test_vector_is_killed(
     with vector:
         until(lambda: nothing_is_missing(tenancy, azure), "every row")
         assert vector.stop() == 0
-    nothing_else_came(azure)
+    check_requests(azure)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import tomli
 import yaml
 
+from shippers.arrivals import AZURE_LIMIT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -20,8 +22,6 @@ WAYS = ("http", "exec")
 Way = Literal["http", "exec", "two-workspaces"]
 Document = dict[str, Any]
 
-AZURE_LIMIT = 1_048_576
-"""Bytes of a request."""
 ESCAPES = 2
 """How much longer than in Vector's memory a row is as JSON, if all its text must be escaped."""
 METADATA = {

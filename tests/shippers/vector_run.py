@@ -5,18 +5,15 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import socket
-import subprocess
 import sys
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
+from shippers.program import ShipperProgram, free_port
 from shippers.vector import ROOT, azure_sinks, load
-from support.processes import COMMAND, surroundings
-from support.waiting import LONG, until
+from support.processes import COMMAND
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,14 +37,6 @@ def command(program: str) -> list[str]:
     if not found:
         pytest.skip("no Vector: set VECTOR to its path, or put vector on PATH")
     return [found]
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        number: int = probe.getsockname()[1]
-        return number
 
 
 def adapted(way: Way, folder: Path, azure: Azure, source_config: Path) -> Document:
@@ -90,82 +79,35 @@ def adapted(way: Way, folder: Path, azure: Azure, source_config: Path) -> Docume
     return document
 
 
-class Vector:
-    """Runs from `start` to `stop` or `kill`, as often as one likes; a context manager.
+class Vector(ShipperProgram):
+    """Vector, or its stand-in.
 
     Args:
         program: the command, without arguments.
         document: its configuration.
-        folder: where it runs; the configuration and the log go there.
+        folder: where it runs; the configuration goes there.
         azure: whose managed identity it uses.
     """
 
     def __init__(self, program: list[str], document: Document, folder: Path, azure: Azure) -> None:
-        self.program = program
         self.document = document
-        self.folder = folder
-        self.log = folder / "vector.log"
         self.config = folder / "vector.yaml"
-        self.environ = {
+        environ = {
             "IDENTITY_ENDPOINT": azure.identity_endpoint,
             "IDENTITY_HEADER": azure.behaviour.identity_header,
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        address = document["sources"]["sentinelone"].get("address", "")
+        self.url = f"http://{address}/"
+        port = int(address.rpartition(":")[2]) if address else None
+        super().__init__([*program, "--config", str(self.config)], folder, environ, port)
 
-    @property
-    def url(self) -> str:
-        """Where its `http_server` listens."""
-        return f"http://{self.document['sources']['sentinelone']['address']}/"
+    def start(self) -> None:
+        """Returns when it listens, if it does."""
+        self.config.write_text(yaml.safe_dump(self.document, sort_keys=False))
+        super().start()
 
     @property
     def unrouted(self) -> list[dict[str, Any]]:
         """What it kept, having no sink for it."""
         kept = self.folder / "vector-data/unrouted.ndjson"
         return [json.loads(line) for line in kept.read_text().splitlines()] if kept.exists() else []
-
-    @property
-    def said(self) -> str:
-        """Its log; all lives in one file."""
-        return self.log.read_text()
-
-    def start(self) -> None:
-        """Returns when it listens, if it does."""
-        self.config.write_text(yaml.safe_dump(self.document, sort_keys=False))
-        with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*self.program, "--config", str(self.config)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                env=surroundings(self.environ),
-            )
-        if "address" in self.document["sources"]["sentinelone"]:
-            until(self._listens, "a Vector that listens")
-
-    def kill(self) -> None:
-        """SIGKILL."""
-        process, self.process = self.process, None
-        if process is not None:
-            process.kill()
-            process.wait(LONG)
-
-    def stop(self) -> int:
-        """SIGTERM; gives the exit status, once everything that was under way is over."""
-        process, self.process = self.process, None
-        assert process is not None
-        process.send_signal(signal.SIGTERM)
-        return process.wait(LONG + 30)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.kill()
-
-    def _listens(self) -> bool:
-        assert self.process is None or self.process.poll() is None, self.said[-3000:]
-        host, _, port = self.document["sources"]["sentinelone"]["address"].rpartition(":")
-        with socket.socket() as probe:
-            return probe.connect_ex((host, int(port))) == 0
