@@ -1,20 +1,17 @@
 """Mistakes that people make in manifests, each with the check that is there to find it.
 
-A line is a check and a change: `PATH = VALUE` sets, `PATH + VALUE` appends, `PATH -` removes, and
-`PATH ~ OLD => NEW` replaces text. A path starts at a container, a part of the workload, the only
-object of a kind, or a ConfigMap; an item of a list goes by its name, key or number.
+A line is a check and a change as in `support.changes`. A path starts at a container, a part of the
+workload, the only object of a kind, or a ConfigMap.
 """
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from kubernetes import hardening, references, settings
-from kubernetes.overlays import configmap
-from kubernetes.settings import container_of
+from kubernetes.kubelite.manifest import containers
+from kubernetes.overlays import NAME, configmap
+from support.changes import change
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -109,45 +106,15 @@ def check_of(mistake: str) -> Check:
 
 def make(manifest: Manifest, mistake: str) -> None:
     """Change a manifest as a line says."""
-    matched = re.fullmatch(r"\S+ (\S+) ([=+~-]) ?(.*)", mistake)
-    assert matched, mistake
-    path, what, text = matched.groups()
-    *above, last = path.split("/")
-    if what == "+":
-        _find(manifest, [*above, last]).append(yaml.safe_load(text))
-        return
-    place = _find(manifest, above)
-    key = _key(place, last)
-    if what == "=":
-        place[key] = yaml.safe_load(text)
-    elif what == "-":
-        del place[key]
-    else:
-        old, new = text.split(" => ")
-        assert old in place[key]
-        place[key] = place[key].replace(old, new)
-
-
-def _find(manifest: Manifest, path: list[str]) -> Any:
-    first, *rest = path
-    roots = {
+    configmaps = [one["metadata"]["name"] for one in manifest.of("ConfigMap")]
+    names = [name.removeprefix(f"{NAME}-").rpartition("-")[0] for name in configmaps]
+    roots: dict[str, Any] = {
+        **{one["kind"]: one for one in manifest.objects},
+        **{one["name"]: one for one in containers(manifest.pod)},
+        **manifest.pod["metadata"],
         "objects": manifest.objects,
         "workload": manifest.workload["spec"],
         "pod": manifest.pod["spec"],
-        **manifest.pod["metadata"],
+        "configmap": {name: configmap(manifest, name) for name in names},
     }
-    found: Any = roots.get(first) or container_of(manifest, first)
-    if first == "configmap":
-        found, rest = configmap(manifest, rest[0]), rest[1:]
-    elif found is None:
-        [found] = manifest.of(first)
-    for part in rest:
-        found = found[_key(found, part)]
-    return found
-
-
-def _key(place: Any, part: str) -> Any:
-    if not isinstance(place, list):
-        return part.replace("~", "/")
-    names = [one.get("name") if isinstance(one, dict) else None for one in place]
-    return names.index(part) if part in names else int(part)
+    change(roots, mistake.partition(" ")[2])
