@@ -66,7 +66,6 @@ class IngestionRequest(NamedTuple):
     """A request to a stream.
 
     Attributes:
-        time: seconds since 1970.
         wire: bytes of the body as sent.
         plain: bytes once decompressed; 0 when it was refused before.
         rows: how many were kept.
@@ -74,15 +73,11 @@ class IngestionRequest(NamedTuple):
         absolute: whether the request line named scheme and host.
     """
 
-    time: float
-    dcr_id: str
     stream: str
     wire: int
     plain: int
     rows: int
     status: int
-    api_version: str
-    user_agent: str
     encoding: str
     absolute: bool
 
@@ -91,19 +86,14 @@ class TokenRequest(NamedTuple):
     """A request for a token.
 
     Attributes:
-        time: seconds since 1970.
         resource: what it was to be for: the scope, or the resource of a managed identity.
         credential: `secret`, `assertion` or nothing.
         status: 0 when the connection ended without an answer.
     """
 
-    time: float
-    path: str
-    client_id: str
     resource: str
     credential: str
     status: int
-    user_agent: str
 
 
 @dataclass
@@ -170,7 +160,6 @@ class Azure(DemoAzure):
 
     def answer(self, call: Call, wanted: tuple[str, ...]) -> Answer:
         """The answer, or what a fault makes of it; the request is remembered."""
-        at = time()
         served: list[Answer] = []
 
         def serve() -> Answer:
@@ -184,9 +173,9 @@ class Azure(DemoAzure):
             answer = fault.answer() if fault else serve()
         if wanted[-1] == "ingestion":
             plain, rows = _content(call) if served and served[0].status == 204 else (0, 0)
-            self._remember(call, at, plain, rows, answer.status)
+            self._remember(call, plain, rows, answer.status)
         elif wanted[-1] == "token":
-            self._remember_token(call, at, answer.status)
+            self._remember_token(call, answer.status)
         return answer
 
     def serve(self, call: Call, service: str) -> Answer:
@@ -224,38 +213,19 @@ class Azure(DemoAzure):
         form = form | {"client_secret": known.client_secret}
         return replace(call, body=urlencode(form).encode())
 
-    def _remember(self, call: Call, at: float, plain: int, rows: int, status: int) -> None:
-        dcr_id, stream = route(call) or ("", "")
+    def _remember(self, call: Call, plain: int, rows: int, status: int) -> None:
+        _, stream = route(call) or ("", "")
+        encoding = call.headers.get("content-encoding", "")
+        absolute = not call.target.startswith("/")
         self.requests.append(
-            IngestionRequest(
-                time=at,
-                dcr_id=dcr_id,
-                stream=stream,
-                wire=len(call.body),
-                plain=plain,
-                rows=rows,
-                status=status,
-                api_version=call.query.get("api-version", ""),
-                user_agent=call.headers.get("user-agent", ""),
-                encoding=call.headers.get("content-encoding", ""),
-                absolute=not call.target.startswith("/"),
-            )
+            IngestionRequest(stream, len(call.body), plain, rows, status, encoding, absolute)
         )
 
-    def _remember_token(self, call: Call, at: float, status: int) -> None:
+    def _remember_token(self, call: Call, status: int) -> None:
         given = call.form if call.method == "POST" else call.query
         known = [name for name in ("secret", "assertion") if f"client_{name}" in given]
-        self.token_requests.append(
-            TokenRequest(
-                time=at,
-                path=call.path,
-                client_id=given.get("client_id", ""),
-                resource=given.get("scope") or given.get("resource", ""),
-                credential=known[0] if known else "",
-                status=status,
-                user_agent=call.headers.get("user-agent", ""),
-            )
-        )
+        resource = given.get("scope") or given.get("resource", "")
+        self.token_requests.append(TokenRequest(resource, "".join(known[:1]), status))
 
     def revoke(self) -> None:
         """No token issued so far is accepted any more."""

@@ -51,9 +51,7 @@ class ConsoleBehaviour:
 
     Attributes:
         forbidden: endpoints that answer 403.
-        latency: seconds before every answer.
         rates: limits by endpoint; 429 beyond.
-        strict_cursors: a cursor that is still percent-encoded after query decoding is refused.
         short_pages: some pages are shorter than the limit.
         empty_last_page: a walk whose last page is full ends with an empty one.
         ascii_json: non-ASCII is escaped.
@@ -61,9 +59,7 @@ class ConsoleBehaviour:
     """
 
     forbidden: set[Name] = field(default_factory=set)
-    latency: float = 0.0
     rates: dict[Name, Rate] = field(default_factory=dict)
-    strict_cursors: bool = True
     short_pages: bool = False
     empty_last_page: bool = True
     ascii_json: bool = False
@@ -133,8 +129,8 @@ class ScriptedConsole(DemoConsole):
         fault = self.faults.take(endpoint_of(call), has_cursor="cursor" in parameters)
         answer = fault.effect(call, self) if fault else self.serve(call)
         self.requests.append(ConsoleRequest(asked_at, endpoint_of(call), parameters, answer.status))
-        if silence := self.behaviour.latency + (fault.delay if fault else 0):
-            hold(call, silence)
+        if fault and fault.delay:
+            hold(call, fault.delay)
         if isinstance(answer, Raw):
             return answer
         return answer.packed(call.headers.get("accept-encoding", ""))
@@ -142,8 +138,6 @@ class ScriptedConsole(DemoConsole):
     def serve(self, call: Call) -> Answer:
         """What the API answers, as `behaviour` has it."""
         known = self.behaviour
-        if not known.strict_cursors and (cursor := call.parameters.get("cursor")):
-            call = asked(call, cursor=unquote(cursor[-1]))
         if known.short_pages and "limit" in call.parameters:
             call = asked(call, limit=_shortened(call.parameters))
         answer = self.answer(call)

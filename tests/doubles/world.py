@@ -93,14 +93,6 @@ class World(DemoWorld):
         """A custom rule has matched."""
         return self.create("alerts", late=late)
 
-    def new_agent(self, *, late: timedelta = NOTHING) -> Record:
-        """A machine has registered."""
-        return self.create("agents", late=late)
-
-    def new_group(self, *, late: timedelta = NOTHING) -> Record:
-        """Someone has made a group."""
-        return self.create("groups", late=late)
-
     def change(self, endpoint: Name, what: str, identifier: str | None) -> Record:
         """Shows the next version of a record, of any when none is named. Raises KeyError."""
         with self.lock:

@@ -28,10 +28,10 @@ BACKED = "/var/lib"
 """Where shippers and the source keep what has to survive."""
 
 
-def container_of(manifest: Manifest, name: str) -> Object | None:
+def container_of(manifest: Manifest, name: str) -> Object:
     """A container by its name."""
-    found = (one for one in containers(manifest.pod) if one["name"] == name)
-    return next(found, None)
+    [found] = [one for one in containers(manifest.pod) if one["name"] == name]
+    return found
 
 
 def content(manifest: Manifest, container: Object, path: str) -> bytes | None:
@@ -64,7 +64,6 @@ def settings_of(manifest: Manifest, container: Object) -> Settings:
 def source(manifest: Manifest) -> Iterator[str]:
     """The poller's paths and ports are the pod's."""
     container = container_of(manifest, "source")
-    assert container is not None
     try:
         settings = settings_of(manifest, container)
     except ConfigError as error:
@@ -90,8 +89,6 @@ def source(manifest: Manifest) -> Iterator[str]:
 def listener(manifest: Manifest) -> Iterator[str]:
     """The shipper listens on loopback only, where the source hands over."""
     own, shipper = container_of(manifest, "source"), container_of(manifest, "shipper")
-    assert own is not None
-    assert shipper is not None
     wanted = urlsplit(settings_of(manifest, own).handover.to)
     environ = environment(manifest, shipper)
     listening = set()
@@ -108,7 +105,6 @@ def listener(manifest: Manifest) -> Iterator[str]:
 def outputs(manifest: Manifest) -> Iterator[str]:
     """The shipper delivers every built-in table, also those that are off by default."""
     shipper = container_of(manifest, "shipper")
-    assert shipper is not None
     delivered = set()
     for text in _configurations(manifest, shipper):
         document = yaml.safe_load(text)
@@ -128,7 +124,6 @@ def outputs(manifest: Manifest) -> Iterator[str]:
 def variables(manifest: Manifest) -> Iterator[str]:
     """Whatever the shipper's configuration asks for is given."""
     shipper = container_of(manifest, "shipper")
-    assert shipper is not None
     given = set(environment(manifest, shipper))
     asked: set[str] = set()
     for text in _configurations(manifest, shipper):
@@ -170,13 +165,13 @@ def programs(manifest: Manifest) -> Iterator[str]:
 
 def broker(manifest: Manifest) -> Iterator[str]:
     """With a broker: the shipper asks it, with its secret; it alone has the pod's identity."""
-    one, shipper = container_of(manifest, "broker"), container_of(manifest, "shipper")
-    assert shipper is not None
+    shipper = container_of(manifest, "shipper")
     url = urlsplit(environment(manifest, shipper).get("AZURE_AUTH_URL", ""))
-    if one is None:
+    if "broker" not in [one["name"] for one in containers(manifest.pod)]:
         if url.hostname == "127.0.0.1":
             yield "the shipper asks a broker that is not there"
         return
+    one = container_of(manifest, "broker")
     settings = settings_of(manifest, one).azure.broker
     if settings.listen != url.netloc:
         yield f"the broker is at {settings.listen}, the shipper asks {url.netloc}"

@@ -137,8 +137,6 @@ def test_values_arrive(shipper: str, identity: str) -> None:
     """What the values say is what the program and the shipper read."""
     manifest = render(MORE, shipper, identity)
     source, beside = container_of(manifest, "source"), container_of(manifest, "shipper")
-    assert source is not None
-    assert beside is not None
     settings = settings_of(manifest, source)
     assert [one.name for one in settings.consoles] == ["acme", 'a "b"\n']
     assert settings.consoles[0].site_ids == ("225494730938493804",)
@@ -225,7 +223,6 @@ def test_page() -> None:
     manifest = render({**values, "image": {"repository": NAME}}, *COMBINATIONS[0])
     assert [problem for check in CHECKS for problem in check(manifest)] == []
     source = container_of(manifest, "source")
-    assert source is not None
     assert settings_of(manifest, source).is_enabled("alertsv2", by_default=False)
     known = yaml.safe_load((CHART / "values.yaml").read_text())
     for row in re.findall(r"^\| (`.*?) \|", section, flags=re.MULTILINE):

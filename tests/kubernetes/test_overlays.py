@@ -56,8 +56,6 @@ def test_cluster() -> None:
     """The workflow's cluster gets an overlay with a console in its pod that the source polls."""
     manifest = rendered(str(ROOT / "tests/kubernetes/cluster"))
     console, source = container_of(manifest, "console"), container_of(manifest, "source")
-    assert console is not None
-    assert source is not None
     assert console["args"] == ["demo", "console"]
     [polled] = settings.settings_of(manifest, source).consoles
     assert polled.url == "http://127.0.0.1:8081"
@@ -118,7 +116,6 @@ def test_additional_sink_of_vector(overlay: str) -> None:
     assert set(more) == {"sinks"}
     assert not set(more["sinks"]) & set(main["sinks"])
     shipper = container_of(rendered(overlay), "shipper")
-    assert shipper is not None
     [port] = [one["containerPort"] for one in shipper["ports"]]
     for sink in more["sinks"].values():
         assert set(sink["inputs"]) <= {*main["sources"], *main["transforms"]}
@@ -130,7 +127,6 @@ def test_versions_of_shippers() -> None:
     found = {}
     for name in ("fluent-bit", "vector"):
         shipper = container_of(rendered(f"{name}-client-secret"), "shipper")
-        assert shipper is not None
         numbers = re.search(r":(\d+)\.(\d+)", shipper["image"])
         assert numbers is not None
         found[name] = tuple(map(int, numbers.groups()))

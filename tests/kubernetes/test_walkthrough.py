@@ -93,7 +93,6 @@ def test_typed(deploy: Render, shipper: str) -> None:
             container["image"] = "sentinelone-source"
     assert [problem for check in CHECKS for problem in check(manifest)] == []
     source = container_of(manifest, "source")
-    assert source is not None
     assert settings_of(manifest, source).is_enabled("alertsv2", by_default=False)
 
 
@@ -109,7 +108,6 @@ def test_options(deploy: Render, shipper: str) -> None:
     [secret] = manifest.of("Secret")
     secret["stringData"] = {**SECRETS, "sentinelone-token-emea": "emea"}
     source = container_of(manifest, "source")
-    assert source is not None
     assert content(manifest, source, "/run/secrets/sentinelone/emea") == b"emea"
     assert content(manifest, source, "/run/secrets/sentinelone/token")
     assert content(manifest, source, "/etc/sentinelone-source-mappings/threats.toml")
