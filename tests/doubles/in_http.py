@@ -15,13 +15,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from doubles.connections import Ended, hold
-from sentinelone_source.demo.http_server import HttpServer
-from sentinelone_source.demo.transport import Answer
+from sentinelone_source.demo.http_server import Answer, HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from sentinelone_source.demo.transport import Call
+    from sentinelone_source.demo.http_server import Call
 
 Rows = list[dict[str, Any]]
 _REFUSAL: Final = b"error: unable to process records\n"

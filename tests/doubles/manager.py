@@ -6,12 +6,11 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from sentinelone_source.demo.dce.azure import LOOPBACK
-from sentinelone_source.demo.http_server import HttpServer
-from sentinelone_source.demo.transport import Answer
+from sentinelone_source.demo.http_server import Answer, HttpServer
 from sentinelone_source.mapping.spec.files import load_tables
 
 if TYPE_CHECKING:
-    from sentinelone_source.demo.transport import Call
+    from sentinelone_source.demo.http_server import Call
     from sentinelone_source.mapping.spec.model import TableSpec
 
 GROUP = "/subscriptions/s/resourceGroups/g/providers"

@@ -27,8 +27,7 @@ import requests
 import tomli
 import yaml
 
-from sentinelone_source.demo.http_server import HttpServer
-from sentinelone_source.demo.transport import Answer, Call
+from sentinelone_source.demo.http_server import Answer, Call, HttpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -13,8 +13,7 @@ import threading
 from pathlib import Path
 
 from doubles.in_http import InHttp, Rows
-from sentinelone_source.demo.http_server import HttpServer
-from sentinelone_source.demo.transport import Answer, Call
+from sentinelone_source.demo.http_server import Answer, Call, HttpServer
 
 FILE = Path(os.environ.get("FLUENT_BIT_STORAGE", "/var/lib/fluent-bit"), "rows.ndjson")
 
