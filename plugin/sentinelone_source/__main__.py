@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import signal
 import sys
+
+_UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def main() -> None:
@@ -21,10 +25,15 @@ def main() -> None:
         status = error.exit_status
         _fail(str(error), status)
     except OSError as error:
-        if not lacks_descriptors(error):
+        if lacks_descriptors(error):
+            _fail("no file descriptor is left; raise the limit (ulimit -n)", EXIT_FAILED)
+            os._exit(EXIT_FAILED)  # asyncio is half built, and would end in a traceback
+        if error.errno not in _UNWRITABLE:
             raise
-        _fail("no file descriptor is left; raise the limit (ulimit -n)", EXIT_FAILED)
-        os._exit(EXIT_FAILED)  # asyncio is half built, and would end in a traceback
+        status = EXIT_FAILED
+        _fail(f"the output cannot be written: {error.strerror}", status)
+    finally:
+        _drop_unwritten()
     sys.exit(status)
 
 
@@ -35,6 +44,17 @@ def _fail(error: str, status: int) -> None:
 
     configure_logs()
     structlog.get_logger().error("failed", error=error, exit_status=status)
+
+
+def _drop_unwritten() -> None:
+    """Let go of text that cannot be written: at the end Python would try again, with status 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _obey_sigterm() -> None:

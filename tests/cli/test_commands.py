@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from sentinelone_source import __version__
 from sentinelone_source.cli import commands
-from support.processes import logs_of, surroundings
+from support.processes import COMMAND, logs_of, surroundings
 from support.tenancy import TABLES, TOKEN, table_of
 from support.waiting import LONG, until
 
@@ -99,6 +99,33 @@ def test_wrong_usage(call: Call, arguments: tuple[str, ...]) -> None:
     done = call(*arguments, status=2)
     assert done.stdout == b""
     assert b"Usage:" in done.stderr
+
+
+@pytest.mark.parametrize("words", ["--help", "template", "map threats"])
+def test_output_on_a_full_disk(words: str) -> None:
+    """Output that cannot be written is an error with status 1, and one sentence."""
+    record = b'{"id": "1", "threatInfo": {"updatedAt": "2026-01-01T00:00:00Z"}}'
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, *words.split()],
+            input=record,
+            env=surroundings(),
+            stdout=full,
+            stderr=subprocess.PIPE,
+            check=False,
+        )
+    assert done.returncode == 1
+    (failed,) = logs_of(done.stderr.decode())
+    assert failed["error"] == "the output cannot be written: No space left on device"
+
+
+def test_log_on_a_full_disk() -> None:
+    """A log that cannot be written changes no status."""
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*COMMAND, "map", "threats"], input=b"{}", env=surroundings(), stderr=full, check=False
+        )
+    assert done.returncode == 0
 
 
 def test_demo(call: Call) -> None:
