@@ -146,6 +146,7 @@ def test_mistakes(tenancy: Tenancy, call: Call) -> None:
         (("rewind", "--to", "yesterday"), 2, "is not a timestamp"),
         (("rewind", "--to", "2099-01-01T00:00:00Z"), 1, "only be moved back"),
         (("rewind", "--to", "2020-01-01", "--table", "threads"), 2, "known: acme/activities"),
+        (("rewind", "--to", "1h", "--table", "threats", "--table", "threads"), 2, "no such feed"),
         (("reset", "--yes", "--console", "other"), 2, "no such feed"),
     ):
         done = call("state", *arguments, status=status)

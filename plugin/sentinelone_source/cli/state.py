@@ -104,7 +104,7 @@ def _chosen(
             for feed in known
             if (not names or feed.mapping in names) and console in (None, feed.console)
         ]
-        if not feeds:
+        if not feeds or names - {feed.mapping for feed in feeds}:
             listed = ", ".join(map(_name, known)) or "none"
             raise ConfigError(f"no such feed in the state; known: {listed}")
         yield state, feeds
