@@ -165,6 +165,16 @@ def test_records_with_errors(alerts: Tenancy) -> None:
     assert running.events("swept")[0]["dead"] == 1
 
 
+def test_more_without_a_cursor(alerts: Tenancy) -> None:
+    """An answer that says there is more, but not where, is not taken for the last page."""
+    page = {"edges": [{"node": nodes(alerts.world)[0]}], "pageInfo": {"hasNextPage": True}}
+    answer = Answer(200, json.dumps({"data": {"alerts": page}}).encode())
+    alerts.console.faults.add(faults.say(PATH, answer))
+    running = once(alerts)
+    assert versions(running) == shown(alerts)
+    assert "no cursor" in running.events("restart")[0]["error"]
+
+
 def test_map(alerts: Tenancy, tmp_path: Path) -> None:
     """A page of the endpoint, and the alerts alone, give the same rows."""
     import subprocess

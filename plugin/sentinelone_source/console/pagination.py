@@ -85,19 +85,20 @@ class Paginator:
     def follow(self, cursor: str | None, *, ahead: bool) -> None:
         """The next page is the one that this cursor leads to; there is none if it is null.
 
-        A cursor that was followed before is an error of the next step, so that the page which
-        brought it can be worked on.
+        A cursor that was followed before, or an empty one, is an error of the next step, so that
+        the page which brought it can be worked on.
 
         Args:
             ahead: ask for it now.
         """
-        if not cursor:
+        if cursor is None:
             self._drop()
             return
-        query = self._following(cursor)
+        query = self._following(cursor) if cursor else None
         if query is None:
             self._drop()
-            self._lost = CursorLost(f"{self._endpoint}: the same cursor came twice")
+            trouble = "the same cursor came twice" if cursor else "more pages, but no cursor"
+            self._lost = CursorLost(f"{self._endpoint}: {trouble}")
             return
         self._seen.add(hash(cursor))
         self._next, self._is_new = query, True

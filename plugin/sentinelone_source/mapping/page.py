@@ -32,7 +32,8 @@ class Page(msgspec.Struct):
         body: the page as JSON.
         records: typed records, None where one is not as expected; new ones only, once it is known
             which these are.
-        cursor: where the next page begins; None after the last one.
+        cursor: where the next page begins; None after the last one, empty if there is a next one
+            and the console does not say where.
         errors: what the console says went wrong with it.
         compiled: what the records are for.
         console: that they come from.

@@ -87,12 +87,14 @@ class PageReader:
             if errors:
                 raise AnswerHasErrors(errors)
             raise NotAPage(f"no list at $.{'.'.join(spec.records.members)}")
-        cursor = self._reach(page, spec.cursor)
+        cursor = self._reach(page, spec.cursor) or None
         if spec.more and not self._reach(page, spec.more):
             cursor = None
+        elif spec.more and records:
+            cursor = cursor or ""
         if spec.records.each:
             records = list(map(self._inside, records))
-        return Opened(records, cursor or None, errors)
+        return Opened(records, cursor, errors)
 
     def _inside(self, item: Any) -> Any:
         for _ in self.spec.records.each or ():
