@@ -56,6 +56,13 @@ def test_words_of_the_console_are_passed_on() -> None:
     assert "code 4030010, Insufficient permissions: Ask Bob" in str(error)
 
 
+def test_words_of_a_graphql_server_are_passed_on() -> None:
+    """The error quotes the message of an error without a code."""
+    body = json.dumps({"errors": [{"message": "Cannot query field 'colour'"}]}).encode()
+    error = failure("graphql", 400, {}, body)
+    assert str(error) == "graphql: HTTP 400, Cannot query field 'colour'"
+
+
 HOSTILE = st.one_of(
     st.binary(max_size=40),
     st.builds(

@@ -78,6 +78,7 @@ class _ApiError(msgspec.Struct):
     code: int | str | None = None
     title: str | None = None
     detail: str | None = None
+    message: object = None
 
 
 class _ApiErrors(msgspec.Struct):
@@ -145,10 +146,12 @@ def _api_error(body: bytes) -> tuple[int | None, str]:
     if not errors:
         return None, ""
     first = errors[0]
-    words = ": ".join(part for part in (first.title, first.detail) if part)
+    parts = first.title, first.detail, first.message
+    words = ": ".join(part for part in parts if part and isinstance(part, str))
     text = str(first.code)
     code = int(text) if text.isdecimal() and len(text) < 10 else None
-    return code, f"code {code}, {words}" if words else f"code {code}"
+    said = () if code is None else (f"code {code}",)
+    return code, ", ".join((*said, *filter(None, (words,))))
 
 
 def _host(location: str) -> str:
