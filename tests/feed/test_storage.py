@@ -225,6 +225,27 @@ def test_directory_of_another_user(tmp_path: Path, make: bool) -> None:
     assert f"{folder}: cannot be used as state: Permission denied" in last
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="drops privileges, so it needs some")
+def test_looking_at_what_we_may_not_write(tmp_path: Path) -> None:
+    """Who may read a state, and write nothing, can look at it, beside its process and without."""
+    look = (
+        "import os, sys; from pathlib import Path\n"
+        "from sentinelone_source.feed.state.state import State\n"
+        f"os.setgid({NOBODY}); os.setuid({NOBODY})\n"
+        "print([feed.mapping for feed in State(Path(sys.argv[1]), read_only=True).show()])"
+    )
+    folder = filled(tmp_path / "state")
+    for parent in (*folder.parents, folder):
+        if parent.is_relative_to(tmp_path.parents[1]):
+            parent.chmod(0o755)
+    assert run(folder, look) == (0, "['threats']")
+    state = State(folder)
+    state.feed("acme", "groups")
+    assert run(folder, look) == (0, "['groups', 'threats']")
+    state.close()
+    assert run(folder, look) == (0, "['groups', 'threats']")
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_read_only_directory(tmp_path: Path) -> None:
     """A read-only state directory is an error that says so."""

@@ -92,6 +92,8 @@ def _connect(path: Path, mode: str, oldest: int = 1) -> sqlite3.Connection:
         raise StateError(f"{path}: is empty, so it is not a state; {_way_out(path)}")
     with ExitStack() as unless_opened:
         uri = f"{path.resolve().as_uri()}?mode={mode}"
+        if mode == "ro" and _is_at_rest(path):
+            uri += "&immutable=1"
         db = sqlite3.connect(uri, timeout=DEFAULTS.state_busy, uri=True)
         unless_opened.callback(db.close)
         version = db.execute("PRAGMA user_version").fetchone()[0]
@@ -108,6 +110,12 @@ def _connect(path: Path, mode: str, oldest: int = 1) -> sqlite3.Connection:
             )
         unless_opened.pop_all()
     return db
+
+
+def _is_at_rest(path: Path) -> bool:
+    """Whether no process has the state open, and we may not make the files that SQLite asks for."""
+    log = path.with_name(f"{path.name}-wal")
+    return not os.access(path.parent, os.W_OK) and not log.exists()
 
 
 def _make_ready(db: sqlite3.Connection, path: Path) -> None:
