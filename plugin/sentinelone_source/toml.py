@@ -26,7 +26,7 @@ def read_toml(path: Path) -> dict[str, Any]:
     import tomli
 
     try:
-        document = tomli.loads(path.read_text(encoding="utf-8"))
+        document = tomli.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

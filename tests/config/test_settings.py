@@ -260,6 +260,11 @@ def test_mistakes_in_feeds(tmp_path: Path, text: str, says: str) -> None:
     assert says in str(caught.value)
 
 
+def test_byte_order_mark(tmp_path: Path) -> None:
+    """A file that an editor began with a byte order mark is read."""
+    assert of(tmp_path, "\ufeff" + CONSOLE).consoles[0].name == "acme"
+
+
 def test_unreadable(tmp_path: Path) -> None:
     """A file that is not text is an error."""
     (tmp_path / "config.toml").write_bytes(b"\xff\xfe")
