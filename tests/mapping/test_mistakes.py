@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mapping.files import GOOD, refusal, write
+from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.spec.files import load_mappings
 
 if TYPE_CHECKING:
@@ -189,4 +190,6 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "things.toml").mkdir()
     assert "cannot be read" in refusal(tmp_path)
     assert f"mappings.path: {tmp_path / 'no'} is not a folder" in refusal(tmp_path / "no")
+    with pytest.raises(ConfigError, match=r"^config\.toml: mappings\.path: .* is not a folder$"):
+        load_mappings(tmp_path / "no", where="config.toml: mappings.columns")
     assert "cannot be read: File name too long" in refusal(tmp_path / ("x" * 300))

@@ -48,7 +48,7 @@ def built_in_folder() -> Path:
 
 
 def load_mappings(
-    folder: Path | None = None, columns: Document | None = None, where: str = ""
+    folder: Path | None = None, columns: Document | None = None, where: str = "mappings.columns"
 ) -> dict[str, Mapping]:
     """All mappings by name, the user's folder merged over the built-in ones by table.
 
@@ -57,7 +57,10 @@ def load_mappings(
     Raises:
         ConfigError: a file is wrong; the message names file, table and column or key.
     """
-    documents = _read_documents(folder)
+    files = _toml_files(built_in_folder())
+    if folder:
+        files += _toml_files(folder, f"{where.removesuffix('columns')}path")
+    documents = _read_documents(files)
     columns = columns or {}
     build_columns(columns, TYPES, where)
     mappings: dict[str, Mapping] = {}
@@ -70,10 +73,10 @@ def load_mappings(
     return mappings
 
 
-def _read_documents(folder: Path | None) -> dict[str, tuple[str, str, Document]]:
+def _read_documents(files: list[Path]) -> dict[str, tuple[str, str, Document]]:
     """By table: the mapping's name, the file that was read last, and what all files say of it."""
     found: dict[str, tuple[str, str, Document]] = {}
-    for path in _toml_files(built_in_folder(), folder):
+    for path in files:
         document = read_toml(path)
         table = document.get("table")
         if not isinstance(table, str):
@@ -98,7 +101,7 @@ def _refuse_other_case(columns: Document, document: Document, where: str) -> Non
 
 
 def load_tables(
-    folder: Path | None = None, columns: Document | None = None, where: str = ""
+    folder: Path | None = None, columns: Document | None = None, where: str = "mappings.columns"
 ) -> list[TableSpec]:
     """Every table that gets rows: those of `load_mappings`, and that of the health rows."""
     mappings = load_mappings(folder, columns, where).values()
@@ -112,16 +115,14 @@ def health_table(columns: Document, where: str) -> TableSpec:
     return replace(HEALTH, columns=(*HEALTH.columns, *build_columns(more, TYPES, where)))
 
 
-def _toml_files(*folders: Path | None) -> list[Path]:
-    files: list[Path] = []
-    for folder in filter(None, folders):
-        try:
-            files += sorted(path for path in folder.iterdir() if path.suffix == ".toml")
-        except (FileNotFoundError, NotADirectoryError):
-            raise ConfigError(f"mappings.path: {folder} is not a folder") from None
-        except OSError as error:
-            raise ConfigError(f"mappings.path: {folder} cannot be read: {error.strerror}") from None
-    return files
+def _toml_files(folder: Path, key: str = "") -> list[Path]:
+    """The files of a folder that `key` of the configuration names."""
+    try:
+        return sorted(path for path in folder.iterdir() if path.suffix == ".toml")
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConfigError(f"{key}: {folder} is not a folder") from None
+    except OSError as error:
+        raise ConfigError(f"{key}: {folder} cannot be read: {error.strerror}") from None
 
 
 def merge(base: Document | None, over: Document, where: str) -> Document:
