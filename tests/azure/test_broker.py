@@ -338,7 +338,7 @@ def test_with_the_real_fluent_bit(
                 process.kill()
     assert cloud.azure.rows["SentinelOneThreats_CL"][0]["ThreatName"] == "through Fluent Bit"
     assert "eyJ" not in Path(log.name).read_text()
-    assert json.loads(cloud.azure.rows["SentinelOneThreats_CL"].lines[0])
+    assert json.loads(cloud.azure.received.lines["SentinelOneThreats_CL"][0])
 
 
 def test_beside_the_poller(cloud: AzureTenancy) -> None:

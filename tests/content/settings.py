@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from content.facts import OUR_PARSER, ROOT, microsofts_parser
+from support.pages import blocks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,10 +34,7 @@ ActiveDirectory = false
 def documented(language: str, word: str) -> str:
     """The block of docs/how-to/content.md in a language that holds this word."""
     text = (ROOT / "docs/how-to/content.md").read_text()
-    blocks: list[str] = re.findall(
-        rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL
-    )
-    [block] = [block for block in blocks if word in block]
+    [block] = [block for block in blocks(text, language) if word in block]
     return block
 
 

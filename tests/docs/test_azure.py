@@ -12,6 +12,7 @@ from sentinelone_source.cli.template import command
 from sentinelone_source.config.settings import load_settings
 from sentinelone_source.template.generate import generate
 from sentinelone_source.template.tables import plan_tables
+from support.pages import blocks
 from support.templates import EXPRESSION, parse
 
 HOW_TO = Path(__file__).parents[2] / "docs/how-to"
@@ -41,8 +42,7 @@ def test_outputs() -> None:
 
 def test_configuration(tmp_path: Path) -> None:
     """The config.toml of the page can be copied."""
-    blocks = re.findall(r"^```toml\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
-    [azure] = [block for block in blocks if "[azure]" in block]
+    [azure] = [block for block in blocks(PAGE, "toml") if "[azure]" in block]
     path = tmp_path / "config.toml"
     path.write_text(azure)
     settings = load_settings(path, {})

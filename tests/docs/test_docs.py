@@ -29,6 +29,7 @@ from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.telemetry.metrics import Exposition
 from sentinelone_source.telemetry.source import Source
 from support import reference
+from support.pages import blocks
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -45,11 +46,6 @@ def section(page: str, title: str) -> str:
     parts = re.split(r"^## (.+)$", text_of(page), flags=re.MULTILINE)
     sections = dict(zip(parts[1::2], parts[2::2], strict=True))
     return sections[title]
-
-
-def code_blocks(text: str, language: str) -> list[str]:
-    """The fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.parametrize("page", reference.PAGES, ids=lambda page: page.name)
@@ -88,7 +84,7 @@ def test_loopback_azure(tmp_path: Path) -> None:
     text = section("commands.md", "demo dce")
     ports: dict[str, Any] = {"listen": ("127.0.0.1", 8690), "listen_tls": ("127.0.0.1", 8691)}
     azure = Azure([], **ports, ca_file=tmp_path / "ca.pem")
-    [block] = code_blocks(text, "sh")
+    [block] = blocks(text, "sh")
     assert block.strip() == shell_lines(azure).replace(str(tmp_path), "/tmp")
     for field in msgspec.structs.fields(DemoFault):
         assert f"`{field.name}`" in text
@@ -145,7 +141,7 @@ def test_metrics(tmp_path: Path) -> None:
     page = text_of("telemetry.md")
     rows = re.findall(r"^\| `((?:sentinelone|process)_\w+)` \| (\w+) \|", page, re.MULTILINE)
     assert dict(rows) == exposed
-    [alerts] = code_blocks(page, "promql")
+    [alerts] = blocks(page, "promql")
     assert set(re.findall(r"\b(?:sentinelone_source|process)_\w+", alerts)) == exposed.keys()
     assert set(re.findall(r"\b(?:sentinelone_source|process)_\w+", page)) == exposed.keys()
 
@@ -185,9 +181,9 @@ def test_index() -> None:
 )
 def test_mapping_examples(page: str, tmp_path: Path) -> None:
     """The mapping files of the pages can be copied."""
-    blocks = [b for b in code_blocks((ROOT / page).read_text(), "toml") if "table =" in b]
-    assert blocks
-    for number, block in enumerate(blocks):
+    mappings = [b for b in blocks((ROOT / page).read_text(), "toml") if "table =" in b]
+    assert mappings
+    for number, block in enumerate(mappings):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "mine.toml").write_text(block)
@@ -196,7 +192,7 @@ def test_mapping_examples(page: str, tmp_path: Path) -> None:
 
 def test_configuration_example(tmp_path: Path) -> None:
     """The config.toml of the README can be copied."""
-    [block] = [b for b in code_blocks((ROOT / "README.md").read_text(), "toml") if "[state]" in b]
+    [block] = [b for b in blocks((ROOT / "README.md").read_text(), "toml") if "[state]" in b]
     path = tmp_path / "config.toml"
     path.write_text(block)
     settings = load_settings(path, {})

@@ -8,11 +8,11 @@ import re
 import signal
 import subprocess
 import sys
-import textwrap
 from pathlib import Path
 
 import pytest
 
+from support import pages
 from support.processes import surroundings
 
 pytestmark = pytest.mark.timeout(900)
@@ -31,9 +31,9 @@ HERE = {r"https://\w+\.example\.invalid": "$SENTINELONE_URL", r"/run/secrets/\w+
 
 def blocks(page: str, language: str, first: str = "", last: str = "\0") -> list[str]:
     """The blocks of a language between two headings, those of numbered steps too."""
-    text = (DOCS / page).read_text().partition(first)[2] if first else (DOCS / page).read_text()
-    fence = re.compile(rf"^( *)```{language}\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
-    return [textwrap.dedent(block) for _, block in fence.findall(text.partition(last)[0])]
+    text = (DOCS / page).read_text()
+    text = text.partition(first)[2] if first else text
+    return pages.blocks(text.partition(last)[0], language)
 
 
 def commands(page: str, first: str = "", last: str = "\0") -> str:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
@@ -24,7 +23,7 @@ from sentinelone_source.demo.dce.workspace import workspace_of
 from sentinelone_source.jwt import read_claims
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from sentinelone_source.demo.dce.rows import Losses, Stream
     from sentinelone_source.demo.http_server import Answer, Call
@@ -32,34 +31,6 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 _VIRTUAL_MACHINE: Final = "/metadata/identity/oauth2/token"
 _ASSERTED: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-
-
-class Rows(Sequence[Row]):
-    """The rows of one table, in order of arrival; decoded when they are looked at."""
-
-    def __init__(self, lines: list[bytes]) -> None:
-        self.lines = lines
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    @overload
-    def __getitem__(self, index: int) -> Row: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[Row]: ...
-    def __getitem__(self, index: int | slice) -> Row | list[Row]:
-        if isinstance(index, slice):
-            return [msgspec.json.decode(line) for line in self.lines[index]]
-        row: Row = msgspec.json.decode(self.lines[index])
-        return row
-
-    def __iter__(self) -> Iterator[Row]:
-        return map(msgspec.json.decode, self.lines[:])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Sequence) and list(self) == list(other)
-
-    __hash__ = None  # type: ignore[assignment]
 
 
 class IngestionRequest(NamedTuple):
@@ -232,9 +203,10 @@ class Azure(DemoAzure):
         self.issuer._issued.clear()
 
     @property
-    def rows(self) -> dict[str, Rows]:
+    def rows(self) -> dict[str, list[Row]]:
         """What arrived, by table; a table that got nothing is there and empty."""
-        return {table: Rows(lines) for table, lines in self.received.lines.items()}
+        received = self.received.lines.items()
+        return {table: [msgspec.json.decode(line) for line in lines] for table, lines in received}
 
     @property
     def losses(self) -> Losses:

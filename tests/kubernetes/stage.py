@@ -87,9 +87,8 @@ class Stage:
     def lines(self) -> list[tuple[str, bytes]]:
         """Every row that came through, as it came; with its table where the row has none."""
         if self._delivers:
-            return [
-                (table, line) for table, rows in self.azure.rows.items() for line in rows.lines[:]
-            ]
+            received = self.azure.received.lines.items()
+            return [(table, line) for table, lines in received for line in lines[:]]
         file = self._folder / "claims/sentinelone-source-data/buffers/rows.ndjson"
         whole = file.read_bytes().rpartition(b"\n")[0] if file.exists() else b""
         return [("", line) for line in whole.splitlines()]

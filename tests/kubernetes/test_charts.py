@@ -114,8 +114,8 @@ def test_same_shipper(name: str) -> None:
     assert f"{given['image']['repository']}:{given['image']['tag']}" == shipper["image"]
     wanted = [word.rpartition("/")[2] for word in shipper["args"] if word.endswith(".yaml")]
     assert [word.rpartition("/")[2] for word in given["args"] if word.endswith(".yaml")] == wanted
-    for probe in ("livenessProbe",):
-        assert given[probe]["httpGet"]["path"] == shipper[probe]["httpGet"]["path"]
+    ours, theirs = (one["livenessProbe"]["httpGet"]["path"] for one in (given, shipper))
+    assert ours == theirs
 
 
 def test_one_claim() -> None:

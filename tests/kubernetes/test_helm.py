@@ -22,6 +22,7 @@ from kubernetes.overlays import NAME, SECRETS, rendered
 from kubernetes.settings import container_of, content, settings_of
 from kubernetes.test_overlays import CHECKS
 from sentinelone_source import __version__
+from support.pages import blocks
 
 CHART = Path(__file__).parents[2] / "deploy/helm" / NAME
 CONSOLE = {"name": "acme", "url": "https://a.example", "tokenKey": "sentinelone-token"}
@@ -167,8 +168,7 @@ def test_releases_in_one_namespace() -> None:
     names = [{(o["kind"], o["metadata"]["name"]) for o in m.objects} for m in (one, other)]
     assert names[0] & names[1] == {("ConfigMap", "authorities")}
     labels = other.pod["metadata"]["labels"].items()
-    for selecting in (one.workload["spec"]["selector"]["matchLabels"],):
-        assert not selecting.items() <= labels
+    assert not one.workload["spec"]["selector"]["matchLabels"].items() <= labels
     assert not one.of("Service")[0]["spec"]["selector"].items() <= labels
 
 
@@ -218,8 +218,8 @@ def test_page() -> None:
     """The values of the page render, and every value that it names is there."""
     page = (CHART.parents[2] / "docs/how-to/kubernetes.md").read_text()
     section = page.partition("## With Helm")[2].partition("\n## ")[0]
-    blocks = re.findall(r"^```yaml\n(.*?)^```", section, flags=re.MULTILINE | re.DOTALL)
-    values = {key: value for block in blocks for key, value in yaml.safe_load(block).items()}
+    shown = [yaml.safe_load(block) for block in blocks(section, "yaml")]
+    values = {key: value for block in shown for key, value in block.items()}
     manifest = render({**values, "image": {"repository": NAME}}, *COMBINATIONS[0])
     assert [problem for check in CHECKS for problem in check(manifest)] == []
     source = container_of(manifest, "source")

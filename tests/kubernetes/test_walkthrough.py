@@ -15,6 +15,7 @@ from kubernetes.kubelite.manifest import Manifest, containers
 from kubernetes.overlays import CHARTS, DEPLOY, OVERLAYS, SECRETS, chart_values, rendered
 from kubernetes.settings import container_of, content, settings_of
 from kubernetes.test_overlays import CHECKS
+from support.pages import blocks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,14 +28,9 @@ IMAGE = "registry.example.com/sentinelone-source:0.1.0"
 CLIENT = "22222222-2222-2222-2222-222222222222"
 
 
-def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
-
-
 def commands() -> list[str]:
     """Everything that the page types, a command a line."""
-    shown = "".join(blocks("console")).replace("\\\n", "")
+    shown = "".join(blocks(PAGE, "console")).replace("\\\n", "")
     return [line.removeprefix("$ ") for line in shown.splitlines() if line.startswith("$ ")]
 
 
@@ -58,17 +54,14 @@ def deploy(tmp_path: Path) -> Render:
 
     def deploy(shipper: str, text: str = "") -> Manifest:
         step = PAGE.partition("## 2. ")[2].partition("## 3. ")[0]
-        [block] = [
-            block
-            for block in re.findall(r"^```console\n(.*?)^```", step, re.DOTALL | re.MULTILINE)
-            if f"examples/{shipper} acme" in block
-        ]
+        shown = blocks(step, "console")
+        [block] = [block for block in shown if f"examples/{shipper} acme" in block]
         for line in block.splitlines():
             if line.startswith("$ cp "):
                 subprocess.run(line.removeprefix("$ ").split(), cwd=tmp_path, check=True)
         folder = tmp_path / "acme"
         with (folder / "config.toml").open("a") as config:
-            config.writelines(blocks("toml"))
+            config.writelines(blocks(PAGE, "toml"))
         (folder / "threats.toml").write_text('table = "SentinelOneThreats_CL"\n')
         if text:
             (folder / "kustomization.yaml").write_text(text)
@@ -115,7 +108,9 @@ def test_options(deploy: Render, shipper: str) -> None:
 
 def test_one_complete_file() -> None:
     """The page shows a whole kustomization and no piece that repeats a key when appended."""
-    shown = [block for block in blocks("yaml") if not block.startswith(("# object", "# values"))]
+    shown = [
+        block for block in blocks(PAGE, "yaml") if not block.startswith(("# object", "# values"))
+    ]
     assert shown == [example("fluent-bit")]
     for shipper in ("fluent-bit", "vector"):
         keys = re.findall(r"^(\w+):", with_options(example(shipper)), flags=re.MULTILINE)

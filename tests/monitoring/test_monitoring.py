@@ -17,6 +17,7 @@ import requests
 import yaml
 
 from sentinelone_source.telemetry.metrics import METRICS, PREFIX
+from support.pages import blocks
 from support.scraping import Scraper, listening
 from support.waiting import until
 
@@ -54,7 +55,7 @@ def test_rules_fire_when_they_should_and_only_then() -> None:
 def test_the_page_configures_prometheus(tmp_path: Path) -> None:
     """Prometheus accepts the prometheus.yml of the page, with the rules beside it."""
     page = (ROOT / "docs/how-to/monitor.md").read_text()
-    [text] = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    [text] = blocks(page, "yaml")
     (tmp_path / "prometheus.yml").write_text(text)
     shutil.copy(RULES, tmp_path)
     command = [program("promtool"), "check", "config", str(tmp_path / "prometheus.yml")]

@@ -51,7 +51,7 @@ def test_digits(cloud: AzureTenancy) -> None:
     row = f'{{"_table":"{TABLES["groups"]}",{members}}}\n'
     (cloud.folder / "rows.ndjson").write_text(row, encoding="utf-8")
     replay(cloud)
-    (line,) = cloud.azure.rows[TABLES["groups"]].lines
+    (line,) = cloud.azure.received.lines[TABLES["groups"]]
     assert line.strip() == f"{{{members}}}".encode()
 
 

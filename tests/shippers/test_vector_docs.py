@@ -17,16 +17,12 @@ from sentinelone_source.mapping.spec.files import load_tables
 from shippers.test_vector_files import SCHEMA
 from shippers.vector import FOLDER, ROOT, azure_sinks, load, only_source, problems, text
 from shippers.vector_vrl import holds
+from support.pages import blocks
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE = (ROOT / "docs/how-to/vector.md").read_text()
-
-
-def blocks(language: str) -> list[str]:
-    """The fenced blocks of a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, flags=re.MULTILINE | re.DOTALL)
 
 
 def merged(block: str) -> dict[str, Any]:
@@ -48,7 +44,7 @@ def _put(into: dict[str, Any], what: dict[str, Any]) -> None:
             into[key] = value
 
 
-ADDED = [block for block in blocks("yaml") if re.match(r"sources|transforms", block)]
+ADDED = [block for block in blocks(PAGE, "yaml") if re.match(r"sources|transforms", block)]
 
 
 @pytest.mark.parametrize("block", ADDED)
@@ -83,14 +79,14 @@ def test_a_listener_that_wants_a_token() -> None:
 
 def test_what_is_to_be_changed() -> None:
     """The lines of the page are in the file."""
-    [block] = [block for block in blocks("yaml") if "endpoint:" in block]
+    [block] = [block for block in blocks(PAGE, "yaml") if "endpoint:" in block]
     lines = [line.split(" #")[0].rstrip() for line in text("http.yaml").splitlines()]
     assert all(line in lines for line in block.splitlines())
 
 
 def test_configuration(tmp_path: Path) -> None:
     """The config.toml of the page can be copied."""
-    whole, with_password = blocks("toml")
+    whole, with_password = blocks(PAGE, "toml")
     path = tmp_path / "config.toml"
     path.write_text(whole)
     settings = load_settings(path, {})
@@ -131,7 +127,7 @@ def test_metrics_are_of_components_that_exist() -> None:
 
 def test_a_first_try(tmp_path: Path) -> None:
     """The commands of the page make the file that is meant."""
-    [block] = [block for block in blocks("console") if "$ sed " in block]
+    [block] = [block for block in blocks(PAGE, "console") if "$ sed " in block]
     typed = block.partition("$ sed ")[2].partition("\n$ ")[0]
     data = tmp_path / "data"
     data.mkdir()

@@ -18,7 +18,6 @@ from support.tenancy import NAMES, OTHER, TABLES, TOKEN
 from support.waiting import until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from support.tenancy import Tenancy
@@ -27,13 +26,6 @@ Rows = list[dict[str, Any]]
 HEALTH_ROWS = '[health]\ninterval = "200ms"\n'
 COLUMNS = [column.name for column in HEALTH.columns]
 TAG = "sentinelone.health"
-
-
-@pytest.fixture
-def shipper() -> Iterator[InHttp]:
-    """A listener that takes everything."""
-    with InHttp() as listening:
-        yield listening
 
 
 def sums(rows: Rows, column: str) -> Counter[str]:

@@ -1,0 +1,12 @@
+"""What the pages of the documentation show."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+
+
+def blocks(text: str, language: str) -> list[str]:
+    """The fenced blocks of a language, those of numbered steps too."""
+    fence = re.compile(rf"^( *)```{language}\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for _, block in fence.findall(text)]
