@@ -12,8 +12,9 @@ from urllib.parse import unquote
 from zlib import crc32
 
 from doubles.connections import Raw, hold
-from doubles.faults import Script, asked, throttled, with_cursor
+from doubles.faults import ConsoleFault, asked, places, throttled, with_cursor
 from sentinelone_source.demo.console import DemoConsole, failure
+from sentinelone_source.demo.dce.errors import Faults
 from sentinelone_source.demo.endpoints import BASE, BY_PATH
 from sentinelone_source.demo.timestamps import text
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from doubles.faults import ConsoleFault
     from doubles.world import Name, World
     from sentinelone_source.demo.http_server import Answer, Call
 
@@ -117,7 +117,8 @@ class ScriptedConsole(DemoConsole):
         **switches: Any,
     ) -> None:
         super().__init__(world, tokens, port=port, tls=tls)
-        self.faults = Script(faults)
+        self.faults = Faults()
+        self.faults.add(*faults)
         self.behaviour = ConsoleBehaviour(**switches)
         self.requests: list[ConsoleRequest] = []
         self._buckets: dict[Name, _Bucket] = {}
@@ -126,10 +127,11 @@ class ScriptedConsole(DemoConsole):
     def handle(self, call: Call) -> Answer:
         """The answer of the script or of the API; the request is remembered."""
         asked_at, parameters = monotonic(), call.parameters
-        fault = self.faults.take(endpoint_of(call), has_cursor="cursor" in parameters)
-        answer = fault.effect(call, self) if fault else self.serve(call)
+        wanted = places(endpoint_of(call), has_cursor="cursor" in parameters)
+        fault = self.faults.take(*wanted)
+        answer = fault.effect(call, self) if isinstance(fault, ConsoleFault) else self.serve(call)
         self.requests.append(ConsoleRequest(asked_at, endpoint_of(call), parameters, answer.status))
-        if fault and fault.delay:
+        if isinstance(fault, ConsoleFault) and fault.delay:
             hold(call, fault.delay)
         if isinstance(answer, Raw):
             return answer

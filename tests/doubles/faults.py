@@ -7,30 +7,27 @@ Each endpoint has its own queue, in the order of the list; "*" is a queue for wh
 queue takes. Endpoints are `activities`, `agents`, `alerts`, `groups`, `threats`, others by their
 path below `/web/api/v2.1/`. A fault lets `after` requests pass, hits `times` (None: for ever), then
 makes way for the next. With `on="cursor"` only requests with a cursor count, with `on="first"`
-only those without one.
+only those without one: these have queues of their own, before the others.
 """
 
 from __future__ import annotations
 
-import math
-from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import format_datetime
 from gzip import compress
-from threading import Lock
-from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack
 from urllib.parse import quote, urlencode
 from zlib import compress as deflate
 from zlib import compressobj
 
 from doubles.connections import Ended, Raw
 from sentinelone_source.demo.console import UNAUTHENTICATED, failure
+from sentinelone_source.demo.dce.errors import DemoFault
 from sentinelone_source.demo.endpoints import BASE, BY_PATH
 from sentinelone_source.demo.http_server import Answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import timedelta
 
     from doubles.console import ScriptedConsole
@@ -43,20 +40,26 @@ Effect = Callable[["Call", "ScriptedConsole"], Answer]
 _INVALID_CURSOR: Final = failure(4000010, "Validation Error", "Invalid cursor value received")
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleFault:
+class ConsoleFault(DemoFault, kw_only=True):
     """An effect, the requests that it hits, and seconds of silence before the answer."""
 
-    endpoint: str
     effect: Effect
-    times: int | None = 1
-    after: int = 0
-    on: Requests = "any"
+    status: int = 0
     delay: float = 0.0
 
-    def counts(self, *, has_cursor: bool) -> bool:
-        """Whether such a request is one of those that this fault looks at."""
-        return self.on == "any" or (self.on == "cursor") == has_cursor
+
+def fault(
+    endpoint: str, effect: Effect, delay: float = 0.0, on: Requests = "any", **when: Any
+) -> ConsoleFault:
+    """An effect on requests to an endpoint."""
+    where = endpoint if on == "any" else f"{endpoint} {on}"
+    return ConsoleFault(where=where, effect=effect, delay=delay, **when)
+
+
+def places(endpoint: str, *, has_cursor: bool) -> list[str]:
+    """The queues that may have a fault for a request."""
+    on = "cursor" if has_cursor else "first"
+    return [f"{endpoint} {on}", endpoint, f"* {on}", "*"]
 
 
 def throttled(retry_after: float | str | None) -> Answer:
@@ -82,7 +85,7 @@ class When(TypedDict, total=False):
 
 def say(endpoint: str, answer: Answer, **when: Unpack[When]) -> ConsoleFault:
     """This answer instead of the API's."""
-    return ConsoleFault(endpoint, lambda _call, _console: answer, **when)
+    return fault(endpoint, lambda _call, _console: answer, **when)
 
 
 def status(
@@ -136,7 +139,7 @@ def fails_above(endpoint: str, limit: int, code: int = 504, **when: Unpack[When]
         asked = int(call.parameters.get("limit", ["10"])[-1])
         return Answer(code, b"", None) if asked > limit else console.serve(call)
 
-    return ConsoleFault(endpoint, effect, **when)
+    return fault(endpoint, effect, **when)
 
 
 def login_page(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
@@ -162,7 +165,7 @@ def repeat_cursor(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
     def effect(call: Call, console: ScriptedConsole) -> Answer:
         return with_cursor(console.serve(call), quote(call.parameters["cursor"][-1], safe=""))
 
-    return ConsoleFault(endpoint, effect, **when)
+    return fault(endpoint, effect, **when)
 
 
 def ignores_filter(endpoint: str, *names: str, **when: Unpack[When]) -> ConsoleFault:
@@ -175,7 +178,7 @@ def ignores_filter(endpoint: str, *names: str, **when: Unpack[When]) -> ConsoleF
         ]
         return console.serve(asked(call, **dict.fromkeys(dropped)))
 
-    return ConsoleFault(endpoint, effect, **when)
+    return fault(endpoint, effect, **when)
 
 
 _UPDATES: Final = {
@@ -203,7 +206,7 @@ def changes(endpoint: str, number: int = 100, **when: Unpack[When]) -> ConsoleFa
                 world.update(name, _UPDATES[name], identifier)
         return console.serve(call)
 
-    return ConsoleFault(endpoint, effect, **when)
+    return fault(endpoint, effect, **when)
 
 
 def date(endpoint: str, off: timedelta | None, **when: Unpack[When]) -> ConsoleFault:
@@ -215,7 +218,7 @@ def date(endpoint: str, off: timedelta | None, **when: Unpack[When]) -> ConsoleF
             told = format_datetime(console.world.now() + off, usegmt=True)
         return replace(answer, headers=(*answer.headers, ("Date", told)))
 
-    return ConsoleFault(endpoint, effect, **when)
+    return fault(endpoint, effect, **when)
 
 
 def reset(endpoint: str, sent: int | None = None, **when: Unpack[When]) -> ConsoleFault:
@@ -240,7 +243,7 @@ def _ended(
         headers = (*answer.headers, length)
         return Ended(answer.status, body, answer.content_type, headers, ending)
 
-    return ConsoleFault(endpoint, effect, **when)
+    return fault(endpoint, effect, **when)
 
 
 def broken_json(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
@@ -250,7 +253,7 @@ def broken_json(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
         answer = console.serve(call)
         return replace(answer, body=_half(answer.body))
 
-    return ConsoleFault(endpoint, effect, **when)
+    return fault(endpoint, effect, **when)
 
 
 def broken_gzip(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
@@ -260,7 +263,7 @@ def broken_gzip(endpoint: str, **when: Unpack[When]) -> ConsoleFault:
 
 def hang(endpoint: str, seconds: float, **when: Unpack[When]) -> ConsoleFault:
     """Silence for a while, or until the console is stopped; then the API's answer."""
-    return ConsoleFault(endpoint, lambda call, console: console.serve(call), delay=seconds, **when)
+    return fault(endpoint, lambda call, console: console.serve(call), delay=seconds, **when)
 
 
 def _raw_deflate(body: bytes) -> bytes:
@@ -298,7 +301,7 @@ def _sent_as(
         headers = (*answer.headers, *said)
         return Raw(answer.status, pack(answer.body), answer.content_type, headers)
 
-    return ConsoleFault(endpoint, effect, **when)
+    return fault(endpoint, effect, **when)
 
 
 def _half(body: bytes) -> bytes:
@@ -319,53 +322,3 @@ def with_cursor(answer: Answer, cursor: str | None) -> Answer:
     said = b"null" if cursor is None else b'"%b"' % cursor.encode()
     body = b'%b"nextCursor":%b%b' % (head, said, tail[tail.rindex(b',"total') :])
     return replace(answer, body=body)
-
-
-@dataclass(slots=True)
-class _Turn:
-    """A fault in a queue: how many requests it still lets pass, how many it still hits."""
-
-    fault: ConsoleFault
-    passing: int
-    hits: float
-
-    def take(self) -> ConsoleFault | None:
-        if self.passing:
-            self.passing -= 1
-            return None
-        self.hits -= 1
-        return self.fault
-
-
-class Script:
-    """The queues; safe to use from many threads."""
-
-    def __init__(self, faults: Iterable[ConsoleFault] = ()) -> None:
-        self._queues: dict[str, deque[_Turn]] = {}
-        self._lock = Lock()
-        self.add(*faults)
-
-    def add(self, *faults: ConsoleFault) -> None:
-        """Append to the queues."""
-        with self._lock:
-            for fault in faults:
-                hits = math.inf if fault.times is None else fault.times
-                turn = _Turn(fault, fault.after, hits)
-                self._queues.setdefault(fault.endpoint, deque()).append(turn)
-
-    def clear(self) -> None:
-        """From now on everything goes well."""
-        with self._lock:
-            self._queues.clear()
-
-    def take(self, endpoint: str, *, has_cursor: bool) -> ConsoleFault | None:
-        """What hits this request, if anything."""
-        with self._lock:
-            for name in (endpoint, "*"):
-                queue = self._queues.get(name)
-                if queue and queue[0].fault.counts(has_cursor=has_cursor):
-                    fault = queue[0].take()
-                    if queue[0].hits <= 0:
-                        queue.popleft()
-                    return fault
-        return None
