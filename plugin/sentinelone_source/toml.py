@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import re
-import types
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -88,16 +87,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
 
 
 def _refuse_unknown_keys(data: Any, kind: Any, where: str, prefix: str) -> None:
-    origin = get_origin(kind)
-    if origin in (Union, types.UnionType):
-        for part in get_args(kind):
-            _refuse_unknown_keys(data, part, where, prefix)
-    elif origin in (list, tuple) and isinstance(data, list):
+    if get_origin(kind) in (list, tuple) and isinstance(data, list):
         for number, item in enumerate(data, 1):
             _refuse_unknown_keys(item, get_args(kind)[0], where, f"{prefix.rstrip('.')}[{number}].")
-    elif origin is dict and isinstance(data, dict):
-        for key, value in data.items():
-            _refuse_unknown_keys(value, get_args(kind)[1], where, f"{prefix}{key}.")
     elif isinstance(kind, type) and issubclass(kind, msgspec.Struct) and isinstance(data, dict):
         fields = _fields(kind)
         for key, value in data.items():

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mapping.files import GOOD, refusal, write
 from mapping.helpers import mapper, record, rows_of
 from sentinelone_source.mapping.spec.files import load_mappings
 
@@ -84,27 +83,3 @@ def test_a_user_adds_them_to_a_built_in_column(tmp_path: Path) -> None:
     assert (data.type, data.paths[0].text) == ("json", "$.data")
     assert dict(data.aliases) == ALIASES
     assert not any(column.aliases for m in load_mappings().values() for column in m.columns)
-
-
-@pytest.mark.parametrize(
-    ("spec", "wanted"),
-    [
-        ('{ path = "$.name", aliases = { a = "b" } }', "column Name: aliases: only json columns"),
-        (
-            '{ path = "$.name", type = "dynamic", aliases = { a = "b" } }',
-            "column Name: aliases: only json columns",
-        ),
-        (
-            '{ path = "$.name", type = "json", aliases = { a = 1 } }',
-            "column Name: aliases[...]: expected `str`, got `int`",
-        ),
-        (
-            '{ path = "$.name", type = "json", aliases = ["a"] }',
-            "column Name: aliases: expected `object`, got `array`",
-        ),
-    ],
-)
-def test_mistakes(tmp_path: Path, spec: str, wanted: str) -> None:
-    """Aliases that cannot work are an error that names file, table and column."""
-    message = refusal(write(tmp_path, GOOD.replace('"$.name"', spec)))
-    assert message.startswith(f"{tmp_path / 'things.toml'}: Things_CL: {wanted}")

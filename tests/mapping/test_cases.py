@@ -16,7 +16,6 @@ from support.tenancy import mapper_of
 
 HERE = Path(__file__).parent
 CASES = sorted(HERE.glob("cases/*/*.json"))
-TABLES: dict[str, dict[str, str]] = json.loads((HERE / "tables.json").read_text())
 ENOUGH = {"threats": 12, "activities": 12, "agents": 6, "alerts": 6, "groups": 6, "alertsv2": 3}
 
 
@@ -51,12 +50,3 @@ def test_every_column_is_filled_by_a_case(name: str) -> None:
     assert [
         column.name for column in load_mappings()[name].columns if column.name not in filled
     ] == []
-
-
-@pytest.mark.parametrize("name", ENOUGH)
-def test_columns_are_those_of_the_tables(name: str) -> None:
-    """A mapping has the columns of its table, in the same order and of the same types."""
-    mapping = load_mappings()[name]
-    types = {"json": "string"}
-    columns = [(column.name, types.get(column.type, column.type)) for column in mapping.columns]
-    assert columns == list(TABLES[mapping.table].items())

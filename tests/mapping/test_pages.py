@@ -58,14 +58,10 @@ def test_cursor(pagination: bytes, cursor: str | None) -> None:
     assert mapper().open(b'{"pagination":%b,"data":[]}' % pagination, CONSOLE).cursor == cursor
 
 
-def test_a_page_without_pagination_is_the_last() -> None:
-    """A page without pagination has no cursor."""
-    assert mapper().open(b'{"data":[]}', CONSOLE).cursor is None
-
-
-def test_no_records_no_lines() -> None:
-    """A page without records makes no lines."""
-    assert list(mapper().lines(mapper().open(page_of(), CONSOLE))) == []
+def test_a_page_with_records_alone() -> None:
+    """A page without pagination is the last one, and one without records makes no lines."""
+    page, rows = run(mapper(), b'{"data":[]}')
+    assert (page.cursor, rows) == (None, [])
 
 
 def test_records_below_other_members() -> None:

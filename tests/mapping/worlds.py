@@ -17,18 +17,8 @@ NAMES = [
     "iso", "position", "where", "parent", "None", "a-b", "a_b", "a b", "grün", "self", "1st",
 ]  # fmt: skip
 COLUMNS = [
-    "Alpha",
-    "Beta",
-    "class",
-    "str",
-    "rows",
-    "iso",
-    "Row",
-    "None",
-    "json_text",
-    "first",
-    "X1",
-]
+    "Alpha", "Beta", "class", "str", "rows", "iso", "Row", "None", "json_text", "first", "X1",
+]  # fmt: skip
 COLUMN_TYPES = sorted(TYPES)
 MOMENTS = [
     "2026-03-14T12:00:00Z", "2026-03-14T12:00:00.5Z", "2026-03-14T12:00:00.589793Z",

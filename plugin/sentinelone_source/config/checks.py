@@ -69,24 +69,24 @@ def _normal_console(console: ConsoleTable, where: str, here: Path) -> ConsoleTab
     return msgspec.structs.replace(
         console,
         url=read_url(console.url, f"{place}: url", "https://console.example.invalid"),
-        token_file=str(here / console.token_file) if console.token_file else "",
-        ca_file=str(here / console.ca_file) if console.ca_file else "",
+        **_files(console, here, "token_file", "ca_file"),
     )
 
 
+def _files(table: ConsoleTable | HandoverTable, here: Path, *keys: str) -> dict[str, str]:
+    """Files that a table names, found from where the configuration is."""
+    return {key: str(here / path) for key in keys if (path := getattr(table, key))}
+
+
 def read_handover(handover: HandoverTable, to: str, where: str, here: Path) -> HandoverTable:
-    """Check the credentials; files are found from where the configuration is."""
+    """Check the credentials."""
     if handover.token_file and (handover.username or handover.password_file):
         raise ConfigError(
             f"{where}: handover: give either token_file, or username and password_file"
         )
     if bool(handover.username) != bool(handover.password_file):
         raise ConfigError(f"{where}: handover: username and password_file must be given together")
-    files = {
-        name: str(here / path)
-        for name in ("token_file", "password_file", "ca_file")
-        if (path := getattr(handover, name))
-    }
+    files = _files(handover, here, "token_file", "password_file", "ca_file")
     return msgspec.structs.replace(handover, to=to, **files)
 
 

@@ -57,7 +57,6 @@ class PageReader:
         _plant(tree, spec.cursor, str | None)
         _plant(tree, spec.more, bool | None)
         _plant(tree, spec.errors, msgspec.Raw)
-        self._tree = tree
         self._decode = msgspec.json.Decoder(_struct(tree)).decode
         *around, _ = (re.escape(name.encode()) for name in spec.cursor.members)
         end = rb'[{,]\s*"%b"\s*:\s*(\{[^{}]*\})(?:\s*\}){%d}\s*\Z'
@@ -81,14 +80,14 @@ class PageReader:
     def _open(self, body: bytes) -> Opened:
         spec = self.spec
         page = self._decode(body)
-        records = self._reach(page, spec.records)
+        records = _reach(page, spec.records)
         errors = self._errors(page)
         if not isinstance(records, list):
             if errors:
                 raise AnswerHasErrors(errors)
             raise NotAPage(f"no list at $.{'.'.join(spec.records.members)}")
-        cursor = self._reach(page, spec.cursor) or None
-        if spec.more and not self._reach(page, spec.more):
+        cursor = _reach(page, spec.cursor) or None
+        if spec.more and not _reach(page, spec.more):
             cursor = None
         elif spec.more and records:
             cursor = cursor or ""
@@ -103,7 +102,7 @@ class PageReader:
 
     def _errors(self, page: Any) -> list[str]:
         path = self.spec.errors
-        found = self._reach(page, path) if path else None
+        found = _reach(page, path) if path else None
         if path is None or not found:
             return []
         matches = path.find_below(msgspec.json.decode(found))
@@ -148,15 +147,6 @@ class PageReader:
         seen = end.get(cursor.members[-1])
         return seen if isinstance(seen, str) else None
 
-    def _reach(self, page: Any, path: Path) -> Any:
-        """What a decoded page has at a path's members, or None."""
-        tree = self._tree
-        for name in path.members:
-            if page is not None:
-                page = getattr(page, f"m{list(tree).index(name)}")
-            tree = tree[name]
-        return page
-
     def _reason(self, body: bytes) -> str:
         try:
             self._decode(body)
@@ -176,9 +166,18 @@ def _plant(tree: dict[str, Any], path: Path | None, leaf: Any) -> None:
 
 
 def _struct(tree: dict[str, Any]) -> type[msgspec.Struct]:
-    fields = [
-        (f"m{number}", _struct(value) | None if isinstance(value, dict) else value, None)
-        for number, value in enumerate(tree.values())
-    ]
-    renames = {f"m{number}": name for number, name in enumerate(tree)}
+    types = [_struct(one) | None if isinstance(one, dict) else one for one in tree.values()]
+    fields = [(_field(name), kind, None) for name, kind in zip(tree, types, strict=True)]
+    renames = {_field(name): name for name in tree}
     return msgspec.defstruct("page", fields, rename=renames, gc=False)
+
+
+def _field(name: str) -> str:
+    return f"m{name.encode().hex()}"
+
+
+def _reach(page: Any, path: Path) -> Any:
+    """What a decoded page has at a path's members, or None."""
+    for name in path.members:
+        page = page and getattr(page, _field(name))
+    return page

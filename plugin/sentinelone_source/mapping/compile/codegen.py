@@ -20,7 +20,6 @@ import msgspec
 
 from sentinelone_source.mapping.compile.decoders import Node, Structs, is_inline
 from sentinelone_source.mapping.compile.runtime import (
-    FROM_JSON,
     RUNTIME,
     column_function,
     drop_function,
@@ -212,7 +211,7 @@ class RowCode:
         value = self._field(path.members)
         if reads is Reads.JSON or self._root.at(path.members).use is reads:
             return value
-        return expression("F(VALUE)", F=FROM_JSON[reads], VALUE=value)
+        return expression("F(VALUE)", F=reads.from_json, VALUE=value)
 
 
 def _of(*columns: Column) -> str:

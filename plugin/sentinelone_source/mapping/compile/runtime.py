@@ -25,11 +25,8 @@ from sentinelone_source.mapping.spec.conditions import Condition
 from sentinelone_source.mapping.spec.model import Column
 from sentinelone_source.times import EPOCH, MICROSECOND
 
-FROM_JSON = {Reads.TEXT: "as_text", Reads.NUMBER: "as_number", Reads.BOOLEAN: "as_boolean"}
-"""What reads raw JSON that others want raw, too."""
-
 RUNTIME: dict[str, Any] = {
-    **{name: msgspec.json.Decoder(reads.takes).decode for reads, name in FROM_JSON.items()},
+    **{reads.from_json: msgspec.json.Decoder(reads.takes).decode for reads in Reads},
     "EPOCH": EPOCH,
     "MICROSECOND": MICROSECOND,
     "NeedsInterpreter": NeedsInterpreter,

@@ -117,26 +117,17 @@ def _brackets(data: bytes) -> int:
 
 
 class Reads(Enum):
-    """As what the decoder reads a value."""
+    """As what the decoder reads a value, and what reads it from raw JSON in generated code."""
 
-    TEXT = "text"
-    NUMBER = "number"
-    BOOLEAN = "boolean"
-    JSON = "JSON"
+    TEXT = "as_text", str | int | float | bool | None
+    NUMBER = "as_number", int | float | None
+    BOOLEAN = "as_boolean", bool | None
+    JSON = "as_json", msgspec.Raw
     """As it came: copied through, or decoded by those few who need it."""
 
-    @property
-    def takes(self) -> Any:
-        """The type that the decoder takes."""
-        return _TAKES[self]
-
-
-_TAKES: dict[Reads, Any] = {
-    Reads.TEXT: str | int | float | bool | None,
-    Reads.NUMBER: int | float | None,
-    Reads.BOOLEAN: bool | None,
-    Reads.JSON: msgspec.Raw,
-}
+    def __init__(self, from_json: str, takes: Any) -> None:
+        self.from_json = from_json
+        self.takes = takes
 
 
 class ColumnType(msgspec.Struct, frozen=True):
@@ -183,21 +174,10 @@ TYPES = {
         ColumnType("real", to_real, "real", "real", reads=Reads.NUMBER),
         ColumnType("boolean", to_boolean, "boolean", "boolean", reads=Reads.BOOLEAN),
         ColumnType(
-            "datetime",
-            to_datetime,
-            "dateTime",
-            "datetime",
-            reads=Reads.TEXT,
-            check=check_datetimes,
+            "datetime", to_datetime, "dateTime", "datetime", reads=Reads.TEXT, check=check_datetimes
         ),
         ColumnType(
-            "dynamic",
-            to_dynamic,
-            "dynamic",
-            "dynamic",
-            takes_all=True,
-            fast=dynamic,
-            fast_all=dynamics,
+            "dynamic", to_dynamic, "dynamic", "dynamic", True, fast=dynamic, fast_all=dynamics
         ),
         ColumnType("json", to_json, takes_all=True, fast=json_text),
     )

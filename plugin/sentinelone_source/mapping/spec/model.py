@@ -57,13 +57,10 @@ class RequestSpec(msgspec.Struct, frozen=True):
     """`[request]`: what to ask the console for, and where its answer has what.
 
     Attributes:
-        path: below `/web/api/v2.1/`.
         records: the list of records; with `[*]`, a member of each of its items.
-        cursor: where the next page begins.
         body: a document with places, sent by POST; None for a list by GET.
         passes: values for further places; each is a pass over the same positions.
         more: whether there is a next page; None where the cursor says it.
-        errors: messages of an answer that is an error.
     """
 
     path: str
@@ -87,15 +84,12 @@ class Ordering(msgspec.Struct, frozen=True):
     """`[walk]`: how to go through an endpoint in ascending order of position.
 
     Attributes:
-        id: what names a record.
         version: what changes with the record; None where records never change.
         position: the value of the ordering field, ISO 8601 text.
-        filter: query parameter for the first position wanted, inclusive; None for a POST.
-        until: query parameter for the end of the positions wanted, exclusive; None without one.
-        sort_by: query parameter value of the ordering field; None for a POST.
+        filter, until: query parameters for the first position wanted, inclusive, and for the end,
+            exclusive; None for a POST, or where the console has none.
         inventory: the first sweep takes everything there is.
         rescan: recent records are read again for changed versions.
-        lookback: default of the feed's look-back.
         volatile: columns whose change alone is not worth a row.
     """
 
