@@ -62,6 +62,10 @@ class Endpoint(msgspec.Struct, dict=True, forbid_unknown_fields=True):
                 found[path] = parse_moment(value if isinstance(value, str) else "")
         return found
 
+    def filtered(self, values: Mapping[str, Any], path: str) -> Any:
+        """What a filter compares of these values: a moment, or text in lower case."""
+        return values[path] if path in self.time_paths else str(values[path]).lower()
+
     def place(self, path: str, value: Any, identifier: str) -> Place:
         """Where a record with this value and id stands in the order of a path."""
         if path == self.id:

@@ -28,8 +28,8 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
     def packed(self, accepted: str) -> Answer:
-        """With its body compressed, if the client accepts that and it is not yet encoded."""
-        if not self.body or "Content-Encoding" in dict(self.headers) or "gzip" not in accepted:
+        """With its body compressed, if the client accepts that."""
+        if not self.body or "gzip" not in accepted:
             return self
         headers = (*self.headers, ("Content-Encoding", "gzip"))
         return replace(self, body=compress(self.body, 1, mtime=0), headers=headers)
@@ -114,8 +114,6 @@ class HttpServer:
 
     def start(self) -> None:
         """Returns when requests can come. Raises OSError, with the address as its `filename`."""
-        if self._listener is not None:
-            return
         try:
             listener = _Listener(Address(self.host, self.port), _DemoHandler)
         except OSError as error:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Annotated, Final, Literal
+from collections.abc import Container, Iterable, Iterator, Mapping
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
 import msgspec
@@ -18,7 +18,7 @@ Order = Literal["asc", "desc"]
 Parameters = Mapping[str, list[str]]
 _COMPARISONS: Final = ("lt", "gt", "lte", "gte")
 _INVALID_CURSOR: Final = "Invalid cursor value received"
-_FOREVER: Final = 1 << 62
+_NEVER: Final = 1 << 62
 
 
 class _Common(msgspec.Struct, rename="camel"):
@@ -53,13 +53,11 @@ def page(world: DemoWorld, endpoint: Endpoint, parameters: Parameters) -> bytes:
         raise InvalidQuery(str(error)) from None
     cursor, after = _read_cursor(asked.cursor, endpoint)
     sort, order = _order(asked, endpoint, cursor)
-    ranges, choices = [*_ranges(last, endpoint)], [*_choices(parameters, endpoint)]
-    path = endpoint.sorts[sort]
+    path, filters = endpoint.sorts[sort], list(_filters(parameters, endpoint))
     found = sorted(
         (endpoint.place(path, item.values[path], item.id), item)
         for item in world.items(endpoint.name)
-        if all(low <= item.values[of] <= high for of, low, high in ranges)
-        and all(str(item.values[of]).lower() in chosen for of, chosen in choices)
+        if all(endpoint.filtered(item.values, by) in wanted for by, wanted in filters)
     )
     total = 0 if asked.skip_count else len(found)
     if asked.count_only:
@@ -138,25 +136,22 @@ def _order(asked: _Common, endpoint: Endpoint, cursor: _Cursor | None) -> tuple[
     return cursor.sort_by_column, cursor.sort_order
 
 
-def _ranges(asked: Mapping[str, str], endpoint: Endpoint) -> Iterator[tuple[str, int, int]]:
-    """Filters by time: a path, and its first and last moment."""
-    for name, value in asked.items():
+def _filters(parameters: Parameters, endpoint: Endpoint) -> Iterator[tuple[str, Container[Any]]]:
+    """What is filtered by: a path, and the moments or the texts, in lower case, that are wanted."""
+    for name, values in parameters.items():
         prefix, _, comparison = name.partition("__")
         if not comparison:
             continue
         try:
-            at = parse_moment(value)
+            at = parse_moment(values[-1])
         except ValueError as error:
             raise InvalidQuery(f"{name}: Not a valid datetime") from error
         first = {"gte": at, "gt": at + 1}.get(comparison, 0)
-        last = {"lte": at, "lt": at - 1}.get(comparison, _FOREVER)
-        yield endpoint.times[prefix], first, last
-
-
-def _choices(parameters: Parameters, endpoint: Endpoint) -> Iterator[tuple[str, set[str]]]:
-    """Filters by a list of values: a path, and those that are wanted, in lower case."""
+        yield (
+            endpoint.times[prefix],
+            range(first, {"lte": at + 1, "lt": at}.get(comparison, _NEVER)),
+        )
     for name, path in endpoint.lists.items():
         texts = parameters.get(name, ["false"] if name in endpoint.hidden else [])
-        chosen = {part.strip().lower() for text in texts for part in text.split(",")}
-        if chosen:
-            yield path, chosen
+        if wanted := {part.strip().lower() for text in texts for part in text.split(",")}:
+            yield path, wanted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Container, Iterator
 from pathlib import Path
 from typing import Any, Final
 from zlib import crc32
@@ -97,11 +97,11 @@ def _laid_out(template: Any, record: Record) -> Any:
 def _page(world: DemoWorld, asked: dict[str, Any]) -> dict[str, Any]:
     sort, after = asked.get("sort") or {}, asked.get("after")
     by, descending = sort.get("by", "id"), sort.get("order") == "DESC"
-    wanted = list(_filters(asked))
+    filters = list(_filters(asked))
     found = [
         ((str(node.get(by)) if by not in _TIMES else parse_moment(node[by]), node["id"]), node)
         for node in nodes(world)
-        if all(test(node) for test in wanted)
+        if all(_value(node, field) in wanted for field, wanted in filters)
     ]
     found.sort(key=lambda pair: pair[0], reverse=descending)
     rest = found if after is None else _behind(found, after, descending=descending)
@@ -113,6 +113,10 @@ def _page(world: DemoWorld, asked: dict[str, Any]) -> dict[str, Any]:
         "endCursor": edges[-1]["cursor"] if edges else None,
     }
     return {"edges": edges, "pageInfo": info}
+
+
+def _value(node: Record, field: str) -> Any:
+    return parse_moment(node[field]) if field in _TIMES else node[field]
 
 
 def _cursor(place: tuple[Any, str]) -> str:
@@ -128,27 +132,26 @@ def _behind(found: list[Any], after: str, *, descending: bool) -> list[Any]:
         raise InvalidQuery("Invalid cursor value received") from None
 
 
-def _filters(asked: dict[str, Any]) -> Iterator[Callable[[Record], bool]]:
-    """All that a query filters by; without a filter for confidence, nothing informational."""
+def _filters(asked: dict[str, Any]) -> Iterator[tuple[str, Container[Any]]]:
+    """Fields and what is wanted of them; without a filter for confidence, nothing informational."""
     filters: list[dict[str, Any]] = asked.get("filters") or []
     if all(one["fieldId"] != "confidenceLevel" for one in filters):
-        yield lambda node: node["confidenceLevel"] != "INFORMATIONAL"
+        yield "confidenceLevel", set(_LEVELS) - {"INFORMATIONAL"}
     for one in filters:
-        yield _filter(one)
-    if scope := asked.get("scope"):
-        name = _SCOPES.get(scope["scopeType"])
-        yield lambda node: name is None or node[name] in scope["scopeIds"]
+        yield one["fieldId"], _wanted(one)
+    scope = asked.get("scope") or {}
+    if name := _SCOPES.get(scope.get("scopeType", "")):
+        yield name, scope["scopeIds"]
 
 
-def _filter(one: dict[str, Any]) -> Callable[[Record], bool]:
+def _wanted(one: dict[str, Any]) -> Container[Any]:
     field, span = one["fieldId"], one.get("dateTimeRange")
     if span is not None and field in _TIMES:
         start, end = (span.get(name) for name in ("start", "end"))
         low = -1 if start is None else start * 1000 + (not span.get("startInclusive"))
-        high = (1 << 62) if end is None else end * 1000
-        return lambda node: low <= parse_moment(node[field]) < high
+        return range(low, 1 << 62 if end is None else end * 1000)
     equal, among = one.get("stringEqual"), one.get("stringIn")
     if field not in _GOLDEN["node"] or not (equal or among):
         raise InvalidQuery(f"Validation error : invalid filter of field '{field}'")
-    values = [equal["value"]] if equal else (among or {})["values"]
-    return lambda node: node[field] in values
+    values: list[Any] = [equal["value"]] if equal else (among or {})["values"]
+    return values

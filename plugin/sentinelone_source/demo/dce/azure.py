@@ -95,18 +95,19 @@ class DemoAzure:
     def start(self) -> None:
         """Returns when requests can come. Raises OSError when a port is taken."""
         try:
-            self.plain.start()
-            if self.tls:
-                self.tls.start()
+            for server in self._servers():
+                server.start()
         except OSError:
             self.stop()
             raise
 
     def stop(self) -> None:
         """Ends all connections; returns when the ports are closed."""
-        self.plain.stop()
-        if self.tls:
-            self.tls.stop()
+        for server in self._servers():
+            server.stop()
+
+    def _servers(self) -> list[HttpServer]:
+        return [self.plain, self.tls] if self.tls else [self.plain]
 
     def __enter__(self) -> Self:
         self.start()
