@@ -1,4 +1,4 @@
-"""Tables for people: columns side by side."""
+"""Texts for people: tables with columns side by side, and numbers of things."""
 
 from __future__ import annotations
 
@@ -11,3 +11,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         yield "  ".join(cells).rstrip()
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 feed`, `2 feeds`."""
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -17,8 +17,7 @@ from azure.monitor.ingestion import LogsIngestionClient
 
 from doubles import azure_faults as faults
 from doubles.azure import Azure
-from sentinelone_source.demo.dce.ingestion import MAX_PLAIN, MAX_WIRE
-from sentinelone_source.demo.dce.rows import Stream, built_in_streams
+from sentinelone_source.demo.dce.ingestion import MAX_PLAIN, MAX_WIRE, Stream, built_in_streams
 from support.waiting import until
 
 if TYPE_CHECKING:

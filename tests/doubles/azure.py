@@ -17,15 +17,14 @@ from doubles.azure_faults import AzureFault
 from sentinelone_source.demo.dce.azure import LOOPBACK, DemoAzure
 from sentinelone_source.demo.dce.errors import RequestRefused, refused, token_refused
 from sentinelone_source.demo.dce.identity import APP_SERVICE, DemoBehaviour
-from sentinelone_source.demo.dce.ingestion import route, unpacked
-from sentinelone_source.demo.dce.rows import built_in_streams
+from sentinelone_source.demo.dce.ingestion import built_in_streams, route, unpacked
 from sentinelone_source.demo.dce.workspace import workspace_of
 from sentinelone_source.jwt import read_claims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from sentinelone_source.demo.dce.rows import Losses, Stream
+    from sentinelone_source.demo.dce.ingestion import Losses, Stream
     from sentinelone_source.demo.http_server import Answer, Call
 
 Row = dict[str, Any]

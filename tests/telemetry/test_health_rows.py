@@ -11,7 +11,7 @@ import pytest
 
 from doubles import faults
 from doubles.in_http import InHttp, status
-from sentinelone_source.demo.dce.rows import Losses, built_in_streams, fitted
+from sentinelone_source.demo.dce.ingestion import Losses, built_in_streams, fitted
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.spec.files import HEALTH, health_table, load_mappings
 from support.tenancy import NAMES, OTHER, TABLES, TOKEN

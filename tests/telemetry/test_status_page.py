@@ -241,7 +241,7 @@ def test_history(rows: list[int]) -> None:
         history.look()
     feed.counts.rows += rows[-1]
     assert history.of(0) == ([0] * MINUTES + rows)[-MINUTES:]
-    assert history._ring.itemsize * len(history._ring) == 240
+    assert sum(total.itemsize * len(total) for total in history._totals) == 240
 
 
 @given(st.text(st.characters(blacklist_categories=("Cs", "Cc")), min_size=1))

@@ -128,8 +128,8 @@ def dce(  # noqa: PLR0913 - its options
     """
     from sentinelone_source.demo.dce.azure import DemoAzure, has_tls
     from sentinelone_source.demo.dce.identity import DemoBehaviour
+    from sentinelone_source.demo.dce.ingestion import built_in_streams
     from sentinelone_source.demo.dce.report import shell_lines, summary
-    from sentinelone_source.demo.dce.rows import built_in_streams
     from sentinelone_source.errors import SourceError
 
     streams = built_in_streams(*load_settings(config).mappings)

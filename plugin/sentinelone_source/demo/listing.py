@@ -146,11 +146,9 @@ def _filters(parameters: Parameters, endpoint: Endpoint) -> Iterator[tuple[str, 
             at = parse_moment(values[-1])
         except ValueError as error:
             raise InvalidQuery(f"{name}: Not a valid datetime") from error
-        first = {"gte": at, "gt": at + 1}.get(comparison, 0)
-        yield (
-            endpoint.times[prefix],
-            range(first, {"lte": at + 1, "lt": at}.get(comparison, _NEVER)),
-        )
+        begin = {"gte": at, "gt": at + 1}.get(comparison, 0)
+        end = {"lte": at + 1, "lt": at}.get(comparison, _NEVER)
+        yield endpoint.times[prefix], range(begin, end)
     for name, path in endpoint.lists.items():
         texts = parameters.get(name, ["false"] if name in endpoint.hidden else [])
         if wanted := {part.strip().lower() for text in texts for part in text.split(",")}:

@@ -19,8 +19,8 @@ from sentinelone_source.config.settings import load_settings
 from sentinelone_source.demo.console import DemoConsole
 from sentinelone_source.demo.dce.azure import TLS_MISSING, DemoAzure, has_tls
 from sentinelone_source.demo.dce.identity import DemoBehaviour
+from sentinelone_source.demo.dce.ingestion import built_in_streams
 from sentinelone_source.demo.dce.report import row_lines, summary
-from sentinelone_source.demo.dce.rows import built_in_streams
 from sentinelone_source.demo.shippers import installed, running, surroundings
 from sentinelone_source.demo.world import TICK, DemoWorld, new_world
 from sentinelone_source.errors import EXIT_FAILED, EXIT_OK, ConfigError, SourceError

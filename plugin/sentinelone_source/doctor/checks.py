@@ -43,11 +43,6 @@ def skipped(check: str, why: object, advice: str = "") -> Check:
     return Check(check, "skipped", str(why), advice)
 
 
-def counted(number: int, noun: str) -> str:
-    """`1 feed`, `2 feeds`."""
-    return f"{number} {noun}{'s' * (number != 1)}"
-
-
 def expiry(check: str, at: float | None, what: str, advice: str) -> Check:
     """A check of an expiry: `at` is in unix seconds, None if it is unknown."""
     if at is None:

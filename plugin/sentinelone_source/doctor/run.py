@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sentinelone_source.aligned import counted
 from sentinelone_source.config.file import HandoverTable
 from sentinelone_source.config.settings import (
     Settings,
@@ -17,7 +18,7 @@ from sentinelone_source.config.settings import (
     find_config,
     load_settings,
 )
-from sentinelone_source.doctor.checks import Check, counted, failed, ok, skipped, warning
+from sentinelone_source.doctor.checks import Check, failed, ok, skipped, warning
 from sentinelone_source.doctor.console import check_console
 from sentinelone_source.errors import ConfigError, StateError
 from sentinelone_source.feed.state.files import STATE_FILE, read_snapshot

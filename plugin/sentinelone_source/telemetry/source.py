@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from array import array
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import structlog
@@ -40,9 +42,7 @@ class RowHistory:
 
     def __init__(self, feeds: Sequence[Feed]) -> None:
         self._feeds = feeds
-        self._seen = [feed.counts.rows for feed in feeds]
-        self._ring = array("I", bytes(4 * MINUTES * len(feeds)))
-        self._at = 0
+        self._totals = deque([self._now()] * MINUTES, maxlen=MINUTES)
 
     async def run(self, every: float = 60.0) -> None:
         """Look once a minute, until cancelled."""
@@ -52,19 +52,16 @@ class RowHistory:
 
     def look(self) -> None:
         """A minute has passed."""
-        for number, feed in enumerate(self._feeds):
-            rows = feed.counts.rows
-            place = number * MINUTES + self._at
-            self._ring[place] = min(max(0, rows - self._seen[number]), _MOST)
-            self._seen[number] = rows
-        self._at = (self._at + 1) % MINUTES
+        self._totals.append(self._now())
 
     def of(self, number: int) -> list[int]:
         """Rows of a feed by minute, the minute under way last."""
-        begin = number * MINUTES
-        ring, at = self._ring[begin : begin + MINUTES].tolist(), self._at
-        now = max(0, self._feeds[number].counts.rows - self._seen[number])
-        return [*ring[at + 1 :], *ring[:at], now]
+        totals = [minute[number] for minute in self._totals.copy()]
+        totals.append(self._feeds[number].counts.rows)
+        return [(end - begin) & _MOST for begin, end in pairwise(totals)]
+
+    def _now(self) -> array[int]:
+        return array("I", (feed.counts.rows & _MOST for feed in self._feeds))
 
 
 class Trouble(NamedTuple):

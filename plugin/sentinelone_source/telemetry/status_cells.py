@@ -114,10 +114,6 @@ def in_words(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def plural(word: str, number: int) -> str:
-    return word if number == 1 else f"{word}s"
-
-
 def size_in_words(number: float) -> str:
     for unit in ("bytes", "kB", "MB"):
         if number < 1000:

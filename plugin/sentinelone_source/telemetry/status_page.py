@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from sentinelone_source import __version__
+from sentinelone_source.aligned import counted
 from sentinelone_source.http.server import Reply
 from sentinelone_source.telemetry.feed_status import FeedStatus, Situation, read_feeds
 from sentinelone_source.telemetry.source import Source
@@ -21,7 +22,6 @@ from sentinelone_source.telemetry.status_cells import (
     error_cell,
     grid,
     in_words,
-    plural,
     size_in_words,
     state_cell,
     symbol_mark,
@@ -108,14 +108,14 @@ class StatusPage:
             return "✕", f"The source is stuck: it has done nothing for {in_words(age)}."
         states = Counter(feed.state for feed in feeds)
         troubled = sum(count for state, count in states.items() if state.needs_attention)
-        worst = feeds[0].state
+        symbol, number = SYMBOLS[feeds[0].state], counted(len(feeds), "feed")
         if troubled:
             parts = ", ".join(f"{n} {s.value}" for s, n in states.items() if s.needs_attention)
             verb = "needs" if troubled == 1 else "need"
-            return SYMBOLS[worst], f"{troubled} of {_feeds(len(feeds))} {verb} attention: {parts}."
+            return symbol, f"{troubled} of {number} {verb} attention: {parts}."
         if behind := states[Situation.CATCHING_UP]:
-            return SYMBOLS[worst], f"{_feeds(len(feeds))}, {behind} of them catching up."
-        return SYMBOLS[worst], f"{_feeds(len(feeds))}, all up to date."
+            return symbol, f"{number}, {behind} of them catching up."
+        return symbol, f"{number}, all up to date."
 
     def _facts(self, feeds: list[FeedStatus]) -> Html:
         facts = {
@@ -142,7 +142,7 @@ class StatusPage:
     def _dead_letters(self) -> str:
         number = sum(feed.counts.dead for feed in self._source.feeds)
         files = self._source.dead_letters.sizes
-        kept = f"{len(files)} {plural('file', len(files))} of {size_in_words(sum(files.values()))}"
+        kept = f"{counted(len(files), 'file')} of {size_in_words(sum(files.values()))}"
         since = f"{number} since the start" if number else "none since the start"
         return f"{since}; {kept}" if files else "none"
 
@@ -195,7 +195,3 @@ def _by_console(feeds: Iterable[FeedStatus]) -> dict[str, list[FeedStatus]]:
     for feed in feeds:
         found.setdefault(feed.feed.console.name, []).append(feed)
     return found
-
-
-def _feeds(number: int) -> str:
-    return f"{number} {plural('feed', number)}"

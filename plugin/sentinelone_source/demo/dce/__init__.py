@@ -1,6 +1,5 @@
 """Azure on loopback: Entra's token endpoint, managed identity, and a Data Collection Endpoint.
 
-`azure.DemoAzure` is the way in. `identity` answers for tokens, `ingestion` for rows: `rows` keeps
-them as Azure would, and counts what Azure would lose in silence. `workspace` answers queries about
-them. `errors` has all refusals, also those that it gives when it is told to.
+`azure.DemoAzure` is the way in. `identity` answers for tokens, `ingestion` for rows, `workspace`
+for queries about them. `errors` has all refusals, also those that it gives when it is told to.
 """

@@ -19,8 +19,7 @@ from sentinelone_source.demo.dce.identity import (
     TokenIssuer,
     issue_token,
 )
-from sentinelone_source.demo.dce.ingestion import ingest, route
-from sentinelone_source.demo.dce.rows import Received, Stream
+from sentinelone_source.demo.dce.ingestion import Received, Stream, ingest, route
 from sentinelone_source.demo.dce.workspace import answer_query, workspace_of
 from sentinelone_source.demo.http_server import NO_CONTENT, Answer, Call, HttpServer
 from sentinelone_source.errors import AZURE_EXTRA, ConfigError

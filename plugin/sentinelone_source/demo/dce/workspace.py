@@ -10,7 +10,7 @@ import msgspec
 
 from sentinelone_source.demo.dce.errors import json, refused
 from sentinelone_source.demo.dce.identity import RESOURCES, TokenIssuer
-from sentinelone_source.demo.dce.rows import Received, Stream
+from sentinelone_source.demo.dce.ingestion import Received, Stream
 from sentinelone_source.demo.http_server import Answer, Call
 
 _PATH: Final = re.compile(r"/v1/workspaces/([^/]+)/query")
