@@ -85,9 +85,11 @@ def test_what_is_to_be_changed() -> None:
 
 
 def test_configuration(tmp_path: Path) -> None:
-    """The config.toml of the page can be copied."""
-    whole, with_password = blocks(PAGE, "toml")
+    """Each config.toml of the page can be copied."""
+    whole, with_password, for_exec = blocks(PAGE, "toml")
     path = tmp_path / "config.toml"
+    path.write_text(for_exec)
+    assert load_settings(path, {}).handover.to == "stdout"
     path.write_text(whole)
     settings = load_settings(path, {})
     address = only_source(load("http"))["address"]
