@@ -75,7 +75,10 @@ def build_consoles(
         shared = limits.setdefault(
             (one.url, one.token_file or one.token_env), Limits(slots, connections)
         )
-        console = Console(one, shared, endpoints, patience=patience, timings=timings)
+        try:
+            console = Console(one, shared, endpoints, patience=patience, timings=timings)
+        except ConfigError as error:
+            raise ConfigError(f"{settings.source}: {error}") from None
         try:
             console.check_token()
         except ConfigError as error:

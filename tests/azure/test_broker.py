@@ -109,6 +109,13 @@ def test_secret(cloud: AzureTenancy, form: str) -> None:
             assert "access_token" not in answer
 
 
+def test_secret_that_is_not_there(cloud: AzureTenancy) -> None:
+    """A secret file that cannot be read is an error that names the file and the key."""
+    words = r"config\.toml: azure\.broker\.secret_file: .*none: cannot be read"
+    with pytest.raises(ConfigError, match=words), broker(cloud, 'secret_file = "none"'):
+        pass
+
+
 def test_secret_that_changes(cloud: AzureTenancy) -> None:
     """A rotated secret is valid at once, and the old one is not."""
     (cloud.folder / "pod").write_text("one")

@@ -51,6 +51,7 @@ def refused(tenancy: Tenancy, status: int, *arguments: str) -> str:
             f"{OTHER}ca_file='config.toml'\n",
             ["consoles.b: ca_file", "holds no certificate in PEM form"],
         ),
+        (f"{OTHER}ca_file='none.pem'\n", ["consoles.b: ca_file", "none.pem: no such file"]),
         ("[feeds]\n", ["is not valid TOML"]),
     ],
 )

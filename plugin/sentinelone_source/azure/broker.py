@@ -20,7 +20,7 @@ import structlog
 from sentinelone_source.azure.credential import Credential, Token
 from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.config.azure import AzureSettings
-from sentinelone_source.errors import SourceError, Unavailable
+from sentinelone_source.errors import ConfigError, SourceError, Unavailable
 from sentinelone_source.http.server import Reply, Request, Server
 from sentinelone_source.secret_file import SecretFile
 from sentinelone_source.timings import DEFAULTS, Timings
@@ -102,8 +102,11 @@ class Broker:
     ) -> None:
         file = azure.broker_secret_file
         self._secret = SecretFile(file, "broker secret") if file else None
-        if self._secret:
-            self._secret.value()
+        try:
+            if self._secret:
+                self._secret.value()
+        except ConfigError as error:
+            raise ConfigError(f"{azure.source}: azure.broker.secret_file: {error}") from None
         self._refresher = refresher
         self._timings = timings
         self._complained = 0.0
