@@ -9,6 +9,8 @@ from pathlib import Path
 from sentinelone_source.errors import ConfigError, Unavailable, lacks_descriptors
 
 _MARKS = (codecs.BOM_UTF8, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_LONGEST = 1 << 16
+"""Bytes; no token, key or chain of certificates has as many."""
 
 
 class SecretFile:
@@ -55,12 +57,15 @@ class SecretFile:
 
     def _text(self) -> str:
         try:
-            content = self._path.read_bytes()
+            with self._path.open("rb") as file:
+                content = file.read(_LONGEST + 1)
         except OSError as error:
             if lacks_descriptors(error):
                 words = "no file descriptor is left to read it"
                 raise Unavailable(f"{self}: {words}") from None
             raise ConfigError(f"{self}: cannot be read: {error.strerror}") from None
+        if len(content) > _LONGEST:
+            raise ConfigError(f"{self}: is longer than any secret")
         if content.startswith(_MARKS):
             raise ConfigError(f"{self}: begins with a byte order mark; save it without one")
         try:

@@ -74,6 +74,14 @@ def test_gone_and_back(file: Path) -> None:
     assert token.value() == "back"
 
 
+def test_a_file_without_end(file: Path) -> None:
+    """A file that is longer than any secret is refused, and not read to its end."""
+    file.unlink()
+    file.symlink_to("/dev/zero")
+    with pytest.raises(ConfigError, match="is longer than any secret"):
+        of(file).value()
+
+
 @pytest.mark.parametrize("mark", [codecs.BOM_UTF8, codecs.BOM_UTF16_LE])
 def test_byte_order_mark(file: Path, mark: bytes) -> None:
     """A token file that an editor has put a byte order mark into is refused, and says why."""
