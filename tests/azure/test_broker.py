@@ -8,9 +8,10 @@ import shutil
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote_plus
 
 import pytest
@@ -22,16 +23,12 @@ from doubles.world import World
 from sentinelone_source.azure.broker import TokenRefresher, admits, brokering
 from sentinelone_source.azure.credential import Token
 from sentinelone_source.config.azure import CLOUDS
+from sentinelone_source.config.file import CloudName
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
 from sentinelone_source.timings import Timings
+from support.cloud import AzureTenancy
 from support.tenancy import TOKEN
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from sentinelone_source.config.file import CloudName
-    from support.cloud import AzureTenancy
 
 FORM = "grant_type=client_credentials&scope=https://monitor.azure.com/.default&client_id=x"
 POD_SECRET = "pod&local%2B+100%=ü"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from base64 import urlsafe_b64encode
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,14 +13,11 @@ import pytest
 from doubles.azure_faults import hang, refuse, reset
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.config.azure import CLOUDS, Identity
+from sentinelone_source.config.file import CloudName
 from sentinelone_source.errors import ConfigError, Unavailable
 from sentinelone_source.timings import Timings
-from support.cloud import SECRET, certificate
+from support.cloud import SECRET, AzureTenancy, certificate
 from support.processes import surroundings
-
-if TYPE_CHECKING:
-    from sentinelone_source.config.file import CloudName
-    from support.cloud import AzureTenancy
 
 SCOPE = "https://monitor.azure.com/.default"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -10,11 +10,7 @@ from sentinelone_source.azure.credential import Credential
 from sentinelone_source.azure.ingestion import Ingestion
 from sentinelone_source.errors import ConfigError, Unavailable
 from sentinelone_source.http.client import proxies_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.cloud import AzureTenancy
+from support.cloud import AzureTenancy
 
 STREAM = "Custom-SentinelOneThreats_CL"
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,11 +14,7 @@ from sentinelone_source.azure.workspace import Workspace
 from sentinelone_source.demo.dce.azure import LOOPBACK
 from sentinelone_source.demo.http_server import Answer, HttpServer
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.cloud import AzureTenancy
+from support.cloud import AzureTenancy
 
 GROUPS = "SentinelOneGroups_CL"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -12,9 +13,6 @@ import requests
 
 from doubles.console import ScriptedConsole
 from doubles.world import World
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 NOON = datetime(2026, 3, 14, 12, 0, 0, 589_793, UTC)
 TOKEN = "demo-token"

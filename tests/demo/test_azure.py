@@ -6,8 +6,10 @@ import base64
 import gzip
 import json
 import socket
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import msal
 import pytest
@@ -19,10 +21,6 @@ from doubles import azure_faults as faults
 from doubles.azure import Azure
 from sentinelone_source.demo.dce.ingestion import MAX_PLAIN, MAX_WIRE, Stream, built_in_streams
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 MONITOR = "https://monitor.azure.com"
 SCOPE = f"{MONITOR}/.default"

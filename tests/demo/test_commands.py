@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -18,9 +19,6 @@ from sentinelone_source.demo.dce.identity import DemoBehaviour
 from sentinelone_source.errors import ConfigError
 from support.processes import Running
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def started(folder: Path, *arguments: object) -> Running:

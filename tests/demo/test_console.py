@@ -8,21 +8,18 @@ import json
 import ssl
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import pytest
 import requests
 
 from doubles.console import Rate
+from doubles.world import World
 from sentinelone_source.demo.endpoints import ENDPOINTS, find
 from sentinelone_source.demo.timestamps import text
 from support.certificates import Authority
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from doubles.world import World
 
 INSTANT = datetime(2026, 3, 14, 11, 0, 0, 250_125, UTC)
 MICROSECOND = timedelta(microseconds=1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -14,9 +15,6 @@ from support.cloud import AzureTenancy
 from support.cloud_fixtures import cloud, plain_environment
 from support.doctor import TOKEN
 from support.tenancy import NAMES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
 
 __all__ = ["cloud", "plain_environment"]
 

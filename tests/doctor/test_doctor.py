@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
@@ -23,15 +24,10 @@ from sentinelone_source.feed.state.files import STATE_FILE
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.times import SECOND
 from support.certificates import Authority
-from support.cloud import certificate
+from support.cloud import AzureTenancy, certificate
 from support.doctor import but, deployed, examined, in_a_process, those
 from support.states import filled
 from support.tenancy import NAMES, TABLES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.cloud import AzureTenancy
 
 THREATS = TABLES["threats"]
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from doubles.manager import LOG, RULE, LoopbackManager, table_path
+from support.cloud import AzureTenancy
 from support.doctor import deployed
 from support.tenancy import TABLES
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from support.cloud import AzureTenancy
 
 THREATS = TABLES["threats"]
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 import weakref
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 import msgspec
@@ -17,15 +18,10 @@ from doubles.azure_faults import AzureFault
 from sentinelone_source.demo.dce.azure import LOOPBACK, DemoAzure
 from sentinelone_source.demo.dce.errors import RequestRefused, refused, token_refused
 from sentinelone_source.demo.dce.identity import APP_SERVICE, DemoBehaviour
-from sentinelone_source.demo.dce.ingestion import built_in_streams, route, unpacked
+from sentinelone_source.demo.dce.ingestion import Losses, Stream, built_in_streams, route, unpacked
 from sentinelone_source.demo.dce.workspace import workspace_of
+from sentinelone_source.demo.http_server import Answer, Call
 from sentinelone_source.jwt import read_claims
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from sentinelone_source.demo.dce.ingestion import Losses, Stream
-    from sentinelone_source.demo.http_server import Answer, Call
 
 Row = dict[str, Any]
 _VIRTUAL_MACHINE: Final = "/metadata/identity/oauth2/token"

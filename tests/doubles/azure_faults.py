@@ -5,15 +5,12 @@ faults = [refuse("token", 503, times=2), hang("Custom-SentinelOneAgents_CL", 30)
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
 from doubles.connections import Ended, hold
 from sentinelone_source.demo.dce.errors import DemoFault
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from sentinelone_source.demo.http_server import Answer, Call
+from sentinelone_source.demo.http_server import Answer, Call
 
 
 class AzureFault(DemoFault, kw_only=True):

@@ -5,16 +5,12 @@ from __future__ import annotations
 import select
 import socket
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal
+from http.server import BaseHTTPRequestHandler
+from typing import Final, Literal
 
-from sentinelone_source.demo.http_server import Answer
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from http.server import BaseHTTPRequestHandler
-
-    from sentinelone_source.demo.http_server import Call
+from sentinelone_source.demo.http_server import Answer, Call
 
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import re
+import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from math import ceil
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 from urllib.parse import unquote
 from zlib import crc32
 
 from doubles.connections import Raw, hold
 from doubles.faults import ConsoleFault, asked, places, throttled, with_cursor
+from doubles.world import Name, World
 from sentinelone_source.demo.console import DemoConsole, failure
 from sentinelone_source.demo.dce.errors import Faults
 from sentinelone_source.demo.endpoints import BASE, BY_PATH
+from sentinelone_source.demo.http_server import Answer, Call
 from sentinelone_source.demo.timestamps import text
-
-if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Iterable
-    from datetime import datetime
-
-    from doubles.world import Name, World
-    from sentinelone_source.demo.http_server import Answer, Call
 
 _DETAILS: Final = "users/api-token-details"
 _EXPIRES: Final = re.compile(rb'(?<="expiresAt":")[^"]*')

@@ -10,17 +10,13 @@ from __future__ import annotations
 import json
 import re
 import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from doubles.connections import Ended, hold
-from sentinelone_source.demo.http_server import Answer, HttpServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from sentinelone_source.demo.http_server import Call
+from sentinelone_source.demo.http_server import Answer, Call, HttpServer
 
 Rows = list[dict[str, Any]]
 _REFUSAL: Final = b"error: unable to process records\n"

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sentinelone_source.demo.dce.azure import LOOPBACK
-from sentinelone_source.demo.http_server import Answer, HttpServer
+from sentinelone_source.demo.http_server import Answer, Call, HttpServer
 from sentinelone_source.mapping.spec.files import load_tables
-
-if TYPE_CHECKING:
-    from sentinelone_source.demo.http_server import Call
-    from sentinelone_source.mapping.spec.model import TableSpec
+from sentinelone_source.mapping.spec.model import TableSpec
 
 GROUP = "/subscriptions/s/resourceGroups/g/providers"
 RULE = f"{GROUP}/Microsoft.Insights/dataCollectionRules/dcr"

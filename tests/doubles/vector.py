@@ -17,10 +17,11 @@ import signal
 import sys
 import zlib
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from threading import Condition, Event
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 import requests
@@ -28,9 +29,6 @@ import tomli
 import yaml
 
 from sentinelone_source.demo.http_server import Answer, Call, HttpServer
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
 
 Row = dict[str, Any]
 _SECRET: Final = re.compile(r"SECRET\[([\w-]+)\.([\w./-]+)\]")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -12,9 +13,6 @@ from sentinelone_source.demo.endpoints import NAMES, Name
 from sentinelone_source.demo.records import NOTHING, Record
 from sentinelone_source.demo.timestamps import coarsened
 from sentinelone_source.demo.world import DemoWorld
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
 
 __all__ = ["NAMES", "Name", "World"]
 

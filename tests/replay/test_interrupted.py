@@ -11,17 +11,15 @@ import subprocess
 from collections import Counter
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from doubles.azure_faults import hang, throttle
+from support.cloud import AzureTenancy
 from support.processes import COMMAND, logs_of, surroundings
 from support.replays import THREATS, arrived, plain, replayed, written
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from support.cloud import AzureTenancy
 
 
 def asked(cloud: AzureTenancy, often: int) -> bool:

@@ -6,13 +6,14 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from operator import itemgetter
+from pathlib import Path
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from msgspec import Raw
 
-from doubles.azure_faults import lose_answer, refuse, reset, throttle
+from doubles.azure_faults import AzureFault, lose_answer, refuse, reset, throttle
 from doubles.in_http import InHttp
 from doubles.world import World
 from sentinelone_source.errors import ConfigError, SourceError
@@ -21,15 +22,9 @@ from sentinelone_source.mapping.rows.convert import fingerprint
 from sentinelone_source.replay.sender import Interrupted
 from sentinelone_source.timings import Timings
 from support import dead_letters
+from support.cloud import AzureTenancy
 from support.replays import THREATS, arrived, plain, replay, replayed, written
-from support.tenancy import TABLES
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from doubles.azure_faults import AzureFault
-    from support.cloud import AzureTenancy
-    from support.tenancy import Tenancy
+from support.tenancy import TABLES, Tenancy
 
 
 def test_rows_arrive_as_they_were_made(cloud: AzureTenancy) -> None:

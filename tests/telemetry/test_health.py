@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,11 +15,8 @@ from sentinelone_source.cli.health import judge
 from sentinelone_source.feed.state.files import StateSnapshot
 from support.processes import Running
 from support.scraping import Scraper, listening
-from support.tenancy import NAMES, TOKEN
+from support.tenancy import NAMES, TOKEN, Tenancy
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from support.tenancy import Tenancy
 
 NOW = 1_000_000.0
 

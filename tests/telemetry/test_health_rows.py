@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,13 +15,8 @@ from doubles.in_http import InHttp, status
 from sentinelone_source.demo.dce.ingestion import Losses, built_in_streams, fitted
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.spec.files import HEALTH, health_table, load_mappings
-from support.tenancy import NAMES, OTHER, TABLES, TOKEN
+from support.tenancy import NAMES, OTHER, TABLES, TOKEN, Tenancy
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from support.tenancy import Tenancy
 
 Rows = list[dict[str, Any]]
 HEALTH_ROWS = '[health]\ninterval = "200ms"\n'

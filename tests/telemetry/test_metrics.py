@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,11 +18,8 @@ from doubles import faults
 from sentinelone_source.feed.counts import Counts
 from sentinelone_source.telemetry.metrics import METRICS
 from support.scraping import Scraper, listening
-from support.tenancy import NAMES, TABLES, TOKEN, table_of
+from support.tenancy import NAMES, TABLES, TOKEN, Tenancy, table_of
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from support.tenancy import Tenancy
 
 RECORDS = ("rows", "suppressed", "dropped", "baseline", "dead_letters")
 

@@ -6,9 +6,10 @@ import asyncio
 import json
 import socket
 import threading
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
@@ -24,13 +25,8 @@ from sentinelone_source.telemetry.serve import live, serve_pages
 from sentinelone_source.telemetry.source import Heartbeat
 from support.processes import logs_of
 from support.scraping import Scraper, listening
-from support.tenancy import NAMES, TOKEN
+from support.tenancy import NAMES, TOKEN, Tenancy
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from support.tenancy import Tenancy
 
 
 @pytest.fixture

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,14 +24,8 @@ from sentinelone_source.telemetry.status_cells import element
 from sentinelone_source.telemetry.status_page import MOST, StatusPage
 from support.chromium import Chromium
 from support.scraping import Scraper, listening
-from support.tenancy import TOKEN
+from support.tenancy import TOKEN, Tenancy
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from support.tenancy import Tenancy
 
 HOSTILE = "<script>alert(1)</script>&\"'"
 LIGHT, DARK = bytes.fromhex("ffffff"), bytes.fromhex("0d1117")

@@ -14,11 +14,9 @@ Status = Literal["ok", "warning", "failed", "skipped"]
 
 
 class Check(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of the doctor's report.
+    """One line of the doctor's report; `advice` says what to do, if anything.
 
-    Attributes:
-        status: `failed` is broken now; `warning` will be, or may be intended.
-        advice: what to do about it; empty if nothing has to be done.
+    `failed` is broken now; `warning` will be, or may be intended.
     """
 
     check: str

@@ -23,16 +23,9 @@ class Interrupted(SourceError):
 
 @dataclass
 class Sender:
-    """Sends rows of one file, and counts.
+    """Sends rows of one file, and counts `rows` by table and `sent` bytes; `ingestion` may be None.
 
-    Attributes:
-        ingestion: where they go; None only counts.
-        streams: by table.
-        file: its name, for messages.
-        rows: delivered, by table.
-        sent: bytes.
-        under_way: a request is being answered.
-        stopping: nothing is tried again.
+    `under_way` means that a request is being answered, `stopping` that nothing is tried again.
     """
 
     ingestion: Ingestion | None

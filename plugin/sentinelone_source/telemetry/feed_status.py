@@ -37,12 +37,9 @@ class Situation(Enum):
 
 
 class FeedStatus(NamedTuple):
-    """One feed now.
+    """One feed now, by its place among the source's feeds; `behind` is in seconds, 0 when idle.
 
-    Attributes:
-        number: its place among the source's feeds.
-        behind: seconds ago that it was complete; 0 when idle.
-        trouble: its last error; one that is over has `until` in the past.
+    `trouble` is its last error; one that is over has `until` in the past.
     """
 
     number: int

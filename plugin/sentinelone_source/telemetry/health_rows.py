@@ -35,14 +35,10 @@ class _Line(NamedTuple):
 
 
 class HealthRows:
-    """Hands over a row a feed, now and then; nothing else waits for them.
+    """Hands over a row a feed at each `interval`; nothing else waits for them.
 
-    Args:
-        interval: seconds between two rows of a feed.
-        by_console: hand over the rows of each console on their own, since their tags differ.
-
-    Attributes:
-        handing_over: rows on their way; it goes on when `run` is cancelled.
+    With `by_console` the rows of each console go on their own, since their tags differ.
+    `handing_over` are rows on their way: they go on when `run` is cancelled.
     """
 
     def __init__(
@@ -58,10 +54,7 @@ class HealthRows:
         self._since = 0.0
 
     async def run(self) -> None:
-        """Hand rows over at once and after each interval, until cancelled or the reader has gone.
-
-        While the shipper takes none, no further rows are made.
-        """
+        """Hand rows over, a set after the other, until cancelled or the reader has gone."""
         while True:
             self.handing_over = asyncio.create_task(self._hand_over())
             try:

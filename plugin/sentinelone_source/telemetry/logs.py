@@ -42,8 +42,7 @@ def configure_logs(*, quiet: bool = False) -> None:
 class _Stderr:
     """stderr, if anybody reads it: a log that cannot be written does not stop the rows.
 
-    Args:
-        before: written before every line: on a terminal, what removes a progress bar.
+    `before` each line, a terminal is told to remove a progress bar.
     """
 
     def __init__(self, before: str) -> None:

@@ -66,14 +66,7 @@ def serve_pages(pages: Pages) -> Application:
 
 @contextmanager
 def serve_telemetry(address: Address, source: Source, where: str) -> Iterator[None]:
-    """Serve the pages of a source, whose heartbeat has to run, until the end of the `with`.
-
-    Args:
-        where: the address's place in the configuration, for errors.
-
-    Raises:
-        ConfigError: nothing can listen there.
-    """
+    """Serve a source, whose heartbeat has to run, in the `with`. Raises ConfigError for `where`."""
     status = StatusPage(source)
     pages = {
         "/": status.overview,

@@ -65,14 +65,9 @@ class RowHistory:
 
 
 class Trouble(NamedTuple):
-    """An error that was logged.
+    """An error that was logged, and when (unix seconds); `refusal` means that a person has to act.
 
-    Attributes:
-        at: when, unix seconds.
-        error: its sentence.
-        next_try: when the request is made again, in words.
-        until: how long it counts, if no sweep has ended before.
-        refusal: a person has to act.
+    It counts `until` then, or until a sweep has ended. `next_try` is for people.
     """
 
     at: float
@@ -130,12 +125,7 @@ def _trouble(event: dict[str, Any]) -> Trouble:
 
 
 class Heartbeat:
-    """Beats as long as the event loop turns.
-
-    Args:
-        every: seconds between two beats.
-        stuck_after: seconds without a beat after which the event loop counts as stuck.
-    """
+    """Beats `every` so many seconds, as long as the event loop turns: without, it is stuck."""
 
     def __init__(self, every: float = 1.0, stuck_after: float = 30.0) -> None:
         self._every = every
