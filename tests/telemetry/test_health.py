@@ -68,47 +68,43 @@ def test_process_that_hangs(tenancy: Tenancy) -> None:
         assert "0 s are allowed" in health(tenancy, "--max-age", "0s", status=1)
 
 
-def test_something_else_listens(tenancy: Tenancy) -> None:
-    """Another server on the port is not taken for a healthy source."""
-    address = tenancy.console.url.removeprefix("http://")
-    tenancy.configure(f'[telemetry]\nlisten = "{address}"\n')
-    assert "answers 404" in health(tenancy, status=1)
-
-
-def test_host_that_cannot_be(tenancy: Tenancy) -> None:
-    """A host name that cannot be resolved is unhealthy, without a traceback."""
-    tenancy.configure(f'[telemetry]\nlisten = "{"a" * 70}:9464"\n')
-    assert "no answer" in health(tenancy, status=1)
+def test_addresses_of_others(tenancy: Tenancy) -> None:
+    """Neither another server on the port nor a host that cannot be is a healthy source."""
+    other = tenancy.console.url.removeprefix("http://")
+    for address, said in ((other, "answers 404"), (f"{'a' * 70}:9464", "no answer")):
+        tenancy.configure(f'[telemetry]\nlisten = "{address}"\n')
+        assert said in health(tenancy, status=1)
 
 
 def test_looks_at_the_state(tenancy: Tenancy) -> None:
-    """Without a listener `health` reads the state, also while it is locked, and makes none."""
+    """Without a known port `health` reads the state, also while it is locked, and makes none."""
     tenancy.populate(2)
     assert "no state yet" in health(tenancy, status=1)
     assert not tenancy.state.exists()
     tenancy.once()
+    before = sorted(path.name for path in tenancy.state.iterdir())
+    stamp = (tenancy.state / "lock").stat().st_mtime_ns
     assert "5 feeds" in health(tenancy)
+    assert (tenancy.state / "lock").stat().st_mtime_ns == stamp
+    until(lambda: {path.name for path in tenancy.state.iterdir()} >= set(before), "its files")
     assert "ago; 0 s are allowed" in health(tenancy, "--max-age", "0s", status=1)
     with tenancy.start() as running:
         running.wait_for("swept", count=10)
         health(tenancy, "--max-age", "1m")  # while the lock is held
         assert running.stop() == 0
-
-
-def test_port_that_cannot_be_known(tenancy: Tenancy) -> None:
-    """With port 0 `health` reads the state."""
-    listening(tenancy)
-    tenancy.once()
+    listening(tenancy)  # on port 0
     assert "5 feeds" in health(tenancy)
 
 
 def test_first_sweep(tenancy: Tenancy) -> None:
-    """A process within its first sweep is healthy while --max-age lasts."""
+    """A process within its first sweep is healthy while --max-age lasts; its counters rise."""
     tenancy.populate(20)
     listening(tenancy, page_size=5)
     tenancy.console.faults.add(faults.bad_gateway("threats", times=None, after=2))
     with tenancy.start("--table", "threats") as running:
-        Scraper(running).until("rows_total", 10)
+        seen = Scraper(running).until("rows_total", 10)
+        assert seen.total("pages_total") == 2
+        assert seen.total("last_success_timestamp_seconds") == 0
         assert running.events("swept") == []
         assert "1 feed" in health(tenancy)
         assert "first sweep" in health(tenancy, "--max-age", "0s", status=1)
@@ -207,13 +203,3 @@ def test_imports_little() -> None:
     ).stdout.split()
     heavy = {"requests", "urllib3", "prometheus_client", "structlog", "asyncio", "ssl"}
     assert not heavy & set(shown)
-
-
-def test_it_takes_no_lock(tenancy: Tenancy) -> None:
-    """`health` leaves the lock and the files of the state alone."""
-    tenancy.once()
-    before = sorted(path.name for path in tenancy.state.iterdir())
-    stamp = (tenancy.state / "lock").stat().st_mtime_ns
-    health(tenancy)
-    assert (tenancy.state / "lock").stat().st_mtime_ns == stamp
-    until(lambda: {path.name for path in tenancy.state.iterdir()} >= set(before), "its files")

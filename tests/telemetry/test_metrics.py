@@ -90,18 +90,6 @@ def test_columns_are_told_apart(tenancy: Tenancy) -> None:
     assert seen.total("cut_values_total", feed="threats") == 0
 
 
-def test_counters_move_during_a_sweep(tenancy: Tenancy) -> None:
-    """Counters rise during a sweep, before it has ended."""
-    tenancy.populate(20)
-    listening(tenancy, page_size=5)
-    tenancy.console.faults.add(faults.bad_gateway("threats", times=None, after=2))
-    with tenancy.start("--table", "threats") as running:
-        seen = Scraper(running).until("rows_total", 10)
-        assert seen.total("pages_total") == 2
-        assert seen.total("last_success_timestamp_seconds") == 0
-        assert running.events("swept") == []
-
-
 def test_requests_by_code(tenancy: Tenancy) -> None:
     """Requests are counted by endpoint and status code."""
     tenancy.populate(3)

@@ -95,25 +95,25 @@ def test_ready_for_a_role_without_permissions(tenancy: Tenancy) -> None:
         assert (answer.status_code, answer.json()["status"]) == (200, "ready")
 
 
-def test_unknown_endpoints_are_no_answer(tenancy: Tenancy) -> None:
-    """Answers 404 of every endpoint do not make a source ready."""
-    listening(tenancy)
-    unknown = '{"errors":[{"code":4040010,"title":"Not Found"}]}'
-    tenancy.console.faults.add(
-        *[faults.status(name, 404, unknown, times=None) for name in (*NAMES, DETAILS)]
-    )
-    with tenancy.start() as running:
-        running.wait_for("feed_not_understood", count=5)
-        assert Scraper(running).get("/readyz").status_code == 503
+UNKNOWN = '{"errors":[{"code":4040010,"title":"Not Found"}]}'
+FOREIGN = {
+    "feed_not_understood": [
+        faults.status(name, 404, UNKNOWN, times=None) for name in (*NAMES, DETAILS)
+    ],
+    "retry": [
+        *(faults.login_page(name, times=None) for name in NAMES),
+        faults.forbidden(DETAILS, html=True, times=None),
+    ],
+}
 
 
-def test_login_page_is_no_answer(tenancy: Tenancy) -> None:
-    """A login page with status 200 does not make a source ready."""
+@pytest.mark.parametrize("event", FOREIGN)
+def test_no_answer(tenancy: Tenancy, event: str) -> None:
+    """Neither a 404 of every endpoint nor login pages with status 200 make a source ready."""
     listening(tenancy)
-    tenancy.console.faults.add(*[faults.login_page(name, times=None) for name in NAMES])
-    tenancy.console.faults.add(faults.forbidden(DETAILS, html=True, times=None))
+    tenancy.console.faults.add(*FOREIGN[event])
     with tenancy.start() as running:
-        running.wait_for("retry", count=5)
+        running.wait_for(event, count=5)
         assert Scraper(running).get("/readyz").status_code == 503
 
 
