@@ -12,8 +12,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-_Call = Callable[[], Callable[[], None]]
-"""Does the work; what it gives tells the one who waits."""
+_Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 _Desk = SimpleQueue[_Call]
 _idle: deque[_Desk] = deque()
 """Where threads without work wait for some, the latest last."""
@@ -25,41 +24,14 @@ async def in_thread(function: Callable[..., T], *args: Any) -> T:
     The threads are daemons: a request that hangs does not keep the process from ending, as it would
     in the event loop's own executor.
     """
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[T] = loop.create_future()
-
-    def deliver(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    def call() -> Callable[[], None]:
-        result, error = None, None
-        try:
-            result = function(*args)
-        except BaseException as caught:  # noqa: BLE001 - handed to the one who waits
-            error = caught
-
-        def tell() -> None:
-            with contextlib.suppress(RuntimeError):  # the loop has ended: nothing waits
-                loop.call_soon_threadsafe(deliver, result, error)
-
-        return tell
-
-    _hand_out(call)
-    return await future
-
-
-def _hand_out(call: _Call) -> None:
+    future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
     try:
         desk = _idle.pop()
     except IndexError:
         desk = SimpleQueue()
         threading.Thread(target=_work, args=(desk,), daemon=True, name="in_thread").start()
-    desk.put(call)
+    desk.put((future, function, args))
+    return await future
 
 
 def _work(desk: _Desk) -> None:
@@ -68,6 +40,21 @@ def _work(desk: _Desk) -> None:
 
 
 def _serve(desk: _Desk) -> None:
-    tell = desk.get()()
+    future, function, args = desk.get()
+    result, error = None, None
+    try:
+        result = function(*args)
+    except BaseException as caught:  # noqa: BLE001 - handed to the one who waits
+        error = caught
     _idle.append(desk)  # before the caller is woken, or its next call would start another thread
-    tell()
+    with contextlib.suppress(RuntimeError):  # the loop has ended: nothing waits
+        future.get_loop().call_soon_threadsafe(_deliver, future, result, error)
+
+
+def _deliver(future: asyncio.Future[T], result: T, error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is not None:
+        future.set_exception(error)
+    else:
+        future.set_result(result)

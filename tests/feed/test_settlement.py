@@ -11,6 +11,8 @@ from sentinelone_source.feed.progress import Progress
 from sentinelone_source.feed.settlement import Settlement
 from sentinelone_source.feed.state.schema import RowKeys, SettledPage
 from sentinelone_source.feed.state.state import State
+from sentinelone_source.handover.sink import Sink
+from sentinelone_source.timings import DEFAULTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,9 +30,6 @@ class Counting(State):
         self.commits += 1
         super().settle_at_once(pages)
 
-    def check(self) -> None:
-        """There is always a reader."""
-
 
 @pytest.fixture
 def state(tmp_path: Path) -> Iterator[Counting]:
@@ -46,7 +45,7 @@ def test_feeds_share_their_commits(state: Counting) -> None:
     looking = State(state.folder, read_only=True)
 
     async def work() -> None:
-        settlement = Settlement(state, state, 0.0)
+        settlement = Settlement(state, Sink(DEFAULTS), 0.0)
 
         async def add(feed: int) -> None:
             rows = RowKeys([f"{feed}@1"], [7])
@@ -65,7 +64,7 @@ def test_idle_sweeps_take_no_commit_each(state: Counting) -> None:
     """Progress without rows waits for the next commit, which saves the latest."""
 
     async def work() -> None:
-        settlement = Settlement(state, state, 0.0)
+        settlement = Settlement(state, Sink(DEFAULTS), 0.0)
         for at in range(3):
             for feed in range(1, 51):
                 await settlement.add(SettledPage(feed, NO_ROWS, Progress(watermark=at), None))

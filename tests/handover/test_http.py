@@ -194,14 +194,14 @@ def test_one_table_is_refused_beside_others(shipper: InHttp) -> None:
         with capture_logs() as logs:
             while len([post for post in shipper.posts if post.status == 400]) < 20:
                 await hand_over(sink, "agents", lines(0, 1))
-        assert sink.backpressure.refused == {("sentinelone.threats", "threats")}
+        assert sink.refused == {("sentinelone.threats", "threats")}
         [said] = [log for log in logs if log["event"] == "table_refused"]
         assert (said["feed"], said["table"]) == ("threats", "T_CL")
         shipper.script = []
         refused, postponed = await waiting
         again = [[lines(0, 4)[n] for n in postponed]] if postponed else []
         later = await hand_over(sink, "threats", *again)
-        assert [*refused, *later.refused, *later.postponed, *sink.backpressure.refused] == []
+        assert [*refused, *later.refused, *later.postponed, *sink.refused] == []
 
     bounded(work())
     assert sorted(numbers(shipper, "threats")) == [0, 1, 2, 3]
@@ -229,7 +229,7 @@ def test_another_console_shows_that_the_table_is_taken(
     async def work() -> Receipt:
         sink = sink_to(shipper, tag=tag, postpone=60 if is_witness else 0.2)
         sending = asyncio.ensure_future(hand_over(sink, "threats", [REFUSED]))
-        while not sink.backpressure.refused:
+        while not sink.refused:
             await asyncio.sleep(0)
         await hand_over(sink, mapping, lines(0, 1), console="globex")
         return await sending
@@ -267,11 +267,11 @@ def test_other_feeds_go_on(shipper: InHttp) -> None:
         waiting = asyncio.ensure_future(hand_over(sink, "threats", lines(0, 3)))
         await hand_over(sink, "agents", lines(0, 3))
         assert not waiting.done()
-        assert list(sink.backpressure.waiting) == ["threats"]
-        assert sink.backpressure.waited["agents"] > 0
+        assert list(sink.waiting) == ["threats"]
+        assert sink.waited["agents"] > 0
         shipper.script = []
         await waiting
-        assert not sink.backpressure.waiting
+        assert not sink.waiting
 
     bounded(work())
     assert numbers(shipper, "threats") == numbers(shipper, "agents") == [0, 1, 2]

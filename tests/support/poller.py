@@ -220,7 +220,7 @@ class _Settlement(Settlement):
     """Tells what is to become permanent."""
 
     def __init__(self, poller: ModelPoller, delay: float) -> None:
-        super().__init__(poller.state, poller, delay)
+        super().__init__(poller.state, cast("Any", poller), delay)
         self._poller = poller
 
     async def add(self, page: SettledPage) -> None:

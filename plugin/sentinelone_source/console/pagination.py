@@ -138,7 +138,8 @@ class Paginator:
         self._failed = error
         asked = error.retry_after
         _log.warning("retry", console=self._console.name, error=str(error), retry_after=asked)
-        await self._backoff.wait(error, asked or 0.0)
+        if not await self._backoff.wait(error):
+            raise error
 
     def _begin_page(self) -> None:
         """Patience and back-off begin again with each page."""

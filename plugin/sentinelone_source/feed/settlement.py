@@ -10,7 +10,6 @@ import hashlib
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import Protocol
 
 import msgspec
 from msgspec import Raw
@@ -34,13 +33,6 @@ _KEPT = 86_400 * SECOND
 """The shortest time that a dead letter is remembered after it was last seen; microseconds."""
 
 
-class Reader(Protocol):
-    """The process that reads the rows."""
-
-    def check(self) -> None:
-        """Raise ReaderGone if it has ended or closed the pipe."""
-
-
 class Settlement:
     """Settles pages in the order in which they were handed over.
 
@@ -48,15 +40,13 @@ class Settlement:
 
     Args:
         state: stores settled pages.
-        reader: checked before every settlement.
+        sink: whose reader must be there at every settlement.
         delay: seconds between hand-over and settlement; 0 settles at once.
     """
 
-    def __init__(
-        self, state: State, reader: Reader, delay: float, timings: Timings = DEFAULTS
-    ) -> None:
+    def __init__(self, state: State, sink: Sink, delay: float, timings: Timings = DEFAULTS) -> None:
         self._state = state
-        self._reader = reader
+        self._sink = sink
         self._delay = delay
         self._look = min(timings.settlement_look, delay or timings.settlement_look)
         self._pages: deque[tuple[float, UnsettledPage]] = deque()
@@ -78,7 +68,7 @@ class Settlement:
             unsettled = self._state.record_unsettled(page)
             self._pages.append((time.monotonic() + self._delay, unsettled))
             return
-        self._reader.check()
+        self._sink.check()
         if not any(page.rows):
             self._without_rows[page.feed] = page
             return
@@ -97,7 +87,7 @@ class Settlement:
             StateError: the state cannot be written.
         """
         while True:
-            self._reader.check()
+            self._sink.check()
             while self._pages and self._pages[0][0] <= time.monotonic():
                 due = [self._pages.popleft() for _ in range(min(_AT_ONCE, len(self._pages)))]
                 self._state.settle([page for _, page in due])
@@ -109,7 +99,7 @@ class Settlement:
 
     async def settle_all(self) -> None:
         """Settle all pages now, because the process stops or no page has to wait."""
-        self._reader.check()
+        self._sink.check()
         self._state.settle([page for _, page in self._pages])
         self._pages.clear()
         async with self._committing:

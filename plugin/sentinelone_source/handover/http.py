@@ -16,7 +16,7 @@ import structlog
 from sentinelone_source.errors import Declined, ReaderGone, Retriable
 from sentinelone_source.handover.batches import CompressedBatch
 from sentinelone_source.handover.client import ShipperClient
-from sentinelone_source.handover.sink import Backpressure, Receipt, Refusal
+from sentinelone_source.handover.sink import Receipt, Refusal, Sink
 from sentinelone_source.handover.tables import TableState
 from sentinelone_source.http.retry import Backoff
 from sentinelone_source.timings import DEFAULTS, Timings
@@ -38,7 +38,7 @@ class Verdict(Enum):
     OPEN = "open"
 
 
-class HttpSink:
+class HttpSink(Sink):
     """Hands batches to a shipper; every feed waits for its own.
 
     A shipper that takes nothing for `patience` seconds counts as gone; with None it never does.
@@ -51,15 +51,11 @@ class HttpSink:
         patience: float | None = None,
         timings: Timings = DEFAULTS,
     ) -> None:
+        super().__init__(timings)
         self._tables: dict[tuple[str, str], TableState] = {}
-        self.backpressure = Backpressure(timings)
         self._client = client
         self._patience = patience
-        self._timings = timings
         self._longest = timings.shipper_longest_retry
-
-    def check(self) -> None:
-        """Nothing to ask: what is settled has been acknowledged."""
 
     def unreachable(self) -> str:
         """Why nobody takes rows, as far as a connection tells; nothing once a batch was taken."""
@@ -68,7 +64,7 @@ class HttpSink:
         url = urlsplit(self._client.url)
         address = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
         try:
-            socket.create_connection(address, self._timings.shipper_probe).close()
+            socket.create_connection(address, self.timings.shipper_probe).close()
         except OSError:
             return f"nothing listens at {self._client.url}"
         return ""
@@ -88,7 +84,7 @@ class HttpSink:
         return self._send(self._table(console, mapping), queue)
 
     async def _send(self, table: TableState, queue: deque[CompressedBatch]) -> Receipt:
-        with self.backpressure.of(table.mapping):
+        with self.handing_over(table.mapping):
             return await self._deliver(table, queue)
 
     async def _deliver(self, table: TableState, queue: deque[CompressedBatch]) -> Receipt:
@@ -117,7 +113,7 @@ class HttpSink:
         self, table: TableState, batch: CompressedBatch, wait: float | None = None
     ) -> str:
         """Send a batch until it is taken, or refused often enough; says why, or nothing."""
-        first, refusals = wait or self._timings.shipper_first_retry, 0
+        first, refusals = wait or self.timings.shipper_first_retry, 0
         backoff = Backoff(first, self._longest, self._patience)
         while True:
             try:
@@ -127,28 +123,22 @@ class HttpSink:
                 _log.warning("handover_retry", feed=table.mapping, error=str(error))
                 if refusals >= REFUSALS:
                     return str(error)
-                await self._wait(backoff, error)
+                if not await backoff.wait(error):
+                    reason = f"{error}; nothing was accepted for {self._patience:.0f} seconds"
+                    raise ReaderGone(reason) from None
             else:
                 return ""
-
-    async def _wait(self, backoff: Backoff, error: Retriable) -> None:
-        """Wait before a batch is sent again; ReaderGone where patience is at its end."""
-        try:
-            await backoff.wait(error, error.retry_after or 0.0)
-        except Retriable:
-            reason = f"{error}; nothing was accepted for {self._patience:.0f} seconds"
-            raise ReaderGone(reason) from None
 
     async def _judge(
         self, table: TableState, batch: CompressedBatch, reason: str, after: deque[CompressedBatch]
     ) -> tuple[Verdict, str]:
         """Find out what is at fault: a line that was refused alone, or the shipper."""
         [line] = batch.lines()
-        began, wait, rounds = time.monotonic(), self._timings.shipper_first_retry, 1
+        began, wait, rounds = time.monotonic(), self.timings.shipper_first_retry, 1
         while not table.at_fault(line):
             if rounds >= ROUNDS and table.taken != batch.refused_at:
                 break
-            if time.monotonic() - began >= self._timings.shipper_postpone:
+            if time.monotonic() - began >= self.timings.shipper_postpone:
                 return Verdict.OPEN, reason
             taken = table.taken
             await asyncio.sleep(wait)
@@ -180,5 +170,5 @@ class HttpSink:
         """
         tag = self._client.tag(console, mapping)
         if (tag, mapping) not in self._tables:
-            self._tables[tag, mapping] = TableState(tag, mapping, self.backpressure)
+            self._tables[tag, mapping] = TableState(tag, mapping, self)
         return self._tables[tag, mapping]

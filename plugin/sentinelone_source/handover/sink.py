@@ -1,4 +1,4 @@
-"""What every way to hand rows over can do, and how long the shipper lets each feed wait."""
+"""What every way to hand rows over can do."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import structlog
 
@@ -36,18 +36,24 @@ class Receipt(NamedTuple):
     postponed: list[int]
 
 
-class Sink(Protocol):
-    """Takes whole lines to the shipper."""
+async def all_taken() -> Receipt:
+    """For a sink that has handed over what was written."""
+    return Receipt([], [])
 
-    @property
-    def backpressure(self) -> Backpressure:
-        """The hand-overs that are going on."""
 
-    def check(self) -> None:
-        """Raise ReaderGone if nobody takes rows any more."""
+class Sink:
+    """Takes whole lines to the shipper, and knows how long it lets each feed wait.
 
-    def unreachable(self) -> str:
-        """Why no row can be handed over now; empty if that is not known. Any thread may ask."""
+    Attributes:
+        waited: by mapping, seconds spent handing over so far.
+        refused: tags and mappings of whose rows the shipper takes none.
+    """
+
+    def __init__(self, timings: Timings) -> None:
+        self.timings = timings
+        self.refused: set[tuple[str, str]] = set()
+        self.waited: dict[str, float] = {}
+        self._going_on: dict[str, list[float]] = {}
 
     async def write(
         self, console: str, mapping: str, batches: Iterable[list[bytes]]
@@ -65,26 +71,14 @@ class Sink(Protocol):
         Raises:
             ReaderGone: nobody takes rows any more. The same from what is returned.
         """
+        raise NotImplementedError
 
+    def check(self) -> None:
+        """Raise ReaderGone if nobody takes rows any more."""
 
-async def all_taken() -> Receipt:
-    """For a sink that has handed over what was written."""
-    return Receipt([], [])
-
-
-class Backpressure:
-    """The hand-overs that are going on.
-
-    Attributes:
-        waited: by mapping, seconds spent handing over so far.
-        refused: tags and mappings of whose rows the shipper takes none.
-    """
-
-    def __init__(self, timings: Timings) -> None:
-        self.timings = timings
-        self.refused: set[tuple[str, str]] = set()
-        self.waited: dict[str, float] = {}
-        self._going_on: dict[str, list[float]] = {}
+    def unreachable(self) -> str:
+        """Why no row can be handed over now; empty if that is not known. Any thread may ask."""
+        return ""
 
     @property
     def waiting(self) -> dict[str, float]:
@@ -93,7 +87,7 @@ class Backpressure:
         return {name: began for name, begins in going_on.items() for began in begins[:1]}
 
     @contextmanager
-    def of(self, mapping: str) -> Iterator[None]:
+    def handing_over(self, mapping: str) -> Iterator[None]:
         """Within: rows of this mapping are being handed over. Says so when it takes long."""
         began = time.monotonic()
         going_on = self._going_on.setdefault(mapping, [])

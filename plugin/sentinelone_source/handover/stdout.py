@@ -8,7 +8,7 @@ import select
 from collections.abc import Awaitable, Iterable
 
 from sentinelone_source.errors import ReaderGone
-from sentinelone_source.handover.sink import Backpressure, Receipt, all_taken
+from sentinelone_source.handover.sink import Receipt, Sink, all_taken
 from sentinelone_source.timings import DEFAULTS, Timings
 from sentinelone_source.worker_threads import in_thread
 
@@ -16,7 +16,7 @@ _MOST_PIECES = 512
 """Of one `writev`; Linux takes 1024."""
 
 
-class StdoutSink:
+class StdoutSink(Sink):
     """The one writer of a file descriptor: whole batches, one after another.
 
     Args:
@@ -27,17 +27,17 @@ class StdoutSink:
     def __init__(
         self, descriptor: int = 1, *, patience: float | None = None, timings: Timings = DEFAULTS
     ) -> None:
+        super().__init__(timings)
         self._descriptor = descriptor
         self._patience = patience
         self._turn = asyncio.Lock()
-        self.backpressure = Backpressure(timings)
 
     async def write(
         self, _console: str, mapping: str, batches: Iterable[list[bytes]]
     ) -> Awaitable[Receipt]:
         """Write lines at once, so that a page's are not in memory together."""
         for pieces in batches:
-            with self.backpressure.of(mapping):
+            with self.handing_over(mapping):
                 await self.give(pieces)
         return all_taken()
 
@@ -61,10 +61,6 @@ class StdoutSink:
         poll.register(self._descriptor, 0)
         if any(event & (select.POLLERR | select.POLLHUP) for _, event in poll.poll(0)):
             raise ReaderGone("stdout: the reader has closed the pipe")
-
-    def unreachable(self) -> str:
-        """A pipe has a reader, or the process ends."""
-        return ""
 
     def _write(self, pieces: list[bytes]) -> None:
         left = [memoryview(piece) for piece in pieces]

@@ -8,7 +8,7 @@ import time
 
 import structlog
 
-from sentinelone_source.handover.sink import Backpressure
+from sentinelone_source.handover.sink import Sink
 
 _MOST_DOUBTS = 1000
 """Refused lines that are remembered; one that is forgotten needs another witness."""
@@ -23,16 +23,16 @@ class TableState:
     A refused line is at fault only if another line of its table, the witness, is taken after it was
     refused, and it is refused again. Anything else may be the shipper: a full disk, no token.
 
-    While nothing of the table is taken, `backpressure.refused` has its tag and mapping.
+    While nothing of the table is taken, `sink.refused` has its tag and mapping.
     """
 
-    def __init__(self, tag: str, mapping: str, backpressure: Backpressure) -> None:
+    def __init__(self, tag: str, mapping: str, sink: Sink) -> None:
         self.tag = tag
         self.mapping = mapping
         self._name = (tag, mapping)
         self.taken = 0
-        self._waiting = backpressure.refused
-        self._again = backpressure.timings.handover_again
+        self._waiting = sink.refused
+        self._again = sink.timings.handover_again
         self._doubts: dict[bytes, int] = {}
         self._said = 0.0
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Mapping
 
+from sentinelone_source.errors import Retriable
 from sentinelone_source.times import SECOND, parse_http_date
 from sentinelone_source.timings import DEFAULTS
 
@@ -25,18 +27,13 @@ class Backoff:
         self._longest = longest
         self._deadline = None if patience is None else time.monotonic() + patience
 
-    async def wait(self, error: Exception, asked: float = 0.0) -> None:
-        """Wait for the next try; where patience ends before it, raise the error when it does.
-
-        Args:
-            asked: seconds that the other side asks for.
-        """
-        wait = next_wait(self._grown, asked)
-        if self._deadline is not None and wait >= (left := self._deadline - time.monotonic()):
-            await asyncio.sleep(left)
-            raise error
-        await asyncio.sleep(wait)
+    async def wait(self, error: Retriable) -> bool:
+        """Wait for the next try; False where patience ends before it, and when it does."""
+        wait = next_wait(self._grown, error.retry_after or 0.0)
+        left = math.inf if self._deadline is None else self._deadline - time.monotonic()
+        await asyncio.sleep(min(wait, left))
         self._grown = min(2 * self._grown, self._longest)
+        return wait < left
 
 
 def next_wait(grown: float, asked: float) -> float:

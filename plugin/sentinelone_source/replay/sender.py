@@ -70,7 +70,11 @@ class Sender:
             try:
                 await self._attempt(self.ingestion, table, rows)
             except Retriable as error:
-                await self._wait(backoff, error)
+                if not self.stopping:
+                    asked = error.retry_after
+                    _log.warning("retry", file=self.file, error=str(error), retry_after=asked)
+                if self.stopping or not await backoff.wait(error):
+                    raise Interrupted(f"{error}; given up") from None
             else:
                 return
 
@@ -81,12 +85,3 @@ class Sender:
         finally:
             self.under_way = False
             self.requests += 1
-
-    async def _wait(self, backoff: Backoff, error: Retriable) -> None:
-        try:
-            if self.stopping:
-                raise error
-            _log.warning("retry", file=self.file, error=str(error), retry_after=error.retry_after)
-            await backoff.wait(error, error.retry_after or 0.0)
-        except Retriable:
-            raise Interrupted(f"{error}; given up") from None

@@ -161,16 +161,16 @@ class Source:
 
     def waiting(self) -> dict[str, float]:
         """By mapping, how long the hand-over under way has been waiting."""
-        began, now = self.sink.backpressure.waiting, time.monotonic()
+        began, now = self.sink.waiting, time.monotonic()
         return {one.name: max(0.0, now - began.get(one.name, now)) for one in self.feeds}
 
     def refused(self) -> set[str]:
         """Mappings of whose rows the shipper takes none, from one console at least."""
-        return {mapping for _, mapping in self.sink.backpressure.refused.copy()}
+        return {mapping for _, mapping in self.sink.refused.copy()}
 
     def waited(self) -> dict[str, float]:
         """By mapping, time spent handing over; never less than it was."""
-        done = self.sink.backpressure.waited.copy()
+        done = self.sink.waited.copy()
         for name, going_on in self.waiting().items():
             so_far = done.get(name, 0.0) + going_on
             self._waited[name] = max(self._waited.get(name, 0.0), so_far)
