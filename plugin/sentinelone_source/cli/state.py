@@ -81,7 +81,7 @@ def reset(config: Path | None, tables: tuple[str, ...], console: str | None, yes
         if not yes:
             click.confirm(f"Forget {forgotten}?", abort=True, err=True)
         for feed in feeds:
-            state.reset(state.feed(feed.console, feed.mapping))
+            state.reset(feed.number)
         click.echo(f"forgotten: {forgotten}")
 
 

@@ -34,14 +34,9 @@ _KEPT = 86_400 * SECOND
 
 
 class Settlement:
-    """Settles pages in the order in which they were handed over.
+    """Settles pages in the order in which they were handed over, `delay` seconds later or at once.
 
     Pages of several feeds are committed together, so that they wait for the disk only once.
-
-    Args:
-        state: stores settled pages.
-        sink: whose reader must be there at every settlement.
-        delay: seconds between hand-over and settlement; 0 settles at once.
     """
 
     def __init__(self, state: State, sink: Sink, delay: float, timings: Timings = DEFAULTS) -> None:
@@ -58,11 +53,7 @@ class Settlement:
         """Take a page that was handed over. Without a delay, it is settled when this returns.
 
         A page without rows is settled within a second instead: if a crash comes first, no row is
-        lost or repeated.
-
-        Raises:
-            ReaderGone: the reader has gone, so the page may not have arrived.
-            StateError: the state cannot be written.
+        lost or repeated. Raises ReaderGone, so that the page may not have arrived, and StateError.
         """
         if self._delay:
             unsettled = self._state.record_unsettled(page)
@@ -82,9 +73,7 @@ class Settlement:
     async def run(self) -> None:
         """Settle pages as they become due, until cancelled.
 
-        Raises:
-            ReaderGone: the reader has gone. This is noticed within a second, also without rows.
-            StateError: the state cannot be written.
+        Raises ReaderGone within a second, also without rows, and StateError.
         """
         while True:
             self._sink.check()
@@ -136,9 +125,7 @@ class FeedContext(msgspec.Struct, frozen=True):
 class DeadRecords:
     """Writes the dead letters of one feed, each record once.
 
-    Args:
-        number: the feed's number in the state.
-        remember: how long after it was last seen a record can be read again; microseconds.
+    After it was last seen, a record can be read again for `remember` microseconds.
     """
 
     def __init__(
@@ -151,10 +138,9 @@ class DeadRecords:
         self._kept = max(_KEPT, remember)
 
     async def write(self, dead: list[Dead], refused: list[Refusal]) -> int:
-        """Write records and refused rows of a page, in a thread; returns how many records are new.
+        """Write records and refused rows of a page; returns how many records are new.
 
-        Raises:
-            StateError: the file or the state cannot be written.
+        Raises StateError.
         """
         state, now = self._context.state, self._context.clock.now()
         by_key = {_key(one): one for one in dead}

@@ -40,10 +40,8 @@ def pack(pieces: Iterable[tuple[bytes, int]]) -> Iterator[Batch]:
 class CompressedBatch(msgspec.Struct, eq=False):
     """Whole lines of one table, gzipped.
 
-    Attributes:
-        body: the lines.
-        first: the place of the first of them in its page.
-        refused_at: how many batches of its table had been taken when it was refused first.
+    `first` is the place of the first of them in its page, and `refused_at` how many batches of its
+    table had been taken when it was refused first.
     """
 
     body: bytes
@@ -52,7 +50,6 @@ class CompressedBatch(msgspec.Struct, eq=False):
 
     @classmethod
     def compress(cls, pieces: list[bytes], first: int, refused_at: int | None = None) -> Self:
-        """Compress lines that come in pieces."""
         packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
         packed = [packer.compress(piece) for piece in pieces]
         return cls(b"".join([*packed, packer.flush()]), first, refused_at)

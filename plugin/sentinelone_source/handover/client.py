@@ -36,13 +36,8 @@ _HINTS = {
 class ShipperClient:
     """An `in_http` of Fluent Bit, an `http_server` of Vector, or what behaves like them.
 
-    Args:
-        settings: its address, and what it wants to see.
-        longest: seconds to wait for an answer at most; None for as long as is sensible.
-        slots: for its requests; room for 20 if none are given.
-
-    Raises:
-        ConfigError: a file that is named cannot be used.
+    An answer may take `longest` seconds, or as long as is sensible. Raises ConfigError if a file
+    that the settings name cannot be used.
     """
 
     def __init__(
@@ -82,8 +77,7 @@ class ShipperClient:
     async def send(self, tag: str, body: bytes) -> None:
         """`post` beside the event loop, when there is a slot.
 
-        Rows that a shipper takes its time with leave slots for those with other tags. Afterwards
-        connections do not stay open for long.
+        Rows that a shipper takes its time with leave slots for those with other tags.
         """
         if tag not in self._shares:
             self._shares[tag] = self._slots.share()
@@ -106,10 +100,9 @@ class ShipperClient:
                 self._closing = loop.call_later(self._idle, self._http.close)
 
     def post(self, tag: str, body: bytes) -> None:
-        """Hand a batch over, under a tag that no other attempt ever had.
+        """Hand a batch over, as gzipped NDJSON, under a tag that no other attempt ever had.
 
-        Fluent Bit makes one chunk of what comes under one tag, and of each chunk one request. The
-        body is NDJSON, gzipped.
+        Fluent Bit makes one chunk of what comes under one tag, and of each chunk one request.
 
         Raises:
             Declined: 4xx that may be about the rows.

@@ -29,10 +29,8 @@ _log = structlog.get_logger()
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A line of a file of dead letters.
 
-    Attributes:
-        record: as the API sent it, less its secrets; as text if it is not JSON.
-        row: as the shipper was given it.
-        line: of a file that was replayed, neither a row nor a dead letter.
+    It has a `record` as the API sent it, less its secrets, a `row` as the shipper was given it, or
+    a `line` of a file that was replayed, neither a row nor a dead letter.
     """
 
     time: datetime | None = None
@@ -47,16 +45,14 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def parse(cls, line: bytes) -> Self | None:
         """Read a line; None for one that is not a dead letter.
 
-        Raises:
-            msgspec.DecodeError, UnicodeDecodeError, RecursionError: it is not JSON.
+        Raises msgspec.DecodeError, UnicodeDecodeError or RecursionError if it is not JSON.
         """
         try:
             letter = msgspec.json.decode(line, type=cls)
         except msgspec.ValidationError:
             return None
-        return (
-            letter if (letter.table and bytes(letter.record or letter.row)) or letter.line else None
-        )
+        is_whole = (letter.table and bytes(letter.record or letter.row)) or letter.line
+        return letter if is_whole else None
 
 
 def record_json(raw: bytes) -> msgspec.Raw:
@@ -69,7 +65,7 @@ def record_json(raw: bytes) -> msgspec.Raw:
 
 
 class DeadLetters:
-    """The dead letters of a state directory: written here, read by `replay`.
+    """The dead letters of a state directory, which `replay` reads.
 
     When the file has `rotate_at` bytes, a new one is begun; old ones are kept.
     """
@@ -89,11 +85,7 @@ class DeadLetters:
         return sizes
 
     def write(self, letters: Iterable[DeadLetter]) -> None:
-        """Write letters, on disk when this returns.
-
-        Raises:
-            StateError: they cannot be written.
-        """
+        """Write letters, on disk when this returns. Raises StateError."""
         with self._lock, self._alone():
             try:
                 if self.path.exists() and self.path.stat().st_size >= self._rotate_at:
@@ -128,11 +120,7 @@ class DeadLetters:
 
 
 def append(path: Path, letters: Iterable[DeadLetter]) -> None:
-    """Write letters to the end of a file, on disk when this returns.
-
-    Raises:
-        StateError: they cannot be written.
-    """
+    """Write letters to the end of a file, on disk when this returns. Raises StateError."""
     now = datetime.now(UTC)
     try:
         with path.open("ab") as file:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
+import re
 import socket
 import time
 from collections import deque
 from collections.abc import Awaitable, Iterable
-from enum import Enum
 from urllib.parse import urlsplit
 
 import structlog
@@ -17,7 +18,6 @@ from sentinelone_source.errors import Declined, ReaderGone, Retriable
 from sentinelone_source.handover.batches import CompressedBatch
 from sentinelone_source.handover.client import ShipperClient
 from sentinelone_source.handover.sink import Receipt, Refusal, Sink
-from sentinelone_source.handover.tables import TableState
 from sentinelone_source.http.retry import Backoff
 from sentinelone_source.timings import DEFAULTS, Timings
 from sentinelone_source.worker_threads import in_thread
@@ -26,16 +26,63 @@ REFUSALS = 3
 """How often in a row a batch is refused before it is halved."""
 ROUNDS = 3
 """How often a lone line is refused so many times, if other lines of its batch were taken before."""
+_MOST_DOUBTS = 1000
+"""Refused lines that are remembered; one that is forgotten needs another witness."""
+_TABLE = re.compile(rb'"_table":"(\w+)"')
 
 _log = structlog.get_logger()
 
 
-class Verdict(Enum):
-    """What became of a line that was refused alone."""
+class TableState:
+    """The rows of one mapping with one tag: from all consoles, or from one.
 
-    TAKEN = "taken"
-    AT_FAULT = "at fault"
-    OPEN = "open"
+    A refused line is at fault only if another line of its table, the witness, is taken after it was
+    refused, and it is refused again. Anything else may be the shipper: a full disk, no token.
+
+    While nothing of the table is taken, `sink.refused` has its tag and mapping.
+    """
+
+    def __init__(self, tag: str, mapping: str, sink: Sink) -> None:
+        self.tag = tag
+        self.mapping = mapping
+        self._name = (tag, mapping)
+        self.taken = 0
+        self._waiting = sink.refused
+        self._again = sink.timings.handover_again
+        self._doubts: dict[bytes, int] = {}
+        self._said = 0.0
+
+    def took(self) -> None:
+        """A batch was taken."""
+        self.taken += 1
+        if self._name in self._waiting:
+            self._waiting.remove(self._name)
+            _log.info("table_accepted", feed=self.mapping)
+
+    def at_fault(self, line: bytes) -> bool:
+        """Whether a line that was refused just now is at fault: its witness was taken before."""
+        if self.has_witness(line):
+            del self._doubts[_digest(line)]
+            return True
+        self._doubts.setdefault(_digest(line), self.taken)
+        if len(self._doubts) > _MOST_DOUBTS:
+            del self._doubts[next(iter(self._doubts))]
+        return False
+
+    def has_witness(self, line: bytes) -> bool:
+        """Whether another line was taken since this one was refused."""
+        return self._doubts.get(_digest(line), self.taken) < self.taken
+
+    def wait(self, line: bytes, reason: str) -> None:
+        """A line was refused and has no witness: say so, once a minute at most."""
+        now = time.monotonic()
+        if self._name in self._waiting and now - self._said < self._again:
+            return
+        self._said = now
+        self._waiting.add(self._name)
+        found = _TABLE.search(line)
+        table = found[1].decode() if found else ""
+        _log.warning("table_refused", feed=self.mapping, table=table, error=reason)
 
 
 class HttpSink(Sink):
@@ -99,11 +146,11 @@ class HttpSink(Sink):
                 if halves := batch.split():
                     queue.extendleft(reversed(halves))
                     continue
-                verdict, reason = await self._judge(table, batch, reason, queue)
-                if verdict is Verdict.AT_FAULT:
-                    refused.append(Refusal(batch.lines()[0], reason, batch.first))
-                elif verdict is Verdict.OPEN:
+                fault = await self._judge(table, batch, reason, queue)
+                if fault is None:
                     postponed.append(batch)
+                elif fault:
+                    refused.append(Refusal(batch.lines()[0], fault, batch.first))
             if not queue:  # an accepted line may show that an earlier one is bad
                 queue.extend(one for one in postponed if table.has_witness(one.lines()[0]))
                 postponed = [one for one in postponed if one not in queue]
@@ -131,15 +178,15 @@ class HttpSink(Sink):
 
     async def _judge(
         self, table: TableState, batch: CompressedBatch, reason: str, after: deque[CompressedBatch]
-    ) -> tuple[Verdict, str]:
-        """Find out what is at fault: a line that was refused alone, or the shipper."""
+    ) -> str | None:
+        """Why a line that was refused alone is at fault; empty if it is taken, None for later."""
         [line] = batch.lines()
         began, wait, rounds = time.monotonic(), self.timings.shipper_first_retry, 1
         while not table.at_fault(line):
             if rounds >= ROUNDS and table.taken != batch.refused_at:
                 break
             if time.monotonic() - began >= self.timings.shipper_postpone:
-                return Verdict.OPEN, reason
+                return None
             taken = table.taken
             await asyncio.sleep(wait)
             if table.taken == taken and after:
@@ -147,9 +194,9 @@ class HttpSink(Sink):
             if table.taken == batch.refused_at:
                 table.wait(line, reason)
             if not (reason := await self._refusal(table, batch, wait)):
-                return Verdict.TAKEN, ""
+                return ""
             wait, rounds = min(2 * wait, self._longest), rounds + 1
-        return Verdict.AT_FAULT, reason
+        return reason
 
     async def _try_next(self, table: TableState, after: deque[CompressedBatch]) -> None:
         """Let the next line overtake a refused one, if the shipper takes it."""
@@ -172,3 +219,7 @@ class HttpSink(Sink):
         if (tag, mapping) not in self._tables:
             self._tables[tag, mapping] = TableState(tag, mapping, self)
         return self._tables[tag, mapping]
+
+
+def _digest(line: bytes) -> bytes:
+    return hashlib.sha256(line).digest()

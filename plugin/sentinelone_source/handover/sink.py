@@ -26,10 +26,8 @@ class Refusal(NamedTuple):
 class Receipt(NamedTuple):
     """What became of a page's lines; those that are not named here were taken.
 
-    Attributes:
-        refused: lines that are refused while others of their table are taken.
-        postponed: places, counted from 0 over the whole page, of refused lines that may be taken
-            later: hand them over again.
+    `postponed` has the places, counted from 0 over the whole page, of refused lines that may be
+    taken later: hand them over again.
     """
 
     refused: list[Refusal]
@@ -60,16 +58,8 @@ class Sink:
     ) -> Awaitable[Receipt]:
         """Take the lines of a page; when it returns, the page itself may be forgotten.
 
-        Args:
-            console: whose rows they are.
-            mapping: that made them.
-            batches: each of whole lines in pieces, at most one request.
-
-        Returns:
-            what to await for the rows to be handed over, as far as can be known.
-
-        Raises:
-            ReaderGone: nobody takes rows any more. The same from what is returned.
+        Each batch has whole lines in pieces, at most one request. What is returned is awaited for
+        the rows to be handed over, as far as can be known. Both raise ReaderGone.
         """
         raise NotImplementedError
 

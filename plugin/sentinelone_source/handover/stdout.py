@@ -19,9 +19,7 @@ _MOST_PIECES = 512
 class StdoutSink(Sink):
     """The one writer of a file descriptor: whole batches, one after another.
 
-    Args:
-        descriptor: where to write.
-        patience: seconds until a reader that does not read counts as gone; None waits for ever.
+    A reader that does not read for `patience` seconds counts as gone; with None it never does.
     """
 
     def __init__(
@@ -42,11 +40,7 @@ class StdoutSink(Sink):
         return all_taken()
 
     async def give(self, pieces: list[bytes]) -> None:
-        """Write lines; returns when all of them are written.
-
-        Raises:
-            ReaderGone: the reading end has been closed, or patience is at its end.
-        """
+        """Write lines; raises ReaderGone if they cannot be written, or not in time."""
         try:
             async with asyncio.timeout(self._patience), self._turn:
                 await in_thread(self._write, pieces)

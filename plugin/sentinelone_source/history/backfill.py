@@ -230,7 +230,7 @@ def _forget(plans: PlanFile, state: State) -> None:
     """Delete an earlier backfill; the plan first, so that no plan is ever without its state."""
     plans.remove()
     for one in state.show():
-        state.reset(state.feed(one.console, one.mapping))
+        state.reset(one.number)
 
 
 def _check_finished(plan: BackfillPlan, names: list[str], state: State) -> None:

@@ -155,7 +155,7 @@ def _began(folder: Path, patience: float) -> dict[tuple[str, str], int | None]:
     told = False
     while True:
         with KeySnapshot(folder) as keys:
-            feeds = {name: one.progress for name, one in keys.feeds.items()}
+            feeds = {name: progress for name, (_, progress) in keys.feeds.items()}
         begun = {name: one.origin for name, one in feeds.items() if one != Progress()}
         left = read_snapshot(folder).started + patience - time.time()
         if begun.keys() == feeds.keys() or left <= 0:

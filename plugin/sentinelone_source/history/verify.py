@@ -13,7 +13,7 @@ from sentinelone_source.errors import CursorLost, Fatal, FeedRefused, Refused, S
 from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.feed.reading import PageMemory, PageSource
 from sentinelone_source.feed.recheck import Window
-from sentinelone_source.feed.state.files import KeySnapshot, RememberedFeed
+from sentinelone_source.feed.state.files import KeySnapshot
 from sentinelone_source.history.verify_workspace import Ask, TableQuery, comparable
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Stride
@@ -81,7 +81,7 @@ class FeedCheck:
         self.result = Comparison(console.name, mapping.name, mapping.table)
         self.missing: dict[str, int] = {}
         self.refused = False
-        self._feed = keys.feeds.get((console.name, mapping.name))
+        self._feed = keys.feeds.get((console.name, mapping.name), (0, Progress()))
         self._ordering, self._keys = mapping.ordering, keys
         self._source = PageSource(console, mapper, PageMemory())
         self._plan = plan
@@ -108,13 +108,13 @@ class FeedCheck:
             self.result.error = str(error)
 
     async def _compare(self, since: int | None, until: int | None) -> None:
-        feed = self._feed
-        if feed is None or (watermark := feed.progress.watermark) is None:
+        number, progress = self._feed
+        if (watermark := progress.watermark) is None:
             self.result.error = "not swept yet, so there is nothing to compare"
             return
         until = watermark if until is None else min(until, watermark)
         if since is None:
-            since = max(until - self._plan.remember, _remembered_from(feed.progress))
+            since = max(until - self._plan.remember, _remembered_from(progress))
         since = min(since, until)
         self.result.since, self.result.until = to_iso(since), to_iso(until)
         self.result.in_workspace = 0 if self._workspace else None
@@ -122,7 +122,7 @@ class FeedCheck:
         for tries_left in reversed(range(_TRIES)):
             self.result, self.missing, self._chunk = msgspec.structs.replace(empty), {}, {}
             try:
-                await self._read_keys(Window(since, until, Progress()), feed)
+                await self._read_keys(Window(since, until, Progress()), number, progress)
                 break
             except CursorLost:
                 if not tries_left:
@@ -131,14 +131,14 @@ class FeedCheck:
         self.result.missing = len(self.missing)
         self.result.missing_ids = [self._id(key) for key in self.missing]
 
-    async def _read_keys(self, window: Window, feed: RememberedFeed) -> None:
+    async def _read_keys(self, window: Window, number: int, progress: Progress) -> None:
         async for stride in self._strides(window):
             for key, at in zip(stride.keys, stride.positions, strict=True):
                 if window.asked_from <= at < window.until:
                     self._chunk[key] = at
             if len(self._chunk) >= _CHUNK:
-                await self._compare_chunk(feed)
-        await self._compare_chunk(feed)
+                await self._compare_chunk(number, progress)
+        await self._compare_chunk(number, progress)
 
     async def _strides(self, window: Window) -> AsyncIterator[Stride]:
         """The rows of each page."""
@@ -155,12 +155,11 @@ class FeedCheck:
                 self._dead += len(page.dead)
                 window.add_page(walked)
 
-    async def _compare_chunk(self, feed: RememberedFeed) -> None:
+    async def _compare_chunk(self, number: int, progress: Progress) -> None:
         """Compare the records that were read since the last call."""
         chunk, self._chunk, result = self._chunk, {}, self.result
-        progress = feed.progress
         rechecked = min((at for _, at in progress.rechecked), default=None)
-        handed = {key for key, at in chunk.items() if self._keys.holds(feed.number, key, at)}
+        handed = {key for key, at in chunk.items() if self._keys.holds(number, key, at)}
         found = handed
         if self._workspace is not None and chunk:
             found = await in_thread(self._in_workspace, *self._workspace, chunk)

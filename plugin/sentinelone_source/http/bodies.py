@@ -42,12 +42,7 @@ class BrokenBody(Exception):
 def decoded(body: bytes, encoding: str, unpacker: Any = FASTEST) -> bytes:
     """The JSON text of a body, without compression and byte order mark.
 
-    Args:
-        encoding: its `Content-Encoding`; empty if it has none.
-        unpacker: a module with the functions of `zlib`.
-
-    Raises:
-        BrokenBody: it cannot be decompressed.
+    Raises BrokenBody. `encoding` is its `Content-Encoding`; empty if it has none.
     """
     claims = {claim.strip().lower() for claim in encoding.split(",")}
     for _ in range(_MOST_LAYERS):

@@ -70,29 +70,23 @@ class HttpClient(requests.Session):
     def answer(self, about: str, method: str, url: str, **what: Any) -> Iterator[requests.Response]:
         """The answer to a request, its body still to be read within the `with`.
 
-        A redirect is an answer like others.
-
-        Args:
-            about: what was asked for, for errors.
-            what: headers, parameters and body, as requests takes them.
-
-        Raises:
-            Unavailable: there is no answer, or it breaks off; the message says why.
+        A redirect is an answer like others. Raises Unavailable if there is no answer, or it breaks
+        off; the message begins with `about`, what was asked for, and says why.
         """
         try:
             with self.request(method, url, stream=True, allow_redirects=False, **what) as response:
                 yield response
         except _FAILURES as error:
-            raise _no_answer(about, error, self.timeout) from None
+            late = isinstance(error, _NO_ANSWER) and not isinstance(error, _NO_CONNECTION)
+            kind = Overloaded if late else Unavailable
+            raise kind(f"{about}: {reason(error, self.timeout)}") from None
 
 
 def proxies_for(url: str, configured: str = "") -> dict[str, str]:
     """The proxies of a URL: the configured one, else the environment's, as requests takes them.
 
-    Loopback and link-local addresses are asked without one.
-
-    Raises:
-        ConfigError: the environment names a proxy that is neither http:// nor https://, or no host.
+    Loopback and link-local addresses are asked without one. Raises ConfigError if the environment
+    names a proxy that is neither http:// nor https://, or no host.
     """
     if configured:
         return {"http": configured, "https": configured}
@@ -120,17 +114,8 @@ def _is_near(host: str) -> bool:
         return False
 
 
-def _no_answer(about: str, error: BaseException, timeout: tuple[float, float]) -> Unavailable:
-    late = isinstance(error, _NO_ANSWER) and not isinstance(error, _NO_CONNECTION)
-    return (Overloaded if late else Unavailable)(f"{about}: {reason(error, timeout)}")
-
-
 def reason(error: BaseException, timeout: tuple[float, float]) -> str:
-    """Why there is no answer, without addresses, queries and headers.
-
-    Args:
-        timeout: seconds for a connection, and for each part of an answer.
-    """
+    """Why there is no answer, without addresses, queries and headers."""
     if lacks_descriptors(error):
         return "no file descriptor is left for a connection; raise the limit (ulimit -n)"
     if isinstance(error, _NO_CONNECTION):

@@ -21,14 +21,10 @@ _MOST = 1024
 
 
 class Connections:
-    """Idle connections, which several clients may share.
+    """At most so many idle connections to so many hosts, which several clients may share.
 
     A TLS context with the default certificates takes 0.6 MiB and 30 ms of CPU, so all connections
     that trust the same certificates share one. A certificate file that changes is read again.
-
-    Args:
-        most: how many idle connections are kept; those used longest ago are closed first.
-        hosts: how many hosts the connections lead to.
     """
 
     def __init__(self, most: int = 64, hosts: int = 1) -> None:
@@ -39,13 +35,9 @@ class Connections:
         self._lock = threading.Lock()
 
     def adapter(self, url: str, bundle: str | bool) -> HTTPAdapter:
-        """The transport adapter that sends requests to a URL.
+        """What sends requests to a URL, and trusts a bundle of certificates, or the default one.
 
-        Args:
-            bundle: a file or directory of certificates to trust, or True for the default ones.
-
-        Raises:
-            OSError: the certificates cannot be read, and were never read before.
+        Raises OSError if the certificates cannot be read, and were never read before.
         """
         path = ""
         if url.lower().startswith("https"):
@@ -109,13 +101,8 @@ def _stamp(path: str) -> object:
 def trusted(ca_file: str, key: str, url: str = "") -> str | bool:
     """The certificates to trust, as requests takes them: a file's, the environment's, the usual.
 
-    Args:
-        ca_file: a file of certificates; empty if none is named.
-        key: the configuration key that named it, for errors.
-        url: that is asked; without TLS the environment's file is not read, which takes 30 ms.
-
-    Raises:
-        ConfigError: the file does not exist, or holds no certificate in PEM.
+    Raises ConfigError, with the configuration's key, if the file does not exist, or holds no
+    certificate in PEM. For a URL without TLS the environment's file is not read: it takes 30 ms.
     """
     named = {
         key: ca_file,

@@ -14,12 +14,9 @@ from sentinelone_source.timings import DEFAULTS
 
 
 class Backoff:
-    """Waits that grow from try to try.
+    """Waits that grow from try to try: from `first` seconds, doubled each time, to `longest`.
 
-    Args:
-        first: seconds before the first new try, doubled for each further one.
-        longest: seconds between tries at most, if the other side asks for nothing.
-        patience: seconds after which the last error stands; None for ever.
+    After `patience` seconds the last error stands; with None it never does.
     """
 
     def __init__(self, first: float, longest: float, patience: float | None) -> None:

@@ -27,11 +27,9 @@ _log = structlog.get_logger()
 
 
 class Request(NamedTuple):
-    """What a client asks for.
+    """What a client asks for; `path` has no query.
 
-    Attributes:
-        path: without its query.
-        body: None if it is too long, or its length is not said as it should be.
+    The body is None if it is too long, or its length is not said as it should be.
     """
 
     method: str
@@ -114,15 +112,9 @@ class TrackingServer(ThreadingMixIn, TCPServer):
 class Server(TrackingServer):
     """Answers one request a connection, from when it is made until it is closed.
 
-    Connections are counted, so that none of them lasts, and they never become too many.
-
-    Args:
-        application: makes the answers; called from several threads.
-        where: the address's place in the configuration, for errors.
-        patience: seconds that a connection may last.
-
-    Raises:
-        ConfigError: nothing can listen there.
+    Connections are counted, so that none lasts longer than `patience`, and they never become too
+    many. Several threads call the application. Raises ConfigError, with `where` the configuration
+    has the address, if nothing can listen there.
     """
 
     request_queue_size = MOST

@@ -15,12 +15,8 @@ class Bound:
     """A condition that a request waits for besides a slot: a rate limit, or a share of the slots.
 
     Requests that wait for a bound form a queue. The first of them moves on to the queue for slots
-    when the bound allows one more request.
-
-    Attributes:
-        waiting: requests that wait for this bound, the first one first.
-        called: the request that has left `waiting` and now waits for a slot; None if there is none.
-        timer: runs while `waiting` has to wait for a time; None otherwise.
+    when the bound allows one more request: it is `called`. `timer` runs until then if it is a
+    matter of time.
     """
 
     def __init__(self) -> None:
@@ -57,10 +53,9 @@ class Share(Bound):
 
 
 class _Asked:
-    """A request that waits, or is under way.
+    """A request that waits for bounds and a slot, or is under way.
 
     Attributes:
-        bounds: the bounds that it waits for besides a slot.
         passed: bounds in whose queue it has waited; it goes to the front of these again.
         granted: done when the request may begin.
     """
@@ -74,13 +69,8 @@ class _Asked:
 class Slots:
     """Lets a bounded number of requests run at once. When one ends, the next begins.
 
-    Args:
-        number: how many requests may be under way at once.
-        shared: whether several parties (consoles) use the slots. Then `share` and `slow` each
-            allow half of them.
-
-    Attributes:
-        slow: the share that all parties with slow answers have together.
+    If several parties (consoles) share the slots, each may use half of them, and those with slow
+    answers together another half: `slow`.
     """
 
     def __init__(self, number: int, *, shared: bool = False) -> None:
@@ -96,14 +86,10 @@ class Slots:
     async def run(
         self, call: Callable[[], Coroutine[Any, Any, T]], *bounds: Bound, urgent: bool = False
     ) -> T:
-        """Make a request when a slot is free and all bounds allow it.
+        """Make a request when a slot is free and all bounds allow it; an urgent one first of all.
 
         If the caller is cancelled, the request still keeps its slot until it has ended: a thread
         cannot be stopped.
-
-        Args:
-            bounds: what it has to wait for, besides a slot.
-            urgent: whether to put it before all requests that wait for a slot.
         """
         asked = _Asked(bounds)
         if urgent:

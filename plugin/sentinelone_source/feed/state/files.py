@@ -59,9 +59,7 @@ def lock_folder(folder: Path) -> int:
 def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:
     """Open the state's file, and make it if there is none.
 
-    Raises:
-        StateError: the file is empty or newer than this program, or is missing with `read_only`.
-        sqlite3.Error, OSError: it is damaged or cannot be written. `explained` translates these.
+    Raises StateError, and what `explained` translates: sqlite3.Error, OSError.
     """
     if not read_only and not path.exists():
         _make(path)
@@ -78,10 +76,16 @@ def open_database(path: Path, *, read_only: bool) -> sqlite3.Connection:
 
 def open_writer(path: Path) -> sqlite3.Connection:
     """Open a second connection to an open state, with which any thread may commit."""
-    uri = f"{path.resolve().as_uri()}?mode=rw"
-    db = sqlite3.connect(uri, timeout=DEFAULTS.state_busy, uri=True, check_same_thread=False)
+    db = _connection(path, "rw", check_same_thread=False)
     db.execute("PRAGMA synchronous = FULL")
     return db
+
+
+def _connection(path: Path, mode: str, *, check_same_thread: bool = True) -> sqlite3.Connection:
+    uri, timeout = f"{path.resolve().as_uri()}?mode={mode}", DEFAULTS.state_busy
+    if mode == "ro" and _is_at_rest(path):
+        uri += "&immutable=1"
+    return sqlite3.connect(uri, timeout, uri=True, check_same_thread=check_same_thread)
 
 
 def _connect(path: Path, mode: str, oldest: int = 1) -> sqlite3.Connection:
@@ -91,10 +95,7 @@ def _connect(path: Path, mode: str, oldest: int = 1) -> sqlite3.Connection:
     if path.stat().st_size == 0:
         raise StateError(f"{path}: is empty, so it is not a state; {_way_out(path)}")
     with ExitStack() as unless_opened:
-        uri = f"{path.resolve().as_uri()}?mode={mode}"
-        if mode == "ro" and _is_at_rest(path):
-            uri += "&immutable=1"
-        db = sqlite3.connect(uri, timeout=DEFAULTS.state_busy, uri=True)
+        db = _connection(path, mode)
         unless_opened.callback(db.close)
         version = db.execute("PRAGMA user_version").fetchone()[0]
         if version == 0:  # SQLite accepts some damaged files as empty databases
@@ -185,11 +186,7 @@ class StateSnapshot(NamedTuple):
 
 
 def read_snapshot(folder: Path) -> StateSnapshot:
-    """Read a state that another process uses, without a lock and without a check of all of it.
-
-    Raises:
-        StateError: there is no state, or it cannot be read.
-    """
+    """Read a state that another process uses, without a lock. Raises StateError."""
     path = folder / STATE_FILE
     with explained(path), closing(_connect(path, "ro")) as db:
         rows = db.execute("SELECT console, mapping, swept_at FROM feeds").fetchall()
@@ -198,20 +195,13 @@ def read_snapshot(folder: Path) -> StateSnapshot:
     return StateSnapshot(swept, written, _changed(folder / "lock"))
 
 
-class RememberedFeed(NamedTuple):
-    """A feed in a state: its number there, and how far it is complete."""
-
-    number: int
-    progress: Progress
-
-
 class KeySnapshot:
-    """The keys that a state has at one moment, and its feeds by console and mapping.
+    """The keys that a state has at one moment; later writes of another process are not seen.
 
-    Later writes of another process are not seen, and do not have to wait.
+    Raises StateError if there is no state, or it cannot be read.
 
-    Raises:
-        StateError: there is no state, or it cannot be read.
+    Attributes:
+        feeds: by console and mapping, each feed's number, and how far it is complete.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -221,9 +211,7 @@ class KeySnapshot:
             self._db.execute("BEGIN")  # all later queries see the state of the first one
             feeds = f"SELECT console, mapping, id, {PROGRESS} FROM feeds"  # noqa: S608
             rows = self._db.execute(feeds).fetchall()
-        self.feeds = {
-            (row[0], row[1]): RememberedFeed(row[2], Progress.from_row(row[3:])) for row in rows
-        }
+        self.feeds = {(row[0], row[1]): (row[2], Progress.from_row(row[3:])) for row in rows}
 
     def holds(self, feed: int, key: str, position: int) -> bool:
         """Whether the row with this key and position was handed over and settled."""

@@ -37,9 +37,9 @@ from sentinelone_source.feed.state.schema import (
 _SETTLE = "INSERT OR IGNORE INTO keys SELECT feed, position, hash FROM unsettled WHERE page = ?"
 _ADVANCE = f"UPDATE feeds SET ({PROGRESS}) = (?, ?, ?, ?, ?, ?, ?) WHERE id = ?"  # noqa: S608
 _SHOW = """
-SELECT console, mapping, watermark, origin, signpost, swept_at, rescanned_at,
+SELECT id, console, mapping, watermark, origin, signpost, swept_at, rescanned_at,
     (SELECT count(*) FROM keys WHERE feed = feeds.id AND position < ?)
-FROM feeds ORDER BY 1, 2
+FROM feeds ORDER BY 2, 3
 """
 """This works with older versions, too, which are only read."""
 _REWIND = """
@@ -50,8 +50,9 @@ WHERE id = ?2
 
 
 class FeedState(msgspec.Struct, frozen=True):
-    """One feed's line of `state show`."""
+    """One feed's line of `state show`; `number` is its number in the state."""
 
+    number: int
     console: str
     mapping: str
     progress: Progress
@@ -161,10 +162,7 @@ class State:
             return {key for key in keys if self._db.execute(query, (feed, key)).fetchone()}
 
     def remember_dead(self, feed: int, keys: Iterable[str], now: int, prune_before: int) -> None:
-        """Remember records as dead letters, and forget those last seen before a moment.
-
-        Moments are microseconds of our clock.
-        """
+        """Remember records as dead letters, and forget those last seen before a moment."""
         rows = zip(repeat(feed), keys, repeat(now))
         forget = "DELETE FROM dead WHERE feed = ? AND seen_at < ?"
         with explained(self._path), self._db as db:
@@ -188,15 +186,13 @@ class State:
         """All feeds, for `state show`."""
         with explained(self._path):
             rows = self._db.execute(_SHOW, (BEYOND_POSITIONS,)).fetchall()
-        return [FeedState(row[0], row[1], Progress(*row[2:7]), row[7]) for row in rows]
+        return [FeedState(row[0], row[1], row[2], Progress(*row[3:8]), row[8]) for row in rows]
 
     def rewind(self, feeds: Sequence[FeedState], moment: int) -> None:
         """Let the next sweep of each feed begin at a moment: of all of them, or of none.
 
         Rows from there on are forgotten, so they are handed over again. Older rows are not.
-
-        Raises:
-            StateError: the moment is after the watermark of one of them.
+        Raises StateError if the moment is after the watermark of one of them.
         """
         ahead = [
             feed
@@ -208,7 +204,7 @@ class State:
             raise StateError(
                 f"{names}: the watermark can only be moved back; to skip records, set `start`"
             )
-        numbers = [(moment, self.feed(feed.console, feed.mapping)) for feed in feeds]
+        numbers = [(moment, feed.number) for feed in feeds]
         with explained(self._path), self._db:
             for table in ("keys", "last_rows"):
                 forget = f"DELETE FROM {table} WHERE position >= ? AND feed = ?"  # noqa: S608
