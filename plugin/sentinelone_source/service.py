@@ -41,8 +41,7 @@ _log = structlog.get_logger()
 class Service:
     """Everything that runs, put together by `build_service`; `once` means one sweep of each feed.
 
-    Attributes:
-        readers: that have read, or read now.
+    `readers` are those that have read, or read now.
     """
 
     settings: Settings
@@ -64,11 +63,7 @@ class Service:
         return await self.run_until(stop)
 
     async def run_until(self, stop: asyncio.Event) -> int:
-        """`run`, stopped by an event.
-
-        Raises:
-            Fatal: nothing goes on.
-        """
+        """`run`, stopped by an event. Raises Fatal if nothing goes on."""
         give_back_large_buffers()
         _log.info(
             "started",
@@ -139,11 +134,7 @@ def build_service(
 ) -> Iterator[Service]:
     """Build a service from settings; the state is held until the end of the `with`.
 
-    Args:
-        settings: the configuration.
-        tables: names of tables or mappings to restrict the feeds to; empty for all enabled.
-        once: one sweep of every feed.
-        timings: how long to wait for what.
+    Feeds are those of these tables or mappings, or all that are enabled.
 
     Raises:
         ConfigError: the configuration does not hold what running needs.

@@ -69,10 +69,7 @@ class Access:
         """Whether other endpoints accept a token that one of them refuses.
 
         Requests under way tell it; where there are none, others are asked. Of one that gives no
-        answer now, the last one counts.
-
-        Args:
-            sent: when that request was sent; an earlier acceptance proves nothing.
+        answer now, the last one counts. An acceptance from before `sent` proves nothing.
         """
         others = self._endpoints - {endpoint}
         with contextlib.suppress(TimeoutError):

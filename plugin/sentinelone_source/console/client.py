@@ -27,15 +27,14 @@ _SCOPE = {"site_ids": "siteIds", "account_ids": "accountIds", "group_ids": "grou
 
 
 class PageQuery(Protocol):
-    """What is asked for: a page of a list by GET, or a document by POST."""
+    """A page that is asked for: of a list by GET, with parameters, or by POST of a document."""
 
     @property
     def size(self) -> int:
         """Records wanted."""
 
     @property
-    def params(self) -> dict[str, str]:
-        """PageQuery parameters."""
+    def params(self) -> dict[str, str]: ...
 
     def following(self, cursor: str) -> Self:
         """The page that a cursor leads to."""
@@ -50,8 +49,7 @@ class PageQuery(Protocol):
 class ConsoleClient:
     """Asks one console. Threads may share it.
 
-    Raises:
-        ConfigError: the certificates to trust, or the environment's proxy, cannot be used.
+    Raises ConfigError if the certificates to trust, or the environment's proxy, cannot be used.
     """
 
     def __init__(
@@ -74,10 +72,7 @@ class ConsoleClient:
         self._http.headers["Accept-Encoding"] = "gzip, deflate"
 
     def page(self, endpoint: str, query: PageQuery) -> Response:
-        """Ask an endpoint for a page.
-
-        Args:
-            endpoint: path below `/web/api/v2.1/`.
+        """Ask an endpoint, a path below `/web/api/v2.1/`, for a page.
 
         Raises:
             Refused, FeedRefused, BadRequest, Throttled, CursorLost: as the console answers.

@@ -30,18 +30,17 @@ from sentinelone_source.worker_threads import in_thread
 
 
 class Console:
-    """One console, shared by its feeds.
+    """One console, shared by its feeds, within limits that all consoles with its token share.
 
     Attributes:
+        access: whether it accepts the token.
         requests: made so far, by endpoint and HTTP status; `none` stands for no whole answer.
         answered: whether it has accepted our token, and be it to refuse a feed.
         expiry: of the token.
         patience: seconds to wait for a console that stays away, and then give up; None waits for
             ever, also for a token that is accepted.
-        timings: all other waits.
 
     Args:
-        limits: of the token; shared with other consoles that use the same.
         endpoints: those that its feeds ask, and what each is asked for.
     """
 
@@ -60,7 +59,7 @@ class Console:
         self._client = ConsoleClient(settings, timings, limits.connections)
         self.expiry = Expiry(settings.name, self._client.token, self.post, timings)
         self._endpoints = endpoints
-        self._access = Access(settings.name, self._client.token, endpoints, timings)
+        self.access = Access(settings.name, self._client.token, endpoints, timings)
         self._limits = limits
         self._share = limits.slots.share()
         self._is_slow = False
@@ -71,10 +70,6 @@ class Console:
     def check_token(self) -> None:
         """Raise ConfigError if there is no token."""
         self._client.token.value()
-
-    async def rest(self, endpoint: str, seconds: float) -> None:
-        """Wait before an endpoint is asked again; after a 401, a changed token ends the wait."""
-        await self._access.wait_before_retry(endpoint, seconds)
 
     async def fetch(self, endpoint: str, query: PageQuery) -> Response:
         """One page, with fewer records than wanted while the console fails at so many.
@@ -104,18 +99,18 @@ class Console:
             FeedRefused: also for a 401 of this endpoint alone.
         """
         while True:
-            await self._access.wait_until_allowed()
+            await self.access.wait_until_allowed()
             sent = time.monotonic()
             try:
                 return await self._send(endpoint, call, what)
             except Refused as error:
-                if self._access.is_outdated(error.stamp):
+                if self.access.is_outdated(error.stamp):
                     continue
-                if error.http_status is None or not await self._access.accepted_elsewhere(
+                if error.http_status is None or not await self.access.accepted_elsewhere(
                     endpoint, error.stamp, sent, self._probe
                 ):
                     raise
-                self._access.log_refusal(error, "in an hour", endpoint=endpoint)
+                self.access.log_refusal(error, "in an hour", endpoint=endpoint)
                 refusal = FeedRefused(f"{error}, though other endpoints accept it")
                 refusal.http_status = error.http_status
                 raise refusal from None
@@ -145,7 +140,7 @@ class Console:
 
         try:
             answer = await slots.run(
-                lambda: self._access.track(endpoint, in_thread(work)), *bounds, urgent=urgent
+                lambda: self.access.track(endpoint, in_thread(work)), *bounds, urgent=urgent
             )
         except ConfigError as error:  # the token was readable at start
             raise Refused(str(error), stamp) from None
@@ -164,17 +159,13 @@ class Console:
         self.requests[key] = self.requests.get(key, 0) + 1
         if isinstance(error, Refused):
             error.stamp = stamp
-            self._access.record(endpoint, stamp, accepted=False)
+            self.access.record(endpoint, stamp, accepted=False)
             return
         is_about_us = isinstance(error, FeedRefused | BadRequest | CursorLost)
         if error is None or (is_about_us and error.http_status in (400, 403)):
-            self._access.record(endpoint, stamp, accepted=True)
+            self.access.record(endpoint, stamp, accepted=True)
             self.answered = True
 
     def pages(self, endpoint: str, query: PageQuery) -> Paginator:
         """The pages of a query, in an event loop; `async with` lets go of what is under way."""
         return Paginator(self, endpoint, query)
-
-    async def regain(self, refused: Refused) -> None:
-        """Wait for a token that the console accepts, loudly and slowly."""
-        await self._access.wait_for_another_token(refused)

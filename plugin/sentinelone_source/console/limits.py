@@ -50,12 +50,7 @@ class Limit(Bound):
 
 
 class Limits:
-    """The limits of one token, by endpoint.
-
-    Args:
-        slots: for the requests with all tokens; room for 32 if none are given.
-        connections: of these requests; each console has its own if none are given.
-    """
+    """The limits of one token, by endpoint, with the slots and connections for all tokens."""
 
     def __init__(self, slots: Slots | None = None, connections: Connections | None = None) -> None:
         self.slots = slots or Slots(32)
@@ -73,10 +68,7 @@ class PageSize:
     """The records a page for one endpoint of one console.
 
     A page that fails twice in a row is asked for with half as many records, then with a quarter,
-    and so on. A size that works is doubled again; where its double fails, it stays for a while.
-
-    Args:
-        hold: seconds that a size stays when its double has failed.
+    and so on. A size that works is doubled again; where its double fails, it stays `hold` seconds.
     """
 
     def __init__(

@@ -66,7 +66,7 @@ class Paginator:
             except Refused as error:
                 if self._console.patience is not None:
                     raise
-                await self._console.regain(error)
+                await self._console.access.wait_for_another_token(error)
                 self._begin_page()
             except CursorLost:
                 raise
@@ -85,11 +85,8 @@ class Paginator:
     def follow(self, cursor: str | None, *, ahead: bool) -> None:
         """The next page is the one that this cursor leads to; there is none if it is null.
 
-        A cursor that was followed before, or an empty one, is an error of the next step, so that
-        the page which brought it can be worked on.
-
-        Args:
-            ahead: ask for it now.
+        With `ahead` it is asked for now. A cursor that was followed before, or an empty one, is an
+        error of the next step, so that the page which brought it can be worked on.
         """
         if cursor is None:
             self._drop()
@@ -116,8 +113,7 @@ class Paginator:
     async def retry(self, error: Retriable) -> None:
         """The next page is this one again, after a wait: it could not be read.
 
-        Raises:
-            Retriable: the error, when patience is at its end.
+        Raises the error when patience is at its end.
         """
         self._drop()
         self._next, self._is_new = self._query, False

@@ -48,13 +48,10 @@ _MEANINGS: tuple[tuple[re.Pattern[str], type[SourceError], int], ...] = (
 
 
 class Response(msgspec.Struct):
-    """A page as it came over the wire.
+    """A page as it came over the wire: its body, compressed if it came so, and how.
 
-    Attributes:
-        content: the body, still compressed if it came so.
-        encoding: its `Content-Encoding`; empty if it has none.
-        clock: the console's time when it was asked, microseconds since 1970, at the latest; None
-            if it does not say.
+    `clock` is the console's time when it was asked, microseconds since 1970, at the latest; None if
+    it does not say.
     """
 
     endpoint: str
@@ -63,11 +60,7 @@ class Response(msgspec.Struct):
     clock: int | None
 
     def decoded(self) -> bytes:
-        """The body as JSON text.
-
-        Raises:
-            Unavailable: the body cannot be decompressed.
-        """
+        """The body as JSON text. Raises Unavailable if it cannot be decompressed."""
         try:
             return decoded(self.content, self.encoding)
         except BrokenBody as error:

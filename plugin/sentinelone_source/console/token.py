@@ -50,9 +50,8 @@ class ApiToken:
     def value(self) -> str:
         """The token as it is now.
 
-        Raises:
-            ConfigError: there is none, or it holds what no header can.
-            Unavailable: the process has no file descriptor left to read its file with.
+        Raises ConfigError if there is none, or it holds what no header can, and Unavailable if no
+        file descriptor is left to read its file with.
         """
         token = self._file.value() if self._file else os.environ.get(self._variable, "").strip()
         if not token:
@@ -69,8 +68,7 @@ class ApiToken:
 class Expiry:
     """Asks daily when a console's token expires, so that somebody is told before it does.
 
-    Attributes:
-        at: when the token expires, unix seconds; None if nobody knows.
+    `at` is the moment, in unix seconds; None if nobody knows.
     """
 
     def __init__(
@@ -89,11 +87,7 @@ class Expiry:
         self._due = 0.0
 
     async def watch(self, later: float = 0.0) -> None:
-        """Ask once, daily, and whenever the token changes, until cancelled.
-
-        Args:
-            later: seconds before the first question, so that many consoles are asked in turn.
-        """
+        """Ask `later`, so that many consoles are asked in turn, daily, and about each new token."""
         await asyncio.sleep(later)
         while True:
             try:
@@ -111,19 +105,14 @@ class Expiry:
         self.at = claimed_expiry(self._value)
         if self.at is None:
             try:
-                self.at = told_expiry(
-                    await self._post(DETAILS, {"data": {"apiToken": self._value}})
-                )
+                answer = await self._post(DETAILS, {"data": {"apiToken": self._value}})
+                self.at = told_expiry(answer)
             except (FeedRefused, BadRequest):
                 return
             except SourceError:
                 self._due = time.monotonic() + self._timings.expiry_unanswered
                 return
-        self._warn()
-
-    def _warn(self) -> None:
-        left = SOON if self.at is None else self.at - time.time()
-        if self.at is not None and left < SOON:
+        if self.at is not None and (left := self.at - time.time()) < SOON:
             _log.warning(
                 "token_expires",
                 console=self._name,
@@ -152,11 +141,7 @@ def claimed_expiry(token: str) -> float | None:
 
 
 def told_expiry(answer: Response) -> float | None:
-    """When a token expires by the console's answer, unix seconds; None if it does not say.
-
-    Raises:
-        Unavailable: the answer is broken.
-    """
+    """When a token expires by the console's answer, unix seconds; None if it does not say."""
     try:
         text = msgspec.json.decode(answer.decoded(), type=_Told).data.expiresAt
         return None if text is None else parse_moment(text) / SECOND

@@ -79,7 +79,8 @@ async def run_feed(feed: Feed, timings: Timings) -> Outcome:
         if outcome is Outcome.DONE:
             await asyncio.sleep(feed.rest)
         elif outcome is Outcome.FORBIDDEN:
-            await feed.console.rest(feed.endpoint, max(feed.interval, timings.feed_refused))
+            pause = max(feed.interval, timings.feed_refused)
+            await feed.console.access.wait_before_retry(feed.endpoint, pause)
         elif outcome is Outcome.NOT_UNDERSTOOD:
             await asyncio.sleep(max(feed.interval, timings.feed_refused))
         elif outcome is Outcome.POSTPONED:

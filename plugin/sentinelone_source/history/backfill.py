@@ -43,13 +43,9 @@ _log = structlog.get_logger()
 
 
 class BackfillOptions(NamedTuple):
-    """How to backfill.
+    """What to read, how many windows at a time, and whether to forget an earlier backfill.
 
-    Attributes:
-        span: what to read. An unfinished backfill that is continued keeps the span it began with.
-        parallel: how many windows are read at a time.
-        restart: whether to forget an earlier backfill and begin anew.
-        show: called with the part that is done (0 to 1) and the number of rows of this process.
+    An unfinished one keeps its span. `show` is told the part done, 0 to 1, and the number of rows.
     """
 
     span: PastSpan
@@ -75,8 +71,7 @@ class Backfill(Service):
     async def run_until(self, stop: asyncio.Event) -> int:
         """Read the windows that are left; returns the exit status.
 
-        Raises:
-            SourceError: it was stopped before the end, or nothing can go on.
+        Raises SourceError if it was stopped before the end, or nothing can go on.
         """
         windows = self._schedule.windows
         if not any(window.left for window in windows):
@@ -200,11 +195,8 @@ def build_backfill(
 ) -> Iterator[Backfill]:
     """Put a backfill together; its state is locked until the end of the `with`.
 
-    Its state is a folder of the state directory; only the same arguments continue it.
-
-    Raises:
-        ConfigError: the configuration is wrong, or an unfinished backfill had other arguments.
-        StateLocked, StateError: another backfill runs, or state or plan cannot be used.
+    Its state is a folder of the state directory; only the same arguments continue it: any others
+    are a ConfigError. Raises StateLocked if another backfill runs, and StateError.
     """
     folder = settings.state_path / FOLDER
     own = msgspec.structs.replace(settings, state_path=folder, listen=None)

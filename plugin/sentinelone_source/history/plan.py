@@ -32,11 +32,7 @@ class PastSpan(NamedTuple):
 
     @classmethod
     def of(cls, since: int, until: int | None) -> Self:
-        """Check the moments of a span.
-
-        Raises:
-            ConfigError: a moment is in the future, or `until` is not after `since`.
-        """
+        """A span whose moments are in the past and in order. Raises ConfigError."""
         now = SYSTEM_CLOCK.now()
         for option, moment in (("--since", since), ("--until", until)):
             if moment is not None and moment > now:
@@ -74,13 +70,10 @@ class Arguments(msgspec.Struct, frozen=True):
 
 
 class BackfillPlan(msgspec.Struct):
-    """A backfill that was begun.
+    """A backfill that was begun with these arguments, for these feeds as `console/mapping`.
 
-    Attributes:
-        arguments: the arguments that it was begun with.
-        feeds: the selected feeds, as `console/mapping`, also those without a window.
-        windows: all windows. A window's place in the list is part of its name in the state. So a
-            window that is divided keeps its place, and the new part is appended.
+    A window's place in the list is part of its name in the state. So a window that is divided keeps
+    its place, and the new part is appended.
     """
 
     arguments: Arguments
@@ -119,14 +112,8 @@ def windows_of(
 ) -> list[PlannedWindow]:
     """The windows of each feed: usually one, and none if `run` has read the whole span.
 
-    If `run` has not begun with a feed, its windows end at the present.
-
-    Args:
-        folder: the state directory of `run`; it is read without a lock.
-        settle: seconds until a page of `run` is settled.
-
-    Raises:
-        StateError: the state of `run` cannot be read.
+    If `run` has not begun with a feed, its windows end at the present. Its state directory is read
+    without a lock; `run` settles a page after `settle` seconds. Raises StateError.
     """
     now = SYSTEM_CLOCK.now()
     began = {} if span.until is not None else _began(folder, settle + DEFAULTS.backfill_first_page)

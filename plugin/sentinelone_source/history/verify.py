@@ -64,9 +64,7 @@ class Comparison(msgspec.Struct):
 class FeedCheck:
     """Compares one feed with the keys that the state remembers, and with the workspace if given.
 
-    Attributes:
-        missing: the positions of missing records, by key.
-        refused: whether the console refuses the feed.
+    `missing` has the positions of missing records, by key.
     """
 
     def __init__(
@@ -93,10 +91,7 @@ class FeedCheck:
         """Compare the feed from `since` to before `until`, at most up to the watermark.
 
         By default, the span begins at the oldest position that the state remembers. An error of
-        this feed alone is put into the result.
-
-        Raises:
-            Fatal: no feed can be compared.
+        this feed alone is put into the result. Raises Fatal if no feed can be compared.
         """
         try:
             await self._compare(since, until)
@@ -201,8 +196,7 @@ class FeedCheck:
     async def write_rows(self, write: Callable[[bytes], object]) -> int:
         """Read the missing records again and write their rows, as lines.
 
-        Returns:
-            How many missing records have changed since `compare`, so that they have no row.
+        Returns how many of them have changed since `compare`, so that they have no row.
         """
         left = dict(self.missing)
         if left:

@@ -33,12 +33,9 @@ class PartOnly(SourceError):
 
 @dataclass(frozen=True)
 class TableQuery:
-    """The query for the keys of a table's rows.
+    """The query for the keys of a table's rows, with KQL for each part of a key.
 
-    Attributes:
-        id: KQL for a row's id.
-        version: KQL for its version; empty to compare ids only.
-        position: KQL for its position, a datetime; empty if only `TimeGenerated` has it.
+    The version is empty to compare ids only, the position if only `TimeGenerated` has it.
     """
 
     table: str
@@ -49,11 +46,7 @@ class TableQuery:
 
     @classmethod
     def of(cls, mapping: Mapping, *, versions: bool = True) -> Self:
-        """The query of a mapping; without `versions` only ids are compared.
-
-        Raises:
-            ConfigError: no column holds the id.
-        """
+        """The query of a mapping. Raises ConfigError if no column holds the id."""
         ordering = mapping.ordering
         if not (id_ := _value(mapping, ordering.id)):
             raise ConfigError(
@@ -70,9 +63,7 @@ class TableQuery:
     def keys(self, ask: Ask, start: int, end: int) -> Iterator[str]:
         """The keys of rows with positions from `start` to before `end`, as `comparable` makes them.
 
-        Raises:
-            PartOnly: the workspace returns only part of the rows.
-            SourceError: it does not answer, or refuses.
+        Raises PartOnly if the workspace returns only part of the rows, else SourceError.
         """
         if self.position:
             yield from self._slice(ask, start, end)
