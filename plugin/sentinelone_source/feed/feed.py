@@ -48,11 +48,7 @@ class Feed(FeedReader):
     async def sweep(self) -> None:
         """Read what is new, if that is due. Then recheck positions that have reached an age.
 
-        Raises:
-            CursorLost, FeedRefused, BadRequest, Refused: the console fails or refuses. What was
-                handed over before is kept, and the next sweep continues from there.
-            Declined: the shipper refuses rows for now; they will be read again.
-            ReaderGone, StateError: the process has to end.
+        Raises what `read` raises.
         """
         due, self._due = self._due, -math.inf  # after an error the next sweep is due
         left = due - self._clock.monotonic()
@@ -87,11 +83,7 @@ class Feed(FeedReader):
     async def recheck(self, within: float) -> None:
         """Read positions again that are due because they have reached an age.
 
-        Args:
-            within: seconds until the next sweep is due; then the recheck stops.
-
-        Raises:
-            The same errors as `sweep`.
+        It stops within so many seconds, when the next sweep is due. Raises what `read` raises.
         """
         began = self._clock.monotonic()
         for age, due in self.progress.next_due().items():

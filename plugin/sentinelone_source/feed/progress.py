@@ -140,12 +140,10 @@ class Plan(msgspec.Struct, frozen=True):
         return tuple(found)
 
     def seconds_behind(self, progress: Progress, made: int, now: int) -> float:
-        """How long ago a feed was complete, in seconds.
+        """How long ago a feed was complete, in seconds, by our clock now.
 
-        Args:
-            progress: up to the last page that was handed over.
-            made: our clock when this process began with the feed.
-            now: our clock. The last complete sweep shows how the console's clock differs.
+        The process `made` the feed at that time of our clock. The last complete sweep shows how the
+        console's clock differs.
         """
         ahead = 0
         if progress.signpost is not None and progress.swept_at is not None:

@@ -27,9 +27,6 @@ from sentinelone_source.times import SECOND
 class FeedReader(PageSource):
     """Reads one mapping on one console, hands its rows over, and settles its pages.
 
-    Args:
-        number: the feed's number in the state.
-
     Attributes:
         interval: seconds from the end of a sweep to the next.
         counts: the counts of all readings.
@@ -55,10 +52,8 @@ class FeedReader(PageSource):
     async def read(self, reading: Reading, due: float = math.inf) -> None:
         """Read pages to the reading's end, hand their rows over, and settle them.
 
-        A page that has been begun is always handed over to its end.
-
-        Args:
-            due: when the next sweep is due, by the monotonic clock.
+        A page that has been begun is always handed over to its end. The next sweep is `due` at that
+        time of the monotonic clock.
 
         Raises:
             CursorLost, FeedRefused, BadRequest, Refused: from the console; what was handed over
@@ -106,15 +101,7 @@ class FeedReader(PageSource):
 
 
 class PageRun:
-    """A page that is being handed over.
-
-    Args:
-        number: the feed's number in the state.
-        heartbeat: of the feed's plan.
-
-    Attributes:
-        walked: the positions of the page's records.
-    """
+    """A page that is being handed over; `walked` are the positions of its records."""
 
     def __init__(
         self, page: Page, reading: Reading, state: State, number: int, heartbeat: int
@@ -179,10 +166,8 @@ class PageRun:
     def postpone(self, postponed: list[int], refused: list[int]) -> None:
         """Take out rows that were not delivered, so that they are not remembered as handed over.
 
-        Args:
-            postponed: places of the lines that the shipper refuses for now; they are read again.
-            refused: places of the lines that became dead letters. Rows of this page that repeat
-                one of them are read again, too.
+        Lines at postponed places, which the shipper refuses for now, are read again. So are rows of
+        this page that repeat one of them, or one that is refused and became a dead letter.
         """
         page = self._page
         without_line = set(page.without_line)
@@ -197,12 +182,7 @@ class PageRun:
             page.positions = [at for n, at in enumerate(page.positions) if n not in back]
 
     def counts(self, new_dead: int, refused: int) -> Counts:
-        """What became of the page's records.
-
-        Args:
-            new_dead: how many records became new dead letters.
-            refused: how many rows the shipper refused for good; they are dead letters, too.
-        """
+        """What became of the page's records, with so many new dead letters, and refused rows."""
         page = self._page
         held_back = len(self._baseline) + len(self._unasked)
         unchanged, saved = self._repeats.total(self._orphans)

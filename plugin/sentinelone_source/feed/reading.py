@@ -130,9 +130,8 @@ class Reading:
 class PageMemory(msgspec.Struct, frozen=True):
     """Bounds what is in memory, because a page of threats and its rows take 20 MiB.
 
-    Attributes:
-        unpacking: held while a page is decompressed in a thread, and until it may be decoded.
-        decoding: held while a page is decoded and made into lines.
+    `unpacking` is held while a page is decompressed, and until it may be decoded, `decoding` while
+    it is decoded and made into lines.
     """
 
     unpacking: asyncio.Lock = msgspec.field(default_factory=asyncio.Lock)
@@ -164,12 +163,8 @@ class PageSource:
         """Read page after page to the reading's end, in all passes.
 
         Each page comes with `memory.decoding` held: release it when the rows have been made. The
-        next page is requested meanwhile, unless the current one may be the last.
-
-        Raises:
-            CursorLost: the console lost its place; read again from the start.
-            FeedRefused, BadRequest, Refused: the console refuses the request.
-            Retriable: the console fails for longer than its patience.
+        next page is requested meanwhile, unless the current one may be the last. Raises what
+        `Paginator` raises.
         """
         passes = len(self.mapper.mapping.request.passes) or 1
         for number in range(passes):
@@ -228,10 +223,7 @@ class PageSource:
 
 
 def open_page(mapper: Mapper, body: bytes, console: ConsoleId, *, keys_first: bool = False) -> Page:
-    """Decode the decompressed body of an answer with HTTP status 200.
-
-    Args:
-        keys_first: read only keys and positions first, because most records are known.
+    """Decode the decompressed body of an answer with HTTP status 200; see `Mapper.open`.
 
     Raises:
         Unavailable: the body is not a page of the API, or reports a temporary error.

@@ -10,11 +10,7 @@ from sentinelone_source.times import SECOND
 
 
 class Window(Reading):
-    """Positions from `start` to before `until`, all of them in the past.
-
-    Attributes:
-        reached: every position before this one has been read.
-    """
+    """Positions from `start` to before `until`, in the past; all before `reached` were read."""
 
     until: int
 
@@ -24,7 +20,6 @@ class Window(Reading):
 
     @property
     def end(self) -> int:
-        """The last position."""
         return self.until - 1
 
     def _move_on(self, positions: list[int]) -> None:
@@ -32,7 +27,6 @@ class Window(Reading):
             self.reach(positions[-1])
 
     def complete(self) -> Progress:
-        """Move `reached` to the end of the window."""
         self.reach(self.until)
         return self.progress
 
@@ -42,7 +36,6 @@ class Window(Reading):
         self.reached = max(self.reached, min(position, self.until, held))
 
     def hold(self, position: int) -> None:
-        """Move `reached` back to the lowest row that has to be read again."""
         super().hold(position)
         self.reached = min(self.reached, position)
 
@@ -50,11 +43,7 @@ class Window(Reading):
 class Recheck(Window):
     """Reads the positions that have reached an age since the last recheck at that age.
 
-    So it finds late records.
-
-    Args:
-        age: one of the plan's ages.
-        clock: the console's clock.
+    So it finds late records. The age is one of the plan's, by the console's clock.
     """
 
     mostly_known = True

@@ -57,8 +57,7 @@ def exit_status(outcomes: Sequence[Outcome]) -> int:
 async def sweep_once(feed: FeedReader, timings: Timings) -> Outcome:
     """Sweep once. Repeat the sweep while the shipper refuses rows, up to `timings.once_patience`.
 
-    Raises:
-        Fatal: the process has to end.
+    Raises Fatal if the process has to end.
     """
     end = time.monotonic() + timings.once_patience
     while True:
@@ -69,11 +68,7 @@ async def sweep_once(feed: FeedReader, timings: Timings) -> Outcome:
 
 
 async def run_feed(feed: Feed, timings: Timings) -> Outcome:
-    """Sweep a feed for ever, with rechecks between two sweeps.
-
-    Raises:
-        Fatal: the process has to end.
-    """
+    """Sweep a feed for ever, with rechecks between two sweeps. Raises Fatal."""
     while True:
         outcome = await _attempt(feed, timings)
         if outcome is Outcome.DONE:

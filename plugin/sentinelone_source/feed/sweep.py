@@ -20,9 +20,8 @@ _LONGEST = 86_400 * SECOND
 class Sweep(Reading):
     """A reading from the overlap, or from the start of a re-scan, up to the console's present.
 
-    Args:
-        passed: time since the last complete sweep began; None if this process saw none.
-        rested: time since the last complete re-scan began; None if this process saw none.
+    The last complete sweep began `passed` ago, and the last re-scan `rested`; None if this process
+    saw none.
 
     Attributes:
         now: our clock when the sweep began.
@@ -62,10 +61,8 @@ class Sweep(Reading):
     def accept_clock(self, console_clock: int | None) -> bool:
         """Take the console's clock at the first answer as signpost.
 
-        Returns:
-            False if the sweep has to begin again from an earlier `start`. Either the console's
-            clock went back by more than the overlap since the last sweep, or our clock is ahead of
-            it by more than the overlap.
+        False if the sweep has to begin again from an earlier `start`: the console's clock went back
+        by more than the overlap since the last sweep, or ours is ahead of it by more than that.
         """
         if self._answered:
             return True

@@ -152,12 +152,9 @@ class RowKeys(NamedTuple):
 
 
 class SettledPage(NamedTuple):
-    """What is stored of a page when it is settled.
+    """What is stored of a page of a feed, by its number, when it is settled.
 
-    Attributes:
-        feed: the feed's number.
-        progress: how far the feed is complete with the page.
-        prune_before: keys before this position are deleted; None keeps all.
+    With the page the feed has this progress. Keys before a position are deleted; None keeps all.
     """
 
     feed: int
