@@ -216,26 +216,22 @@ def test_proxy_is_gone(tmp_path: Path, tenancy: Tenancy) -> None:
         asked(tmp_path, tenancy.console.url, f'proxy = "{proxy.url}"')
 
 
-@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "ALL_PROXY"])
-def test_unsupported_proxy_of_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
-) -> None:
-    """A SOCKS proxy is an error at the start, and its password is not shown."""
-    monkeypatch.setenv(variable, "socks5://me:secret@127.0.0.1:1080")
-    with pytest.raises(ConfigError, match="socks5 proxies are not supported") as caught:
-        asked(tmp_path, f"https://{HOST}")
-    assert "secret" not in str(caught.value)
-
-
 @pytest.mark.parametrize(
-    "proxy", ["http://me:secret@[::1", "me:secret@proxy:99999", "http://me:secret@pro xy:80"]
+    ("variable", "proxy", "says"),
+    [
+        ("HTTPS_PROXY", "socks5://me:secret@127.0.0.1:1080", "socks5 proxies are not supported"),
+        ("ALL_PROXY", "socks5://me:secret@127.0.0.1:1080", "socks5 proxies are not supported"),
+        ("HTTPS_PROXY", "http://me:secret@[::1", "HTTPS_PROXY or ALL_PROXY: is not a URL"),
+        ("HTTPS_PROXY", "me:secret@proxy:99999", "HTTPS_PROXY or ALL_PROXY: is not a URL"),
+        ("HTTPS_PROXY", "http://me:secret@pro xy:80", "HTTPS_PROXY or ALL_PROXY: is not a URL"),
+    ],
 )
-def test_broken_proxy_of_the_environment(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, proxy: str
+def test_unusable_proxy_of_the_environment(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, proxy: str, says: str
 ) -> None:
-    """A proxy that is no URL is an error at the start, and its password is not shown."""
-    monkeypatch.setenv("HTTPS_PROXY", proxy)
-    with pytest.raises(ConfigError, match="HTTPS_PROXY or ALL_PROXY: is not a URL") as caught:
+    """A SOCKS proxy, or one that is no URL, is an error at the start that hides its password."""
+    monkeypatch.setenv(variable, proxy)
+    with pytest.raises(ConfigError, match=says) as caught:
         asked(tmp_path, f"https://{HOST}")
     assert "secret" not in str(caught.value)
 

@@ -9,7 +9,7 @@ import pytest
 
 from sentinelone_source.console.pagination import Paginator
 from sentinelone_source.console.responses import Response
-from sentinelone_source.errors import CursorLost, Refused, Unavailable
+from sentinelone_source.errors import CursorLost, Unavailable
 from sentinelone_source.mapping.request import PageRequest
 from sentinelone_source.timings import Timings
 
@@ -44,9 +44,6 @@ class Asked:
         if cursor in self.fails:
             raise Unavailable("gone")
         return Response(endpoint, (cursor or "first").encode(), "", None)
-
-    async def regain(self, refused: Refused) -> None:
-        raise AssertionError from refused
 
 
 def read(work: Callable[[Asked, Paginator], Awaitable[None]]) -> Asked:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ state = State(Path(sys.argv[1]))
 print("held", flush=True)
 time.sleep(600)
 """
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    """A state with three rows of acme's threats, of which feed 1 is."""
+    one = State(filled(tmp_path))
+    yield one
+    one.close()
 
 
 def page_of(feed: int, keys: list[str], positions: list[int], prune_before: int = 0) -> SettledPage:
@@ -67,13 +76,11 @@ def test_a_page_settles_alone(tmp_path: Path) -> None:
     state.close()
 
 
-def test_feeds_do_not_know_each_others_rows(tmp_path: Path) -> None:
+def test_feeds_do_not_know_each_others_rows(state: State) -> None:
     """Rows of one console are not known to another one's feed with the same ids."""
-    state = State(filled(tmp_path))
     other = state.feed("globex", "threats")
     assert state.known(other, KEYS, POSITIONS) == set()
     assert state.progress(other) == Progress()
-    state.close()
 
 
 @pytest.mark.parametrize("spread", [0, 1, -1], ids=["one position", "ordered", "reversed"])
@@ -102,40 +109,26 @@ def test_a_remembered_row_takes_40_bytes_at_most(tmp_path: Path) -> None:
     assert (tmp_path / "state.sqlite").stat().st_size <= 40 * 20_000
 
 
-def test_gaps_are_not_asked_for(tmp_path: Path) -> None:
-    """Records without a key are not known, and change nothing for those with one."""
-    state = State(filled(tmp_path))
-    feed = state.feed("acme", "threats")
-    assert state.known(feed, ["", *KEYS[1:], ""], [0, *POSITIONS[1:], 0]) == set(KEYS[1:])
-    assert state.known(feed, ["", ""], [0, 0]) == set()
-    state.close()
-
-
-def test_forgetting(tmp_path: Path) -> None:
+def test_forgetting(state: State) -> None:
     """Settling forgets the keys before the given position, and keeps the others."""
-    state = State(filled(tmp_path))
     feed = state.feed("acme", "threats")
     state.settle([state.record_unsettled(page_of(feed, [], [], prune_before=20))])
     assert state.known(feed, KEYS, POSITIONS) == set(KEYS[1:])
     assert [one.keys for one in state.show()] == [2]
-    state.close()
 
 
-def test_rewind(tmp_path: Path) -> None:
+def test_rewind(state: State) -> None:
     """A rewound feed begins at the moment: later rows are forgotten, older ones not asked for."""
-    state = State(filled(tmp_path))
     feed = state.feed("acme", "threats")
     state.rewind(state.show(), 20)
     assert state.progress(feed) == Progress(watermark=20, origin=20)
     assert state.known(feed, KEYS, POSITIONS) == {"a@1"}
     state.rewind(state.show(), 3)
     assert state.progress(feed) == Progress(watermark=3, origin=3)
-    state.close()
 
 
-def test_rewind_moves_all_feeds_or_none(tmp_path: Path) -> None:
+def test_rewind_moves_all_feeds_or_none(state: State) -> None:
     """A feed that was never swept is moved with the others; one that is behind stops them all."""
-    state = State(filled(tmp_path))
     never = state.feed("acme", "agents")
     behind = state.feed("acme", "groups")
     watermark = SettledPage(behind, RowKeys([], []), Progress(watermark=12), None)
@@ -147,12 +140,10 @@ def test_rewind_moves_all_feeds_or_none(tmp_path: Path) -> None:
     state.rewind(before, 11)
     assert {one.progress for one in state.show()} == {Progress(watermark=11, origin=11)}
     assert Sweep(Plan(lookback=600, inventory=True), state.progress(never), 99).wanted_from == 11
-    state.close()
 
 
-def test_reset(tmp_path: Path) -> None:
+def test_reset(state: State) -> None:
     """A feed that was reset has neither progress nor rows; another feed keeps its rows."""
-    state = State(filled(tmp_path))
     other = state.feed("globex", "threats")
     state.settle([state.record_unsettled(page_of(other, KEYS, POSITIONS))])
     state.reset(state.feed("acme", "threats"))
@@ -160,7 +151,6 @@ def test_reset(tmp_path: Path) -> None:
     again = state.feed("acme", "threats")
     assert state.progress(again) == Progress()
     assert state.known(again, KEYS, POSITIONS) == set()
-    state.close()
 
 
 def test_second_instance(tmp_path: Path) -> None:

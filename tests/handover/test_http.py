@@ -277,17 +277,13 @@ def test_other_feeds_go_on(shipper: InHttp) -> None:
     assert numbers(shipper, "threats") == numbers(shipper, "agents") == [0, 1, 2]
 
 
-def test_patience_ends(shipper: InHttp) -> None:
-    """A hand-over with patience ends with an error when nothing listens."""
-    shipper.stop()
-    with pytest.raises(ReaderGone, match="nothing listens"):
-        bounded(hand_over(sink_to(shipper, patience=0.5), "threats", lines(0, 3)))
-
-
-def test_no_answer_within_patience(shipper: InHttp) -> None:
-    """A hand-over with patience ends with an error when no answer comes."""
+@pytest.mark.parametrize("says", ["nothing listens", "no answer"])
+def test_patience_ends(shipper: InHttp, says: str) -> None:
+    """A hand-over with patience ends with an error when nothing listens, or no answer comes."""
+    if says == "nothing listens":
+        shipper.stop()
     shipper.script = [hang("", times=None)]
-    with pytest.raises(ReaderGone, match="no answer"):
+    with pytest.raises(ReaderGone, match=says):
         bounded(hand_over(sink_to(shipper, patience=0.5), "threats", lines(0, 3)))
 
 
