@@ -76,3 +76,18 @@ def test_idle_sweeps_take_no_commit_each(state: Counting) -> None:
     asyncio.run(work())
     assert state.commits <= 2
     assert [state.progress(feed).watermark for feed in (1, 2, 50)] == [9, 2, 2]
+
+
+@pytest.mark.parametrize("rows", [NO_ROWS, RowKeys(["b@1"], [9])], ids=["no rows", "rows"])
+def test_keys_are_pruned_though_a_recheck_follows(state: Counting, rows: RowKeys) -> None:
+    """A page that prunes no keys does not take the place of one that does."""
+
+    async def work() -> None:
+        settlement = Settlement(state, Sink(DEFAULTS), 0.0)
+        await settlement.add(SettledPage(1, RowKeys(["a@1"], [3]), Progress(3), None))
+        await settlement.add(SettledPage(1, NO_ROWS, Progress(5, forgotten=5), 5))
+        await settlement.add(SettledPage(1, rows, Progress(5, forgotten=5), None))
+        await settlement.settle_all()
+
+    asyncio.run(work())
+    assert state.known(1, ["a@1", "b@1"], [3, 9]) == set(rows.keys)

@@ -37,6 +37,7 @@ class Paginator:
     def __init__(self, console: Console, endpoint: str, query: PageQuery) -> None:
         self._console = console
         self._endpoint = endpoint
+        self._query: PageQuery | None
         self._next: PageQuery | None
         self._lost: CursorLost | None
         self._failed: Retriable | None
@@ -57,12 +58,13 @@ class Paginator:
             raise self._lost
         if self._next is None:
             raise StopAsyncIteration
-        self._query, self._next = self._next, None
-        if self._is_new:
+        query, self._next = self._next, None
+        if query is not self._query:
+            self._query = query
             self._begin_page()
         while True:
             try:
-                return await self._get(self._query)
+                return await self._get(query)
             except Refused as error:
                 if self._console.patience is not None:
                     raise
@@ -76,11 +78,10 @@ class Paginator:
     def restart(self, query: PageQuery) -> None:
         """The next page is the first one of this query."""
         self._drop()
-        self._first = self._query = query
-        self._next = query
+        self._first = self._next = query
+        self._query = None
         self._seen: set[int] = set()
         self._lost = None
-        self._is_new = True
 
     def follow(self, cursor: str | None, *, ahead: bool) -> None:
         """The next page is the one that this cursor leads to; there is none if it is null.
@@ -98,7 +99,7 @@ class Paginator:
             self._lost = CursorLost(f"{self._endpoint}: {trouble}")
             return
         self._seen.add(hash(cursor))
-        self._next, self._is_new = query, True
+        self._next = query
         if ahead:
             self._ask_ahead(query)
         else:
@@ -116,7 +117,7 @@ class Paginator:
         Raises the error when patience is at its end.
         """
         self._drop()
-        self._next, self._is_new = self._query, False
+        self._next = self._query
         await self._wait(error)
 
     async def _get(self, query: PageQuery) -> Response:

@@ -60,10 +60,12 @@ class Settlement:
             self._pages.append((time.monotonic() + self._delay, unsettled))
             return
         self._sink.check()
+        earlier = self._without_rows.pop(page.feed, None)
+        if earlier is not None and page.prune_before is None:  # a recheck follows a sweep
+            page = page._replace(prune_before=earlier.prune_before)
         if not any(page.rows):
             self._without_rows[page.feed] = page
             return
-        self._without_rows.pop(page.feed, None)
         self._state.raise_newest(page.feed, page.rows.positions)
         self._gathered.append(page)
         async with self._committing:  # pages of other feeds gather while a commit is under way
