@@ -208,6 +208,13 @@ def test_left_over_journal(tmp_path: Path) -> None:
     state.close()
 
 
+def let_pass(folder: Path) -> None:
+    """Open a folder, and those that it is in, to all users; pytest makes private ones."""
+    for one in (*folder.parents, folder):
+        if not one.stat().st_mode & 0o001:
+            one.chmod(0o755)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="drops privileges, so it needs some")
 @pytest.mark.parametrize("make", [True, False], ids=["used", "new"])
 def test_directory_of_another_user(tmp_path: Path, make: bool) -> None:
@@ -216,9 +223,7 @@ def test_directory_of_another_user(tmp_path: Path, make: bool) -> None:
     folder.mkdir()
     if make:
         filled(folder)
-    for parent in (*folder.parents, folder):
-        if parent.is_relative_to(tmp_path.parents[1]):
-            parent.chmod(0o755)
+    let_pass(folder)
     drop = f"import os; os.setgid({NOBODY}); os.setuid({NOBODY})\ntry:\n    state = "
     status, last = run(folder, FILL.replace("try:\n    state = ", drop))
     assert status == 7
@@ -235,9 +240,7 @@ def test_looking_at_what_we_may_not_write(tmp_path: Path) -> None:
         "print([feed.mapping for feed in State(Path(sys.argv[1]), read_only=True).show()])"
     )
     folder = filled(tmp_path / "state")
-    for parent in (*folder.parents, folder):
-        if parent.is_relative_to(tmp_path.parents[1]):
-            parent.chmod(0o755)
+    let_pass(folder)
     assert run(folder, look) == (0, "['threats']")
     state = State(folder)
     state.feed("acme", "groups")
