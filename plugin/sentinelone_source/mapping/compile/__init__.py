@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from sentinelone_source.mapping.compile.codegen import RowCode
-from sentinelone_source.mapping.compile.decoders import build_path_tree, build_structs
+from sentinelone_source.mapping.compile.decoders import build_path_tree
 from sentinelone_source.mapping.numbers import UNREADABLE
 from sentinelone_source.mapping.page_reader import PageReader
 from sentinelone_source.mapping.spec.model import Mapping
@@ -30,13 +30,12 @@ class CompiledMapping:
 
     def __init__(self, mapping: Mapping, row: type[msgspec.Struct] | None, strict: bool) -> None:
         self.strict, self.keys_only = strict, row is None
-        root = build_path_tree(mapping)
-        structs = build_structs(root, strict)
-        self.code = RowCode(mapping, root, structs, row, strict)
+        root = build_path_tree(mapping, strict)
+        self.code = RowCode(mapping, root, row, strict)
         self.build = self.code.compile()
-        self.open = PageReader(mapping.request, structs[()]).open
+        self.open = PageReader(mapping.request, root.struct).open
         self.wants_raw = bool(root.uses)
-        self._decode = msgspec.json.Decoder(structs[()]).decode
+        self._decode = msgspec.json.Decoder(root.struct).decode
 
     def decode(self, raw: Any) -> Any:
         """One record; None where it is not as expected."""

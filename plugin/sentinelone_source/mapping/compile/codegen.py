@@ -18,7 +18,7 @@ from typing import Any
 
 import msgspec
 
-from sentinelone_source.mapping.compile.decoders import Node, Structs, is_inline
+from sentinelone_source.mapping.compile.decoders import Node, is_inline
 from sentinelone_source.mapping.compile.runtime import (
     RUNTIME,
     column_function,
@@ -51,18 +51,16 @@ rows.append(row)
 
 
 class RowCode:
-    """The row function of one mapping, before it is compiled; for `strict` see `build_structs`."""
+    """The row function of one mapping, before it is compiled."""
 
-    def __init__(
-        self, mapping: Mapping, root: Node, structs: Structs, row: type | None, strict: bool
-    ) -> None:
+    def __init__(self, mapping: Mapping, root: Node, row: type | None, strict: bool) -> None:
         self._mapping = mapping
         self._names = {column.name: f"c{number}" for number, column in enumerate(mapping.columns)}
         self._steps: list[Step] = []
         self._objects: dict[str, Any] = {} if row is None else {"Row": row}
         self._root = root
         self._strict = strict
-        self._parts(structs)
+        self._parts()
         self._drops()
         self._ordering()
         self._columns()
@@ -90,18 +88,16 @@ class RowCode:
     def _call(self, function: Any, value: ast.expr) -> ast.expr:
         return expression("F(VALUE)", F=self._object(function), VALUE=value)
 
-    def _parts(self, structs: Structs) -> None:
+    def _parts(self) -> None:
         """Bring every nested struct into a local variable, from the top down."""
         if self._root.uses:
             self._add("raw = next(raws)")
         self._add("if record is None: raise NeedsInterpreter")
-        for node in self._root.parents():
-            if not node.members:
-                continue
-            struct, value = structs[node.members], self._field(node.members)
+        for node in self._root.parts():
+            value = self._field(node.members)
             if node.use is not None:
-                value = self._call(msgspec.json.Decoder(struct | None).decode, value)
-            parts = {"PART": node.variable, "VALUE": value, "ABSENT": self._object(struct())}
+                value = self._call(msgspec.json.Decoder(node.struct | None).decode, value)
+            parts = {"PART": node.variable, "VALUE": value, "ABSENT": self._object(node.struct())}
             self._add("PART = VALUE or ABSENT", ".".join(("$", *node.members)), **parts)
 
     def _drops(self) -> None:

@@ -24,6 +24,7 @@ class Node(msgspec.Struct):
     Attributes:
         number: tells it from all others; generated code has no other name for it.
         apart: it is not decoded with the page, but from raw JSON of a node above it.
+        struct: what it is decoded as, if it has children.
     """
 
     members: tuple[str, ...] = ()
@@ -31,6 +32,7 @@ class Node(msgspec.Struct):
     uses: set[Reads] = set()
     number: int = 0
     apart: bool = False
+    struct: Any = None
 
     @property
     def field(self) -> str:
@@ -61,16 +63,12 @@ class Node(msgspec.Struct):
             node = node.children[name]
         return node
 
-    def sorted(self) -> list[tuple[str, Node]]:
-        """Its children by name, in the order of their names."""
-        return sorted(self.children.items())
-
-    def parents(self) -> Iterator[Node]:
-        """This node and all below it that have children, from the top."""
-        if self.children:
-            yield self
+    def parts(self) -> Iterator[Node]:
+        """All nodes below it that have children, from the top."""
         for child in self.children.values():
-            yield from child.parents()
+            if child.children:
+                yield child
+                yield from child.parts()
 
 
 def is_inline(column: Column) -> bool:
@@ -83,10 +81,11 @@ def is_inline(column: Column) -> bool:
     )
 
 
-def build_path_tree(mapping: Mapping) -> Node:
-    """Gather the paths of columns, ordering and drops.
+def build_path_tree(mapping: Mapping, strict: bool) -> Node:
+    """Gather the paths of columns, ordering and drops, and make the structs that hold them.
 
-    A column that jsonpath-ng has to help with wants the part it works on as raw JSON.
+    A column that jsonpath-ng has to help with wants the part it works on as raw JSON. A strict
+    struct refuses a value that is no text where plain text is wanted.
     """
     root = Node()
     for column in mapping.columns:
@@ -98,6 +97,7 @@ def build_path_tree(mapping: Mapping) -> Node:
         for condition in drop:
             _add(root, condition.path, Reads.JSON)
     _number(root, count(1))
+    _make_structs(root, strict)
     return root
 
 
@@ -109,37 +109,27 @@ def _add(root: Node, path: Path, use: Reads) -> None:
 
 
 def _number(node: Node, numbers: count[int]) -> None:
-    for _, child in node.sorted():
+    node.children = dict(sorted(node.children.items()))  # as the API sends them
+    for child in node.children.values():
         child.number = next(numbers)
         child.apart = node.apart or bool(node.uses)
         _number(child, numbers)
 
 
-Structs = dict[tuple[str, ...], type[msgspec.Struct]]
-"""By member names, what a record and its parts are decoded as."""
+def _make_structs(node: Node, strict: bool) -> None:
+    children = node.children.values()
+    for child in children:
+        if child.children:
+            _make_structs(child, strict)
+    fields = [
+        (child.field, _type(child, strict), ABSENT if child.use is Reads.JSON else None)
+        for child in children
+    ]
+    renames = {child.field: name for name, child in node.children.items()}
+    node.struct = msgspec.defstruct(node.variable, fields, rename=renames, gc=False)
 
 
-def build_structs(root: Node, strict: bool) -> Structs:
-    """Make a struct for every node that has children.
-
-    A strict one refuses a value that is no text where plain text is wanted.
-    """
-    structs: Structs = {(): msgspec.defstruct("record", [])}
-    for node in reversed(list(root.parents())):
-        fields = [
-            (
-                child.field,
-                _type(child, structs, strict),
-                ABSENT if child.use is Reads.JSON else None,
-            )
-            for _, child in node.sorted()
-        ]
-        renames = {child.field: name for name, child in node.sorted()}
-        structs[node.members] = msgspec.defstruct(node.variable, fields, rename=renames, gc=False)
-    return structs
-
-
-def _type(node: Node, structs: Structs, strict: bool) -> Any:
+def _type(node: Node, strict: bool) -> Any:
     if node.use is None:
-        return structs[node.members] | None
+        return node.struct | None
     return str | None if strict and node.plain_text else node.use.takes
