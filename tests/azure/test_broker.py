@@ -23,7 +23,7 @@ from doubles.world import World
 from sentinelone_source.azure.broker import TokenRefresher, admits, brokering
 from sentinelone_source.azure.credential import Token
 from sentinelone_source.config.azure import CLOUDS
-from sentinelone_source.config.file import CloudName
+from sentinelone_source.config.defaults import CloudName
 from sentinelone_source.errors import ConfigError, SourceError, Unavailable
 from sentinelone_source.timings import Timings
 from support.cloud import AzureTenancy

@@ -13,7 +13,7 @@ import pytest
 from doubles.azure_faults import hang, refuse, reset
 from sentinelone_source.azure.credential import Credential
 from sentinelone_source.config.azure import CLOUDS, Identity
-from sentinelone_source.config.file import CloudName
+from sentinelone_source.config.defaults import CloudName
 from sentinelone_source.errors import ConfigError, Unavailable
 from sentinelone_source.timings import Timings
 from support.cloud import SECRET, AzureTenancy, certificate

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.config.file import ConsoleTable
+from sentinelone_source.config.defaults import ConsoleTable
 from sentinelone_source.console.access import Access
 from sentinelone_source.console.token import ApiToken
 from sentinelone_source.timings import Timings

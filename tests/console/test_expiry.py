@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sentinelone_source.config.file import ConsoleTable
+from sentinelone_source.config.defaults import ConsoleTable
 from sentinelone_source.console.responses import Response
 from sentinelone_source.console.token import DETAILS, ApiToken, Expiry, claimed_expiry, told_expiry
 from sentinelone_source.errors import FeedRefused, SourceError, Unavailable

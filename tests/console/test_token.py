@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from sentinelone_source.config.file import ConsoleTable
+from sentinelone_source.config.defaults import ConsoleTable
 from sentinelone_source.console.token import ApiToken
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.secret_file import SecretFile

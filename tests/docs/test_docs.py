@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from doubles.azure import Azure
 from sentinelone_source import errors
-from sentinelone_source.config import file
+from sentinelone_source.config import defaults
 from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.config.settings import load_settings
 from sentinelone_source.demo.dce.errors import DemoFault
@@ -65,7 +65,9 @@ def test_every_command_and_table_has_its_part() -> None:
     }
     assert sorted(parts["command"]) == sorted(words for words, _ in reference.every_command())
     tables = {
-        one.__name__ for one in msgspec.Struct.__subclasses__() if one.__module__ == file.__name__
+        one.__name__
+        for one in msgspec.Struct.__subclasses__()
+        if one.__module__ == defaults.__name__
     }
     assert set(parts["keys"]) == tables - {"File"}
 

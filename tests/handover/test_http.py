@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from doubles.in_http import InHttp, InHttpFault, hang, lost_answer, reset, status
-from sentinelone_source.config.file import HandoverTable
+from sentinelone_source.config.defaults import HandoverTable
 from sentinelone_source.errors import ConfigError, ReaderGone
 from sentinelone_source.handover.client import ShipperClient
 from sentinelone_source.handover.http import HttpSink

@@ -17,7 +17,7 @@ import click
 import msgspec
 
 from sentinelone_source import cli
-from sentinelone_source.config import file
+from sentinelone_source.config import defaults
 from sentinelone_source.mapping.spec.files import HEALTH, load_mappings
 from sentinelone_source.mapping.spec.model import Column, Mapping, TableSpec
 from sentinelone_source.telemetry.metrics import METRICS, PREFIX, other_metrics
@@ -140,7 +140,7 @@ def _escaped(text: str) -> str:
 
 def _keys(table: str) -> Iterator[Row]:
     """The keys of a table of the configuration; a table in it has a part of its own."""
-    struct: type[msgspec.Struct] = getattr(file, table)
+    struct: type[msgspec.Struct] = getattr(defaults, table)
     for field in msgspec.structs.fields(struct):
         if not isinstance(field.default, msgspec.Struct):
             made = field.default_factory

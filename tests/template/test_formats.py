@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sentinelone_source.config.file import AzureTable
+from sentinelone_source.config.defaults import AzureTable
 from sentinelone_source.mapping.spec.files import HEALTH
 from sentinelone_source.template.generate import generate
 from sentinelone_source.template.tables import plan_tables

@@ -17,7 +17,7 @@ from sentinelone_source.config.addresses import (
     read_url,
     refuse_placeholder,
 )
-from sentinelone_source.config.file import AzureTable, CloudName
+from sentinelone_source.config.defaults import AzureTable, CloudName
 from sentinelone_source.config.settings import Settings
 from sentinelone_source.errors import ConfigError
 

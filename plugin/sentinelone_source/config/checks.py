@@ -15,7 +15,7 @@ from sentinelone_source.config.addresses import (
     require_https,
     split_url,
 )
-from sentinelone_source.config.file import ConsoleTable, HandoverTable
+from sentinelone_source.config.defaults import ConsoleTable, HandoverTable
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.toml import unknown
 

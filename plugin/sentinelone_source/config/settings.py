@@ -17,7 +17,13 @@ from sentinelone_source.config.checks import (
     read_consoles,
     read_handover,
 )
-from sentinelone_source.config.file import AzureTable, ConsoleTable, FeedTable, File, HandoverTable
+from sentinelone_source.config.defaults import (
+    AzureTable,
+    ConsoleTable,
+    FeedTable,
+    File,
+    HandoverTable,
+)
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.times import parse_duration, parse_moment
 from sentinelone_source.toml import convert, read_toml, unknown

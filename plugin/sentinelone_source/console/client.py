@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from sentinelone_source.config.file import ConsoleTable
+from sentinelone_source.config.defaults import ConsoleTable
 from sentinelone_source.console.responses import Response, failure
 from sentinelone_source.console.token import ApiToken
 from sentinelone_source.errors import Unavailable

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from collections.abc import Mapping as Dict
 from typing import Any
 
-from sentinelone_source.config.file import ConsoleTable
+from sentinelone_source.config.defaults import ConsoleTable
 from sentinelone_source.console.access import Access
 from sentinelone_source.console.client import ConsoleClient, PageQuery
 from sentinelone_source.console.limits import Limits, PageSize

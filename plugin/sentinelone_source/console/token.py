@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import structlog
 
-from sentinelone_source.config.file import ConsoleTable
+from sentinelone_source.config.defaults import ConsoleTable
 from sentinelone_source.console.responses import Response
 from sentinelone_source.errors import BadRequest, ConfigError, FeedRefused, SourceError
 from sentinelone_source.jwt import read_claims

@@ -18,7 +18,7 @@ from sentinelone_source.azure.session import Session
 from sentinelone_source.azure.workspace import Workspace
 from sentinelone_source.config.addresses import is_loopback
 from sentinelone_source.config.azure import AzureSettings, azure_settings
-from sentinelone_source.config.file import AzureTable
+from sentinelone_source.config.defaults import AzureTable
 from sentinelone_source.config.settings import Settings
 from sentinelone_source.doctor.checks import Check, expiry, failed, ok, skipped, warning
 from sentinelone_source.doctor.resource_manager import Manager

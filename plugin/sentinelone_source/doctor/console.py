@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Iterable, Iterator
 
-from sentinelone_source.config.file import ConsoleTable
+from sentinelone_source.config.defaults import ConsoleTable
 from sentinelone_source.console.client import ConsoleClient
 from sentinelone_source.console.responses import permission
 from sentinelone_source.console.token import DETAILS, claimed_expiry, told_expiry

@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from sentinelone_source.aligned import counted
-from sentinelone_source.config.file import HandoverTable
+from sentinelone_source.config.defaults import HandoverTable
 from sentinelone_source.config.settings import (
     Settings,
     check_feed_names,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sentinelone_source.config.checks import render_tag
-from sentinelone_source.config.file import HandoverTable
+from sentinelone_source.config.defaults import HandoverTable
 from sentinelone_source.errors import ConfigError, Declined, Unavailable
 from sentinelone_source.http.client import HttpClient
 from sentinelone_source.http.connections import trusted
