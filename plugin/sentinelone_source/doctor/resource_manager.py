@@ -83,16 +83,12 @@ class _Destinations(msgspec.Struct, rename="camel"):
     log_analytics: list[_Destination] = []
 
 
-class _Endpoints(msgspec.Struct, rename="camel"):
-    logs_ingestion: str | None = None
-
-
 class RuleProperties(msgspec.Struct, rename="camel"):
     immutable_id: str = ""
     stream_declarations: dict[str, Declaration] = {}
     data_flows: list[Flow] = []
     destinations: _Destinations = msgspec.field(default_factory=_Destinations)
-    endpoints: _Endpoints | None = None
+    endpoints: dict[str, str | None] | None = None
 
 
 class DeployedRule(msgspec.Struct):

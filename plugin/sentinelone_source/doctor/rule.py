@@ -107,7 +107,7 @@ def _identity(name: str, azure: AzureSettings, found: RuleProperties) -> Check:
     if azure.dcr_immutable_id and found.immutable_id != azure.dcr_immutable_id:
         said = f"its immutable id is {found.immutable_id}, not {azure.dcr_immutable_id}"
         return failed(name, said, "correct azure.dcr_immutable_id or azure.dcr_resource_id")
-    own = (found.endpoints and found.endpoints.logs_ingestion) or ""
+    own = (found.endpoints or {}).get("logsIngestion") or ""
     if own and azure.endpoint and own.rstrip("/").lower() != azure.endpoint.lower():
         advice = "correct if azure.endpoint is a Data Collection Endpoint of your own"
         return warning(name, f"the rule's own endpoint is {own}, not azure.endpoint", advice)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from sentinelone_source.errors import ConfigError, StateLocked
 from sentinelone_source.handover.dead_letters import append
 from sentinelone_source.replay.checkpoint import CheckpointFile
-from sentinelone_source.replay.parsing import CHUNK, Chunk, LineParser, ParsedLine, read_chunks
+from sentinelone_source.replay.parsing import Chunk, LineParser, ParsedLine, read_chunks
 from sentinelone_source.replay.sender import Interrupted, Sender
 from sentinelone_source.worker_threads import in_thread
 
@@ -108,16 +108,16 @@ class ReplayJob:
                 by_table.setdefault(line.table, []).append(line)
             self._warn_of_old_rows()
             for table, lines in by_table.items():
-                for batch in _batches(lines[checkpoint.position.done.get(table, 0) :]):
-                    await self._deliver_batch(table, batch)
-                    checkpoint.lines_done(table, len(batch))
+                if left := lines[checkpoint.position.done.get(table, 0) :]:
+                    await self._deliver_lines(table, left)
+                    checkpoint.lines_done(table, len(left))
                     if self.sender.stopping:
                         raise Interrupted("stopped")
             checkpoint.chunk_done(chunk.end)
             done = min(1.0, chunk.end / self._size) if self._size else None  # the file may grow
             show(done, sum(self.sender.rows.values()))
 
-    async def _deliver_batch(self, table: str, lines: list[ParsedLine]) -> None:
+    async def _deliver_lines(self, table: str, lines: list[ParsedLine]) -> None:
         refused = await self.sender.send(table, [line for line in lines if line.row is not None])
         refused += [line for line in lines if line.reason]
         self._refused += len(refused)
@@ -188,18 +188,3 @@ def _lock(file: BinaryIO, path: Path) -> None:
         raise StateLocked(f"{path}: another process replays it") from None
     except OSError:
         return  # a file system without locks
-
-
-def _batches(lines: list[ParsedLine]) -> Iterator[list[ParsedLine]]:
-    """Lines in order, as many at once as one request should carry; never none."""
-    batch: list[ParsedLine] = []
-    size = 0
-    for line in lines:
-        length = len(line.row or b"") + 1
-        if batch and size + length > CHUNK:
-            yield batch
-            batch, size = [], 0
-        batch.append(line)
-        size += length
-    if batch:
-        yield batch

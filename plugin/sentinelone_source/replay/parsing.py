@@ -25,7 +25,7 @@ from sentinelone_source.mapping.spec.model import ConsoleId, Mapping
 from sentinelone_source.times import SECOND
 
 CHUNK = 1_000_000
-"""Bytes of lines that are read before they are sent: so memory is bounded."""
+"""Bytes of lines that are read before they are sent, with one request a table."""
 LONGEST = 1 << 26
 """Bytes of a line: more than the console sends in a page."""
 OLDEST = timedelta(days=2)
@@ -58,12 +58,12 @@ def read_chunks(file: BinaryIO, name: str, start: int) -> Iterator[Chunk]:
         if not line.endswith(b"\n") and not _is_json(line):
             _log.warning("incomplete_line", file=name, offset=end)
             break
+        if lines and end + len(line) - begun > CHUNK:
+            yield Chunk(lines, end)
+            lines, begun = [], end
         if line.strip():
             lines.append(line)
         end += len(line)
-        if end - begun >= CHUNK:
-            yield Chunk(lines, end)
-            lines, begun = [], end
     if end > begun:
         yield Chunk(lines, end)
 
