@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import signal
 import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 _UNWRITABLE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
 
 
 def main() -> None:
     """Run the command line; errors become one sentence on stderr and an exit status."""
+    _on_interrupt(_end_at_once)
     _keep_standard_descriptors()
     _obey_sigterm()
     from sentinelone_source.cli import commands
@@ -20,7 +25,10 @@ def main() -> None:
 
     status = EXIT_OK
     try:
+        _on_interrupt(signal.default_int_handler)
         commands.main(prog_name="sentinelone-source")
+    except KeyboardInterrupt:
+        status = 128 + signal.SIGINT
     except SourceError as error:
         status = error.exit_status
         _fail(str(error), status)
@@ -33,6 +41,7 @@ def main() -> None:
         status = EXIT_FAILED
         _fail(f"the output cannot be written: {error.strerror}", status)
     finally:
+        _on_interrupt(_end_at_once)
         _drop_unwritten()
     sys.exit(status)
 
@@ -46,8 +55,21 @@ def _fail(error: str, status: int) -> None:
     structlog.get_logger().error("failed", error=error, exit_status=status)
 
 
+def _on_interrupt(handler: Callable[[int, FrameType | None], None]) -> None:
+    """Handle Ctrl-C like this, unless we were started to ignore it."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _end_at_once(number: int, _: FrameType | None) -> None:
+    """End while modules are imported, or objects destroyed: an exception there is a traceback."""
+    os._exit(128 + number)
+
+
 def _drop_unwritten() -> None:
     """Let go of text that cannot be written: at the end Python would try again, with status 120."""
+    import contextlib
+
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:

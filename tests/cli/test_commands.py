@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from signal import SIGTERM
+from signal import SIGINT, SIGTERM
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -194,3 +194,17 @@ def test_status_of_a_refusal(call: Call) -> None:
     """`run` without a configured console ends with status 2 and says so."""
     error: dict[str, Any] = logs_of(call("run", "--once", status=2).stderr.decode())[-1]
     assert "no console" in error["error"]
+
+
+@pytest.mark.parametrize("seen", ["signal", "inspect", "click.core", "structlog"])
+def test_interrupted_while_it_starts(tmp_path: Path, seen: str) -> None:
+    """Ctrl-C while modules are imported ends the program without a traceback."""
+    command = [sys.executable, "-X", "importtime", *COMMAND[1:], "state", "show"]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, cwd=tmp_path, env=surroundings(), text=True
+    ) as process:
+        assert process.stderr is not None
+        assert any(line.split()[-1] == seen for line in process.stderr)
+        process.send_signal(SIGINT)
+        assert "Traceback" not in process.stderr.read()
+    assert process.returncode in (1, 128 + SIGINT)
