@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-import textwrap
 
 
 def blocks(text: str, language: str) -> list[str]:
     """The fenced blocks of a language, those of numbered steps too."""
     fence = re.compile(rf"^( *)```{language}\n(.*?)^\1```", re.MULTILINE | re.DOTALL)
-    return [textwrap.dedent(block) for _, block in fence.findall(text)]
+    return [
+        re.sub(f"^{indent}", "", block, flags=re.MULTILINE) for indent, block in fence.findall(text)
+    ]
