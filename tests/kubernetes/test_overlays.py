@@ -24,23 +24,12 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parents[2]
 VERSIONS = ("1.29", "1.32", "1.37")
 CHECKS: list[Check] = [
-    references.volumes,
-    references.data,
-    references.ports,
-    references.names,
-    hardening.single,
-    hardening.pod,
-    hardening.each_container,
-    hardening.secrets,
-    hardening.order,
-    hardening.network,
-    settings.source,
-    settings.listener,
-    settings.outputs,
-    settings.variables,
-    settings.storage,
-    settings.programs,
-    settings.broker,
+    check
+    for module in (references, hardening, settings)
+    for name, check in vars(module).items()
+    if getattr(check, "__module__", "") == module.__name__
+    and not name.startswith("_")
+    and getattr(check, "__annotations__", {}).get("return") == "Iterator[str]"
 ]
 
 
