@@ -15,6 +15,7 @@ from bench.report import Row, table
 
 PARTS = {
     "hot": "bench.hot",
+    "mapper": "bench.mapper",
     "peers": "bench.peers",
     "end-to-end": "bench.endtoend",
     "backfill": "bench.backfill",
@@ -42,7 +43,7 @@ def main() -> None:
         print(f"{part}: {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
     if "hot" in parts:
         print(f"\n{import_module(PARTS['hot']).shapes()}")
-    print(f"\n{table(row.cells for row in rows)}\nload at the end {os.getloadavg()[0]:.1f}")
+    print(f"\n{table(rows)}\nload at the end {os.getloadavg()[0]:.1f}")
 
 
 def _machine() -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.poller import COMMAND, Bench, console
-from bench.report import Goal, Row
+from bench.report import Goal, Row, measured
 from bench.rounds import BenchError
 
 LATENCY = 1.4
@@ -80,9 +80,8 @@ def _rows(bench: Bench, number: int, memory: Goal, threads: Goal) -> list[Row]:
     never, last = number * FEEDS - len(swept), max(swept.values())
     what = f"{number} consoles, {LATENCY} s an answer"
 
-    def row(measured: str, ours: str, goal: Goal | None = None, value: float = 0.0) -> Row:
-        verdict = goal.verdict(value) if goal else ""
-        return Row("consoles", f"{what}: {measured}", ours, "", "", str(goal or ""), verdict)
+    def row(name: str, ours: str, goal: Goal | None = None, value: float = 0.0) -> Row:
+        return measured("consoles", f"{what}: {name}", ours, value, goal)
 
     return [
         row("peak memory", f"{watched.memory:.0f} MiB", memory, watched.memory),

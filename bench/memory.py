@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.pages import RECORDS, TABLES
 from bench.poller import console
-from bench.report import Goal, Row
+from bench.report import Goal, Row, measured
 from bench.rounds import BenchError
 
 _RUNS: tuple[tuple[int, Sequence[str], Goal | None], ...] = (
@@ -28,12 +28,6 @@ def _row(pages: int, tables: Sequence[str], goal: Goal | None) -> Row:
     if polled.rows != wanted:
         raise BenchError(f"{polled.rows} rows of {wanted}")
     peak, used = polled.used.peak, polled.used
-    return Row(
-        "memory",
-        f"{', '.join(tables)}: {pages * RECORDS:,} records each",
-        f"{peak:.1f} MiB",
-        f"{wanted / used.wall:,.0f} rows/s, {wanted / used.cpu:,.0f} a CPU second",
-        "",
-        str(goal or ""),
-        goal.verdict(peak) if goal else "",
-    )
+    what = f"{', '.join(tables)}: {pages * RECORDS:,} records each"
+    speed = f"{wanted / used.wall:,.0f} rows/s, {wanted / used.cpu:,.0f} a CPU second"
+    return measured("memory", what, f"{peak:.1f} MiB", peak, goal, theirs=speed)

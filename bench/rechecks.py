@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
-from bench.report import Goal, Row, compare
+from bench.report import Goal, Row, compare, measured
 from bench.rounds import rounds
 from bench.tenant import LATENCY, Poller, SteadyTenant, poller
 from sentinelone_source.feed.progress import Plan
@@ -108,8 +107,7 @@ def _stream() -> list[Row]:
         ]
         rows.append(compare("rechecks", "  1000 known records", known, theirs, KNOWN))
     size = found[DAY][0].state
-    kept = Row("rechecks", "  state, a remembered row", f"{size:.1f} B", goal=str(STATE))
-    return [*rows, replace(kept, verdict=STATE.verdict(size))]
+    return [*rows, measured("rechecks", "  state, a remembered row", f"{size:.1f} B", size, STATE)]
 
 
 def _used(plan: Plan) -> _Used:

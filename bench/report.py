@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import NamedTuple
 
 HEADER = ("part", "what", "source", "compared with", "ratio", "goal", "")
 
@@ -26,8 +27,7 @@ class Goal:
         return "reached" if reached else "MISSED"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One line of the table."""
 
     part: str
@@ -38,18 +38,13 @@ class Row:
     goal: str = ""
     verdict: str = ""
 
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The line's cells, in the header's order."""
-        return (
-            self.part,
-            self.what,
-            self.ours,
-            self.theirs,
-            self.ratio,
-            self.goal,
-            self.verdict,
-        )
+
+def measured(
+    part: str, what: str, ours: str, value: float, goal: Goal | None, *, theirs: str = ""
+) -> Row:
+    """A line of one value, and whether it is within its goal; None is no goal."""
+    verdict = goal.verdict(value) if goal else ""
+    return Row(part, what, ours, theirs, "", str(goal or ""), verdict)
 
 
 def millis(samples: Sequence[float]) -> str:
@@ -79,15 +74,8 @@ def compare(
     name, others = theirs
     pairs = [(b, a) if cheaper else (a, b) for a, b in zip(ours, others, strict=True)]
     ratio = median(upper / lower for upper, lower in pairs)
-    return Row(
-        part,
-        what,
-        millis(ours),
-        f"{name} {millis(others)}",
-        f"{_figure(ratio)}x",
-        str(goal or ""),
-        goal.verdict(ratio) if goal else "",
-    )
+    row = measured(part, what, millis(ours), ratio, goal, theirs=f"{name} {millis(others)}")
+    return row._replace(ratio=f"{_figure(ratio)}x")
 
 
 def _figure(value: float) -> str:

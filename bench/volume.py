@@ -18,7 +18,7 @@ import structlog
 
 from bench.fleet import BEGIN, Fleet
 from bench.pages import mappings
-from bench.report import Goal, Row, compare
+from bench.report import Goal, Row, compare, measured
 from bench.rounds import BenchError, rounds
 from sentinelone_source.feed.feed import Feed
 from sentinelone_source.feed.progress import Plan
@@ -93,16 +93,11 @@ async def _day() -> Row:
         counts = feed.counts.since(inventory)
     every = counts.bytes + counts.unchanged_bytes
     saved = 100 * counts.unchanged_bytes / every
-    goal = Goal(95, " %", least=True)
-    return Row(
-        "volume",
-        f"{AGENTS:,} agents, a day, a report every {EVERY} s: bytes saved",
-        f"{counts.bytes / 1e6:,.0f} MB, {counts.rows:,} rows",
-        f"every version {every / 1e6:,.0f} MB, {counts.rows + counts.unchanged:,} rows",
-        f"{saved:.1f} %",
-        str(goal),
-        goal.verdict(saved),
-    )
+    what = f"{AGENTS:,} agents, a day, a report every {EVERY} s: bytes saved"
+    ours = f"{counts.bytes / 1e6:,.0f} MB, {counts.rows:,} rows"
+    theirs = f"every version {every / 1e6:,.0f} MB, {counts.rows + counts.unchanged:,} rows"
+    row = measured("volume", what, ours, saved, Goal(95, " %", least=True), theirs=theirs)
+    return row._replace(ratio=f"{saved:.1f} %")
 
 
 class _Shipper(_Workspace):
