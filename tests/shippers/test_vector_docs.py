@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import re
 import subprocess
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -82,7 +81,7 @@ def test_what_is_to_be_changed() -> None:
     """The lines of the page are in the file."""
     [block] = [block for block in blocks(PAGE, "yaml") if "endpoint:" in block]
     lines = [line.split(" #")[0].rstrip() for line in text("http.yaml").splitlines()]
-    assert all(line in lines for line in textwrap.indent(block, " " * 4).splitlines())
+    assert all(line in lines for line in block.splitlines())
 
 
 def test_configuration(tmp_path: Path) -> None:
