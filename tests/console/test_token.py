@@ -33,29 +33,20 @@ def test_file(file: Path) -> None:
     assert of(file).value() == "first"
 
 
-def test_replaced(file: Path) -> None:
-    """A file that is replaced is read again."""
-    token = of(file)
-    token.value()
-    stamp = token.stamp()
-    other = file.with_name("other")
-    other.write_text("other")
-    other.rename(file)
-    assert token.stamp() != stamp
-    assert token.value() == "other"
-
-
-def test_linked(file: Path) -> None:
-    """A link that leads to another file, as Kubernetes replaces secrets, is followed."""
-    link = file.with_name("link")
+@pytest.mark.parametrize("linked", [False, True])
+def test_replaced(file: Path, linked: bool) -> None:
+    """A file that is replaced is read again, or a link as Kubernetes replaces secrets."""
+    other, link = file.with_name("other"), file.with_name("link")
     link.symlink_to(file)
-    token = of(link)
+    token = of(link if linked else file)
     token.value()
     stamp = token.stamp()
-    other = file.with_name("other")
     other.write_text("other")
-    link.unlink()
-    link.symlink_to(other)
+    if linked:
+        link.unlink()
+        link.symlink_to(other)
+    else:
+        other.rename(file)
     assert token.stamp() != stamp
     assert token.value() == "other"
 
