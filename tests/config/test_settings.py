@@ -183,14 +183,8 @@ def test_address(tmp_path: Path, url: str, normal: str) -> None:
         (CONSOLE.replace("https://a.", "http://127.0.0.1."), "plain http is for loopback"),
         (CONSOLE.replace("https://a.example", ""), "acme: url: '' is not a URL"),
         (CONSOLE.replace("https://a.example", "https://a:b"), "is not a URL"),
-        (
-            CONSOLE.replace("https://a.", "https://a .b."),
-            "acme: url: 'https://a .b.example'",
-        ),
-        (
-            CONSOLE.replace("https://a.", "https://a..b."),
-            "acme: url: 'https://a..b.example'",
-        ),
+        (CONSOLE.replace("https://a.", "https://a .b."), "acme: url: 'https://a .b.example'"),
+        (CONSOLE.replace("https://a.", "https://a..b."), "acme: url: 'https://a..b.example'"),
         (CONSOLE.replace("https://a.", f"https://{'a' * 64}."), "is not a URL"),
         (CONSOLE.replace("https://a.", "https://me:pw@a."), "holds a user name or password"),
         (CONSOLE.replace('"token"', '"' + "x" * 80 + '"'), "not the token itself"),

@@ -71,10 +71,7 @@ def test_bicep_of_the_source_tree() -> None:
     """deploy/azure/main.bicep reads tables.json and deploys the same as the printed template."""
     source = parse("bicep", (DEPLOY / "main.bicep").read_text())
     assert source.resources == template("bicep").resources
-    assert source.parameters["withParser"] == (
-        template("bicep").parameters["withParser"][0],
-        False,
-    )
+    assert source.parameters["withParser"] == (template("bicep").parameters["withParser"][0], False)
 
 
 @pytest.mark.parametrize(("language", "file"), [("arm", "main.json"), ("tables", "tables.json")])

@@ -129,12 +129,10 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
     document = read_toml(path) if path else {}
     file = convert(document, File, where)
     over = _of_environment(document, environ)
-
-    def place(key: str) -> str:
-        return f"environment: {_VARIABLES[key]}" if key in over else f"{where}: {key}"
-
+    places = {key: f"{where}: {key}" for key in _VARIABLES}
+    places |= {key: f"environment: {_VARIABLES[key]}" for key in over}
     to = over.get("handover.to", file.handover.to)
-    check_destination(to, place("handover.to"))
+    check_destination(to, places["handover.to"])
     listen = over.get("telemetry.listen", file.telemetry.listen)
     consoles = read_consoles(file.consoles, environ, where, here)
     check_tag(file.handover.tag, [console.name for console in consoles], f"{where}: handover.tag")
@@ -146,7 +144,7 @@ def load_settings(given: Path | None = None, environ: Dict[str, str] = os.enviro
         concurrency=file.requests.concurrency,
         handover=read_handover(file.handover, to, where, here),
         mappings=MappingsSettings(folder, file.mappings.columns, f"{where}: mappings.columns"),
-        listen=read_address(listen, place("telemetry.listen")),
+        listen=read_address(listen, places["telemetry.listen"]),
         settle=read_duration(file.handover.settle, f"{where}: handover.settle"),
         health_interval=read_duration(file.health.interval, f"{where}: health.interval"),
         azure=file.azure,
