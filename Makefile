@@ -36,7 +36,7 @@ smoke: $(VENV)/.ready  ## a part of the suite against the source tree
 
 coverage: $(VENV)/.ready  ## lines and branches that the suite runs, in its processes too
 	@rm -rf $(VENV)/coverage && mkdir $(VENV)/coverage
-	$(BIN)/coverage run -m pytest $(SUITE)
+	$(BIN)/coverage run -m pytest $(SUITE) -m "not slow and not shippers and not untraced"
 	@$(BIN)/coverage combine --quiet && $(BIN)/coverage report
 
 docs: $(VENV)/.docs  ## the site, below .venv/site; a warning or a dead link is an error

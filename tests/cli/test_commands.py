@@ -63,6 +63,7 @@ def test_version(call: Call) -> None:
     assert call("--version").stdout.decode() == f"sentinelone-source {__version__}\n"
 
 
+@pytest.mark.untraced
 def test_version_imports_nothing_heavy(tmp_path: Path) -> None:
     """`--version` imports none of the heavy libraries."""
     names = imported(tmp_path, "--version")

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from doubles import faults
-from doubles.azure_faults import refuse
+from doubles.azure_faults import refuse, throttle
 from doubles.console import ScriptedConsole
 from doubles.manager import RULE, LoopbackManager
 from doubles.world import World
@@ -373,3 +373,39 @@ def test_every_check_is_documented(
     }
     kinds = {kind + "TABLE" if kind == "table " else kind for kind in kinds}
     assert kinds == documented()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"), [(None, "cannot be read"), ("no PEM", "has no readable certificate")]
+)
+def test_certificate_that_cannot_be_read(
+    cloud: AzureTenancy, configure: Callable[..., None], content: str | None, says: str
+) -> None:
+    """A certificate file that is missing, or holds something else, fails."""
+    if content:
+        (cloud.folder / "app.pem").write_text(content)
+    configure(client_secret_file=None, certificate_file="app.pem")
+    assert says in examined(cloud, broken=True)["certificate"]["found"]
+
+
+def test_token_file_is_missing(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
+    """A console without its token file fails, with the keys to look at."""
+    (cloud.folder / "token").unlink()
+    assert "see token_file" in examined(cloud, broken=True)["console acme"]["advice"]
+
+
+def test_throttled(
+    cloud: AzureTenancy, configure: Callable[..., None], console: ScriptedConsole
+) -> None:
+    """A limit that others use up is a warning, at the console and at the rule."""
+    console.faults.add(faults.throttle("agents", retry_after=0, times=None))
+    cloud.azure.faults.add(throttle(f"Custom-{THREATS}", retry_after=0, times=None))
+    found = examined(cloud)
+    assert those(found, "warning") == {"feed acme/agents", f"stream Custom-{THREATS}"}
+
+
+def test_workspace_without_a_token(cloud: AzureTenancy, configure: Callable[..., None]) -> None:
+    """Without a token the workspace is not asked."""
+    configure(workspace_id=cloud.azure.behaviour.workspace_id)
+    cloud.azure.behaviour.client_secret = "other"
+    assert examined(cloud, broken=True)["workspace"]["status"] == "skipped"

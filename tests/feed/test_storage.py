@@ -217,6 +217,7 @@ def let_pass(folder: Path) -> None:
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="drops privileges, so it needs some")
 @pytest.mark.parametrize("make", [True, False], ids=["used", "new"])
+@pytest.mark.untraced
 def test_directory_of_another_user(tmp_path: Path, make: bool) -> None:
     """A state directory without permissions is an error that names it."""
     folder = tmp_path / "state"

@@ -67,6 +67,7 @@ def test_a_limit_that_can_be_raised() -> None:
     assert shown.stdout == b"(94, 200)\n"
 
 
+@pytest.mark.untraced
 def test_a_broken_page_without_descriptors() -> None:
     """What reads a page with a broken record is there before it is needed."""
     program = (

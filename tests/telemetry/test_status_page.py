@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -217,6 +218,17 @@ def test_many_consoles(tmp_path: Path) -> None:
     assert len([row for row in Read(page.all_feeds("").body.decode()).rows if row]) == 3000
     healthy = Read(many(21, 0.0, tmp_path).overview("").body.decode())
     assert "".join(healthy.texts["h1"]) == "126 feeds, all up to date."
+
+
+def test_a_token_has_expired(tmp_path: Path) -> None:
+    """A token that has expired, and feeds that catch up, are in the page's first lines."""
+    page = many(21, 5.0, tmp_path)
+    console: Any = page._source.consoles[0]
+    console.expiry.at = time.time() - 1
+    seen = Read(page.overview("").body.decode())
+    assert "console 0: " in seen.texts["dd"]
+    assert seen.texts["span"].count("the token has expired") == 2
+    assert "".join(seen.texts["h1"]) == "126 feeds, 21 of them catching up."
 
 
 def test_stuck_loop(tmp_path: Path) -> None:

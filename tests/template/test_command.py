@@ -125,6 +125,7 @@ def test_another_type_is_said(tmp_path: Path) -> None:
     assert '"name": "ActivityType",\n              "type": "long"' in done.stdout
 
 
+@pytest.mark.untraced
 def test_imports(tmp_path: Path) -> None:
     """The command needs neither the extra `azure` nor the network."""
     done = subprocess.run(
