@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from sentinelone_source.demo.golden import text
 from sentinelone_source.demo.records import Record, Records
-from sentinelone_source.demo.timestamps import text
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.mapping.spec.model import Mapping, Ordering
 

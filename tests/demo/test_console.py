@@ -18,7 +18,7 @@ import requests
 from doubles.console import Rate
 from doubles.world import World
 from sentinelone_source.demo.endpoints import ENDPOINTS, find
-from sentinelone_source.demo.timestamps import text
+from sentinelone_source.demo.golden import text
 from support.certificates import Authority
 
 INSTANT = datetime(2026, 3, 14, 11, 0, 0, 250_125, UTC)

@@ -20,8 +20,8 @@ from doubles.world import Name, World
 from sentinelone_source.demo.console import DemoConsole, failure
 from sentinelone_source.demo.dce.errors import Faults
 from sentinelone_source.demo.endpoints import BASE, BY_PATH
+from sentinelone_source.demo.golden import text
 from sentinelone_source.demo.http_server import Answer, Call
-from sentinelone_source.demo.timestamps import text
 
 _DETAILS: Final = "users/api-token-details"
 _EXPIRES: Final = re.compile(rb'(?<="expiresAt":")[^"]*')

@@ -11,8 +11,7 @@ import msgspec
 
 from sentinelone_source.demo.endpoints import NAMES, Name
 from sentinelone_source.demo.records import NOTHING, Record
-from sentinelone_source.demo.timestamps import coarsened
-from sentinelone_source.demo.world import DemoWorld
+from sentinelone_source.demo.world import DemoWorld, coarsened
 
 __all__ = ["NAMES", "Name", "World"]
 

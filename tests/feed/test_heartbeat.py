@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mapping.helpers import CONSOLE, mapper, page_of, record
-from sentinelone_source.demo.timestamps import text
+from sentinelone_source.demo.golden import text
 from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.feed.reader import PageRun
 from sentinelone_source.feed.state.schema import RowKeys, SettledPage, key_hashes

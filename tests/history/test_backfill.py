@@ -13,7 +13,7 @@ import pytest
 
 from doubles import faults
 from doubles.in_http import InHttp, status
-from sentinelone_source.demo.timestamps import text
+from sentinelone_source.demo.golden import text
 from support.processes import Running
 from support.tenancy import NAMES, TABLES, table_of
 from support.waiting import until

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from doubles.azure_faults import refuse
-from sentinelone_source.demo.timestamps import text
+from sentinelone_source.demo.golden import text
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.history.verify_workspace import TableQuery, comparable
 from sentinelone_source.mapping.spec.files import load_mappings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
-from sentinelone_source.demo.timestamps import text
+from sentinelone_source.demo.golden import text
 from shippers.delivery import Delivery, pause
 from shippers.vector_run import Vector, adapted, command
 from support.tenancy import TABLES

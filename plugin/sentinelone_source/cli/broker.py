@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from sentinelone_source.cli.options import config_option, stop_signal
 from sentinelone_source.config.settings import load_settings
-
-if TYPE_CHECKING:
-    from sentinelone_source.config.settings import Settings
 
 
 @click.command("broker")
@@ -22,18 +17,12 @@ def command(config: Path | None) -> None:
 
     Point Fluent Bit's `auth_url` at it. `run --broker` does the same in the poller's process.
     """
+    from sentinelone_source.azure.broker import brokering
+    from sentinelone_source.config.azure import azure_settings
     from sentinelone_source.telemetry.logs import configure_logs
 
     configure_logs()
     settings = load_settings(config)
     stop = stop_signal()
-    with serving(settings):
+    with brokering(azure_settings(settings)):
         stop.wait()
-
-
-def serving(settings: Settings) -> contextlib.AbstractContextManager[str]:
-    """The broker of a configuration, until the end of the `with`; gives its URL."""
-    from sentinelone_source.azure.broker import brokering
-    from sentinelone_source.config.azure import azure_settings
-
-    return brokering(azure_settings(settings))

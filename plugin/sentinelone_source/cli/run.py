@@ -41,9 +41,10 @@ def command(
     settings = with_destination(load_settings(config), to)
     with contextlib.ExitStack() as stack:
         if broker:
-            from sentinelone_source.cli.broker import serving
+            from sentinelone_source.azure.broker import brokering
+            from sentinelone_source.config.azure import azure_settings
 
-            stack.enter_context(serving(settings))
+            stack.enter_context(brokering(azure_settings(settings)))
         service = stack.enter_context(build_service(settings, tables, once=once))
         if sys.stderr.isatty() and not rows_on_terminal(settings):
             service.background = [*service.background, partial(_show_first_sweeps, service)]

@@ -10,8 +10,8 @@ import msgspec
 
 from sentinelone_source.demo import listing, unified_alerts
 from sentinelone_source.demo.endpoints import BASE, BY_PATH, InvalidQuery
+from sentinelone_source.demo.golden import text
 from sentinelone_source.demo.http_server import Answer, Call, HttpServer
-from sentinelone_source.demo.timestamps import text
 from sentinelone_source.demo.world import DemoWorld
 
 HOST: Final = "127.0.0.1"

@@ -26,11 +26,18 @@ from typing import Any, Final
 
 import msgspec
 
-from sentinelone_source.demo.timestamps import text
-
 _FOLDER: Final = Path(__file__).with_name("golden")
 _MARK: Final = re.compile(r"\{(=?)([\w.]+)(?:([-+ ])(\d+)(?:-(\d+))?(ms|[smhd])?)?\}")
 _UNITS: Final = {"ms": 1_000, "s": 10**6, "m": 60 * 10**6, "h": 3_600 * 10**6, "d": 86_400 * 10**6}
+
+
+def text(at: datetime) -> str:
+    """A time as the API writes it: six, three or no fraction digits, whatever the value needs."""
+    if at.microsecond == 0:
+        width = "seconds"
+    else:
+        width = "microseconds" if at.microsecond % 1000 else "milliseconds"
+    return at.isoformat(timespec=width).removesuffix("+00:00") + "Z"
 
 
 class Golden:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from sentinelone_source.demo.endpoints import NO_TIME, Endpoint, InvalidQuery, Place
-from sentinelone_source.demo.timestamps import text
+from sentinelone_source.demo.golden import text
 from sentinelone_source.demo.world import DemoWorld
 from sentinelone_source.times import from_micros, parse_moment
 

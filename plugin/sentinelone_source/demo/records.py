@@ -8,12 +8,12 @@ from random import Random
 from typing import Any, Final
 
 from sentinelone_source.demo.golden import Golden, Scene, golden, merged, vocabulary
-from sentinelone_source.demo.timestamps import snowflake
-from sentinelone_source.times import parse_time
+from sentinelone_source.times import parse_time, to_micros
 
 Record = dict[str, Any]
 Facts = dict[str, Any]
 NOTHING: Final = timedelta()
+_SNOWFLAKE_EPOCH_MS: Final = 1_483_228_800_000
 FOUNDED: Final = datetime(2023, 3, 6, 8, 30, 0, 417_305, UTC)
 
 
@@ -127,3 +127,8 @@ class Records:
         facts = {**about, "at": at, "by": self.rng.choice(self.tenant.people)}
         record: Record = Scene(self.rng, self.tenant.next_id, facts, file).filled(what)
         return record
+
+
+def snowflake(at: datetime, low: int) -> str:
+    """An id inserted at that time; `low` (23 bits) tells ids of one millisecond apart."""
+    return str((to_micros(at) // 1000 - _SNOWFLAKE_EPOCH_MS) << 23 | low & 0x7FFFFF)

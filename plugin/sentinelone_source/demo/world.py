@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from random import Random
 from threading import RLock
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +13,6 @@ import msgspec
 from sentinelone_source.demo.endpoints import ENDPOINTS, NAMES, Name, find
 from sentinelone_source.demo.golden import vocabulary
 from sentinelone_source.demo.records import NOTHING, Record, Records
-from sentinelone_source.demo.timestamps import coarsened
 
 TICK: Final = 0.5
 """Seconds between two things that happen on the demo console."""
@@ -118,6 +118,16 @@ class DemoWorld:
             if not self.get("agents", identifier)["isDecommissioned"]:
                 return identifier
         return str(self.create("agents")["id"])
+
+
+def coarsened(at: datetime, rng: Random) -> datetime:
+    """Mostly the same time; now and then cut to milliseconds or to the second."""
+    roll = rng.random()
+    if roll < 0.03:
+        return at.replace(microsecond=0)
+    if roll < 0.1:
+        return at.replace(microsecond=at.microsecond // 1000 * 1000)
+    return at
 
 
 def new_world(seed: int) -> DemoWorld:
