@@ -11,10 +11,18 @@ from mapping.helpers import CONSOLE, mapper, page_of, record
 from sentinelone_source.demo.golden import text
 from sentinelone_source.feed.progress import Plan, Progress
 from sentinelone_source.feed.reader import PageRun
-from sentinelone_source.feed.state.schema import RowKeys, SettledPage, key_hashes
+from sentinelone_source.feed.repeats import Repeats
+from sentinelone_source.feed.state.last_rows import UNKNOWN, LastRows, pack
+from sentinelone_source.feed.state.schema import (
+    RowKeys,
+    SettledPage,
+    UnsettledPage,
+    key_hash,
+    key_hashes,
+)
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.feed.sweep import Sweep
-from sentinelone_source.mapping.heartbeat import Content, LastRow
+from sentinelone_source.mapping.heartbeat import is_repeat
 from sentinelone_source.times import SECOND, parse_moment
 from support.tenancy import lines
 
@@ -85,8 +93,7 @@ def test_an_old_row_is_repeated(tenancy: Tenancy, agents: list[str]) -> None:
 )
 def test_which_row_is_a_repeat(position: int, repeats: bool) -> None:
     """A row repeats the last one if it is no older, and newer by less than a heartbeat."""
-    row = Content("a", position, b"digest", 1)
-    assert LastRow(100, b"digest").is_repeated_by(row, 10) is repeats
+    assert is_repeat(position, b"digest", (100, 1, b"digest"), 10) is repeats
 
 
 def test_a_crash_loses_no_change_back(tenancy: Tenancy, agents: list[str]) -> None:
@@ -154,22 +161,59 @@ def test_a_line_does_not_depend_on_a_heartbeat(values: dict[str, object]) -> Non
     contents = stride.contents()
     assert b"".join(piece.data for piece in stride.lines()) == b"".join(expected)
     assert contents.digests[0] == contents.digests[2] != contents.digests[1]
-    assert contents.sizes[0] == len(b"".join(expected).splitlines()[0]) + 1
 
 
 def test_an_agent_takes_at_most_64_bytes_in_the_state(tmp_path: Path) -> None:
-    """Digest and time of the last row of each id, in the file; ids that vanish are pruned."""
+    """The file has the last row of each id, however often it changes; what is old is pruned."""
     state = State(tmp_path)
     feed = state.feed("acme", "agents")
     before = pages(state)
     ids = key_hashes([f"{n * 7919}" for n in range(20_000)])
-    for start in range(0, 20_000, 1000):
-        some = range(start, start + 1000)
-        rows = {ids[n]: LastRow(n * SECOND, bytes(12)) for n in some}
+    last_rows = state.last_rows(feed)
+    for start in [*range(0, 20_000, 1000), *range(0, 20_000, 1000), *range(0, 5000, 10)]:
+        rows = pack((ids[n], n * SECOND, 3000, bytes(12)) for n in range(start, start + 1000))
         state.settle_at_once([SettledPage(feed, RowKeys([], [], rows), Progress(), None)])
-    assert (pages(state) - before) / 20_000 <= 64
-    state.last_rows(feed).prune(19_990 * SECOND)
-    assert len(state.last_rows(feed).known(ids)) == 10
+        last_rows.add(rows)
+        if last_rows.has_grown:
+            last_rows.prune(0)
+        assert (pages(state) - before) / 20_000 <= 64
+    last_rows.prune(19_990 * SECOND)
+    for found in (last_rows, loaded(state, feed)):
+        assert [one for one in ids if found.get(one)] == [*ids[-10:]]
+    state.close()
+
+
+def loaded(state: State, feed: int) -> LastRows:
+    """What the file has of a feed."""
+    last_rows = state.last_rows(feed)
+    last_rows.load()
+    return last_rows
+
+
+def test_what_is_doubted_stays_so_when_an_earlier_page_settles(tmp_path: Path) -> None:
+    """A row that was handed over after another of its id, at the same position, may have arrived.
+
+    Only what its own page remembers says more; and a rewritten log says the same.
+    """
+    state, one = State(tmp_path), key_hash("a")
+    feed = state.feed("acme", "agents")
+    last_rows = state.last_rows(feed)
+
+    def handed_over(digest: bytes) -> UnsettledPage:
+        rows = RowKeys([], [], pack([(one, 7, 1, digest * 12)]))
+        last_rows.add(rows.last_rows)
+        return state.record_unsettled(SettledPage(feed, rows, Progress(), None))
+
+    first = handed_over(b"x")
+    last_rows.doubt([one])
+    second = handed_over(b"y")
+    for page, said in ((first, UNKNOWN), (second, b"y" * 12)):
+        state.settle([page])
+        for _ in range(2):
+            last = loaded(state, feed).get(one)
+            assert last is not None
+            assert last[2] == said
+            last_rows.prune(0)
     state.close()
 
 
@@ -198,7 +242,9 @@ def test_what_repeats_a_refused_row_of_its_page_is_read_again(
     reading = Sweep(Plan(lookback=0), Progress(watermark=now, signpost=now, swept_at=now), now)
     state = State(tmp_path)
     number = state.feed("acme", "things")
-    run = PageRun(maps.open(body, CONSOLE), reading, state, number, SECOND * 9)
+    last_rows = state.last_rows(number)
+    repeats = Repeats(last_rows, SECOND * 9)
+    run = PageRun(maps.open(body, CONSOLE), reading, state, number, repeats)
     made = b"".join(piece for batch in run.batches(maps) for piece in batch)
     assert made.count(b"\n") == 2
     run.postpone([0] * postponed, [0] * (not postponed))
@@ -207,6 +253,10 @@ def test_what_repeats_a_refused_row_of_its_page_is_read_again(
     assert counts.late == {"10": 1}
     remembered = run.rows()
     assert [key[0] for key in remembered.keys] == ["a", "b", "b"][postponed:]
-    assert [row.digest != b"" for row in remembered.last_rows.values()] == [False, True]
+    last_rows.add(remembered.last_rows)
+    a, b = (last_rows.get(key_hash(one)) for one in "ab")
+    assert (a and a[2]) == UNKNOWN != (b and b[2])
+    assert b is not None
+    assert b[1] == made.index(b"\n") + 1
     assert reading.held is not None
     state.close()

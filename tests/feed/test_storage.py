@@ -16,6 +16,7 @@ import pytest
 from sentinelone_source.errors import StateError
 from sentinelone_source.feed.progress import Progress
 from sentinelone_source.feed.state.files import KeySnapshot, read_snapshot
+from sentinelone_source.feed.state.last_rows import UNKNOWN
 from sentinelone_source.feed.state.schema import RowKeys, SettledPage, key_hash
 from sentinelone_source.feed.state.state import State
 from sentinelone_source.times import SECOND
@@ -116,7 +117,7 @@ def test_newer_version(tmp_path: Path, open_state: Callable[[Path], object]) -> 
     with sqlite3.connect(filled(tmp_path) / "state.sqlite") as db:
         db.execute("PRAGMA user_version = 9")
     db.close()
-    with pytest.raises(StateError, match="has version 9, but this program supports 3"):
+    with pytest.raises(StateError, match="has version 9, but this program supports 4"):
         open_state(tmp_path)
 
 
@@ -156,7 +157,41 @@ PRAGMA user_version = 2;
 """The same, as version 0.9 made it."""
 
 
-@pytest.mark.parametrize("script", [VERSION_1, VERSION_2], ids=["version 1", "version 2"])
+VERSION_3 = f"""
+{VERSION_2}
+ALTER TABLE feeds ADD COLUMN rechecked TEXT NOT NULL DEFAULT '[]';
+CREATE TABLE last_rows (feed INTEGER NOT NULL REFERENCES feeds (id) ON DELETE CASCADE,
+    id INTEGER NOT NULL, position INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (feed, id)
+) WITHOUT ROWID;
+INSERT INTO last_rows VALUES (2, {key_hash("7")}, 1800000800000000, x'000102030405060708090a0b');
+INSERT INTO last_rows VALUES (2, {key_hash("8")}, 1800000800000001, x'');
+INSERT INTO last_rows VALUES (3, {key_hash("7")}, 1800000800000002, x'ffffffffffffffffffffffff');
+PRAGMA user_version = 3;
+"""
+"""The same, as a version between 0.9 and the next one made it."""
+
+
+def test_last_rows_are_migrated(tmp_path: Path) -> None:
+    """What version 3 remembers of the last row of each id is remembered."""
+    with sqlite3.connect(tmp_path / "state.sqlite") as db:
+        db.executescript(VERSION_3)
+    db.close()
+    for _ in range(2):
+        state = State(tmp_path)
+        agents, groups = state.last_rows(2), state.last_rows(3)
+        agents.load()
+        groups.load()
+        assert agents.get(key_hash("7")) == (1800000800000000, 0, bytes(range(12)))
+        assert agents.get(key_hash("8")) == (1800000800000001, 0, UNKNOWN)
+        assert groups.get(key_hash("7")) == (1800000800000002, 0, b"\xff" * 12)
+        assert groups.get(key_hash("8")) is None
+        agents.prune(0)
+        state.close()
+
+
+@pytest.mark.parametrize(
+    "script", [VERSION_1, VERSION_2, VERSION_3], ids=["version 1", "version 2", "version 3"]
+)
 def test_an_older_state_is_migrated(tmp_path: Path, script: str) -> None:
     """What an older version remembers is remembered, and how far it may have forgotten is known."""
     with sqlite3.connect(tmp_path / "state.sqlite") as db:

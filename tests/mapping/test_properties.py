@@ -8,14 +8,15 @@ import sys
 from decimal import Decimal
 from typing import Any, NoReturn
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mapping.helpers import run
+from mapping.helpers import CONSOLE, mapper, page_of, record, run
 from mapping.oracle import expected
 from mapping.worlds import mappings, pages
 from sentinelone_source.mapping.mapper import Mapper
-from sentinelone_source.mapping.rows.types import NeedsInterpreter
+from sentinelone_source.mapping.rows.types import TYPES, NeedsInterpreter
 from sentinelone_source.mapping.spec.schema import build
 
 
@@ -106,6 +107,53 @@ def test_keys_read_first_make_the_same_rows(data: st.DataObject) -> None:
     assert exact_rows(mapping, rows) == exact_rows(mapping, same_rows)
     assert (one.keys, one.positions, one.dead) == (other.keys, other.positions, other.dead)
     assert (one.suppressed, one.cursor) == (other.suppressed, other.cursor)
+
+
+ALIKE: list[Any] = [
+    *(
+        None,
+        "",
+        "null",
+        "0",
+        0,
+        0.5,
+        "0.5",
+        "5e-1",
+        1,
+        "1",
+        "01",
+        10**20,
+        f"{10**20}",
+        True,
+        "true",
+    ),
+    *([], "[]", [[]], {}, "{}", {"a": 1}, '{"a":1}', {"a": None}, [0, 1], "[0,1]", "2026", "é"),
+]
+
+
+@pytest.mark.parametrize("kind", sorted(TYPES))
+@given(one=st.sampled_from(ALIKE), other=st.sampled_from(ALIKE), fits=st.booleans())
+def test_a_digest_tells_rows_apart(kind: str, one: Any, other: Any, fits: bool) -> None:
+    """Rows have the same digest if and only if their columns that are not volatile are the same.
+
+    That does not depend on who makes a row: the interpreter makes those with a misfit.
+    """
+    columns = {
+        "Value": {"path": "$.value", "type": kind},
+        "More": {"path": "$.more", "type": "string"},
+        "None": {"path": "$.none", "type": "int"},
+    }
+    walk = {"id": "$.id", "position": "$.at", "filter": "at__gte", "sort_by": "at"}
+    maps = mapper(columns, walk={**walk, "volatile": ["TimeGenerated"]})
+    none = None if fits else "misfit"
+    alike = record(value=one, more="1", none=none), record(value=one, more="1")
+    body = page_of(*alike, record(value=other, more="1"), record(value=other))
+    [stride] = maps.strides(maps.open(body, CONSOLE))
+    digests = stride.contents().digests
+    lines = b"".join(piece for piece, _ in stride.lines()).splitlines()
+    same = [[a == b for b in lines] for a in lines]
+    assert [[a == b for b in digests] for a in digests] == same
+    assert same[0][1]
 
 
 def test_the_interpreter_knows_nothing_of_the_fast_path() -> None:

@@ -9,7 +9,7 @@ import structlog
 from sentinelone_source.console.console import Console
 from sentinelone_source.errors import Declined
 from sentinelone_source.feed.counts import Counts
-from sentinelone_source.feed.progress import ENDLESS, OVERDUE, Plan, Progress
+from sentinelone_source.feed.progress import LOWEST, OVERDUE, Plan, Progress
 from sentinelone_source.feed.reader import FeedReader
 from sentinelone_source.feed.reading import Reading
 from sentinelone_source.feed.recheck import Recheck
@@ -17,6 +17,7 @@ from sentinelone_source.feed.settlement import FeedContext
 from sentinelone_source.feed.sweep import Sweep
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.times import SECOND
+from sentinelone_source.worker_threads import in_thread
 
 _log = structlog.get_logger()
 
@@ -34,11 +35,12 @@ class Feed(FeedReader):
         super().__init__(console, mapper, context, number, plan)
         self.table = mapper.mapping.table
         self._plan = plan
-        self._last_rows = context.state.last_rows(number)
-        if not plan.heartbeat:
-            self._last_rows.prune(ENDLESS)  # rows are no longer compared with them
-        self._pruned = -math.inf
         self._progress = context.state.progress(number)
+        if plan.heartbeat:
+            self._last_rows.load(self._oldest_last_row)
+        else:
+            self._last_rows.forget()
+        self._pruned = self._clock.monotonic()
         self._reading: Reading | None = None
         self._made = self._clock.now()
         self._ended: float | None = None
@@ -76,7 +78,7 @@ class Feed(FeedReader):
         self._began["sweep"] = began
         if sweep.rescan:
             self._began["rescan"] = began
-        self._prune_last_rows(began)
+        await self._prune_last_rows(began)
         signpost = sweep.now if sweep.signpost is None else sweep.signpost
         self._tell(sweep.kind, began, signpost, self.counts.since(before))
 
@@ -114,12 +116,18 @@ class Feed(FeedReader):
         finally:
             self._progress, self._reading = reading.progress, None
 
-    def _prune_last_rows(self, now: float) -> None:
-        """Once in a heartbeat, forget last rows that are too old for a row to repeat them."""
-        heartbeat, watermark = self._plan.heartbeat, self._progress.watermark
-        if heartbeat and watermark is not None and now - self._pruned >= heartbeat / SECOND:
+    async def _prune_last_rows(self, now: float) -> None:
+        """Forget last rows that are too old for a row to repeat them, but not after every sweep."""
+        due = now - self._pruned >= self._plan.heartbeat / SECOND
+        if self._plan.heartbeat and (due or self._last_rows.has_grown):
             self._pruned = now
-            self._last_rows.prune(watermark - heartbeat)
+            await in_thread(self._last_rows.prune, self._oldest_last_row)
+
+    @property
+    def _oldest_last_row(self) -> int:
+        """The position from which a row can be repeated."""
+        watermark = self._progress.watermark
+        return LOWEST if watermark is None else watermark - self._plan.heartbeat
 
     @property
     def _present(self) -> int | None:

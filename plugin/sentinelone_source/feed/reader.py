@@ -20,7 +20,7 @@ from sentinelone_source.feed.state.state import State
 from sentinelone_source.handover.batches import pack
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
-from sentinelone_source.mapping.rows.lines import Piece
+from sentinelone_source.mapping.rows.lines import Piece, line_sizes
 from sentinelone_source.times import SECOND
 
 
@@ -43,6 +43,7 @@ class FeedReader(PageSource):
         self._context = context
         self._number = number
         self._heartbeat = plan.heartbeat
+        self._last_rows = context.state.last_rows(number)
         self._dead = DeadRecords(console.name, mapper.mapping, context, number, plan.reach)
 
     async def sweep(self) -> None:
@@ -81,7 +82,8 @@ class FeedReader(PageSource):
     async def _hand_over(self, reading: Reading, page: Page) -> None:
         """Make the page's new rows, hand them over, write dead letters, and settle the page."""
         try:
-            run = PageRun(page, reading, self._context.state, self._number, self._heartbeat)
+            repeats = Repeats(self._last_rows, self._heartbeat)
+            run = PageRun(page, reading, self._context.state, self._number, repeats)
             sending = await self._context.sink.write(
                 self.console.name, self.name, run.batches(self.mapper)
             )
@@ -98,25 +100,27 @@ class FeedReader(PageSource):
     async def _settle(self, reading: Reading, rows: RowKeys, progress: Progress) -> None:
         page = SettledPage(self._number, rows, progress, reading.prune_before())
         await self._context.settlement.add(page)
+        self._last_rows.add(rows.last_rows)
 
 
 class PageRun:
     """A page that is being handed over; `walked` are the positions of its records."""
 
     def __init__(
-        self, page: Page, reading: Reading, state: State, number: int, heartbeat: int
+        self, page: Page, reading: Reading, state: State, number: int, repeats: Repeats
     ) -> None:
         self.walked: list[int] = []
         self._page = page
         self._reading = reading
         self._state, self._number = state, number
-        self._repeats = Repeats(state.last_rows(number), heartbeat)
+        self._repeats = repeats
         self._baseline: dict[str, int] = {}
         self._unasked: set[str] = set()
+        self._sizes: list[int] = []
         self._delivered: list[int] = []
+        self._delivered_sizes: dict[int, int] = {}
         self._postponed: set[int] = set()
         self._orphans: set[int] = set()
-        self._failed: set[int] = set()
         self._counts = Counts(fetched=len(page.records), pages=1)
 
     def batches(self, mapper: Mapper) -> Iterator[list[bytes]]:
@@ -125,6 +129,8 @@ class PageRun:
             self._repeats.begin_hand_over()
             self._counts.rows += batch.rows
             self._counts.bytes += batch.size
+            if self._repeats.heartbeat:
+                self._sizes += [size for piece in batch.pieces for size in line_sizes(piece)]
             yield batch.pieces
         self._page.body, self._page.records, self._page.raws = b"", [], None
 
@@ -173,9 +179,11 @@ class PageRun:
         without_line = set(page.without_line)
         places = [n for n in range(len(page.keys)) if n not in without_line]
         self._postponed = {places[line] for line in postponed}
-        self._failed = self._postponed.union(places[line] for line in refused)
-        self._delivered = [page.positions[n] for n in places if n not in self._failed]
-        self._orphans = self._repeats.orphans(self._failed)
+        failed = self._postponed.union(places[line] for line in refused)
+        self._delivered = [page.positions[n] for n in places if n not in failed]
+        sizes = zip(places, self._sizes, strict=False)  # they are known with a heartbeat only
+        self._delivered_sizes = {place: size for place, size in sizes if place not in failed}
+        self._orphans = self._repeats.orphans(failed)
         if back := self._postponed | self._orphans:
             self._reading.hold(min(page.positions[n] for n in back))
             page.keys = [key for n, key in enumerate(page.keys) if n not in back]
@@ -185,7 +193,7 @@ class PageRun:
         """What became of the page's records, with so many new dead letters, and refused rows."""
         page = self._page
         held_back = len(self._baseline) + len(self._unasked)
-        unchanged, saved = self._repeats.total(self._orphans)
+        unchanged, saved = self._repeats.total(self._orphans, self._delivered_sizes)
         self._counts.add(
             Counts(
                 rows=-refused - len(self._postponed),
@@ -209,5 +217,5 @@ class PageRun:
         return RowKeys(
             [*self._page.keys, *self._baseline],
             [*self._page.positions, *self._baseline.values()],
-            self._repeats.to_remember(self._failed),
+            self._repeats.to_remember(self._delivered_sizes),
         )

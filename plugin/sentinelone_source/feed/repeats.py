@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
 
-from sentinelone_source.feed.state.last_rows import LastRows
+from sentinelone_source.feed.state.last_rows import UNKNOWN, LastRows, pack
 from sentinelone_source.feed.state.schema import key_hashes
-from sentinelone_source.mapping.heartbeat import UNKNOWN, Contents, LastRow
-
-
-class _Repeat(NamedTuple):
-    """A row that is not handed over; `base` is the place of the row of this page it repeats."""
-
-    base: int | None
-    size: int
+from sentinelone_source.mapping.heartbeat import Contents, is_repeat
 
 
 class Repeats:
@@ -26,33 +19,36 @@ class Repeats:
     def __init__(self, last_rows: LastRows, heartbeat: int) -> None:
         self._last_rows = last_rows
         self.heartbeat = heartbeat
-        self._seen = 0
-        self._repeats: dict[int, _Repeat] = {}
-        self._handed_over: dict[int, LastRow] = {}
         self._ids: list[int] = []
+        self._positions: list[int] = []
+        self._digests: list[bytes] = []
+        self._repeats: dict[int, tuple[int | None, int]] = {}
         self._newest: dict[int, int] = {}
         self._doubtful: list[int] = []
 
     def changed(self, rows: Contents) -> list[int]:
         """From the next rows of the page, the indexes of those that are to be handed over."""
-        ids = key_hashes(rows.ids)
-        before = self._last_rows.known(ids)
-        taken = []
-        for number, (one, row) in enumerate(zip(ids, rows.last_rows(), strict=True)):
-            place, base = self._seen + number, self._newest.get(one)
-            last = before.get(one) if base is None else self._handed_over[base]
-            if last is not None:
-                if last.is_repeated_by(row, self.heartbeat):
-                    self._repeats[place] = _Repeat(base, rows.sizes[number])
-                    continue
-                if last.digest not in (row.digest, UNKNOWN):
-                    self._doubtful.append(one)
-            taken.append(number)
-            self._handed_over[place] = row
-            if last is None or last.position <= row.position:
-                self._newest[one] = place
+        taken, first, ids = [], len(self._ids), key_hashes(rows.ids)
+        newest, last_row = self._newest, self._last_rows.get
         self._ids += ids
-        self._seen += len(ids)
+        self._positions += rows.positions
+        self._digests += rows.digests
+        for place, one in enumerate(ids, first):
+            base, at = newest.get(one), self._positions[place]
+            if base is None:
+                last = last_row(one)
+            else:
+                last = self._positions[base], 0, self._digests[base]
+            if last is not None:
+                said = self._digests[place]
+                if is_repeat(at, said, last, self.heartbeat):
+                    self._repeats[place] = base, last[1]
+                    continue
+                if last[2] not in (said, UNKNOWN):
+                    self._doubtful.append(one)
+            taken.append(place - first)
+            if last is None or last[0] <= at:
+                newest[one] = place
         return taken
 
     def begin_hand_over(self) -> None:
@@ -67,18 +63,23 @@ class Repeats:
 
     def orphans(self, failed: set[int]) -> set[int]:
         """Places of rows that repeat one of these rows, which were not delivered."""
-        return {place for place, repeat in self._repeats.items() if repeat.base in failed}
+        return {place for place, (base, _) in self._repeats.items() if base in failed}
 
-    def total(self, without: set[int]) -> tuple[int, int]:
-        """How many rows are not handed over, and their bytes; some places do not count."""
-        sizes = [one.size for place, one in self._repeats.items() if place not in without]
-        return len(sizes), sum(sizes)
+    def total(self, without: set[int], sizes: Mapping[int, int]) -> tuple[int, int]:
+        """How many rows are not handed over, and their bytes; some places do not count.
 
-    def to_remember(self, failed: set[int]) -> dict[int, LastRow]:
-        """By hash of the id, the last row of the page; with an unknown digest if it failed."""
-        newest: dict[int, LastRow] = {}
-        for place, row in self._handed_over.items():
-            one = self._ids[place]
-            if one not in newest or newest[one].position <= row.position:
-                newest[one] = row._replace(digest=UNKNOWN) if place in failed else row
-        return newest
+        Args:
+            sizes: bytes of the lines that were delivered, by place. A row that is not handed over
+                counts as many bytes as the one that it repeats.
+        """
+        found = [one for place, one in self._repeats.items() if place not in without]
+        return len(found), sum(size if base is None else sizes.get(base, 0) for base, size in found)
+
+    def to_remember(self, sizes: Mapping[int, int]) -> bytes:
+        """The rows for the state; what those say that were not delivered is unknown."""
+        rows = enumerate(zip(self._ids, self._positions, self._digests, strict=True))
+        return pack(
+            (one, at, sizes.get(place, 0), said if place in sizes else UNKNOWN)
+            for place, (one, at, said) in rows
+            if place not in self._repeats
+        )

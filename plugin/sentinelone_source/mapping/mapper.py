@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from sentinelone_source.errors import Skippable
 from sentinelone_source.mapping.compile import CompiledMapping
 from sentinelone_source.mapping.compile.runtime import NEEDS_INTERPRETER
-from sentinelone_source.mapping.heartbeat import Volatile
+from sentinelone_source.mapping.heartbeat import Digests
 from sentinelone_source.mapping.interpreter import DROPPED, Interpreted, identity, interpret
 from sentinelone_source.mapping.numbers import UNREADABLE, compact, mend_surrogates
 from sentinelone_source.mapping.page import Dead, Page, Stride
@@ -40,7 +40,7 @@ class Mapper:
         self._texts_only = not self._strict.wants_raw
         self._split = PageReader(mapping.request, msgspec.Raw)
         self.peek_cursor = self._split.peek_cursor
-        self._volatile = Volatile(mapping)
+        self._digests = Digests(mapping)
 
     @property
     def code(self) -> str:
@@ -125,7 +125,7 @@ class Mapper:
         """Build the rows of some records; what the generated code refuses is interpreted."""
         stop = min(stop, len(page.records))
         dead_before = len(page.dead)
-        stride = Stride(page, self._volatile, range(start, stop))
+        stride = Stride(page, self._digests, range(start, stop))
         rows, keys, positions = stride.rows, stride.keys, stride.positions
         records = iter(page.records[start:stop])
         raws = iter(page.raws[start:stop] if page.raws else ())

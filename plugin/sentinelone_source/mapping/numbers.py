@@ -52,6 +52,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)
 """What a decoder raises at bytes that are no JSON of the expected type; RecursionError is apart."""
 
 encode = _encoder.encode
+encode_into = _encoder.encode_into
 encode_lines = _encoder.encode_lines
 
 

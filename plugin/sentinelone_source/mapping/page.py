@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sentinelone_source.mapping.compile import CompiledMapping
-from sentinelone_source.mapping.heartbeat import Contents, Drafts, Volatile
+from sentinelone_source.mapping.heartbeat import Contents, Digests
 from sentinelone_source.mapping.rows.lines import Piece, encode
 from sentinelone_source.mapping.spec.model import ConsoleId
 
@@ -89,15 +89,14 @@ class Stride:
         too_long: places of records whose rows are too long for a line.
     """
 
-    def __init__(self, page: Page, volatile: Volatile, places: Sequence[int]) -> None:
+    def __init__(self, page: Page, digests: Digests, places: Sequence[int]) -> None:
         self.rows: list[Any] = []
         self.keys: list[str] = []
         self.positions: list[int] = []
         self.places = places
         self.too_long: list[int] = []
-        self._page, self._volatile = page, volatile
+        self._page, self._digests = page, digests
         self._at_once = _SLICE // page.record_size
-        self._drafts: Drafts | None = None
 
     def keep(self, numbers: list[int]) -> None:
         """Keep these rows only."""
@@ -118,21 +117,19 @@ class Stride:
             self.keep(fresh)
 
     def contents(self) -> Contents:
-        """What each row says. Afterwards, `lines` makes lines of those that it is told."""
-        self._drafts = Drafts(self._volatile, self.rows, self._at_once)
-        return self._drafts.contents(self.keys, self.positions)
+        """What each row says."""
+        return self._digests.contents(self.rows, self.keys, self.positions)
 
     def lines(self, changed: Sequence[int] | None = None) -> Iterator[Piece]:
-        """Make lines of all rows, or after `contents` of those that have changed."""
+        """Make lines of all rows, or of those that have changed."""
         page, too_long = self._page, list[int]()
-        first, taken = len(page.keys), range(len(self.keys)) if changed is None else changed
+        first, rows = len(page.keys), self.rows
+        taken: Sequence[int] = range(len(rows))
         page.keys += self.keys
         page.positions += self.positions
-        if self._drafts is None:
-            yield from encode(self.rows, self._at_once, page.cut, too_long)
-        else:
-            repeated = set(range(len(self.keys))).difference(taken)
-            page.without_line += [first + number for number in repeated]
-            yield from self._drafts.lines(taken, page.cut, too_long)
+        if changed is not None:
+            page.without_line += [first + number for number in set(taken).difference(changed)]
+            rows, taken = [rows[number] for number in changed], changed
+        yield from encode(rows, self._at_once, page.cut, too_long)
         page.without_line += [first + taken[n] for n in too_long]
         self.too_long = [self.places[taken[n]] for n in too_long]

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 import msgspec
 
-from sentinelone_source.mapping.heartbeat import Content, LastRow
+from sentinelone_source.mapping.heartbeat import LastRow, is_repeat
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
 from sentinelone_source.times import SECOND
 
 _HEARTBEAT = 86_400 * SECOND
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+class Row(NamedTuple):
+    """What a heartbeat needs to know of a row; its size is that of its line."""
+
+    id: str
+    position: int
+    digest: bytes
+    size: int = 0
 
 
 class Savings(msgspec.Struct, frozen=True):
@@ -43,40 +53,41 @@ class Versions:
         self.rows = 0
         self.filled: Counter[str] = Counter()
         self.changed: Counter[str] = Counter()
-        self._contents: dict[str, Content] = {}
+        self._rows: dict[str, Row] = {}
         self._last: dict[str, bytes] = {}
 
     def look(self, mapper: Mapper, page: Page) -> None:
         """Make a page's rows, and compare them with those before."""
-        contents: list[Content] = []
+        contents: list[Row] = []
         lines: list[bytes] = []
         for stride in mapper.strides(page):
-            contents.extend(map(Content, *stride.contents()))
+            contents.extend(map(Row, *stride.contents()))
             for piece in stride.lines():
                 lines += piece.data.split(b"\n")[:-1]
         self.rows += len(lines)
         found = zip(page.keys, contents, strict=True)
         with_line = (one for n, one in enumerate(found) if n not in page.without_line)
-        for (key, content), line in zip(with_line, lines, strict=True):
+        for (key, row), line in zip(with_line, lines, strict=True):
             members = _members(line)
             self.filled.update(members.keys())
-            if key not in self._contents:
-                self._contents[key] = content
-                before = _members(self._last.get(content.id, line))
+            if key not in self._rows:
+                self._rows[key] = row._replace(size=len(line) + 1)
+                before = _members(self._last.get(row.id, line))
                 names = before.keys() | members.keys()
                 self.changed.update(n for n in names if before.get(n) != members.get(n))
-                self._last[content.id] = line
+                self._last[row.id] = line
 
     def savings(self) -> Savings | None:
         """What a heartbeat saves of these rows; None if no id has more than one version."""
-        if len(self._contents) == len(self._last):
+        if len(self._rows) == len(self._last):
             return None
         last: dict[str, LastRow] = {}
         sizes, saved = [], []
-        for row in sorted(self._contents.values(), key=lambda row: row.position):
+        for row in sorted(self._rows.values(), key=lambda row: row.position):
             sizes.append(row.size)
-            if row.id in last and last[row.id].is_repeated_by(row, _HEARTBEAT):
+            before = last.get(row.id)
+            if before and is_repeat(row.position, row.digest, before, _HEARTBEAT):
                 saved.append(row.size)
             else:
-                last[row.id] = LastRow(row.position, row.digest)
+                last[row.id] = row.position, row.size, row.digest
         return Savings(len(sizes), sum(sizes), len(saved), sum(saved))

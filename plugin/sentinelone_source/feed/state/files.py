@@ -15,6 +15,7 @@ from typing import NamedTuple, Self
 
 from sentinelone_source.errors import StateError, StateLocked
 from sentinelone_source.feed.progress import Progress
+from sentinelone_source.feed.state import last_rows
 from sentinelone_source.feed.state.schema import (
     MIGRATIONS,
     PROGRESS,
@@ -126,12 +127,18 @@ def _make_ready(db: sqlite3.Connection, path: Path) -> None:
     db.rollback()
     version = db.execute("PRAGMA user_version").fetchone()[0]
     db.create_function("key_hash", 1, key_hash, deterministic=True)
+    db.create_function("last_row", 3, _last_row, deterministic=True)
     for migration in MIGRATIONS[version - 1 :]:
         db.executescript(migration)
     scratch = path.with_name(UNSETTLED_FILE)
     scratch.unlink(missing_ok=True)
     db.execute("ATTACH DATABASE ? AS scratch", (str(scratch),))
     db.executescript(UNSETTLED)
+
+
+def _last_row(one: int, position: int, digest: bytes) -> bytes:
+    """A row of a state of version 3 as it is logged now; its size was not stored."""
+    return last_rows.pack([(one, position, 0, digest)])
 
 
 def _make(path: Path) -> None:

@@ -1,92 +1,144 @@
-"""The last row of each id in the state, for feeds with a heartbeat.
+"""The last row of each id, for feeds with a heartbeat: in memory, and as a log in the state.
 
-The functions work inside a transaction of the caller; the methods of `LastRows` have their own.
+The log has rows in the order in which they were handed over, those of a page in one piece: if each
+id had a place of its own, a page would be a thousand writes. When it has grown, it is rewritten.
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from struct import Struct
 
-from sentinelone_source.feed.state.files import explained
-from sentinelone_source.mapping.heartbeat import LastRow
+from sentinelone_source.feed.progress import ENDLESS, LOWEST
+from sentinelone_source.mapping.heartbeat import DIGEST, LastRow
 
-_AT_ONCE = 32
-"""How many ids one statement looks up."""
-_SETTLED, _UNSETTLED = (
-    f"SELECT id, position, digest FROM {table} WHERE feed = ? AND id IN ({ids})"  # noqa: S608
-    for ids in [", ".join("?" * _AT_ONCE)]
-    for table in ("last_rows", "unsettled_rows")
-)
-_PRUNE = "DELETE FROM last_rows WHERE feed = ? AND position < ?"
-_UPSERT = """
-INSERT INTO last_rows {rows} ON CONFLICT (feed, id)
-DO UPDATE SET position = excluded.position, digest = excluded.digest
-WHERE excluded.position >= position
-"""
-_SETTLE_AT_ONCE = _UPSERT.format(rows="VALUES (?, ?, ?, ?)")
-_SETTLE = _UPSERT.format(
-    rows="SELECT feed, id, position, digest FROM unsettled_rows WHERE page = ?"
-)
+UNKNOWN = bytes(DIGEST)
+"""Digest of a row that no row counts as a repeat of."""
+_ROW = Struct(f">qI{DIGEST}s")
+_ENTRY = Struct(f">q{_ROW.size}s")
+"""In the log: the hash of an id, and its row."""
+_WHOLE_ENTRY = Struct(f">q{_ROW.format[1:]}")
+_POSITION = Struct(">q")
+_LOG = "INSERT INTO last_rows VALUES (?, ?, ?)"
+_LOGGED = "SELECT number, rows FROM last_rows WHERE feed = ? ORDER BY number"
+_FORGET = "DELETE FROM last_rows WHERE feed = ?"
+_SETTLE = "INSERT INTO last_rows SELECT page, feed, rows FROM unsettled_rows WHERE page = ?"
 
 
 class LastRows:
-    """The last rows of one feed that were handed over, in the state's file at `path`.
+    """The last row of each id of one feed, settled or not.
 
-    `unsettled` says whether rows may be handed over, but not settled.
+    Args:
+        numbers: of what is logged next, in this feed and in others.
+        writing: gives the connection for a transaction, in any thread.
     """
 
-    def __init__(self, db: sqlite3.Connection, path: Path, feed: int, *, unsettled: bool) -> None:
-        self._db, self._path, self._feed = db, path, feed
-        self._queries = (_SETTLED, _UNSETTLED) if unsettled else (_SETTLED,)
+    def __init__(
+        self,
+        feed: int,
+        numbers: Iterator[int],
+        writing: Callable[[], AbstractContextManager[sqlite3.Connection]],
+    ) -> None:
+        self._feed, self._numbers, self._writing = feed, numbers, writing
+        self._rows: dict[int, bytes] = {}
+        self._logged = 0
 
-    def known(self, ids: Sequence[int]) -> dict[int, LastRow]:
-        """The last row of each of these ids, settled or not; an id is given as its hash."""
-        found: dict[int, LastRow] = {}
-        for start in range(0, len(ids), _AT_ONCE):
-            some: list[int | None] = [*ids[start : start + _AT_ONCE]]
-            some += [None] * (_AT_ONCE - len(some))
-            for query in self._queries:
-                with explained(self._path):
-                    rows = self._db.execute(query, (self._feed, *some)).fetchall()
-                for one, position, digest in rows:
-                    if one not in found or found[one].position <= position:
-                        found[one] = LastRow(position, digest)
-        return found
+    def load(self, first: int = LOWEST) -> None:
+        """Read the log, but leave out rows of positions before this one."""
+        with self._writing() as db:
+            for _, log in db.execute(_LOGGED, (self._feed,)):
+                self.add(log)
+        self._rows = _within(self._rows, first, ENDLESS)
+
+    def forget(self) -> None:
+        """Delete the log, because rows are no longer compared."""
+        with self._writing() as db:
+            db.execute(_FORGET, (self._feed,))
+
+    def get(self, one: int) -> LastRow | None:
+        """The last row of an id, which is given as its hash."""
+        row = self._rows.get(one)
+        return _ROW.unpack(row) if row else None
+
+    def add(self, log: bytes) -> None:
+        """Take rows that have been logged, or will be when their page is settled."""
+        if log:
+            self._logged += 1 + len(log) // _ENTRY.size
+            _merge(self._rows, log)
 
     def doubt(self, ids: Iterable[int]) -> None:
-        """Delete the digests of the last rows of these ids, but keep their positions."""
-        rows = [(self._feed, one) for one in ids]
-        with explained(self._path), self._db as db:
-            for table in ("last_rows", "unsettled_rows"):
-                unset = f"UPDATE {table} SET digest = x'' WHERE feed = ? AND id = ?"  # noqa: S608
-                db.executemany(unset, rows)
+        """Forget what the last rows of these ids say, but not their positions."""
+        log = pack((one, last[0], 0, UNKNOWN) for one in ids if (last := self.get(one)))
+        with self._writing() as db:
+            settle_at_once(db, self._feed, next(self._numbers), log)
+        self.add(log)
 
-    def prune(self, before: int) -> None:
-        """Forget last rows of positions before this one."""
-        with explained(self._path), self._db as db:
-            db.execute(_PRUNE, (self._feed, before))
+    @property
+    def has_grown(self) -> bool:
+        """Whether the log is nearly twice as long as it has to be."""
+        return self._logged > 1.75 * len(self._rows) + 100
+
+    def prune(self, first: int) -> None:
+        """Forget rows of positions before this one, and rewrite the log; in any thread."""
+        self._rows = _within(self._rows, first, ENDLESS)
+        self._logged = len(self._rows)
+        with self._writing() as db:
+            db.execute("BEGIN IMMEDIATE")
+            rewrite(db, self._feed, first)
 
 
-def record_unsettled(
-    db: sqlite3.Connection, feed: int, page: int, rows: Mapping[int, LastRow]
-) -> None:
-    """Remember last rows until their page is settled, or this process ends."""
-    insert = "INSERT INTO unsettled_rows VALUES (?, ?, ?, ?, ?)"
-    db.executemany(insert, ((*row, page) for row in _rows(feed, rows)))
+def pack(rows: Iterable[tuple[int, int, int, bytes]]) -> bytes:
+    """Rows as they are logged: hash of the id, position, size and digest."""
+    return b"".join([_WHOLE_ENTRY.pack(*row) for row in rows])
+
+
+def next_number(db: sqlite3.Connection) -> int:
+    """The number of what is logged next."""
+    return int(db.execute("SELECT ifnull(max(number), 0) + 1 FROM last_rows").fetchone()[0])
+
+
+def record_unsettled(db: sqlite3.Connection, feed: int, page: int, log: bytes) -> None:
+    """Keep rows until their page is settled, or this process ends."""
+    if log:
+        db.execute("INSERT INTO unsettled_rows VALUES (?, ?, ?)", (page, feed, log))
 
 
 def settle(db: sqlite3.Connection, page: int) -> None:
-    """Make the last rows of a page permanent."""
+    """Log the rows of a page, at the place where it was handed over."""
     db.execute(_SETTLE, (page,))
     db.execute("DELETE FROM unsettled_rows WHERE page = ?", (page,))
 
 
-def settle_at_once(db: sqlite3.Connection, feed: int, rows: Mapping[int, LastRow]) -> None:
-    """Remember last rows permanently."""
-    db.executemany(_SETTLE_AT_ONCE, _rows(feed, rows))
+def settle_at_once(db: sqlite3.Connection, feed: int, page: int, log: bytes) -> None:
+    """Log the rows of a page."""
+    if log:
+        db.execute(_LOG, (page, feed, log))
 
 
-def _rows(feed: int, rows: Mapping[int, LastRow]) -> Iterable[tuple[int, int, int, bytes]]:
-    return ((feed, one, *last) for one, last in rows.items())
+def rewrite(db: sqlite3.Connection, feed: int, first: int = LOWEST, end: int = ENDLESS) -> None:
+    """Log each id once, if the position of its last row is from `first` to before `end`."""
+    logged = db.execute(_LOGGED, (feed,)).fetchall()
+    if logged:
+        rows: dict[int, bytes] = {}
+        for _, log in logged:
+            _merge(rows, log)
+        kept = _within(rows, first, end).items()
+        db.execute(_FORGET, (feed,))
+        settle_at_once(db, feed, logged[-1][0], b"".join([_ENTRY.pack(*one) for one in kept]))
+
+
+def _merge(rows: dict[int, bytes], log: bytes) -> None:
+    for one, row in _ENTRY.iter_unpack(log):
+        last = rows.get(one)
+        if last is None or _position(last) <= _position(row):
+            rows[one] = row
+
+
+def _within(rows: dict[int, bytes], first: int, end: int) -> dict[int, bytes]:
+    return {one: row for one, row in rows.items() if first <= _position(row) < end}
+
+
+def _position(row: bytes) -> int:
+    return int(_POSITION.unpack_from(row)[0])

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from hashlib import blake2b
 from typing import NamedTuple
 
 from sentinelone_source.feed.progress import Progress
-from sentinelone_source.mapping.heartbeat import LastRow
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 BEYOND_POSITIONS = 1 << 62
 """Where version 1 kept the keys of dead letters."""
 PROGRESS = "watermark, origin, signpost, swept_at, rescanned_at, forgotten, rechecked"
@@ -33,12 +32,11 @@ CREATE TABLE IF NOT EXISTS dead (
 """
 _LAST_ROWS = """
 CREATE TABLE last_rows (
+    number INTEGER PRIMARY KEY,
     feed INTEGER NOT NULL REFERENCES feeds (id) ON DELETE CASCADE,
-    id INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    digest BLOB NOT NULL,
-    PRIMARY KEY (feed, id)
-) WITHOUT ROWID;
+    rows BLOB NOT NULL
+);
+CREATE INDEX last_rows_feed ON last_rows (feed);
 """
 SCHEMA = f"""
 CREATE TABLE feeds (
@@ -75,14 +73,24 @@ COMMIT;
 """.replace("{keys}", _KEYS)
 """Version 1 had keys as text and did not store how far they had been deleted. It kept keys for at
 least twice the look-back, by default 20 minutes."""
-_FROM_2 = f"""
+_FROM_2 = """
 BEGIN IMMEDIATE;
 ALTER TABLE feeds ADD COLUMN rechecked TEXT NOT NULL DEFAULT '[]';
-{_LAST_ROWS}
+CREATE TABLE last_rows (feed, id, position, digest);
 PRAGMA user_version = 3;
 COMMIT;
 """
-MIGRATIONS = (_FROM_1, _FROM_2)
+_FROM_3 = """
+BEGIN IMMEDIATE;
+ALTER TABLE last_rows RENAME TO last_rows_3;
+{last_rows}
+INSERT INTO last_rows (feed, rows) SELECT feed, last_row(id, position, digest) FROM last_rows_3;
+DROP TABLE last_rows_3;
+PRAGMA user_version = 4;
+COMMIT;
+""".replace("{last_rows}", _LAST_ROWS)
+"""Version 3 had a row for each id, which made a page of new rows expensive."""
+MIGRATIONS = (_FROM_1, _FROM_2, _FROM_3)
 """Each migrates from one version to the next, beginning with version 1."""
 UNSETTLED = """
 PRAGMA scratch.journal_mode = MEMORY;
@@ -96,14 +104,10 @@ CREATE TABLE scratch.unsettled (
 ) WITHOUT ROWID;
 CREATE INDEX scratch.unsettled_page ON unsettled (page);
 CREATE TABLE scratch.unsettled_rows (
+    page INTEGER PRIMARY KEY,
     feed INTEGER NOT NULL,
-    id INTEGER NOT NULL,
-    position INTEGER NOT NULL,
-    digest BLOB NOT NULL,
-    page INTEGER NOT NULL,
-    PRIMARY KEY (feed, id, page)
-) WITHOUT ROWID;
-CREATE INDEX scratch.unsettled_rows_page ON unsettled_rows (page);
+    rows BLOB NOT NULL
+);
 """
 _ROOM = 4
 """One range query is used if the range has fewer than this many times the wanted keys."""
@@ -143,12 +147,12 @@ def key_hashes(keys: Collection[str]) -> tuple[int, ...]:
 class RowKeys(NamedTuple):
     """What is stored of a page's rows.
 
-    With a heartbeat, it has the last of them by hash of the id, too.
+    With a heartbeat, it has what is logged of them, too.
     """
 
     keys: list[str]
     positions: list[int]
-    last_rows: Mapping[int, LastRow] = {}
+    last_rows: bytes = b""
 
 
 class SettledPage(NamedTuple):

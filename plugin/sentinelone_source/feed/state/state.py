@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
-from itertools import repeat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import count, repeat
 from pathlib import Path
 
 import msgspec
@@ -72,7 +73,6 @@ class State:
     def __init__(self, folder: Path, *, read_only: bool = False) -> None:
         self.folder = folder
         self._path = folder / STATE_FILE
-        self._page = 0
         self._newest: dict[int, int] = {}
         self._writing = threading.Lock()
         self._lock = None if read_only else lock_folder(folder)
@@ -80,6 +80,7 @@ class State:
             with explained(self._path):
                 self._db = open_database(self._path, read_only=read_only)
                 self._writer = self._db if read_only else open_writer(self._path)
+                self._numbers = count(0 if read_only else last_rows.next_number(self._db))
         except BaseException:
             self._release()
             raise
@@ -122,19 +123,19 @@ class State:
             return find_known(self._db, feed, keys, positions)
 
     def last_rows(self, feed: int) -> last_rows.LastRows:
-        """The last row of each id of a feed."""
-        return last_rows.LastRows(self._db, self._path, feed, unsettled=self._page > 0)
+        """The last row of each id of a feed, when it has been loaded."""
+        return last_rows.LastRows(feed, self._numbers, self._write)
 
     def record_unsettled(self, page: SettledPage) -> UnsettledPage:
         """Remember a page's rows as handed over, until it is settled or this process ends."""
-        self._page += 1
+        number = next(self._numbers)
         feed, (keys, positions, last), progress, prune_before = page
         self.raise_newest(feed, positions)
-        rows = zip(repeat(feed), positions, key_hashes(keys), repeat(self._page))
+        rows = zip(repeat(feed), positions, key_hashes(keys), repeat(number))
         with explained(self._path), self._db as db:
             db.executemany("INSERT OR IGNORE INTO unsettled VALUES (?, ?, ?, ?)", rows)
-            last_rows.record_unsettled(db, feed, self._page, last)
-        return UnsettledPage(self._page, feed, progress, prune_before)
+            last_rows.record_unsettled(db, feed, number, last)
+        return UnsettledPage(number, feed, progress, prune_before)
 
     def settle(self, pages: Iterable[UnsettledPage]) -> None:
         """Make rows and progress of these pages permanent, in one transaction."""
@@ -147,12 +148,12 @@ class State:
 
     def settle_at_once(self, pages: Iterable[SettledPage]) -> None:
         """Make pages permanent without `record_unsettled`, in one transaction; in any thread."""
-        with self._writing, explained(self._path), self._writer as db:
+        with self._write() as db:
             for page in pages:
                 hashes = key_hashes(page.rows.keys)
                 rows = zip(repeat(page.feed), page.rows.positions, hashes)
                 db.executemany("INSERT OR IGNORE INTO keys VALUES (?, ?, ?)", rows)
-                last_rows.settle_at_once(db, page.feed, page.rows.last_rows)
+                last_rows.settle_at_once(db, page.feed, next(self._numbers), page.rows.last_rows)
                 _advance(db, page)
 
     def dead(self, feed: int, keys: Iterable[str]) -> set[str]:
@@ -206,9 +207,10 @@ class State:
             )
         numbers = [(moment, feed.number) for feed in feeds]
         with explained(self._path), self._db:
-            for table in ("keys", "last_rows"):
-                forget = f"DELETE FROM {table} WHERE position >= ? AND feed = ?"  # noqa: S608
-                self._db.executemany(forget, numbers)
+            forget = "DELETE FROM keys WHERE position >= ? AND feed = ?"
+            self._db.executemany(forget, numbers)
+            for _, feed in numbers:
+                last_rows.rewrite(self._db, feed, end=moment)
             self._db.executemany(_REWIND, numbers)
         self._newest.clear()
 
@@ -218,6 +220,12 @@ class State:
             for table in ("keys", "dead", "last_rows"):
                 db.execute(f"DELETE FROM {table} WHERE feed = ?", (feed,))  # noqa: S608
             db.execute("DELETE FROM feeds WHERE id = ?", (feed,))
+
+    @contextmanager
+    def _write(self) -> Iterator[sqlite3.Connection]:
+        """A transaction, in any thread."""
+        with self._writing, explained(self._path), self._writer as db:
+            yield db
 
     def _release(self) -> None:
         if self._lock is not None:

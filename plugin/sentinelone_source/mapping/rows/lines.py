@@ -124,6 +124,15 @@ def encode(
                 yield Piece(line, 1)
 
 
+def line_sizes(data: bytes) -> list[int]:
+    """The bytes of each of some lines, with its line end; this is faster than `splitlines`."""
+    sizes, start = [], 0
+    while end := data.find(b"\n", start) + 1:
+        sizes.append(end - start)
+        start = end
+    return sizes
+
+
 def _line(row: msgspec.Struct, cut: Counter[str]) -> bytes:
     line = encode_lines([row])
     if len(line) > MAX_COLUMN:
