@@ -197,7 +197,7 @@ def test_status_of_a_refusal(call: Call) -> None:
     assert "no console" in error["error"]
 
 
-@pytest.mark.parametrize("seen", ["signal", "inspect", "click.core", "structlog"])
+@pytest.mark.parametrize("seen", ["inspect", "click.core", "structlog"])
 def test_interrupted_while_it_starts(tmp_path: Path, seen: str) -> None:
     """Ctrl-C while modules are imported ends the program without a traceback."""
     command = [sys.executable, "-X", "importtime", *COMMAND[1:], "state", "show"]
