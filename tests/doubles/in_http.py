@@ -85,7 +85,8 @@ class InHttp(HttpServer):
         refuses: a body that holds this is a 400, as from a rule of which the sender knows nothing.
         room: how many more rows the disk takes; None is no limit. A full disk is a 400, and the
             part of the batch that had room is stored.
-        authorization: the header without which a request is a 401; empty: none is asked for.
+        authorization: the header without which a request is a 401, which quotes the wrong one;
+            empty: none is asked for.
     """
 
     def __init__(
@@ -129,7 +130,8 @@ class InHttp(HttpServer):
         self.posts.append(Post(tag, call.headers, len(plain), code, rows))
         if not code:
             return Ended(0, ending="reset")
-        return Answer(code, _REFUSAL if code == 400 else b"", None)
+        said = {400: _REFUSAL, 401: call.headers.get("authorization", "").encode()}
+        return Answer(code, said.get(code, b""), None)
 
     def _fault(self, tag: str) -> InHttpFault | None:
         """The next fault of the script that wants this request."""

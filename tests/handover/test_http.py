@@ -289,7 +289,10 @@ def test_patience_ends(shipper: InHttp, says: str) -> None:
 
 @pytest.mark.parametrize("kind", ["token", "basic"])
 def test_a_secret_that_changes(shipper: InHttp, kind: str, tmp_path: Path) -> None:
-    """After a 401 the token or password is read again from its file, and the rows are sent."""
+    """After a 401 the token or password is read again from its file, and the rows are sent.
+
+    An answer that quotes the old one does not bring it into the log.
+    """
     file = tmp_path / "secret"
     file.write_text("not it\n")
     settings: dict[str, Any] = {"token_file": str(file)}
@@ -306,10 +309,18 @@ def test_a_secret_that_changes(shipper: InHttp, kind: str, tmp_path: Path) -> No
         )
         while not shipper.posts:
             await asyncio.sleep(0.01)
+        until_logged = asyncio.get_running_loop().time() + LONG
+        while not logs and asyncio.get_running_loop().time() < until_logged:
+            await asyncio.sleep(0.01)
         file.write_text(f"{SECRET}\n")
         await sending
 
-    bounded(work())
+    with capture_logs() as logs:
+        bounded(work())
+    said = " ".join(log["error"] for log in logs if "error" in log)
+    assert "***" in said
+    assert "not it" not in said
+    assert base64.b64encode(b"acme:not it").decode() not in said
     assert {post.status for post in shipper.posts} == {401, 201}
     assert numbers(shipper) == [0, 1, 2]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from doubles import faults
+from sentinelone_source.demo.http_server import Answer
 from support.tenancy import TOKEN
 from support.waiting import until
 
@@ -44,6 +45,22 @@ def test_token_is_seen_nowhere(tenancy: Tenancy) -> None:
     for path in files:
         assert TOKEN.encode() not in path.read_bytes(), path
         assert SECRET.encode() not in path.read_bytes(), path
+
+
+def test_an_answer_that_repeats_the_token(tenancy: Tenancy) -> None:
+    """A console that quotes the token in an error brings it into no log, page or row."""
+    quoted = json.dumps({"errors": [{"code": 5000010, "title": "Error", "detail": TOKEN}]})
+    graphql = json.dumps({"data": None, "errors": [{"message": f"internal: {TOKEN}"}]})
+    tenancy.configure("[feeds.alertsv2]\nenabled = true\n")
+    tenancy.console.faults.add(
+        faults.status("groups", 500, quoted, "application/json"),
+        faults.say("unifiedalerts/graphql", Answer(200, graphql.encode())),
+    )
+    running = tenancy.once()
+    said = {retry["feed"]: retry["error"] for retry in running.events("retry")}
+    assert said["groups"] == "groups: HTTP 500, code 5000010, Error: ***"
+    assert said["alertsv2"] == "unifiedalerts/graphql: HTTP 200, error: internal: ***"
+    assert TOKEN not in running.errors
 
 
 def test_token_in_the_environment(tenancy: Tenancy) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 from sentinelone_source.config.defaults import ConsoleTable
 from sentinelone_source.console.responses import Response, failure
 from sentinelone_source.console.token import ApiToken
-from sentinelone_source.errors import Unavailable
+from sentinelone_source.errors import SourceError, Unavailable
 from sentinelone_source.http.bodies import BrokenBody, decoded
 from sentinelone_source.http.client import HttpClient, proxies_for
 from sentinelone_source.http.connections import Connections, trusted
@@ -60,6 +60,7 @@ class ConsoleClient:
     ) -> None:
         self.name = console.name
         self.token = ApiToken(console)
+        self._sent = ""
         self._base = f"{console.url}/web/api/v2.1/"
         self._scope = {name: getattr(console, name) for name in _SCOPE if getattr(console, name)}
         self._http = HttpClient(
@@ -89,11 +90,20 @@ class ConsoleClient:
         """Send an endpoint a JSON document. Raises what `page` raises."""
         return self._ask("POST", endpoint, json=document)
 
+    def hide_token(self, error: SourceError) -> SourceError:
+        """Take the token out of an error: an answer may repeat what it was asked with."""
+        error.args = (str(error).replace(self._sent or "\0", "***"),)
+        return error
+
     def _ask(self, method: str, endpoint: str, **what: Any) -> Response:
-        what["headers"] = {"Authorization": f"ApiToken {self.token.value()}"}
+        self._sent = self.token.value()
+        what["headers"] = {"Authorization": f"ApiToken {self._sent}"}
         sent = time.monotonic()
         with self._http.answer(endpoint, method, self._base + endpoint, **what) as answer:
-            response = _read(endpoint, answer)
+            try:
+                response = _read(endpoint, answer)
+            except SourceError as error:
+                raise self.hide_token(error) from None
         if response.clock is not None:
             response.clock -= round((time.monotonic() - sent) * SECOND)
         return response

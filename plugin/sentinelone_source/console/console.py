@@ -67,6 +67,10 @@ class Console:
         self.patience = patience
         self.timings = timings
 
+    def hide_token(self, error: SourceError) -> SourceError:
+        """Take the token out of an error that an answer has brought."""
+        return self._client.hide_token(error)
+
     def check_token(self) -> None:
         """Raise ConfigError if there is no token."""
         self._client.token.value()

@@ -70,7 +70,7 @@ def _asked(
     try:
         open_page(mapper, answer.decoded(), console)
     except SourceError as error:
-        return answer.clock, error
+        return answer.clock, session.hide_token(error)
     return answer.clock, None
 
 

@@ -16,7 +16,7 @@ import structlog
 from sentinelone_source.console.console import Console
 from sentinelone_source.console.pagination import Paginator
 from sentinelone_source.console.responses import Response, answer_error
-from sentinelone_source.errors import Unavailable
+from sentinelone_source.errors import SourceError, Unavailable
 from sentinelone_source.feed.progress import LOWEST, Progress
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.page import Page
@@ -208,11 +208,15 @@ class PageSource:
         try:
             keys_first = reading.mostly_known
             page = open_page(self.mapper, body, self._console_id, keys_first=keys_first)
+        except SourceError as error:
+            self.memory.decoding.release()
+            raise self.console.hide_token(error) from None
         except BaseException:
             self.memory.decoding.release()
             raise
         if page.errors:
-            self._warn_once("partial_answer", error="; ".join(page.errors))
+            said = self.console.hide_token(SourceError("; ".join(page.errors)))
+            self._warn_once("partial_answer", error=str(said))
         return page
 
     def _warn_once(self, trouble: str, **more: str) -> None:

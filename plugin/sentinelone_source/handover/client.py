@@ -24,7 +24,8 @@ from sentinelone_source.worker_threads import in_thread
 if TYPE_CHECKING:
     import requests
 
-_SHOWN = 200
+_READ, _SHOWN = 1 << 16, 200
+"""Bytes of a refusal that are read, and characters of it that are shown."""
 _NOT_ABOUT_ROWS = frozenset({401, 403, 404, 405, 407, 408, 429})
 """Of 4xx: about who asks, where and when. All others may be about what is in the body."""
 _HINTS = {
@@ -108,27 +109,24 @@ class ShipperClient:
             Declined: 4xx that may be about the rows.
             Unavailable: no answer, or one that is not about the rows.
         """
+        path = f"{self.url}/{tag}.{uuid.uuid4().hex}"
         try:
-            with self._http.answer(
-                self.url,
-                "POST",
-                f"{self.url}/{tag}.{uuid.uuid4().hex}",
-                data=body,
-                headers=self._authorization(),
-            ) as answer:
-                self._judge(answer)
+            headers = self._authorization()
+            with self._http.answer(self.url, "POST", path, data=body, headers=headers) as answer:
+                self._judge(answer, headers.get("Authorization", "").partition(" ")[2])
         except ConfigError as error:  # the secret was readable at start
             raise Unavailable(str(error)) from None
         except Unavailable as error:
             hint = next((hint for words, hint in _HINTS.items() if words in str(error)), "")
             raise Unavailable(f"{error}{hint}", error.retry_after) from None
 
-    def _judge(self, answer: requests.Response) -> None:
+    def _judge(self, answer: requests.Response, sent: str) -> None:
         status = answer.status_code
         if 200 <= status < 300:
             answer.raw.read(decode_content=False)  # so that the connection can be used again
             return
-        said = answer.raw.read(_SHOWN, decode_content=True).decode("utf-8", "replace")
+        said = answer.raw.read(_READ, decode_content=True).decode("utf-8", "replace")
+        said = self._without_secret(said, sent)[:_SHOWN]
         words = " ".join("".join(c if c.isprintable() else " " for c in said).split())
         message = f"{self.url}: HTTP {status}{f': {words}' if words else ''}"
         if status in (401, 403):
@@ -136,6 +134,13 @@ class ShipperClient:
         if 400 <= status < 500 and status not in _NOT_ABOUT_ROWS:
             raise Declined(message)
         raise Unavailable(message, retry_after(answer.headers))
+
+    def _without_secret(self, said: str, sent: str) -> str:
+        """What an answer says, without the credentials that the request was sent with."""
+        password = base64.b64decode(sent).decode().partition(":")[2] if self._user else ""
+        for secret in filter(None, (sent, password)):
+            said = said.replace(secret, "***")
+        return said
 
     def _authorization(self) -> dict[str, str]:
         if self._secret is None:
