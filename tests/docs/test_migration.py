@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from docs.test_typed import AZURE_READY, CONSOLE_READY, FREE_PORTS, type_in
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.timeout(900)
 ACTIVITY = b'"_table":"SentinelOneActivities_CL"'

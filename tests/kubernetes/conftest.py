@@ -6,9 +6,9 @@ import importlib.util
 import os
 import shutil
 import sys
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,10 +16,7 @@ from kubernetes.kubelite import roots
 from kubernetes.kubelite.images import built, fetched, imported
 from kubernetes.kubelite.podman import Podman, PodmanError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    Build = Callable[..., str]
+Build = Callable[..., str]
 
 ROOT = Path(__file__).parents[2]
 LOCKS = [ROOT / "deploy/requirements" / name for name in ("azure.txt", "build.txt")]

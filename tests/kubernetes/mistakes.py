@@ -6,19 +6,15 @@ workload, the only object of a kind, or a ConfigMap.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from kubernetes import hardening, references, settings
-from kubernetes.kubelite.manifest import containers
+from kubernetes.kubelite.manifest import Manifest, containers
 from kubernetes.overlays import NAME, configmap
 from support.changes import change
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from kubernetes.kubelite.manifest import Manifest
-
-    Check = Callable[[Manifest], Iterator[str]]
+Check = Callable[[Manifest], Iterator[str]]
 
 BROKERED = "fluent-bit-workload-identity"
 MISTAKES = """

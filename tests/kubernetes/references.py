@@ -5,12 +5,9 @@ Each check gives a sentence for each thing that is wrong.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from kubernetes.kubelite.manifest import Manifest, Object, containers
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 def volumes(manifest: Manifest) -> Iterator[str]:

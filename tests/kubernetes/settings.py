@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import yaml
@@ -19,9 +19,6 @@ from sentinelone_source.cli import commands
 from sentinelone_source.config.settings import Settings, load_settings
 from sentinelone_source.errors import ConfigError
 from sentinelone_source.mapping.spec.files import HEALTH, load_mappings
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CONFIG = "/etc/sentinelone-source/config.toml"
 BACKED = "/var/lib"

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from functools import cache
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 import msgspec
 
 from doubles.azure import Azure
 from doubles.console import ScriptedConsole
 from doubles.world import World
-from kubernetes.kubelite.manifest import containers
+from kubernetes.kubelite.manifest import Manifest, containers
 from kubernetes.kubelite.network import Network
 from kubernetes.kubelite.pod import Pod
+from kubernetes.kubelite.podman import Podman
 from kubernetes.overlays import CLIENT_SECRET, TOKEN, configmap, copied
 from support.tenancy import NAMES, lines
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from kubernetes.kubelite.manifest import Manifest
-    from kubernetes.kubelite.podman import Podman
 
 Rows = set[bytes]
 FEEDS = """

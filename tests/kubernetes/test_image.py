@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-if TYPE_CHECKING:
-    from kubernetes.conftest import Build
-    from kubernetes.kubelite.podman import Podman
+from kubernetes.conftest import Build
+from kubernetes.kubelite.podman import Podman
 
 pytestmark = [pytest.mark.shippers, pytest.mark.timeout(900)]  # images are built before the first
 LOCKED = (

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import kubernetes_validate
 import pytest
 import yaml
 
 from kubernetes import hardening, references, settings
+from kubernetes.kubelite.manifest import Manifest
 from kubernetes.overlays import DEPLOY, OVERLAYS, configmap, raw, rendered
 from kubernetes.settings import container_of
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from kubernetes.kubelite.manifest import Manifest
-
-    Check = Callable[[Manifest], Iterator[str]]
+Check = Callable[[Manifest], Iterator[str]]
 
 ROOT = Path(__file__).parents[2]
 VERSIONS = ("1.29", "1.32", "1.37")

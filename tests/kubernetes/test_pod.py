@@ -5,25 +5,22 @@ What dies here dies by SIGKILL; what stops here stops as the kubelet stops it.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from kubernetes.kubelite.network import POD
+from kubernetes.kubelite.pod import Pod
+from kubernetes.kubelite.podman import Podman
 from kubernetes.overlays import BROKER_SECRET, TOKEN, configmap, rendered
 from kubernetes.stage import Stage, with_identity
 from support.living import living
 from support.tenancy import NAMES
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from kubernetes.kubelite.pod import Pod
-    from kubernetes.kubelite.podman import Podman
 
 pytestmark = [pytest.mark.shippers, pytest.mark.timeout(900)]  # images are built before the first
 STAND_IN = "localhost/stand-in:test"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
@@ -17,10 +17,7 @@ from kubernetes.settings import container_of, content, settings_of
 from kubernetes.test_overlays import CHECKS
 from support.pages import blocks
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    Render = Callable[..., Manifest]
+Render = Callable[..., Manifest]
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/how-to/kubernetes.md").read_text()

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from doubles.azure import Azure
-    from support.tenancy import Tenancy
+from doubles.azure import Azure
+from support.tenancy import Tenancy
 
 AZURE_LIMIT = 1_048_576
 """Bytes of a request."""

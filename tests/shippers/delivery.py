@@ -5,21 +5,18 @@ from __future__ import annotations
 import random
 import sys
 import threading
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from doubles.azure import Azure
 from shippers.arrivals import arrived, check_requests, shown
 from shippers.fluentbit import SHIPPED, changed
 from shippers.program import ShipperProgram, free_port
+from support.tenancy import Tenancy
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from collections import Counter
-    from collections.abc import Mapping
-
-    from support.tenancy import Tenancy
 
 QUICK = {
     "grace: 25": "grace: 3",

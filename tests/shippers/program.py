@@ -5,13 +5,11 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from support.processes import surroundings
 from support.waiting import LONG, until
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def free_port() -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
@@ -12,11 +11,8 @@ import pytest
 from doubles import azure_faults as faults
 from shippers.arrivals import shown
 from shippers.delivery import EXEC, Delivery
-from support.tenancy import NAMES, OTHER
+from support.tenancy import NAMES, OTHER, Tenancy
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from support.tenancy import Tenancy
 
 pytestmark = [pytest.mark.shippers, pytest.mark.timeout(1800)]
 BURST = 20_000

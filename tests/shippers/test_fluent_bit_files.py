@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import yaml
 
 from sentinelone_source.mapping.spec.files import load_tables
+from sentinelone_source.mapping.spec.model import TableSpec
 from shippers.fluentbit import SHIPPED
-
-if TYPE_CHECKING:
-    from sentinelone_source.mapping.spec.model import TableSpec
 
 FILES = ("http.yaml", "exec.yaml")
 EVICTS = ("storage.total_limit_size", "mem_buf_limit", "emitter_mem_buf_limit")

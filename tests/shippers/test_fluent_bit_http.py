@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import signal
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 import requests
 
 from doubles import azure_faults as faults
+from doubles.world import World
 from sentinelone_source.mapping.spec.files import HEALTH
 from shippers.arrivals import rows_of, shown
 from shippers.delivery import QUICK, Delivery
 from shippers.fluentbit import SHIPPED, changed
 from support.living import living
-from support.tenancy import NAMES, TABLES, lines
+from support.tenancy import NAMES, TABLES, Tenancy, lines
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from doubles.world import World
-    from support.tenancy import Tenancy
 
 pytestmark = pytest.mark.shippers
 STREAMS = {name: f"Custom-{table}" for name, table in TABLES.items()}

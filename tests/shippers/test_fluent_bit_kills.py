@@ -6,22 +6,17 @@ import logging
 import os
 import random
 import signal
+from collections import Counter
 from contextlib import ExitStack, suppress
-from typing import TYPE_CHECKING
 
 import pytest
 
 from shippers.arrivals import shown
 from shippers.delivery import EXEC, QUICK, Delivery, pause
 from support.living import living
-from support.tenancy import NAMES
+from support.processes import Running
+from support.tenancy import NAMES, Tenancy
 from support.waiting import settled, until
-
-if TYPE_CHECKING:
-    from collections import Counter
-
-    from support.processes import Running
-    from support.tenancy import Tenancy
 
 pytestmark = [pytest.mark.shippers, pytest.mark.timeout(1800)]
 KILLS = [pytest.param(3, 5), pytest.param(20, 6, marks=pytest.mark.slow)]

@@ -9,21 +9,17 @@ from __future__ import annotations
 import logging
 import random
 from collections import defaultdict
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from shippers import routing
 from shippers.arrivals import rows_of
 from shippers.delivery import Delivery
-from support.tenancy import NAMES, TABLES, table_of
+from support.tenancy import NAMES, TABLES, Tenancy, table_of
 from support.waiting import settled, until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from support.tenancy import Tenancy
 
 pytestmark = [pytest.mark.shippers, pytest.mark.timeout(1800)]
 BURST = 20_000

@@ -4,23 +4,19 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from collections.abc import Callable, Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from doubles.azure import Azure
 from sentinelone_source.demo.golden import text
 from shippers.delivery import Delivery, pause
 from shippers.vector_run import Vector, adapted, command
-from support.tenancy import TABLES
+from support.tenancy import TABLES, Tenancy
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from pathlib import Path
-
-    from doubles.azure import Azure
-    from support.tenancy import Tenancy
 
 pytestmark = pytest.mark.timeout(900)
 AGENTS = 20

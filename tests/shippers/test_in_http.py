@@ -5,17 +5,15 @@ from __future__ import annotations
 import gzip
 import json
 import socket
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import requests
 
 from shippers.program import ShipperProgram, free_port
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 CONFIG = """
 service:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from support.processes import Running
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 TESTS = Path(__file__).parents[1]
 NOTHING = {"PATH": "/nonexistent", "FLUENT_BIT": "", "VECTOR": ""}

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -21,10 +23,6 @@ from shippers.vector_run import PROGRAMS, Vector, adapted, command
 from shippers.vector_vrl import routed
 from support.tenancy import NAMES, TABLES, TOKEN, Tenancy
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 CONSOLES = ("acme", "globex")
 NAME: Final = "two-workspaces"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import re
 import subprocess
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,9 +19,6 @@ from shippers.test_vector_files import SCHEMA
 from shippers.vector import FOLDER, ROOT, azure_sinks, load, only_source, problems, text
 from shippers.vector_vrl import holds
 from support.pages import blocks
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PAGE = (ROOT / "docs/how-to/vector.md").read_text()
 

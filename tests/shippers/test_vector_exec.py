@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,13 +13,8 @@ from doubles.azure import Azure
 from shippers.arrivals import check_requests, each_came_once, nothing_is_missing
 from shippers.vector_run import Vector, adapted, command
 from support.living import living
+from support.tenancy import Tenancy
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from support.tenancy import Tenancy
 
 
 @pytest.fixture

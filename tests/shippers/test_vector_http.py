@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import threading
+from collections.abc import Iterator
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -15,15 +16,9 @@ from shippers.arrivals import arrived, check_requests, each_came_once, nothing_i
 from shippers.vector import azure_sinks
 from shippers.vector_run import PASSWORD, PROGRAMS, USER, Vector, adapted, command
 from support.living import living
-from support.tenancy import NAMES, OTHER
+from support.processes import Running
+from support.tenancy import NAMES, OTHER, Tenancy
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    from support.processes import Running
-    from support.tenancy import Tenancy
 
 PAGE = 8
 

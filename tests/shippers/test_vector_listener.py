@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -15,10 +17,6 @@ from doubles import azure_faults as faults
 from doubles.azure import Azure
 from shippers.vector_run import PASSWORD, USER, Vector, adapted, command
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
 
 NOW = datetime.now(UTC).isoformat()
 TABLE = "SentinelOneGroups_CL"

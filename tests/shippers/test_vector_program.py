@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from shippers.vector import FOLDER, WAYS, text
 from shippers.vector_run import command
 from support.processes import surroundings
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 FILES = [f"{way}.{form}" for way in WAYS for form in ("yaml", "toml")]
 

@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING
 
 import pytest
 import yaml
 
 from sentinelone_source.mapping.spec.files import load_tables
-from shippers.vector import WAYS, load, text
+from sentinelone_source.mapping.spec.model import TableSpec
+from shippers.vector import WAYS, Document, load, text
 from shippers.vector_vrl import holds, routed, run_test
-
-if TYPE_CHECKING:
-    from sentinelone_source.mapping.spec.model import TableSpec
-    from shippers.vector import Document
 
 pytest.importorskip("pyvrl", reason="no wheel of pyVRL for this Python")
 

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import tomli
 import yaml
 
+from sentinelone_source.mapping.spec.model import TableSpec
 from shippers.arrivals import AZURE_LIMIT
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from sentinelone_source.mapping.spec.model import TableSpec
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "vector"

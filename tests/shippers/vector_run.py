@@ -6,20 +6,16 @@ import json
 import os
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from doubles.azure import Azure
 from shippers.program import ShipperProgram, free_port
-from shippers.vector import ROOT, azure_sinks, load
+from shippers.vector import ROOT, Document, Way, azure_sinks, load
 from support.processes import COMMAND
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from doubles.azure import Azure
-    from shippers.vector import Document, Way
 
 STAND_IN = [sys.executable, str(ROOT / "tests/doubles/vector.py")]
 USER, PASSWORD = "sentinelone", "s3cr3t-0f-the-l1stener"

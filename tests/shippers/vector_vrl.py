@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from shippers.vector import routes
-
-if TYPE_CHECKING:
-    from shippers.vector import Document
+from shippers.vector import Document, routes
 
 Event = dict[str, Any]
 

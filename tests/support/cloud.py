@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import trustme
 
-from sentinelone_source.config.azure import azure_settings
+from doubles.azure import Azure
+from sentinelone_source.config.azure import AzureSettings, azure_settings
 from sentinelone_source.config.settings import load_settings
 from support.processes import Running
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from doubles.azure import Azure
-    from sentinelone_source.config.azure import AzureSettings
 
 SECRET = "s3cr3t&of+the%app/1"
 

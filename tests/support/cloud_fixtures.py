@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from doubles.azure import Azure
 from support.cloud import SECRET, AzureTenancy
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 PREFIXES = ("AZURE_", "IDENTITY_", "MSI_", "IMDS_", "SSL_CERT", "REQUESTS_CA")
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
 from sentinelone_source.handover.dead_letters import DeadLetter, DeadLetters, record_json
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def write(folder: Path, table: str, *records: bytes) -> None:

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 import msgspec
 
+from doubles.manager import LoopbackManager
 from sentinelone_source.config.settings import load_settings
 from sentinelone_source.doctor.azure_checks import run_azure_checks
+from sentinelone_source.doctor.checks import Check
 from sentinelone_source.doctor.run import run_checks
 from sentinelone_source.mapping.spec.files import load_mappings
-from support.cloud import SECRET
-
-if TYPE_CHECKING:
-    from doubles.manager import LoopbackManager
-    from sentinelone_source.doctor.checks import Check
-    from support.cloud import AzureTenancy
+from support.cloud import SECRET, AzureTenancy
 
 TOKEN = "t0k3n-of-the-console"
 Found = dict[str, dict[str, str]]

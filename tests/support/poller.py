@@ -7,32 +7,28 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self, cast
+from pathlib import Path
+from typing import Any, Self, cast
 
 import msgspec
 
 from sentinelone_source.console.responses import Response
 from sentinelone_source.feed.feed import Feed
-from sentinelone_source.feed.progress import Progress
+from sentinelone_source.feed.progress import Plan, Progress
+from sentinelone_source.feed.recheck import Recheck
 from sentinelone_source.feed.settlement import FeedContext, Settlement
 from sentinelone_source.feed.state.schema import SettledPage
 from sentinelone_source.feed.state.state import State
+from sentinelone_source.feed.sweep import Sweep
 from sentinelone_source.handover.dead_letters import DeadLetters
 from sentinelone_source.handover.sink import Receipt
 from sentinelone_source.mapping.mapper import Mapper
+from sentinelone_source.mapping.request import PageRequest
 from sentinelone_source.mapping.spec.schema import build
 from sentinelone_source.times import SECOND, Clock, parse_moment, to_iso
-
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Iterable
-    from pathlib import Path
-
-    from sentinelone_source.feed.progress import Plan
-    from sentinelone_source.feed.recheck import Recheck
-    from sentinelone_source.feed.sweep import Sweep
-    from sentinelone_source.mapping.request import PageRequest
-    from support.modelconsole import ModelConsole, Version
+from support.modelconsole import ModelConsole, Version
 
 MAPPER = Mapper(
     build(

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from structlog.testing import capture_logs
 
@@ -19,10 +19,8 @@ from sentinelone_source.replay.job import ReplayJob
 from sentinelone_source.replay.parsing import LineParser
 from sentinelone_source.replay.sender import Sender
 from sentinelone_source.timings import Timings
+from support.cloud import AzureTenancy
 from support.tenancy import NAMES, lines
-
-if TYPE_CHECKING:
-    from support.cloud import AzureTenancy
 
 QUICK = Timings(replay_first_retry=0.01, replay_longest_retry=0.1)
 THREATS = "SentinelOneThreats_CL"

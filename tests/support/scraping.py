@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import requests
 from prometheus_client.parser import text_string_to_metric_families
 
+from support.processes import Running
+from support.tenancy import Tenancy
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from support.processes import Running
-    from support.tenancy import Tenancy
 
 LISTEN = '[telemetry]\nlisten = "127.0.0.1:0"\n'
 PREFIX = "sentinelone_source_"

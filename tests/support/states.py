@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from sentinelone_source.feed.progress import Progress
 from sentinelone_source.feed.state.schema import RowKeys, SettledPage
 from sentinelone_source.feed.state.state import State
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 KEYS = ["a@1", "b@1", "c@1"]
 POSITIONS = [10, 20, 30]

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from doubles.console import ScriptedConsole
-from doubles.world import World
+from doubles.world import Name, World
 from sentinelone_source.mapping.mapper import Mapper
 from sentinelone_source.mapping.record_files import page_of
 from sentinelone_source.mapping.spec.files import load_mappings
 from sentinelone_source.mapping.spec.model import ConsoleId
 from support.processes import Running
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from doubles.world import Name
 
 TOKEN = "s3cr3t-0f-the-c0ns0le"
 NAMES: tuple[Name, ...] = ("activities", "agents", "alerts", "groups", "threats")

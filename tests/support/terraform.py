@@ -7,12 +7,10 @@ import os
 import re
 import shutil
 import subprocess
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _ANSWERS = {
     "azapi_resource.rule.output.properties.endpoints.logsIngestion": '"https://own"',

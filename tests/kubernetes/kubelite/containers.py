@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from kubernetes.kubelite.manifest import Manifest, Object, quantity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from kubernetes.kubelite.volumes import Volumes
+from kubernetes.kubelite.volumes import Volumes
 
 
 class KubeletRefusal(Exception):

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import tarfile
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from pathlib import Path
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from kubernetes.kubelite.podman import Podman
+from kubernetes.kubelite.podman import Podman
 
 
 def imported(podman: Podman, name: str, folder: Path, fill: Callable[[Path], None]) -> str:

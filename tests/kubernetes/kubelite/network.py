@@ -9,13 +9,11 @@ import os
 import socket
 import struct
 import subprocess
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from typing import TYPE_CHECKING, Self, TypeVar
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+from pathlib import Path
+from typing import Self, TypeVar
 
 POD = "127.0.0.2"
 """Stands for the pod's own address: what listens on 127.0.0.1 only does not answer there."""

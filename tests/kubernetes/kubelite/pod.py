@@ -6,19 +6,16 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Self
+from pathlib import Path
+from typing import Self
 
 from kubernetes.kubelite.containers import arguments
 from kubernetes.kubelite.manifest import Manifest, Object, containers, is_sidecar
+from kubernetes.kubelite.network import Network
+from kubernetes.kubelite.podman import Podman
 from kubernetes.kubelite.probes import succeeds
 from kubernetes.kubelite.volumes import Volumes
 from support.waiting import until
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from kubernetes.kubelite.network import Network
-    from kubernetes.kubelite.podman import Podman
 
 
 class Pod:

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from kubernetes.kubelite.network import POD
-
-if TYPE_CHECKING:
-    from kubernetes.kubelite.manifest import Object
-    from kubernetes.kubelite.network import Network
+from kubernetes.kubelite.manifest import Object
+from kubernetes.kubelite.network import POD, Network
 
 
 def port_of(container: Object, wanted: object) -> int:

@@ -8,13 +8,10 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kubernetes.kubelite.manifest import Manifest, Object, quantity
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 
 class Volumes:
