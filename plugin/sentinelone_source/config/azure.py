@@ -47,33 +47,35 @@ class Cloud(NamedTuple):
         return f"{self.resource}/.default"
 
 
-_CLOUDS = (
-    Cloud(
-        "public",
-        "https://login.microsoftonline.com",
-        "https://monitor.azure.com",
-        "https://management.azure.com",
-        ".ingest.monitor.azure.com",
-        "https://api.loganalytics.io",
-    ),
-    Cloud(
-        "usgovernment",
-        "https://login.microsoftonline.us",
-        "https://monitor.azure.us",
-        "https://management.usgovcloudapi.net",
-        ".ingest.monitor.azure.us",
-        "https://api.loganalytics.us",
-    ),
-    Cloud(
-        "china",
-        "https://login.partner.microsoftonline.cn",
-        "https://monitor.azure.cn",
-        "https://management.chinacloudapi.cn",
-        ".ingest.monitor.azure.cn",
-        "https://api.loganalytics.azure.cn",
-    ),
-)
-CLOUDS = {cloud.name: cloud for cloud in _CLOUDS}
+CLOUDS = {
+    cloud.name: cloud
+    for cloud in (
+        Cloud(
+            "public",
+            "https://login.microsoftonline.com",
+            "https://monitor.azure.com",
+            "https://management.azure.com",
+            ".ingest.monitor.azure.com",
+            "https://api.loganalytics.io",
+        ),
+        Cloud(
+            "usgovernment",
+            "https://login.microsoftonline.us",
+            "https://monitor.azure.us",
+            "https://management.usgovcloudapi.net",
+            ".ingest.monitor.azure.us",
+            "https://api.loganalytics.us",
+        ),
+        Cloud(
+            "china",
+            "https://login.partner.microsoftonline.cn",
+            "https://monitor.azure.cn",
+            "https://management.chinacloudapi.cn",
+            ".ingest.monitor.azure.cn",
+            "https://api.loganalytics.azure.cn",
+        ),
+    )
+}
 _AUTHORITY = "https://login.microsoftonline.com"
 _ENDPOINT = "https://NAME.REGION.ingest.monitor.azure.com"
 _NAMED = {
@@ -207,7 +209,7 @@ def _url(text: str, where: str, example: str) -> str:
 
 def _cloud(named: CloudName, authority: str) -> Cloud:
     """The cloud that is named; for the default, the cloud of the authority."""
-    found = (cloud for cloud in _CLOUDS if cloud.authority == authority)
+    found = (cloud for cloud in CLOUDS.values() if cloud.authority == authority)
     return next(found, CLOUDS[named]) if named == "public" else CLOUDS[named]
 
 

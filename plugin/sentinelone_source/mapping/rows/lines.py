@@ -19,16 +19,6 @@ MAX_COLUMN = 65_536
 """Bytes of a column's value; Azure Monitor cuts longer ones without a word."""
 
 
-def cut_columns(row: msgspec.Struct, cut: Counter[str]) -> None:
-    """Cut every column of a row that is too long, and count it under its name."""
-    for field in msgspec.structs.fields(row):
-        value = getattr(row, field.name)
-        shorter = _cut(value)
-        if shorter is not value:
-            setattr(row, field.name, shorter)
-            cut[field.encode_name] += 1
-
-
 def _cut(value: Any) -> Any:
     if isinstance(value, str):
         data = value.encode()
@@ -134,8 +124,14 @@ def line_sizes(data: bytes) -> list[int]:
 
 
 def _line(row: msgspec.Struct, cut: Counter[str]) -> bytes:
+    """A row as a line, every column cut that is too long."""
     line = encode_lines([row])
-    if len(line) > MAX_COLUMN:
-        cut_columns(row, cut)
-        line = encode_lines([row])
-    return line
+    if len(line) <= MAX_COLUMN:
+        return line
+    for field in msgspec.structs.fields(row):
+        value = getattr(row, field.name)
+        shorter = _cut(value)
+        if shorter is not value:
+            setattr(row, field.name, shorter)
+            cut[field.encode_name] += 1
+    return encode_lines([row])
