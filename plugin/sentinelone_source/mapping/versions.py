@@ -16,7 +16,7 @@ _HEARTBEAT = 86_400 * SECOND
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
-class Row(NamedTuple):
+class ComparedRow(NamedTuple):
     """What a heartbeat needs to know of a row; its size is that of its line."""
 
     id: str
@@ -53,15 +53,15 @@ class Versions:
         self.rows = 0
         self.filled: Counter[str] = Counter()
         self.changed: Counter[str] = Counter()
-        self._rows: dict[str, Row] = {}
+        self._rows: dict[str, ComparedRow] = {}
         self._last: dict[str, bytes] = {}
 
     def look(self, mapper: Mapper, page: Page) -> None:
         """Make a page's rows, and compare them with those before."""
-        contents: list[Row] = []
+        contents: list[ComparedRow] = []
         lines: list[bytes] = []
         for stride in mapper.strides(page):
-            contents.extend(map(Row, *stride.contents()))
+            contents.extend(map(ComparedRow, *stride.contents()))
             for piece in stride.lines():
                 lines += piece.data.split(b"\n")[:-1]
         self.rows += len(lines)
