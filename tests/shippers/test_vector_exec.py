@@ -16,6 +16,8 @@ from support.living import living
 from support.tenancy import Tenancy
 from support.waiting import until
 
+pytestmark = pytest.mark.timeout(900)
+
 
 @pytest.fixture
 def vector(tenancy: Tenancy, azure: Azure, tmp_path: Path) -> Iterator[Vector]:

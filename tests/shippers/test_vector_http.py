@@ -20,6 +20,7 @@ from support.processes import Running
 from support.tenancy import NAMES, OTHER, Tenancy
 from support.waiting import until
 
+pytestmark = pytest.mark.timeout(900)
 PAGE = 8
 
 

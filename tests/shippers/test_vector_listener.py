@@ -41,11 +41,11 @@ def post(vector: Vector, *rows: Any, **how: Any) -> requests.Response:
 
 def test_accepted_when_azure_has_it(azure: Azure, vector: Vector) -> None:
     """A batch is acknowledged only once Azure has it."""
-    azure.faults.add(faults.hang(f"Custom-{TABLE}", 30))
+    azure.faults.add(faults.hang(f"Custom-{TABLE}", 600))
     answers: list[int] = []
     sender = threading.Thread(target=lambda: answers.append(post(vector, ROW, ROW).status_code))
     sender.start()
-    sender.join(2)
+    until(lambda: not azure.faults._queues[f"Custom-{TABLE}"], "a request that hangs")
     assert answers == []
     azure.plain.stop()  # ends the silence; what was sent into it must be sent again
     azure.plain.start()
